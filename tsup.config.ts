@@ -1,0 +1,14 @@
+import { defineConfig } from 'tsup'
+import { readEntries } from './scripts/entries.mjs'
+
+export default defineConfig({
+  entry: Object.fromEntries(readEntries().present.map((entry) => [entry.name, entry.source])),
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  splitting: true,
+  clean: false,
+  silent: true,
+  // Examples use the package as a user would: they find it by its own name at run time.
+  external: [/^node:/, /^tideway(\/|$)/],
+})

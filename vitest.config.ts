@@ -1,0 +1,52 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
+
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url))
+
+/** The package by its public names, as its users write them, but from the sources. */
+const alias = [
+  { find: /^tideway$/, replacement: source('index.ts') },
+  {
+    find: /^tideway\/transports\/websocket\/server$/,
+    replacement: source('transports/websocket/server.ts'),
+  },
+  { find: /^tideway\/(.+)$/, replacement: `${source('')}$1/index.ts` },
+]
+
+/** One test room, a folder under test/. */
+function room(name: string, timeoutMs: number) {
+  return {
+    extends: true as const,
+    test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs },
+  }
+}
+
+const integration = room('integration', 120_000)
+
+export default defineConfig({
+  resolve: { alias },
+  test: {
+    environment: 'node',
+    dangerouslyIgnoreUnhandledErrors: false,
+    reporters: ['default', new ClosingLineReporter()],
+    coverage: {
+      provider: 'v8',
+      include: ['src/core/**'],
+      reporter: ['text-summary', 'html'],
+      thresholds: { lines: 95, branches: 90 },
+    },
+    projects: [
+      { extends: true, test: { name: 'tidy', include: ['test/tidy.test.ts'] } },
+      room('unit', 15_000),
+      room('property', 60_000),
+      room('compliance', 60_000),
+      room('simulation', 120_000),
+      {
+        ...integration,
+        // Real sockets and processes: one file at a time, after every other room.
+        test: { ...integration.test, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
+  },
+})

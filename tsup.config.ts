@@ -1,7 +1,7 @@
-import { defineConfig } from 'tsup'
+import type { Options } from 'tsup'
 import { readEntries } from './scripts/entries.mjs'
 
-export default defineConfig({
+const options: Options = {
   entry: Object.fromEntries(readEntries().present.map((entry) => [entry.name, entry.source])),
   format: 'esm',
   target: 'es2022',
@@ -11,4 +11,6 @@ export default defineConfig({
   silent: true,
   // Examples use the package as a user would: they find it by its own name at run time.
   external: [/^node:/, /^tideway(\/|$)/],
-})
+}
+
+export default options

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import type { ViteUserConfig } from 'vitest/config'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url))
@@ -18,13 +18,18 @@ const alias = [
 function room(name: string, timeoutMs: number) {
   return {
     extends: true as const,
-    test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: timeoutMs, hookTimeout: timeoutMs },
+    test: {
+      name,
+      include: [`test/${name}/**/*.test.ts`],
+      testTimeout: timeoutMs,
+      hookTimeout: timeoutMs,
+    },
   }
 }
 
 const integration = room('integration', 120_000)
 
-export default defineConfig({
+const config: ViteUserConfig = {
   resolve: { alias },
   test: {
     environment: 'node',
@@ -49,4 +54,6 @@ export default defineConfig({
       },
     ],
   },
-})
+}
+
+export default config

@@ -13,9 +13,21 @@ const TARGET = new URL('../../src/adapters/kubernetes/server/schema/schema.json'
 
 /** Kinds that a request may carry, and what they are made of is found from here. */
 const ROOTS = [
-  'core.Pod', 'core.Node', 'core.Namespace', 'core.ConfigMap', 'core.Secret', 'core.Service',
-  'core.ServiceAccount', 'core.Event', 'core.Binding', 'apps.ReplicaSet', 'coordination.Lease',
-  'autoscaling.Scale', 'policy.Eviction', 'meta.DeleteOptions', 'authorization.SelfSubjectAccessReview',
+  'core.Pod',
+  'core.Node',
+  'core.Namespace',
+  'core.ConfigMap',
+  'core.Secret',
+  'core.Service',
+  'core.ServiceAccount',
+  'core.Event',
+  'core.Binding',
+  'apps.ReplicaSet',
+  'coordination.Lease',
+  'autoscaling.Scale',
+  'policy.Eviction',
+  'meta.DeleteOptions',
+  'authorization.SelfSubjectAccessReview',
   'authentication.SelfSubjectReview',
 ] as const
 
@@ -41,7 +53,11 @@ const LEAVES: Readonly<Record<string, string>> = {
   'runtime.RawExtension': 'raw',
 }
 
-const PACKAGES: Readonly<Record<string, string>> = { metav1: 'meta', v1: 'core', authenticationv1: 'authentication' }
+const PACKAGES: Readonly<Record<string, string>> = {
+  metav1: 'meta',
+  v1: 'core',
+  authenticationv1: 'authentication',
+}
 const SCALARS = new Set(['string', 'bool', 'int32', 'int64', 'float64', 'byte'])
 
 interface Struct {
@@ -56,11 +72,17 @@ interface GoField {
 }
 
 const structs = new Map<string, Struct>()
-const aliases = new Map<string, string>([['types.UID', 'string'], ['types.NodeName', 'string']])
+const aliases = new Map<string, string>([
+  ['types.UID', 'string'],
+  ['types.NodeName', 'string'],
+])
 
 function moduleFolder(module: string): string {
   const cwd = mkdtempSync(join(tmpdir(), 'schema-'))
-  const out = execFileSync('go', ['mod', 'download', '-json', `${module}@${VERSION}`], { cwd, encoding: 'utf8' })
+  const out = execFileSync('go', ['mod', 'download', '-json', `${module}@${VERSION}`], {
+    cwd,
+    encoding: 'utf8',
+  })
   return (JSON.parse(out) as { Dir: string }).Dir
 }
 
@@ -78,7 +100,11 @@ function parseGo(pkg: string, text: string): void {
     const alias = /^type (\w+) ([\w.[\]*]+)$/.exec(line)
     const field = /^\t(?:(\w+) +|\t*)?([\w.[\]*]+)\s+`(.*)`/.exec(line)
     if (struct?.[1] !== undefined) {
-      open = { name: `${pkg}.${struct[1]}`, fields: [], atomic: markers.includes('structType=atomic') }
+      open = {
+        name: `${pkg}.${struct[1]}`,
+        fields: [],
+        atomic: markers.includes('structType=atomic'),
+      }
     } else if (alias?.[1] !== undefined && alias[2] !== undefined) {
       aliases.set(`${pkg}.${alias[1]}`, qualify(pkg, alias[2]))
     } else if (open !== undefined && line === '}') {
@@ -94,10 +120,12 @@ function parseGo(pkg: string, text: string): void {
 
 /** `*[]Container` in package core becomes `*[]core.Container`. */
 function qualify(pkg: string, type: string): string {
-  return type.replace(/map\[[\w.]+\]/g, 'map:').replace(/\b([a-zA-Z]\w*)(\.\w+)?/g, (all, first: string, rest?: string) => {
-    if (rest !== undefined) return `${PACKAGES[first] ?? first}${rest}`
-    return first === 'map' || SCALARS.has(first) ? all : `${pkg}.${first}`
-  })
+  return type
+    .replace(/map\[[\w.]+\]/g, 'map:')
+    .replace(/\b([a-zA-Z]\w*)(\.\w+)?/g, (all, first: string, rest?: string) => {
+      if (rest !== undefined) return `${PACKAGES[first] ?? first}${rest}`
+      return first === 'map' || SCALARS.has(first) ? all : `${pkg}.${first}`
+    })
 }
 
 function resolve(type: string): string {
@@ -129,7 +157,10 @@ function rowsOf(name: string, queue: string[]): Row[] {
     if (options.includes('inline')) flags += 'i'
     let shape = ''
     if (type === '[]byte') type = 'bytes'
-    for (const [prefix, mark] of [['[]', 'l'], ['map:', 'm']] as const) {
+    for (const [prefix, mark] of [
+      ['[]', 'l'],
+      ['map:', 'm'],
+    ] as const) {
       if (type.startsWith(prefix)) {
         shape = mark
         type = resolve(type.slice(prefix.length))
@@ -139,7 +170,9 @@ function rowsOf(name: string, queue: string[]): Row[] {
     type = LEAVES[type] ?? type
     if (type.includes('.')) queue.push(type)
     const merge = mergeOf(field, shape)
-    return merge === '' ? [[json, number, type, flags + shape]] : [[json, number, type, flags + shape, merge]]
+    return merge === ''
+      ? [[json, number, type, flags + shape]]
+      : [[json, number, type, flags + shape, merge]]
   })
 }
 
@@ -156,7 +189,8 @@ function mergeOf(field: GoField, shape: string): string {
   if (shape === 'l' && strategy.includes('merge')) parts.push(`patch:${key}`)
   if (strategy.includes('retainKeys')) parts.push('retainKeys')
   if (shape !== 'l' && strategy === 'replace') parts.push('replace')
-  if (marker('mapType')[0] === 'atomic' || marker('structType')[0] === 'atomic') parts.push('atomic')
+  if (marker('mapType')[0] === 'atomic' || marker('structType')[0] === 'atomic')
+    parts.push('atomic')
   return parts.join(';')
 }
 
@@ -171,7 +205,12 @@ const types: Record<string, { fields: Row[]; atomic?: true }> = {}
 const queue: string[] = [...ROOTS]
 for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
   if (types[name] !== undefined) continue
-  types[name] = { fields: rowsOf(name, queue), ...(structs.get(name)?.atomic === true ? { atomic: true } : {}) }
+  types[name] = {
+    fields: rowsOf(name, queue),
+    ...(structs.get(name)?.atomic === true ? { atomic: true } : {}),
+  }
 }
-const lines = Object.keys(types).sort().map((name) => `${JSON.stringify(name)}:${JSON.stringify(types[name])}`)
+const lines = Object.keys(types)
+  .sort()
+  .map((name) => `${JSON.stringify(name)}:${JSON.stringify(types[name])}`)
 writeFileSync(TARGET, `{"source":"k8s.io/api ${VERSION}","types":{\n${lines.join(',\n')}\n}}\n`)

@@ -1,0 +1,139 @@
+import { resolve } from 'node:path'
+import { UsageError } from '../../../core/errors.ts'
+import type { Position } from '../../../core/ids.ts'
+import type {
+  Appended,
+  Batch,
+  RecordPage,
+  RecordQuery,
+  Storage,
+  StorageFeatures,
+} from '../../../core/interfaces/storage.ts'
+import { checkBatch, checkKey, checkQuery } from '../checks.ts'
+import { LevelDatabase } from './database.ts'
+import { afterPrefix, encodePosition, textOfValueKey, VERIFIED_KEY, valueKey } from './keys.ts'
+import { verifyTail } from './open-level.ts'
+import { readPage } from './reader.ts'
+import { decodeValue } from './record-format.ts'
+import { LevelWriter } from './writer.ts'
+
+/** Options of {@link levelStorage}. */
+export interface LevelStorageOptions {
+  /** Where the files are. Made when it does not exist; it must hold nothing else. */
+  readonly directory: string
+}
+
+/** Keys read by one step of a scan. */
+const SCAN_MAX = 256
+
+/**
+ * A storage in one directory, on LevelDB: the default in Node. It needs the package `classic-level`.
+ *
+ * @throws StorageLockedError when another opener has the directory.
+ * @throws StorageForeignError when another program or a newer version wrote it.
+ * @throws StorageCorruptError when part of the log is missing.
+ * @throws StorageUnavailableError when it cannot be read or written.
+ */
+export async function levelStorage(options: LevelStorageOptions): Promise<Storage> {
+  if (typeof options.directory !== 'string' || options.directory === '') {
+    throw new UsageError('USAGE_INVALID_ARGUMENT', 'levelStorage() needs a directory', {
+      field: 'directory',
+      allowed: 'a path that is not empty',
+    })
+  }
+  const directory = resolve(options.directory)
+  const database = await LevelDatabase.open(directory)
+  try {
+    const tail = await database.read((level) => verifyTail(level, directory))
+    if (tail.head > tail.verified) await rememberVerified(database, tail.head)
+    return new LevelStorage(database, directory, tail.head)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+// It only saves work next time, so a full or read-only disk must not keep the log from being read.
+async function rememberVerified(database: LevelDatabase, head: Position): Promise<void> {
+  const operation = { type: 'put', key: VERIFIED_KEY, value: encodePosition(head) } as const
+  await database.write([operation]).catch(() => undefined)
+}
+
+class LevelStorage implements Storage {
+  readonly name = 'level'
+  readonly supports: StorageFeatures = { durable: true, shared: false }
+  readonly #database: LevelDatabase
+  readonly #writer: LevelWriter
+  readonly #directory: string
+  #closing: Promise<void> | undefined
+
+  constructor(database: LevelDatabase, directory: string, head: Position) {
+    this.#database = database
+    this.#directory = directory
+    this.#writer = new LevelWriter(database, directory, head)
+  }
+
+  async append(batch: Batch): Promise<Appended> {
+    this.#assertOpen()
+    checkBatch(batch)
+    return this.#writer.append(batch)
+  }
+
+  async head(): Promise<Position> {
+    this.#assertOpen()
+    return this.#writer.head
+  }
+
+  async read(query: RecordQuery): Promise<RecordPage> {
+    this.#assertOpen()
+    checkQuery(query)
+    const head = this.#writer.head
+    const directory = this.#directory
+    return this.#database.read((level) => readPage({ level, directory, head }, query))
+  }
+
+  async get(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    this.#assertOpen()
+    keys.forEach(checkKey)
+    const places = keys.map(valueKey)
+    return this.#database.read(async (level) => {
+      const stored = await level.getMany(places)
+      return places.map((place, index) => {
+        const value = stored[index]
+        return value === undefined ? undefined : decodeValue(place, value, this.#directory)
+      })
+    })
+  }
+
+  async *scan(prefix: string): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }> {
+    const start = valueKey(prefix)
+    const lt = afterPrefix(start)
+    let last: Uint8Array | undefined
+    while (true) {
+      this.#assertOpen()
+      const from = last === undefined ? { gte: start } : { gt: last }
+      const entries = await this.#database.read((level) =>
+        level.iterator({ ...from, lt, limit: SCAN_MAX }).all(),
+      )
+      for (const [key, value] of entries) {
+        yield { key: textOfValueKey(key), value: decodeValue(key, value, this.#directory) }
+      }
+      if (entries.length < SCAN_MAX) return
+      last = entries.at(-1)?.[0]
+    }
+  }
+
+  async drop(positions: readonly Position[]): Promise<void> {
+    this.#assertOpen()
+    await this.#writer.drop(positions)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#writer.idle().then(() => this.#database.close())
+    return this.#closing
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw new UsageError('USAGE_CLOSED', 'the storage is closed')
+  }
+}

@@ -1,0 +1,165 @@
+import { StorageConflictError } from '../../../core/errors.ts'
+import type { Position } from '../../../core/ids.ts'
+import type { Appended, Batch, NewRecord } from '../../../core/interfaces/storage.ts'
+import type { LevelDatabase, LevelOperation } from './database.ts'
+import { dropOperations } from './drop.ts'
+import { collectionPrefix, documentPrefix, recordKey, valueKey, withPosition } from './keys.ts'
+import { encodeIndexValue, encodeRecord, encodeValue } from './record-format.ts'
+
+/** Appends that wait together are written together until they reach this many bytes. */
+const GROUP_BYTES_MAX = 4 * 1_024 * 1_024
+
+interface AppendJob {
+  readonly type: 'append'
+  readonly batch: Batch
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: unknown) => void
+}
+
+interface DropJob {
+  readonly type: 'drop'
+  readonly positions: readonly Position[]
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The one writer of a database: it runs writes in the order of the calls.
+ *
+ * While one batch is being synced others may be called for; the next batch then takes all that wait,
+ * so any number of concurrent appends costs one sync.
+ */
+export class LevelWriter {
+  readonly #database: LevelDatabase
+  readonly #directory: string
+  readonly #queue: (AppendJob | DropJob)[] = []
+  #head: Position
+  #running: Promise<void> | undefined
+
+  constructor(database: LevelDatabase, directory: string, head: Position) {
+    this.#database = database
+    this.#directory = directory
+    this.#head = head
+  }
+
+  /** The newest position that is durable. */
+  get head(): Position {
+    return this.#head
+  }
+
+  append(batch: Batch): Promise<Appended> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ type: 'append', batch, resolve, reject })
+    })
+  }
+
+  drop(positions: readonly Position[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ type: 'drop', positions, resolve, reject })
+    })
+  }
+
+  /** Resolves when nothing waits or runs. Never rejects. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  #enqueue(job: AppendJob | DropJob): void {
+    this.#queue.push(job)
+    this.#running ??= this.#run()
+  }
+
+  async #run(): Promise<void> {
+    // One turn later, so that appends called for in the same turn share the first sync.
+    await Promise.resolve()
+    while (this.#queue.length > 0) {
+      const job = this.#queue[0]
+      if (job?.type === 'drop') {
+        this.#queue.shift()
+        await this.#drop(job)
+      } else {
+        await this.#append(this.#takeGroup())
+      }
+    }
+    this.#running = undefined
+  }
+
+  #takeGroup(): readonly AppendJob[] {
+    const group: AppendJob[] = []
+    let bytes = 0
+    while (bytes < GROUP_BYTES_MAX) {
+      const job = this.#queue[0]
+      if (job?.type !== 'append') break
+      this.#queue.shift()
+      group.push(job)
+      bytes += bytesOf(job.batch)
+    }
+    return group
+  }
+
+  async #append(group: readonly AppendJob[]): Promise<void> {
+    const operations: LevelOperation[] = []
+    const settlements: (() => void)[] = []
+    let head = this.#head
+    for (const { batch, resolve, reject } of group) {
+      const found = head
+      if (batch.expectedHead !== undefined && batch.expectedHead !== found) {
+        const error = new StorageConflictError(batch.expectedHead, found)
+        settlements.push(() => reject(error))
+        continue
+      }
+      addOperations(operations, batch, found)
+      head += batch.records.length
+      const appended = { first: found + 1, head }
+      settlements.push(() => resolve(appended))
+    }
+    try {
+      if (operations.length > 0) await this.#database.write(operations)
+      this.#head = head
+      for (const settle of settlements) settle()
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    }
+  }
+
+  async #drop(job: DropJob): Promise<void> {
+    try {
+      const operations = await this.#database.read((level) =>
+        dropOperations(level, job.positions, this.#directory),
+      )
+      if (operations.length > 0) await this.#database.write(operations)
+      job.resolve()
+    } catch (error) {
+      job.reject(error)
+    }
+  }
+}
+
+function addOperations(operations: LevelOperation[], batch: Batch, head: Position): void {
+  for (const [index, record] of batch.records.entries()) {
+    addRecord(operations, head + 1 + index, record)
+  }
+  for (const put of batch.puts) {
+    const key = valueKey(put.key)
+    operations.push(
+      put.value === undefined
+        ? { type: 'del', key }
+        : { type: 'put', key, value: encodeValue(key, put.value) },
+    )
+  }
+}
+
+function addRecord(operations: LevelOperation[], position: Position, record: NewRecord): void {
+  operations.push({ type: 'put', key: recordKey(position), value: encodeRecord(position, record) })
+  for (const prefix of [collectionPrefix(record.collection), documentPrefix(record.document)]) {
+    const key = withPosition(prefix, position)
+    operations.push({ type: 'put', key, value: encodeIndexValue(key, record.bytes.length) })
+  }
+}
+
+function bytesOf(batch: Batch): number {
+  let bytes = 0
+  for (const record of batch.records) bytes += record.bytes.length
+  for (const put of batch.puts) bytes += put.value?.length ?? 0
+  return bytes
+}

@@ -1,0 +1,153 @@
+import {
+  isTidewayError,
+  StorageConflictError,
+  StorageCorruptError,
+  StorageUnavailableError,
+  UsageError,
+} from '../../../core/errors.ts'
+import type { Position } from '../../../core/ids.ts'
+import type {
+  Appended,
+  Batch,
+  RecordPage,
+  RecordQuery,
+  Storage,
+  StorageFeatures,
+} from '../../../core/interfaces/storage.ts'
+import { checkBatch, checkKey, checkQuery } from '../checks.ts'
+import { type MediumChange, type MediumLock, MemoryMedium } from './medium.ts'
+
+export { MemoryMedium }
+
+/** Options of {@link memoryStorage}. */
+export interface MemoryStorageOptions {
+  /** What holds the state. Default: a new one that nobody else can reach. */
+  readonly medium?: MemoryMedium | undefined
+  /**
+   * Awaited before a write counts: a simulated disk's latency. When it rejects, the write rejects with
+   * StorageUnavailableError and nothing was written. Default: no wait.
+   */
+  readonly sync?: (() => Promise<void>) | undefined
+  /**
+   * What `supports.durable` says. Default: true when `medium` is given, as what was appended then
+   * outlives the storage; otherwise false.
+   */
+  readonly durable?: boolean | undefined
+}
+
+/**
+ * A storage in memory: the reference implementation, for tests, simulation and replicas that need no disk.
+ *
+ * @throws StorageLockedError when another storage has the medium open.
+ */
+export function memoryStorage(options: MemoryStorageOptions = {}): Storage {
+  return new MemoryStorage(options)
+}
+
+class MemoryStorage implements Storage {
+  readonly name = 'memory'
+  readonly supports: StorageFeatures
+  readonly #medium: MemoryMedium
+  readonly #lock: MediumLock
+  readonly #sync: (() => Promise<void>) | undefined
+  #isClosed = false
+  /** Settles when the newest write has, either way. Writes run one after the other behind it. */
+  #tail: Promise<unknown> = Promise.resolve()
+
+  constructor(options: MemoryStorageOptions) {
+    this.#medium = options.medium ?? new MemoryMedium()
+    this.#sync = options.sync
+    this.supports = { durable: options.durable ?? options.medium !== undefined, shared: false }
+    this.#lock = this.#medium.lock()
+  }
+
+  async append(batch: Batch): Promise<Appended> {
+    this.#assertOpen()
+    checkBatch(batch)
+    return this.#inOrder(() => this.#append(batch))
+  }
+
+  async head(): Promise<Position> {
+    this.#assertOpen()
+    return this.#medium.state(this.#lock).head
+  }
+
+  async read(query: RecordQuery): Promise<RecordPage> {
+    this.#assertOpen()
+    checkQuery(query)
+    const { page, damaged } = this.#medium.state(this.#lock).page(query)
+    if (damaged === undefined) return page
+    throw new StorageCorruptError('a stored record does not match its checksum', {
+      fields: { position: damaged },
+    })
+  }
+
+  async get(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]> {
+    this.#assertOpen()
+    keys.forEach(checkKey)
+    const state = this.#medium.state(this.#lock)
+    return keys.map((key) => state.value(key)?.slice())
+  }
+
+  async *scan(prefix: string): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }> {
+    this.#assertOpen()
+    for (const key of this.#medium.state(this.#lock).keys(prefix)) {
+      this.#assertOpen()
+      const value = this.#medium.state(this.#lock).value(key)
+      if (value !== undefined) yield { key, value: value.slice() }
+    }
+  }
+
+  async drop(positions: readonly Position[]): Promise<void> {
+    this.#assertOpen()
+    const dropped = new Set(positions)
+    await this.#inOrder(() => this.#write((state) => state.drop(dropped)))
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#tail
+    this.#medium.release(this.#lock)
+  }
+
+  async #append(batch: Batch): Promise<Appended> {
+    const head = this.#medium.state(this.#lock).head
+    if (batch.expectedHead !== undefined && batch.expectedHead !== head) {
+      throw new StorageConflictError(batch.expectedHead, head)
+    }
+    const records = batch.records.map((record, index) => ({
+      position: head + 1 + index,
+      document: record.document,
+      collection: record.collection,
+      bytes: record.bytes.slice(),
+    }))
+    const puts = batch.puts.map(({ key, value }) => ({ key, value: value?.slice() }))
+    await this.#write((state) => {
+      for (const record of records) state.append(record)
+      for (const put of puts) state.put(put.key, put.value)
+    })
+    return { first: head + 1, head: head + records.length }
+  }
+
+  async #write(change: MediumChange): Promise<void> {
+    this.#medium.begin(this.#lock, change)
+    try {
+      await this.#sync?.()
+      this.#medium.commit(this.#lock, change)
+    } catch (cause) {
+      this.#medium.cancel(change)
+      if (isTidewayError(cause)) throw cause
+      throw new StorageUnavailableError('the medium refused the write', { cause })
+    }
+  }
+
+  #inOrder<Result>(write: () => Promise<Result>): Promise<Result> {
+    const result = this.#tail.then(write)
+    this.#tail = result.catch(() => undefined)
+    return result
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new UsageError('USAGE_CLOSED', 'the storage is closed')
+  }
+}

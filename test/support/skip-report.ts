@@ -46,7 +46,9 @@ export function summarise(counts: RunCounts): readonly string[] {
   }
   if (counts.skips.length > 0) lines.push(`${counts.skips.length} skipped in all`)
   for (const skip of counts.unreviewed) {
-    lines.push(`failed: ${skip.name} was skipped, and test/support/allowed-skips.json lists no such skip`)
+    lines.push(
+      `failed: ${skip.name} was skipped, and test/support/allowed-skips.json lists no such skip`,
+    )
   }
   if (counts.interrupted) lines.push('failed: the run was interrupted')
   if (counts.unfinished > 0) lines.push(`failed: ${counts.unfinished} tests did not finish`)

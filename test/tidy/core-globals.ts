@@ -20,6 +20,9 @@ const BANNED: Readonly<Record<string, string>> = {
 
 function isReference(node: ts.Identifier): boolean {
   const parent = node.parent
+  // Telling a Date that somebody else made reads no clock.
+  if (ts.isBinaryExpression(parent) && parent.right === node)
+    return parent.operatorToken.kind !== ts.SyntaxKind.InstanceOfKeyword
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === node
   if (ts.isPropertyAssignment(parent)) return parent.initializer === node
   if (ts.isVariableDeclaration(parent) || ts.isParameter(parent)) return parent.initializer === node

@@ -13,7 +13,7 @@ describe('layering', () => {
     ['src/core/sync/a.ts', '../../adapters/edged/index.ts'],
     ['src/core/sync/a.ts', '../../transports/memory/index.ts'],
     ['src/core/sync/a.ts', '../document/value.ts'],
-    ['src/core/log/a.ts', '../sync/io.ts'],
+    ['src/core/log/a.ts', '../sync/session.ts'],
     ['src/core/interfaces/a.ts', '../log/event.ts'],
     ['src/core/replica/a.ts', 'node:fs'],
     ['src/core/replica/a.ts', 'ws'],

@@ -26,7 +26,8 @@ describe('globals in core', () => {
   })
 
   test('the same words as names of members, in comments and outside core pass', () => {
-    const text = '// Date\nconst a = { process: 1 }\nexport const b = a.process + "Date".length'
+    const text =
+      '// Date\nconst a = { process: 1 }\nexport const b = a instanceof Date || a.process'
     expect(report(coreGlobals, { 'src/core/a.ts': text, 'src/system.ts': 'Date.now()' })).toEqual(
       [],
     )

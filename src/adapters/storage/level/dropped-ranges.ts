@@ -31,9 +31,7 @@ export async function droppedRangeAt(
 /** The newest dropped range, if there is one: its end is the head when no record is newer. */
 export async function lastDroppedRange(level: Level): Promise<PositionRange | undefined> {
   const lt = afterPrefix(droppedKey(0).subarray(0, 1))
-  const found = await level
-    .iterator({ gte: droppedKey(0), lt, reverse: true, limit: 1 })
-    .all()
+  const found = await level.iterator({ gte: droppedKey(0), lt, reverse: true, limit: 1 }).all()
   const entry = found[0]
   return entry && { first: positionOf(entry[0]), last: decodePosition(entry[1]) }
 }

@@ -1,8 +1,4 @@
-import {
-  StorageCorruptError,
-  StorageForeignError,
-  UsageError,
-} from '../../../core/errors.ts'
+import { StorageCorruptError, StorageForeignError, UsageError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import type { Level } from './database.ts'
 import { droppedRangeAt, lastDroppedRange } from './dropped-ranges.ts'
@@ -96,7 +92,9 @@ async function checkFormat(level: Level, directory: string): Promise<void> {
   if (stored === undefined) {
     const first = await level.keys({ limit: 1 }).all()
     if (first.length > 0) {
-      throw new StorageForeignError('the directory holds a LevelDB of another program', { directory })
+      throw new StorageForeignError('the directory holds a LevelDB of another program', {
+        directory,
+      })
     }
     const value = new TextEncoder().encode(`${FORMAT_NAME} ${FORMAT_VERSION}`)
     await level.put(FORMAT_KEY, value, { sync: true })
@@ -104,11 +102,14 @@ async function checkFormat(level: Level, directory: string): Promise<void> {
   }
   const [name, version] = new TextDecoder().decode(stored).split(' ')
   if (name === FORMAT_NAME && Number(version) === FORMAT_VERSION) return
-  throw new StorageForeignError('the directory was written in a format that this version cannot read', {
-    directory,
-    found: `${name} ${version}`.slice(0, 100),
-    readable: `${FORMAT_NAME} ${FORMAT_VERSION}`,
-  })
+  throw new StorageForeignError(
+    'the directory was written in a format that this version cannot read',
+    {
+      directory,
+      found: `${name} ${version}`.slice(0, 100),
+      readable: `${FORMAT_NAME} ${FORMAT_VERSION}`,
+    },
+  )
 }
 
 async function importClassicLevel(): Promise<typeof import('classic-level')> {

@@ -1,0 +1,7 @@
+import { createHash } from 'node:crypto'
+import type { Sha256 } from './core/interfaces/hasher.ts'
+
+/** SHA-256 by Node's own implementation, which is several times faster than one in JavaScript. */
+export function nodeSha256(): Sha256 {
+  return (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest())
+}

@@ -1,0 +1,117 @@
+import type { WebSocket } from 'ws'
+import { ConnectionClosedError, ProtocolError, type TidewayError } from '../../core/errors.ts'
+import { CLOSE_CODES } from './close-codes.ts'
+import {
+  SocketConnection,
+  type SocketEndpoint,
+  type SocketFace,
+  type SocketLimits,
+} from './connection.ts'
+
+/** How a silent peer is found out. */
+export interface KeepAliveOptions {
+  /** Time between two pings. 0 sends none. Default: 15 s. */
+  readonly pingMs?: number | undefined
+  /** How long the answer may take. Default: 10 s. */
+  readonly pongMs?: number | undefined
+}
+
+/** Makes a Connection of an open socket of `ws`. From here on the connection owns it. */
+export function nodeConnection(
+  socket: WebSocket,
+  endpoint: SocketEndpoint,
+  limits: SocketLimits,
+  keepAlive: KeepAliveOptions,
+): SocketConnection {
+  const connection = new SocketConnection(faceOf(socket), endpoint, limits)
+  socket.on('message', (bytes, isBinary) => {
+    if (isBinary) connection.handleMessage(plainBytes(bytes as Buffer))
+    else connection.handleText()
+  })
+  socket.on('error', (error) => {
+    connection.handleFailure(CLOSE_CODES.aborted, connectionErrorOf(error, limits))
+  })
+  socket.on('close', (code, reason) => connection.handleEnd(code, reason.toString()))
+  keepAwake(socket, connection, keepAlive)
+  return connection
+}
+
+function faceOf(socket: WebSocket): SocketFace {
+  let onFallen: (() => void) | undefined
+  const onWritten = () => {
+    const call = onFallen
+    onFallen = undefined
+    call?.()
+  }
+  return {
+    get queuedBytes() {
+      return socket.bufferedAmount
+    },
+    send: (message) => socket.send(message, { binary: true, compress: false }, onWritten),
+    close: (code, reason) => socket.close(code, reason),
+    terminate: (code, reason) => {
+      // With nothing queued the close frame leaves at once and tells the peer why.
+      if (socket.bufferedAmount === 0) socket.close(code, reason)
+      socket.terminate()
+    },
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
+    watchQueue: (callback) => {
+      onFallen = callback
+    },
+  }
+}
+
+function keepAwake(
+  socket: WebSocket,
+  connection: SocketConnection,
+  { pingMs = 15_000, pongMs = 10_000 }: KeepAliveOptions,
+): void {
+  if (pingMs <= 0) return
+  let pongTimer: ReturnType<typeof setTimeout> | undefined
+  const onAnswer = () => {
+    clearTimeout(pongTimer)
+    pongTimer = undefined
+  }
+  const pingTimer = setInterval(() => {
+    // While we do not read, no answer can come in.
+    if (connection.isPaused || connection.isEnded || pongTimer !== undefined) return
+    socket.ping(undefined, undefined, () => undefined)
+    pongTimer = setTimeout(() => {
+      pongTimer = undefined
+      if (connection.isPaused) return
+      connection.handleFailure(
+        CLOSE_CODES.timeout,
+        new ConnectionClosedError('the peer did not answer a keep-alive', { fields: { pongMs } }),
+      )
+    }, pongMs)
+  }, pingMs)
+  socket.on('pong', onAnswer)
+  socket.on('message', onAnswer)
+  connection.closed.then(
+    () => {
+      clearInterval(pingTimer)
+      clearTimeout(pongTimer)
+    },
+    () => undefined,
+  )
+}
+
+function connectionErrorOf(error: Error, limits: SocketLimits): TidewayError {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
+    return new ProtocolError('PROTOCOL_LIMIT_EXCEEDED', 'the peer sent a message past the limit', {
+      bytesMax: limits.messageBytesMax,
+    })
+  }
+  if (code.startsWith('WS_ERR_')) {
+    return new ProtocolError('PROTOCOL_REMOTE', 'the peer broke the WebSocket protocol', { code })
+  }
+  return new ConnectionClosedError('the connection broke', { fields: { code }, cause: error })
+}
+
+// A small message is a slice of a large network read: kept as it is, it would keep all of that alive.
+function plainBytes(bytes: Buffer): Uint8Array {
+  if (bytes.length * 2 < bytes.buffer.byteLength) return new Uint8Array(bytes)
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+}

@@ -53,3 +53,28 @@ export const pins: Rule = {
   name: 'tools are pinned exactly and peers are optional',
   check: checkPins,
 }
+
+function checkLock(tree: Tree): readonly string[] {
+  const lock = JSON.parse(tree.get('package-lock.json') ?? '{}') as {
+    readonly packages?: Readonly<
+      Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>
+    >
+  }
+  const packages = lock.packages ?? {}
+  const locked = new Set(Object.keys(packages).map((path) => path.split('node_modules/').pop()))
+  return Object.entries(packages).flatMap(([path, { optionalDependencies }]) =>
+    Object.keys(optionalDependencies ?? {})
+      .filter((name) => !locked.has(name))
+      .map(
+        (name) =>
+          `package-lock.json:1: ${name} of ${path || 'the package'} is missing: npm ci will refuse;` +
+          ' make the lock file anew without node_modules',
+      ),
+  )
+}
+
+/** npm drops the builds for other machines from the lock file when it starts from an install. */
+export const lockComplete: Rule = {
+  name: 'the lock file holds the builds for every machine',
+  check: checkLock,
+}

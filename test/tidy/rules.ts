@@ -9,7 +9,7 @@ import {
 import { fileLength, fileNames } from './files.ts'
 import { layering } from './layering.ts'
 import { escapes, machinePaths, unfinished } from './leftovers.ts'
-import { pins, subpaths } from './manifest.ts'
+import { lockComplete, pins, subpaths } from './manifest.ts'
 import { orphans } from './orphans.ts'
 import type { Rule } from './tree.ts'
 
@@ -27,6 +27,7 @@ export const RULES: readonly Rule[] = [
   markdownTitle,
   subpaths,
   pins,
+  lockComplete,
   unfinished,
   escapes,
   machinePaths,

@@ -5,7 +5,7 @@ import {
   markdownTitle,
   readmeBlocksRun,
 } from '../../tidy/documents.ts'
-import { pins, subpaths } from '../../tidy/manifest.ts'
+import { lockComplete, pins, subpaths } from '../../tidy/manifest.ts'
 import { RULES } from '../../tidy/rules.ts'
 import { manifest, report } from './bad-tree.ts'
 
@@ -80,6 +80,14 @@ describe('the manifest', () => {
   test('a loose tool and a mandatory peer are refused', () => {
     const rest = { devDependencies: { knip: '^6.0.0' }, peerDependencies: { ws: '^8.0.0' } }
     expect(report(pins, { 'package.json': manifest({}, rest) })).toHaveLength(2)
+  })
+
+  test('a lock file without the builds for other machines is refused', () => {
+    const tool = { optionalDependencies: { 'tool-linux': '1.0.0', 'tool-darwin': '1.0.0' } }
+    const packages = { 'node_modules/tool': tool, 'node_modules/tool-linux': {} }
+    const reports = report(lockComplete, { 'package-lock.json': JSON.stringify({ packages }) })
+    expect(reports).toHaveLength(1)
+    expect(reports[0]).toContain('tool-darwin of node_modules/tool is missing')
   })
 })
 

@@ -1,0 +1,168 @@
+/** What a pod sandbox is asked to be. Names and uid are those of the Kubernetes pod. */
+export interface SandboxSpec {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly hostname: string
+  /** Where the pod's files live: volumes, logs, state. Made by the caller before the sandbox. */
+  readonly directory: string
+}
+
+/** A volume as the runtime sees it: a directory or file on this machine, shown at a path in the container. */
+export interface Mount {
+  /** The name of the volume in the pod. */
+  readonly volume: string
+  readonly source: string
+  readonly path: string
+  readonly readOnly: boolean
+}
+
+/** Limits in the units of Kubernetes after parsing: bytes, and thousandths of a CPU. */
+export interface Limits {
+  readonly memoryBytes?: number | undefined
+  readonly cpuMillis?: number | undefined
+  /** Share of CPU under contention, from the request. */
+  readonly cpuRequestMillis?: number | undefined
+}
+
+/** What one container is asked to be. */
+export interface ContainerSpec {
+  readonly name: string
+  /** 0 for the first start, one more for each restart: (pod uid, name, attempt) names one container. */
+  readonly attempt: number
+  readonly image: string
+  readonly command: readonly string[]
+  readonly args: readonly string[]
+  readonly workingDir?: string | undefined
+  readonly env: Readonly<Record<string, string>>
+  readonly mounts: readonly Mount[]
+  readonly limits: Limits
+  /** The log file, in CRI format, absolute. */
+  readonly logPath: string
+  /** Free text kept with the container and given back by `list`: edged keeps a hash of the spec here. */
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** One sandbox as observed. */
+export interface SandboxStatus {
+  readonly id: string
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly ready: boolean
+  readonly createdAtMs: number
+  readonly ip: string | undefined
+}
+
+/** One container as observed. */
+export interface ContainerStatus {
+  readonly id: string
+  readonly sandboxId: string
+  readonly podUid: string
+  readonly name: string
+  readonly attempt: number
+  readonly image: string
+  readonly state: 'created' | 'running' | 'exited' | 'unknown'
+  readonly createdAtMs: number
+  readonly startedAtMs: number | undefined
+  readonly finishedAtMs: number | undefined
+  readonly exitCode: number | undefined
+  /** The signal that ended it, when one did. */
+  readonly signal: number | undefined
+  /**
+   * `Completed`, `Error`, `OOMKilled`, `StartError`, `ContainerStatusUnknown`; undefined while it
+   * runs.
+   */
+  readonly reason: string | undefined
+  readonly message: string | undefined
+  readonly logPath: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** Something may have changed for this pod: look again. It never says what. */
+export interface RuntimeHint {
+  readonly podUid: string
+}
+
+export interface RuntimeFeatures {
+  /** Mounts appear at their path in the container. When false they are under the pod's directory. */
+  readonly mounts: boolean
+  /** Memory and CPU limits are enforced. */
+  readonly limits: boolean
+  /** Images are pulled and run. When false the image is only a name and a command is needed. */
+  readonly images: boolean
+}
+
+/** Why a runtime refused: a meaning, whatever the runtime behind it says. */
+export type RuntimeErrorReason =
+  | 'NotFound'
+  | 'InvalidSpec'
+  /** A container without a command on a runtime without images. */
+  | 'CommandRequired'
+  /** The command does not exist or cannot be executed. */
+  | 'StartFailed'
+  | 'Unavailable'
+
+/** A refusal by a runtime. */
+export class RuntimeError extends Error {
+  readonly reason: RuntimeErrorReason
+  constructor(reason: RuntimeErrorReason, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options)
+    this.name = 'RuntimeError'
+    this.reason = reason
+  }
+}
+
+/**
+ * Runs pods: sandboxes, and containers in them.
+ *
+ * Vocabulary: a *sandbox* is what the containers of one pod share; a *container* is one run of one
+ * process, named by (pod uid, name, attempt); it goes created -> running -> exited and is never
+ * started twice: a restart is a new container with the next attempt.
+ *
+ * Promises: every call is safe to repeat (creating what exists returns it, stopping what is stopped
+ * and removing what is gone succeed); containers outlive the process that drives the runtime, and
+ * `list` finds them again after it restarts, also when they ended meanwhile, with their exit code.
+ */
+export interface PodRuntime {
+  readonly name: string
+  readonly version: string
+  readonly supports: RuntimeFeatures
+  /**
+   * The variables that this runtime adds to a container unless its own `env` has them. Known before
+   * the start, so that `$(NAME)` in a command or a value can refer to them.
+   */
+  environment(
+    sandbox: SandboxSpec,
+    container: Pick<ContainerSpec, 'name' | 'mounts'>,
+  ): Readonly<Record<string, string>>
+  /** @returns the sandbox, made now or before. */
+  runSandbox(spec: SandboxSpec): Promise<SandboxStatus>
+  /**
+   * Makes and starts one container; resolves when its process runs.
+   *
+   * @throws RuntimeError. After `StartFailed` the container exists and has ended, with exit code 128
+   * and reason `StartError`; after any other reason nothing was made.
+   */
+  startContainer(sandboxId: string, spec: ContainerSpec): Promise<ContainerStatus>
+  /**
+   * Asks with SIGTERM, waits up to `graceMs`, then kills the whole process tree. A second call with
+   * less time shortens the wait of the first.
+   */
+  stopContainer(id: string, graceMs: number): Promise<void>
+  /** Forgets an exited container. Its log file stays. */
+  removeContainer(id: string): Promise<void>
+  /** Kills what still runs in the sandbox and forgets it and its containers. */
+  removeSandbox(id: string): Promise<void>
+  /** Everything that this runtime holds, running or not. The truth; hints only say when to look. */
+  list(): Promise<RuntimeState>
+  /** Calls back whenever something may have changed. */
+  watch(listener: (hint: RuntimeHint) => void): () => void
+  /** Lets go of everything without touching the pods. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface RuntimeState {
+  readonly sandboxes: readonly SandboxStatus[]
+  readonly containers: readonly ContainerStatus[]
+}

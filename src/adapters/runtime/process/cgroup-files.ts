@@ -1,0 +1,57 @@
+import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Limits } from '../index.ts'
+
+/** What cgroups do for containers. One group a container, named by the container's id. */
+export interface Cgroups {
+  readonly version: 1 | 2
+  /** Memory and CPU limits work. */
+  readonly limits: boolean
+  /**
+   * Makes the groups of a container.
+   *
+   * @returns the `cgroup.procs` files that its process has to write itself into.
+   */
+  create(id: string, limits: Limits): Promise<readonly string[]>
+  /** How often the kernel killed a process of the group for want of memory. */
+  oomKills(id: string): Promise<number>
+  /** The processes in the group. Empty when there is no group. */
+  processes(id: string): Promise<readonly number[]>
+  /** Asks for the whole group to stop or go on. Resolves to false where that cannot be done. */
+  freeze(id: string, frozen: boolean): Promise<boolean>
+  /** Whether the whole group has come to rest. */
+  isFrozen(id: string): Promise<boolean>
+  /** Removes the empty groups of a container. */
+  remove(id: string): Promise<void>
+  /** Removes the root of all groups if nothing is left in it. */
+  removeRoot(): Promise<void>
+}
+
+/** Whether directories can be made in `path`. */
+export async function isWritable(path: string): Promise<boolean> {
+  const probe = join(path, `tideway-probe-${process.pid}`)
+  try {
+    await access(path, constants.W_OK)
+    await mkdir(probe)
+    await rmdir(probe)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Reads a `cgroup.procs` file. */
+export async function readProcesses(path: string): Promise<readonly number[]> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && line !== '0')
+    .map(Number)
+}
+
+/** The number behind `name` in a file of lines such as `oom_kill 3`; 0 when there is none. */
+export async function readCount(path: string, name: string): Promise<number> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  const line = text.split('\n').find((each) => each.startsWith(`${name} `))
+  return line === undefined ? 0 : Number(line.slice(name.length + 1))
+}

@@ -1,0 +1,92 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Limits } from '../index.ts'
+import { type Cgroups, readCount, readProcesses } from './cgroup-files.ts'
+import { CPU_PERIOD_US, CPU_QUOTA_US_MIN, removeGroup } from './cgroup-v1.ts'
+
+const SHARES_PER_CPU = 1024
+const SHARES_MIN = 2
+const SHARES_MAX = 262_144
+
+/** Groups in cgroup version 2, below `mount`/`root`. */
+export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
+  const top = join(mount, root)
+  await mkdir(top, { recursive: true })
+  const enabled = await enableControllers([mount, top])
+  const directory = (id: string): string => join(top, id)
+
+  return {
+    version: 2,
+    limits: enabled.has('memory') && enabled.has('cpu'),
+    async create(id, limits) {
+      const path = directory(id)
+      await mkdir(path, { recursive: true })
+      for (const { file, controller, value } of settingsOf(limits)) {
+        // Accounting of swap is left out of some kernels, and then its file is missing.
+        if (controller === 'swap') await writeFile(join(path, file), value).catch(() => {})
+        else if (enabled.has(controller)) await writeFile(join(path, file), value)
+      }
+      return [join(path, 'cgroup.procs')]
+    },
+    oomKills: (id) => readCount(join(directory(id), 'memory.events'), 'oom_kill'),
+    processes: (id) => readProcesses(join(directory(id), 'cgroup.procs')),
+    freeze: (id, frozen) =>
+      writeFile(join(directory(id), 'cgroup.freeze'), frozen ? '1' : '0').then(
+        () => true,
+        () => false,
+      ),
+    isFrozen: async (id) => (await readCount(join(directory(id), 'cgroup.events'), 'frozen')) === 1,
+    remove: (id) => removeGroup(directory(id)),
+    removeRoot: () => removeGroup(top).catch(() => {}),
+  }
+}
+
+/** Hands the controllers down, as far as this host lets us, and says which reached the last group. */
+async function enableControllers(path: readonly string[]): Promise<ReadonlySet<string>> {
+  let available: readonly string[] = []
+  for (const group of path) {
+    available = await controllersOf(group, 'cgroup.controllers')
+    for (const name of ['memory', 'cpu', 'pids'].filter((each) => available.includes(each))) {
+      // One at a time: one that is refused must not take the others with it.
+      await writeFile(join(group, 'cgroup.subtree_control'), `+${name}`).catch(() => {})
+    }
+    available = await controllersOf(group, 'cgroup.subtree_control')
+  }
+  return new Set(available)
+}
+
+async function controllersOf(group: string, file: string): Promise<readonly string[]> {
+  const text = await readFile(join(group, file), 'utf8').catch(() => '')
+  return text.trim().split(/\s+/)
+}
+
+/** What each limit is called in version 2. */
+export function settingsOf(
+  limits: Limits,
+): readonly { readonly file: string; readonly controller: string; readonly value: string }[] {
+  const { memoryBytes, cpuMillis, cpuRequestMillis } = limits
+  const settings = []
+  if (memoryBytes !== undefined) {
+    settings.push({ file: 'memory.max', controller: 'memory', value: String(memoryBytes) })
+    settings.push({ file: 'memory.swap.max', controller: 'swap', value: '0' })
+  }
+  if (cpuMillis !== undefined) {
+    const quota = Math.max(CPU_QUOTA_US_MIN, Math.floor((cpuMillis * CPU_PERIOD_US) / 1000))
+    settings.push({ file: 'cpu.max', controller: 'cpu', value: `${quota} ${CPU_PERIOD_US}` })
+  }
+  if (cpuRequestMillis !== undefined) {
+    settings.push({
+      file: 'cpu.weight',
+      controller: 'cpu',
+      value: String(weight(cpuRequestMillis)),
+    })
+  }
+  return settings
+}
+
+/** Version 1 shares (2 to 262144) onto version 2 weights (1 to 10000), as the OCI runtimes do. */
+function weight(cpuRequestMillis: number): number {
+  const shares = Math.floor((cpuRequestMillis * SHARES_PER_CPU) / 1000)
+  const bounded = Math.min(Math.max(shares, SHARES_MIN), SHARES_MAX)
+  return 1 + Math.floor(((bounded - SHARES_MIN) * 9999) / (SHARES_MAX - SHARES_MIN))
+}

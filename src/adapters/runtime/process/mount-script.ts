@@ -1,0 +1,154 @@
+/**
+ * The POSIX shell script that shows volumes at their paths, inside a mount namespace of its own.
+ *
+ *     unshare --mount --propagation slave mount.sh DIRECTORY WORKING_DIRECTORY STEP... -- COMMAND...
+ *
+ * with these steps, in this order:
+ *
+ *     keep PATH                    a directory whose real content stays visible under every layer
+ *     root                         something is missing right under /: work in a copy of /
+ *     layer PATH                   something is missing under this directory: put a layer over it
+ *     bind KIND MODE SOURCE PATH   show SOURCE at PATH; KIND is dir or file, MODE is ro or rw
+ *
+ * Nothing is ever made on the host: a missing mount point is made in a layer that only this
+ * namespace sees and that vanishes with its last process. DIRECTORY/scratch must exist.
+ */
+export const MOUNT_SCRIPT: string = `#!/bin/sh
+tw_dir=$1 tw_cwd=$2
+shift 2
+tw_path=$PATH
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+tw_scratch=$tw_dir/scratch
+tw_root=
+tw_keeps=
+tw_layers=0
+tw_nl='
+'
+
+tw_fail() {
+  printf '%s\\n' "$1" > "$tw_dir/failure.tmp"
+  mv -f "$tw_dir/failure.tmp" "$tw_dir/failure"
+  exit 128
+}
+
+# Shows every entry of directory $1 in the empty directory $2 by bind mounts. Unlike one recursive
+# bind mount of the directory, this leaves room beside the entries.
+tw_mirror() {
+  for tw_entry in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    tw_name=\${tw_entry##*/}
+    if [ -L "$tw_entry" ]; then
+      ln -s "$(readlink "$tw_entry")" "$2/$tw_name" || return 1
+    elif [ -d "$tw_entry" ]; then
+      mkdir "$2/$tw_name" && mount --rbind "$tw_entry" "$2/$tw_name" || return 1
+    elif [ -e "$tw_entry" ]; then
+      : > "$2/$tw_name" && mount --bind "$tw_entry" "$2/$tw_name" || return 1
+    fi
+  done
+}
+
+# Builds in $2 what directory $1 is, with room for more. An overlay is best; where the kernel or the
+# file system refuses one, a mirror does.
+tw_cover() {
+  mkdir -p "$2" "$2.upper" "$2.work"
+  case $1 in
+    *[,:\\\\]*) tw_overlaid=no ;;
+    *) mount -t overlay -o "lowerdir=$1,upperdir=$2.upper,workdir=$2.work" overlay "$2" 2>/dev/null &&
+         tw_overlaid=yes || tw_overlaid=no ;;
+  esac
+  if [ "$tw_overlaid" = no ]; then
+    tw_mirror "$1" "$2"
+    return
+  fi
+  # An overlay hides what is mounted below it, and gives the pod's own directories a second self.
+  while read -r tw_source tw_point tw_rest; do
+    case $tw_point in
+      "$tw_scratch" | "$tw_scratch"/*) ;;
+      "$1"/*) tw_show "$tw_point" "$2\${tw_point#"$1"}" ;;
+    esac
+  done < /proc/self/mounts
+  tw_rest=$tw_keeps
+  while [ -n "$tw_rest" ]; do
+    tw_keep=\${tw_rest%%"$tw_nl"*}
+    tw_rest=\${tw_rest#*"$tw_nl"}
+    case $tw_keep in
+      "$1"/*) tw_show "$tw_keep" "$2\${tw_keep#"$1"}" ;;
+    esac
+  done
+}
+
+# A mount point with an unusual name is not worth failing for.
+tw_show() {
+  [ -e "$2" ] && mount --rbind "$1" "$2" 2>/dev/null || :
+}
+
+# Sets tw_place to where path $1 is being built: in a layer, in the copy of / or right there.
+tw_locate() {
+  tw_place=$tw_root$1
+  tw_number=0
+  while [ "$tw_number" -lt "$tw_layers" ]; do
+    eval "tw_over=\\$tw_layer_$tw_number"
+    case $1 in
+      "$tw_over"/*) tw_place=$tw_scratch/layer$tw_number\${1#"$tw_over"} ;;
+    esac
+    tw_number=$((tw_number + 1))
+  done
+}
+
+mount -t tmpfs -o mode=0755 tideway "$tw_scratch" || tw_fail "cannot mount a tmpfs in the namespace"
+
+while [ "$1" != -- ]; do
+  case $1 in
+    keep)
+      tw_keeps=$tw_keeps$2$tw_nl
+      shift 2
+      ;;
+    root)
+      tw_root=$tw_scratch/root
+      mkdir "$tw_root" && tw_mirror "" "$tw_root" || tw_fail "cannot build a root directory"
+      shift
+      ;;
+    layer)
+      tw_cover "$2" "$tw_scratch/layer$tw_layers" || tw_fail "cannot put a layer over $2"
+      eval "tw_layer_$tw_layers=\\$2"
+      tw_layers=$((tw_layers + 1))
+      shift 2
+      ;;
+    bind)
+      tw_locate "$5"
+      if [ "$2" = dir ]; then
+        [ -d "$tw_place" ] || mkdir -p "$tw_place" || tw_fail "cannot make mount point $5"
+        mount --rbind "$4" "$tw_place" || tw_fail "cannot mount $4 at $5"
+      else
+        [ -e "$tw_place" ] || { mkdir -p "\${tw_place%/*}" && : > "$tw_place"; } ||
+          tw_fail "cannot make mount point $5"
+        mount --bind "$4" "$tw_place" || tw_fail "cannot mount $4 at $5"
+      fi
+      if [ "$3" = ro ]; then
+        mount -o remount,bind,ro "$tw_place" || tw_fail "cannot make $5 read-only"
+      fi
+      shift 5
+      ;;
+    *) tw_fail "unknown step $1" ;;
+  esac
+done
+shift
+
+# Only now do the layers cover the originals: until here every source was reachable.
+tw_at=0
+while [ "$tw_at" -lt "$tw_layers" ]; do
+  eval "tw_over=\\$tw_layer_$tw_at"
+  mount --rbind "$tw_scratch/layer$tw_at" "$tw_root$tw_over" || tw_fail "cannot put a layer over $tw_over"
+  tw_at=$((tw_at + 1))
+done
+
+tw_to=\${tw_cwd:-/}
+cd "$tw_root$tw_to" || tw_fail "chdir to cwd (\\"$tw_to\\") failed: no such directory or no permission"
+: > "$tw_dir/running" || tw_fail "cannot write in $tw_dir"
+if [ -n "$tw_root" ]; then
+  # chroot(8) goes to /, so the working directory is entered once more behind it.
+  exec env PATH="$PATH" chroot "$tw_root" /bin/sh -c \\
+    'cd "$1" && PATH=$2 && shift 2 && exec "$@"' sh "$tw_to" "$tw_path" "$@"
+fi
+PATH=$tw_path
+exec "$@"
+`

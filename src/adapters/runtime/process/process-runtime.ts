@@ -1,0 +1,431 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
+import type { Logger } from '../../../core/interfaces/logger.ts'
+import type {
+  ContainerSpec,
+  ContainerStatus,
+  PodRuntime,
+  RuntimeFeatures,
+  RuntimeHint,
+  RuntimeState,
+  SandboxSpec,
+  SandboxStatus,
+} from '../index.ts'
+import { RuntimeError } from '../index.ts'
+import { isNotFound, readIfThere, writeAtomic } from './atomic-file.ts'
+import type { Cgroups } from './cgroup-files.ts'
+import { commandProblem, throughMounts } from './command-lookup.ts'
+import { Container, type ContainerContext } from './container.ts'
+import { ContainerFiles, type ContainerRecord } from './container-files.ts'
+import { containerRoot, containerVariables, splitByName } from './environment.ts'
+import { LIMITS } from './limits.ts'
+import { cleanMountPath, isUnder, type MountPlan, planMounts, realHost } from './mount-plan.ts'
+import type { Unshare } from './mount-support.ts'
+import { isAlive } from './process-table.ts'
+import { ProcessTree } from './process-tree.ts'
+import { checkContainer, checkSandbox } from './spec-check.ts'
+
+/** Everything that was found out about the host before the runtime was made. */
+export interface Host {
+  readonly directory: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly bootId: string
+  readonly cgroups: Cgroups | undefined
+  readonly unshare: Unshare | undefined
+  readonly runScript: string
+  readonly mountScript: string
+  readonly environment: Readonly<Record<string, string>>
+  readonly logLimits: ContainerContext['logLimits']
+  readonly version: string
+}
+
+interface Sandbox {
+  readonly spec: SandboxSpec
+  readonly status: SandboxStatus
+}
+
+/** Pods as plain processes of the host. */
+export class ProcessRuntime implements PodRuntime {
+  readonly name = 'process'
+  readonly version: string
+  readonly supports: RuntimeFeatures
+  readonly #host: Host
+  readonly #context: ContainerContext
+  readonly #sandboxes = new Map<string, Sandbox>()
+  readonly #containers = new Map<string, Container>()
+  readonly #busy = new Map<string, Promise<unknown>>()
+  readonly #listeners = new Set<(hint: RuntimeHint) => void>()
+  #poll: Cancel | undefined
+  #isClosed = false
+
+  constructor(host: Host) {
+    this.#host = host
+    this.version = host.version
+    this.supports = {
+      mounts: host.unshare !== undefined,
+      limits: host.cgroups?.limits ?? false,
+      images: false,
+    }
+    this.#context = {
+      clock: host.clock,
+      logger: host.logger,
+      cgroups: host.cgroups,
+      bootId: host.bootId,
+      logLimits: host.logLimits,
+      changed: (podUid) => this.#hint(podUid),
+    }
+  }
+
+  /** Finds what earlier drivers have left. Once, before anything else. */
+  async open(): Promise<void> {
+    for (const id of await namesIn(join(this.#host.directory, 'sandboxes'))) {
+      await this.#openOne(join('sandboxes', id), () => this.#openSandbox(id))
+    }
+    for (const id of await namesIn(join(this.#host.directory, 'containers'))) {
+      await this.#openOne(join('containers', id), () => this.#openContainer(id))
+    }
+    this.#schedulePoll()
+  }
+
+  environment(
+    sandbox: SandboxSpec,
+    container: Pick<ContainerSpec, 'name' | 'mounts'>,
+  ): Readonly<Record<string, string>> {
+    const { unshare, environment } = this.#host
+    return containerVariables(sandbox, container, unshare !== undefined, environment)
+  }
+
+  async runSandbox(spec: SandboxSpec): Promise<SandboxStatus> {
+    this.#check()
+    checkSandbox(spec)
+    return await this.#alone(spec.uid, async () => {
+      const existing = this.#sandboxes.get(spec.uid)
+      if (existing !== undefined) return existing.status
+      const createdAtMs = this.#host.clock.wallMs()
+      const directory = this.#path('sandboxes', spec.uid)
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      const record = { version: 1, spec, createdAtMs, bootId: this.#host.bootId }
+      await writeAtomic(join(directory, 'sandbox.json'), JSON.stringify(record), { sync: true })
+      return this.#addSandbox(spec, createdAtMs).status
+    })
+  }
+
+  async startContainer(sandboxId: string, spec: ContainerSpec): Promise<ContainerStatus> {
+    this.#check()
+    checkContainer(spec)
+    const sandbox = this.#sandboxes.get(sandboxId)
+    if (sandbox === undefined) throw new RuntimeError('NotFound', `no sandbox "${sandboxId}"`)
+    const id = containerId(sandbox.spec.uid, spec.name, spec.attempt)
+    return await this.#alone(id, async () => {
+      const existing = await this.#containers.get(id)?.status()
+      if (existing !== undefined && existing.state !== 'created') return existing
+      return await this.#start(id, sandbox, spec)
+    })
+  }
+
+  async stopContainer(id: string, graceMs: number): Promise<void> {
+    this.#check()
+    await this.#containers.get(id)?.stop(graceMs)
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    this.#check()
+    await this.#alone(id, async () => {
+      const container = this.#containers.get(id)
+      if (container === undefined) return
+      await container.stop(0)
+      await container.remove()
+      this.#containers.delete(id)
+    })
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    this.#check()
+    const own = [...this.#containers.values()].filter((each) => each.record.sandboxId === id)
+    await Promise.all(own.map((container) => this.removeContainer(container.record.id)))
+    await this.#alone(id, async () => {
+      if (!this.#sandboxes.has(id)) return
+      await rm(this.#path('sandboxes', id), { recursive: true, force: true })
+      this.#sandboxes.delete(id)
+      this.#hint(id)
+    })
+  }
+
+  async list(): Promise<RuntimeState> {
+    this.#check()
+    const containers = await Promise.all(
+      [...this.#containers.values()].map((container) => container.status()),
+    )
+    const sandboxes = [...this.#sandboxes.values()].map((sandbox) => sandbox.status)
+    return { sandboxes, containers }
+  }
+
+  watch(listener: (hint: RuntimeHint) => void): () => void {
+    // A wrapper of its own, so that the same function can be registered twice.
+    const own = (hint: RuntimeHint): void => listener(hint)
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#poll?.()
+    this.#listeners.clear()
+    await Promise.allSettled(this.#busy.values())
+    await Promise.all([...this.#containers.values()].map((container) => container.close()))
+    if (this.#containers.size === 0) await this.#host.cgroups?.removeRoot()
+  }
+
+  async #start(id: string, sandbox: Sandbox, spec: ContainerSpec): Promise<ContainerStatus> {
+    const [command] = [...spec.command, ...spec.args]
+    if (spec.command.length === 0 || command === undefined) throw commandRequired(spec)
+    const mounts = spec.mounts.map((mount) => ({ ...mount, path: cleanMountPath(mount.path) }))
+    const plan = await this.#planMounts(sandbox, mounts)
+    const files = new ContainerFiles(this.#path('containers', id))
+    await mkdir(join(files.directory, 'scratch'), { recursive: true, mode: 0o700 })
+    const record = this.#recordOf(id, sandbox, { ...spec, mounts })
+    await files.writeRecord(record)
+    const container = new Container(record, files, this.#context)
+    this.#containers.set(id, container)
+
+    const root = await this.#linkVolumes(sandbox, spec.name, mounts)
+    const env = { ...this.environment(sandbox.spec, { name: spec.name, mounts }), ...spec.env }
+    const workingDir = this.#workingDir(spec, mounts, root)
+    const visible = this.supports.mounts ? mounts : []
+    const problem = await commandProblem({
+      command,
+      workingDir,
+      path: env['PATH'] ?? '',
+      mounts: visible,
+    })
+    if (problem !== undefined) {
+      await container.failStart(problem)
+      this.#hint(record.podUid)
+      throw new RuntimeError('StartFailed', problem)
+    }
+    for (const point of plan.make) await makeMountPoint(point.kind, point.path)
+    const { plain, odd } = splitByName({ ...env, TIDEWAY_CONTAINER_ID: id })
+    const words = [
+      ...(odd.length > 0 ? ['/usr/bin/env', ...odd] : []),
+      ...spec.command,
+      ...spec.args,
+    ]
+    const inNamespace = this.#inNamespace(files, workingDir, plan, words)
+    await container.start({
+      script: this.#host.runScript,
+      workingDir: inNamespace === undefined ? workingDir : '',
+      marksItself: inNamespace !== undefined,
+      command: inNamespace ?? words,
+      env: plain,
+    })
+    this.#hint(record.podUid)
+    return await container.status()
+  }
+
+  #recordOf(id: string, sandbox: Sandbox, spec: ContainerSpec): ContainerRecord {
+    return {
+      version: 1,
+      id,
+      sandboxId: sandbox.status.id,
+      podUid: sandbox.spec.uid,
+      name: spec.name,
+      attempt: spec.attempt,
+      image: spec.image,
+      // Variables are left out: they may hold secrets and are not needed again.
+      command: [...spec.command, ...spec.args],
+      mounts: spec.mounts,
+      limits: spec.limits,
+      logPath: spec.logPath,
+      labels: spec.labels,
+      createdAtMs: this.#host.clock.wallMs(),
+      bootId: this.#host.bootId,
+    }
+  }
+
+  async #planMounts(sandbox: Sandbox, mounts: ContainerSpec['mounts']): Promise<MountPlan> {
+    const keep = [sandbox.spec.directory, this.#host.directory]
+    const plan = await planMounts(mounts, keep, realHost)
+    return this.#host.unshare === undefined ? { steps: [], make: [] } : plan
+  }
+
+  #inNamespace(
+    files: ContainerFiles,
+    workingDir: string,
+    plan: MountPlan,
+    words: readonly string[],
+  ): readonly string[] | undefined {
+    const { unshare, mountScript } = this.#host
+    if (unshare === undefined || plan.steps.length === 0) return undefined
+    const script = ['/bin/sh', mountScript, files.directory, workingDir]
+    return [...unshare, ...script, ...plan.steps, '--', ...words]
+  }
+
+  /** Makes a link for every volume that is not inside another one, where it can be found in both modes. */
+  async #linkVolumes(
+    sandbox: Sandbox,
+    container: string,
+    mounts: ContainerSpec['mounts'],
+  ): Promise<string> {
+    const root = containerRoot(sandbox.spec.directory, container)
+    await rm(root, { recursive: true, force: true })
+    await mkdir(root, { recursive: true })
+    for (const mount of mounts) {
+      if (mount.path === '/' || mounts.some((other) => isUnder(mount.path, other.path))) continue
+      const link = join(root, mount.path)
+      await mkdir(dirname(link), { recursive: true })
+      await symlink(mount.source, link)
+    }
+    return root
+  }
+
+  #workingDir(spec: ContainerSpec, mounts: ContainerSpec['mounts'], root: string): string {
+    if (spec.workingDir === undefined || spec.workingDir === '') return root
+    return this.supports.mounts ? spec.workingDir : throughMounts(spec.workingDir, mounts)
+  }
+
+  async #openOne(path: string, openIt: () => Promise<void>): Promise<void> {
+    try {
+      await openIt()
+    } catch (error) {
+      const aside = this.#path(
+        'damaged',
+        `${path.replaceAll('/', '-')}-${this.#host.clock.wallMs()}`,
+      )
+      this.#host.logger.error('stored state is damaged: set aside', { path, aside, error })
+      await mkdir(dirname(aside), { recursive: true, mode: 0o700 })
+      await rename(this.#path(path), aside)
+    }
+  }
+
+  async #openSandbox(id: string): Promise<void> {
+    const text = await readIfThere(this.#path('sandboxes', id, 'sandbox.json'))
+    // A directory without a record: the driver died before the sandbox was made.
+    if (text === undefined) return await rm(this.#path('sandboxes', id), { recursive: true })
+    const parsed = parseSandbox(text)
+    this.#addSandbox(parsed.spec, parsed.createdAtMs)
+  }
+
+  async #openContainer(id: string): Promise<void> {
+    const files = new ContainerFiles(this.#path('containers', id))
+    try {
+      const record = await files.record()
+      if (record === undefined) return await rm(files.directory, { recursive: true })
+      const container = new Container(record, files, this.#context)
+      await container.adopt()
+      this.#containers.set(id, container)
+    } catch (error) {
+      await this.#endUnreadable(id, files)
+      throw error
+    }
+  }
+
+  /** A container that nobody can know any more must not run on beside its replacement. */
+  async #endUnreadable(id: string, files: ContainerFiles): Promise<void> {
+    const claim = await files.claim().catch(() => undefined)
+    if (claim === undefined || !(await isAlive(claim.pid, claim.start))) return
+    const { cgroups, clock, logger } = this.#host
+    logger.error('killing a container whose record is damaged', { id, pid: claim.pid })
+    await new ProcessTree({ id, claim, cgroups, clock }).kill()
+    await cgroups?.remove(id).catch(() => {})
+  }
+
+  #addSandbox(spec: SandboxSpec, createdAtMs: number): Sandbox {
+    const { uid, namespace, name } = spec
+    const status: SandboxStatus = {
+      id: uid,
+      namespace,
+      name,
+      uid,
+      ready: true,
+      createdAtMs,
+      // Processes of the host have the addresses of the host.
+      ip: undefined,
+    }
+    const sandbox = { spec, status }
+    this.#sandboxes.set(uid, sandbox)
+    return sandbox
+  }
+
+  #schedulePoll(): void {
+    this.#poll = this.#host.clock.schedule(LIMITS.pollMs, () => {
+      for (const container of this.#containers.values()) container.poll()
+      this.#schedulePoll()
+    })
+  }
+
+  #hint(podUid: string): void {
+    for (const listener of this.#listeners) listener({ podUid })
+  }
+
+  #check(): void {
+    if (this.#isClosed) throw new RuntimeError('Unavailable', 'the runtime is closed')
+  }
+
+  #path(...parts: string[]): string {
+    return join(this.#host.directory, ...parts)
+  }
+
+  /** Runs one thing at a time for each key, in the order of the calls. */
+  async #alone<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#busy.get(key) ?? Promise.resolve()
+    const mine = before.then(work, work)
+    this.#busy.set(key, mine)
+    try {
+      return await mine
+    } finally {
+      if (this.#busy.get(key) === mine) this.#busy.delete(key)
+    }
+  }
+}
+
+/** The id of a container: always the same for the same pod, name and attempt, so there is never a twin. */
+export function containerId(podUid: string, name: string, attempt: number): string {
+  return createHash('sha256').update(`${podUid}/${name}/${attempt}`).digest('hex')
+}
+
+function commandRequired(spec: ContainerSpec): RuntimeError {
+  return new RuntimeError(
+    'CommandRequired',
+    `container "${spec.name}" has no command: this runtime starts plain processes and does not run ` +
+      `images, so "${spec.image}" is only a name; set "command" to a program of this machine`,
+  )
+}
+
+function parseSandbox(text: string): { readonly spec: SandboxSpec; readonly createdAtMs: number } {
+  const parsed: unknown = JSON.parse(text)
+  if (isSandboxRecord(parsed)) return parsed
+  throw new Error('the sandbox record lacks fields or has a newer version')
+}
+
+function isSandboxRecord(
+  value: unknown,
+): value is { readonly spec: SandboxSpec; readonly createdAtMs: number } {
+  if (typeof value !== 'object' || value === null) return false
+  if (!('version' in value) || value.version !== 1) return false
+  if (!('createdAtMs' in value) || typeof value.createdAtMs !== 'number') return false
+  if (!('spec' in value) || typeof value.spec !== 'object' || value.spec === null) return false
+  const spec = new Map<string, unknown>(Object.entries(value.spec))
+  const names = ['namespace', 'name', 'uid', 'hostname', 'directory']
+  return names.every((name) => typeof spec.get(name) === 'string')
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    if (isNotFound(error)) return []
+    throw error
+  }
+}
+
+async function makeMountPoint(kind: 'dir' | 'file', path: string): Promise<void> {
+  if (kind === 'dir') {
+    await mkdir(path, { recursive: true })
+    return
+  }
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, '', { flag: 'a' })
+}

@@ -68,12 +68,12 @@ function checkLock(tree: Tree): readonly string[] {
       .map(
         (name) =>
           `package-lock.json:1: ${name} of ${path || 'the package'} is missing: npm ci will refuse;` +
-          ' make the lock file anew without node_modules',
+          ' npm run lock adds it',
       ),
   )
 }
 
-/** npm drops the builds for other machines from the lock file when it starts from an install. */
+/** npm leaves out builds for other machines that its registry does not serve. */
 export const lockComplete: Rule = {
   name: 'the lock file holds the builds for every machine',
   check: checkLock,

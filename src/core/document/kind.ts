@@ -1,0 +1,55 @@
+import { change, getLastLocalChange, init } from '@automerge/automerge'
+
+import { assert } from '../errors.ts'
+import type { ActorId } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import { readEvent } from '../log/event.ts'
+import type { CheckedEvent } from '../log/submission.ts'
+import { LIST_MARK, SET_MARK, type Shape } from './shape.ts'
+
+/** The one actor of first events: nobody writes as it but {@link genesisEvent}. */
+export const GENESIS_ACTOR: ActorId = '0000000000000000'
+
+/** A kind of document: how its parts merge, and what it begins with. */
+export interface DocumentKind {
+  /** Names the kind and its version for ever, such as `pod/v1`: part of the first event's hash. */
+  readonly name: string
+  readonly shape: Shape
+  /**
+   * Maps and lists that exist from the first event on, by dotted path, parents included: what two replicas
+   * put into them while apart is merged. Empty ones are not shown.
+   */
+  readonly skeleton: readonly string[]
+}
+
+/** A document without a kind: maps merge, everything else is one value. */
+export const PLAIN_KIND: DocumentKind = { name: 'plain', shape: { type: 'map' }, skeleton: [] }
+
+/**
+ * The first event of every document of a kind: the same bytes on every replica, so two replicas that
+ * create the same document while apart end with one merged document. Undefined without a skeleton.
+ */
+export function genesisEvent(kind: DocumentKind, sha256: Sha256): CheckedEvent | undefined {
+  if (kind.skeleton.length === 0) return undefined
+  const empty = init<Record<string, unknown>>({ actor: GENESIS_ACTOR })
+  const doc = change(empty, { time: 0, message: `genesis/${kind.name}` }, (draft) => {
+    for (const path of kind.skeleton) place(draft, path.split('.'), kind.shape)
+  })
+  const bytes = getLastLocalChange(doc)
+  assert(bytes !== undefined, 'a skeleton makes a change')
+  return { bytes, header: readEvent(bytes, sha256) }
+}
+
+function place(draft: Record<string, unknown>, path: readonly string[], shape: Shape | undefined): void {
+  const [key, ...rest] = path
+  if (key === undefined) return
+  const inner = shape?.type === 'map' ? (shape.fields?.[key] ?? shape.values) : undefined
+  if (draft[key] === undefined) draft[key] = emptyOf(inner)
+  place(draft[key] as Record<string, unknown>, rest, inner)
+}
+
+function emptyOf(shape: Shape | undefined): Record<string, unknown> {
+  if (shape?.type === 'list') return { [LIST_MARK]: {} }
+  if (shape?.type === 'set') return { [SET_MARK]: {} }
+  return {}
+}

@@ -1,0 +1,194 @@
+import {
+  change,
+  type Doc,
+  free,
+  getHeads,
+  getLastLocalChange,
+  getMissingDeps,
+  init,
+  loadIncremental,
+} from '@automerge/automerge'
+
+import { concatBytes } from '../bytes.ts'
+import { assert, DocumentError } from '../errors.ts'
+import type { ActorId, CollectionId, DocumentId, EventHash, Heads, Position, ReplicaId } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { StoredEntry } from '../log/entry.ts'
+import { readEvent } from '../log/event.ts'
+import { eventBytes } from '../log/log-cache.ts'
+import type { CheckedEvent } from '../log/submission.ts'
+import { type DocumentKind, genesisEvent } from './kind.ts'
+import { prune, readValue } from './read-value.ts'
+import { checkValue, freeze, isMap, type JsonMap } from './value.ts'
+import { writeChanges } from './write-value.ts'
+
+type State = Record<string, unknown>
+
+/** The size of a document as JSON text, in characters: past it an edit is refused. Kubernetes allows 1.5 MB. */
+export const DOCUMENT_CHARS_MAX = 1_500_000
+
+/** Who made an edit, when and what for. It travels with the event. */
+export interface EditOptions {
+  /** Seconds since the Unix epoch. */
+  readonly timeSeconds?: number | undefined
+  /** A short text for the history, such as the name of the writer. */
+  readonly message?: string | undefined
+}
+
+/** One edit: the events to store for it, in order. */
+export interface Edit {
+  readonly hash: EventHash
+  readonly events: readonly CheckedEvent[]
+}
+
+/**
+ * One document as Automerge holds it, with what the log said when it was loaded.
+ *
+ * It stores nothing itself: {@link edit} hands out events, {@link apply} takes stored ones in.
+ */
+export class OpenDocument {
+  readonly id: DocumentId
+  readonly kind: DocumentKind
+  collection: CollectionId
+  deleted = false
+  /** The newest position of an entry, by who delivered it; '' for entries made here. */
+  readonly #positions = new Map<ReplicaId, Position>()
+  readonly #sha256: Sha256
+  readonly #skeleton: readonly (readonly string[])[]
+  #doc: Doc<State>
+  #own = new Set<EventHash>()
+  #genesis: CheckedEvent | undefined
+  #value: JsonMap | undefined
+  #heads: Heads | undefined
+  bytes = 0
+
+  constructor(
+    id: DocumentId,
+    kind: DocumentKind,
+    options: { readonly collection: CollectionId; readonly actor: ActorId; readonly sha256: Sha256 },
+  ) {
+    this.id = id
+    this.kind = kind
+    this.collection = options.collection
+    this.#sha256 = options.sha256
+    this.#skeleton = kind.skeleton.map((path) => path.split('.')).sort((a, b) => b.length - a.length)
+    this.#doc = init<State>({ actor: options.actor })
+  }
+
+  /** Takes in what the log holds. Called once, before anything else. */
+  load(entries: readonly StoredEntry[]): void {
+    const events = eventBytes(entries)
+    if (events.length > 0) this.#doc = loadIncremental(this.#doc, concatBytes(events))
+    for (const entry of entries) this.#note(entry)
+    if (getHeads(this.#doc).length === 0 && events.length === 0) {
+      this.#genesis = genesisEvent(this.kind, this.#sha256)
+      if (this.#genesis !== undefined) this.#doc = loadIncremental(this.#doc, this.#genesis.bytes)
+    }
+  }
+
+  /** The current value, frozen, and the same object until the document changes. */
+  get value(): JsonMap {
+    this.#value ??= this.#read()
+    return this.#value
+  }
+
+  /** Empty for a document without events. */
+  get heads(): Heads {
+    this.#heads ??= this.#genesis === undefined ? [...getHeads(this.#doc)].sort() : []
+    return this.#heads
+  }
+
+  /** Events that are named as parents and are not here: what builds on them waits. */
+  get missing(): readonly EventHash[] {
+    return getMissingDeps(this.#doc, [])
+  }
+
+  /** The newest position that `peer` has to acknowledge to have all of this document. */
+  positionFor(peer: ReplicaId): Position {
+    let newest = 0
+    for (const [from, position] of this.#positions) {
+      if (from !== peer && position > newest) newest = position
+    }
+    return newest
+  }
+
+  /**
+   * Makes the event that turns `base` into `next` on top of what the document holds now.
+   *
+   * @returns undefined when there is nothing to change.
+   * @throws DocumentError when the value cannot be held, or the document is deleted.
+   */
+  edit(base: JsonMap, next: unknown, options: EditOptions): Edit | undefined {
+    if (this.deleted) throw new DocumentError('DOCUMENT_DELETED', 'the document is deleted', { document: this.id })
+    checkValue(next)
+    if (!isMap(next)) {
+      throw new DocumentError('VALUE_UNSUPPORTED', 'the value at (root) is not a map', { path: '(root)' })
+    }
+    const chars = JSON.stringify(next).length
+    if (chars > DOCUMENT_CHARS_MAX) {
+      throw new DocumentError('DOCUMENT_TOO_LARGE', 'the document would be larger than allowed', {
+        document: this.id,
+        chars,
+        charsMax: DOCUMENT_CHARS_MAX,
+      })
+    }
+    const before = getHeads(this.#doc)
+    const settings = { time: options.timeSeconds ?? 0, ...(options.message === undefined ? {} : { message: options.message }) }
+    const doc = change(this.#doc, settings, (draft) => {
+      writeChanges(draft, base, next, this.kind.shape)
+    })
+    this.#doc = doc
+    const after = getHeads(doc)
+    if (after.length === before.length && after.every((head, index) => head === before[index])) return undefined
+    const bytes = getLastLocalChange(doc)
+    assert(bytes !== undefined, 'a change of the heads makes an event')
+    const event: CheckedEvent = { bytes, header: readEvent(bytes, this.#sha256) }
+    const events = this.#genesis === undefined ? [event] : [this.#genesis, event]
+    this.#genesis = undefined
+    this.#own.add(event.header.hash)
+    this.#changed()
+    return { hash: event.header.hash, events }
+  }
+
+  /** Takes in an entry that is durable now. @returns whether the value may have changed. */
+  apply(entry: StoredEntry): boolean {
+    this.#note(entry)
+    if (entry.kind === 'tombstone') {
+      this.#changed()
+      return true
+    }
+    if (entry.kind !== 'event' || entry.hash === undefined) return false
+    if (this.#own.delete(entry.hash)) return false
+    const before = getHeads(this.#doc)
+    const wasEmpty = this.#genesis !== undefined
+    this.#genesis = undefined
+    this.#doc = loadIncremental(this.#doc, entry.bytes)
+    this.#changed()
+    const after = getHeads(this.#doc)
+    return wasEmpty || before.length !== after.length || before.some((head, index) => head !== after[index])
+  }
+
+  /** Gives the memory back. The document is not usable afterwards. */
+  free(): void {
+    free(this.#doc)
+  }
+
+  #note(entry: StoredEntry): void {
+    const from = entry.from ?? ''
+    this.#positions.set(from, Math.max(entry.position, this.#positions.get(from) ?? 0))
+    this.bytes += entry.bytes.length
+    if (entry.kind === 'tombstone') this.deleted = true
+    if (entry.kind === 'join') this.collection = entry.collection
+  }
+
+  #changed(): void {
+    this.#value = undefined
+    this.#heads = undefined
+  }
+
+  #read(): JsonMap {
+    if (this.deleted) return freeze({})
+    const value = readValue(this.#doc)
+    return freeze(isMap(value) ? prune(value, this.#skeleton) : {})
+  }
+}

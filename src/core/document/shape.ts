@@ -1,0 +1,49 @@
+/**
+ * How a part of a document's JSON merges. What no shape describes: maps merge key by key, lists and
+ * scalars are one value, of which the newer write wins.
+ */
+export type Shape =
+  /** A map whose keys merge one by one. */
+  | {
+      readonly type: 'map'
+      readonly fields?: Readonly<Record<string, Shape>>
+      /** The shape of every key that `fields` does not name. */
+      readonly values?: Shape
+    }
+  /** A list of maps that are told apart by these fields: items merge one by one, and keep their order. */
+  | { readonly type: 'list'; readonly keys: readonly string[]; readonly item?: Shape }
+  /** A list of distinct strings without an order: additions and removals merge. */
+  | { readonly type: 'set' }
+  /** A whole number: concurrent changes add up. */
+  | { readonly type: 'counter' }
+  /** One value, also when it is a map. */
+  | { readonly type: 'value' }
+
+/** The shape of one key of a map. */
+export function fieldShape(shape: Shape | undefined, key: string): Shape | undefined {
+  if (shape?.type !== 'map') return undefined
+  return shape.fields?.[key] ?? shape.values
+}
+
+// How keyed lists and sets stand in an Automerge document: as a map under one reserved key, so that a
+// reader needs no shape to tell them apart from maps.
+
+/** `{ "#list": { <key>: { "#": <order key>, ...item } } }` */
+export const LIST_MARK = '#list'
+/** `{ "#set": { <value>: true } }` */
+export const SET_MARK = '#set'
+/** The order key of an item of a keyed list. */
+export const ORDER_MARK = '#'
+
+/** The key of an item of a keyed list, or undefined when it lacks one of the fields. */
+export function itemKey(item: unknown, keys: readonly string[]): string | undefined {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) return undefined
+  const parts: string[] = []
+  for (const key of keys) {
+    const value: unknown = (item as Record<string, unknown>)[key]
+    if (typeof value === 'string' || typeof value === 'number') parts.push(String(value))
+    else if (value === undefined && parts.length > 0) parts.push('')
+    else return undefined
+  }
+  return parts.join('\u0000')
+}

@@ -1,0 +1,88 @@
+import { DocumentError } from '../errors.ts'
+
+/** A value that a document can hold: JSON. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonMap
+
+/** A JSON object. Keys beginning with `#` are reserved. */
+export interface JsonMap {
+  readonly [key: string]: JsonValue | undefined
+}
+
+/** How deep a value may nest: deeper is refused, as it would exhaust the stack of some reader. */
+export const DEPTH_MAX = 64
+
+export function isMap(value: unknown): value is JsonMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Structural equality; a key whose value is undefined counts as absent. */
+export function equalValues(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
+  if (a === b) return true
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => equalValues(item, b[index]))
+  }
+  if (!isMap(a) || !isMap(b)) return false
+  for (const key of Object.keys(a)) if (!equalValues(a[key], b[key])) return false
+  for (const key of Object.keys(b)) if (b[key] !== undefined && a[key] === undefined) return false
+  return true
+}
+
+/** Freezes a value through and through and returns it. */
+export function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const item of Object.values(value)) freeze(item)
+  }
+  return value
+}
+
+/**
+ * Checks that a document can hold `value`.
+ *
+ * @throws DocumentError `VALUE_UNSUPPORTED` with the path: undefined inside a list, functions, bigints,
+ * NaN and infinities, whole numbers past 2^53-1, keys that begin with `#`, nesting past 64.
+ */
+export function checkValue(value: unknown, path: readonly string[] = []): asserts value is JsonValue {
+  if (path.length > DEPTH_MAX) throw unsupported(path, `nested deeper than ${DEPTH_MAX} levels`)
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return
+    case 'number':
+      return checkNumber(value, path)
+    case 'object':
+      if (value === null) return
+      return checkContainer(value, path)
+    default:
+      throw unsupported(path, `of type ${typeof value}; allowed are JSON values`)
+  }
+}
+
+function checkNumber(value: number, path: readonly string[]): void {
+  if (!Number.isFinite(value)) throw unsupported(path, 'not a finite number')
+  if (Number.isInteger(value) && Math.abs(value) >= Number.MAX_SAFE_INTEGER) {
+    throw unsupported(path, 'a whole number past 2^53-2; write it as a string')
+  }
+}
+
+function checkContainer(value: object, path: readonly string[]): void {
+  if (Array.isArray(value)) {
+    value.forEach((item: unknown, index) => {
+      checkValue(item, [...path, String(index)])
+    })
+    return
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw unsupported(path, 'an instance of a class; allowed are plain objects')
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (key.startsWith('#')) throw unsupported([...path, key], 'a reserved key: it begins with "#"')
+    if (item !== undefined) checkValue(item, [...path, key])
+  }
+}
+
+function unsupported(path: readonly string[], problem: string): DocumentError {
+  const field = path.length === 0 ? '(root)' : path.join('.')
+  return new DocumentError('VALUE_UNSUPPORTED', `the value at ${field} is ${problem}`, { path: field })
+}

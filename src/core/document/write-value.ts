@@ -1,0 +1,203 @@
+import { Counter, ImmutableString } from '@automerge/automerge'
+
+import { orderKeyBetween, orderKeys } from './order-key.ts'
+import { orderOf, readValue } from './read-value.ts'
+import { fieldShape, itemKey, LIST_MARK, ORDER_MARK, SET_MARK, type Shape } from './shape.ts'
+import { equalValues, isMap, type JsonMap, type JsonValue } from './value.ts'
+
+/** A map inside an Automerge change. */
+type Draft = Record<string, unknown>
+
+/**
+ * Writes into `draft` what changed from `base` to `next`, leaf by leaf, and nothing else: what others
+ * changed in the document since `base` stays. What the document already says is not written again.
+ */
+export function writeChanges(draft: Draft, base: JsonMap, next: JsonMap, shape: Shape | undefined): void {
+  for (const key of new Set([...Object.keys(base), ...Object.keys(next)])) {
+    writeKey(draft, key, base[key], next[key], fieldShape(shape, key))
+  }
+}
+
+function writeKey(
+  draft: Draft,
+  key: string,
+  base: JsonValue | undefined,
+  next: JsonValue | undefined,
+  shape: Shape | undefined,
+): void {
+  if (equalValues(base, next)) return
+  const current = draft[key]
+  if (next === undefined) {
+    if (current !== undefined) delete draft[key]
+    return
+  }
+  if (shape?.type === 'counter' && typeof next === 'number') {
+    writeCounter(draft, key, typeof base === 'number' ? base : 0, next)
+    return
+  }
+  if (writeInside(current, base, next, shape)) return
+  if (current !== undefined && equalValues(readValue(current), next)) return
+  draft[key] = encodeValue(next, shape)
+}
+
+/** Writes into what stands there, when both the old and the new value are of its type. */
+function writeInside(
+  current: unknown,
+  base: JsonValue | undefined,
+  next: JsonValue,
+  shape: Shape | undefined,
+): boolean {
+  if (!isDraftMap(current)) return false
+  if (shape?.type === 'list' && Array.isArray(next)) {
+    const items = current[LIST_MARK]
+    const after = byKey(next, shape.keys)
+    const before = byKey(Array.isArray(base) ? base : [], shape.keys)
+    if (!isDraftMap(items) || after === undefined || before === undefined) return false
+    writeItems(items, before, after, shape.item)
+    return true
+  }
+  if (shape?.type === 'set' && Array.isArray(next)) {
+    const values = current[SET_MARK]
+    if (!isDraftMap(values) || !next.every((item) => typeof item === 'string')) return false
+    writeSet(values, Array.isArray(base) ? base : [], next)
+    return true
+  }
+  if (shape?.type === 'value' || !isMap(next) || LIST_MARK in current || SET_MARK in current) return false
+  writeChanges(current, isMap(base) ? base : {}, next, shape)
+  return true
+}
+
+function writeCounter(draft: Draft, key: string, base: number, next: number): void {
+  const current = draft[key]
+  // The draft of a counter has `increment`, which the type of a stored counter does not show.
+  if (current instanceof Counter) (current as Counter & { increment(by: number): void }).increment(next - base)
+  else draft[key] = new Counter(next)
+}
+
+function writeSet(values: Draft, base: readonly JsonValue[], next: readonly string[]): void {
+  for (const value of base) {
+    if (typeof value === 'string' && !next.includes(value) && values[value] !== undefined) delete values[value]
+  }
+  for (const value of next) {
+    if (!base.includes(value) && values[value] === undefined) values[value] = true
+  }
+}
+
+function writeItems(
+  items: Draft,
+  before: ReadonlyMap<string, JsonMap>,
+  after: ReadonlyMap<string, JsonMap>,
+  shape: Shape | undefined,
+): void {
+  for (const key of before.keys()) {
+    if (!after.has(key) && items[key] !== undefined) delete items[key]
+  }
+  const moved = movedKeys([...before.keys()], [...after.keys()])
+  let previous: string | undefined
+  const keys = [...after.keys()]
+  keys.forEach((key, index) => {
+    const next = after.get(key) ?? {}
+    const current = items[key]
+    if (!isDraftMap(current) || moved.has(key)) {
+      const following = nextOrder(items, keys, index + 1, moved)
+      const order = orderKeyBetween(previous, following)
+      if (isDraftMap(current)) current[ORDER_MARK] = new ImmutableString(order)
+      // An item that somebody removed meanwhile stays removed, unless it is this writer who changed it.
+      else if (!equalValues(before.get(key), next)) items[key] = encodeItem(next, order, shape)
+    }
+    const written = items[key]
+    if (isDraftMap(written)) {
+      writeChanges(written, before.get(key) ?? {}, next, shape)
+      previous = orderOf(written)
+    }
+  })
+}
+
+/** The order key of the first of these items, from `from` on, that stays where it is. */
+function nextOrder(items: Draft, keys: readonly string[], from: number, moved: ReadonlySet<string>): string | undefined {
+  for (let i = from; i < keys.length; i += 1) {
+    const key = keys[i]
+    if (key === undefined || moved.has(key)) continue
+    const item = items[key]
+    if (isDraftMap(item)) return orderOf(item)
+  }
+  return undefined
+}
+
+/** The keys whose place among the others changed: those outside a longest run that kept its order. */
+function movedKeys(before: readonly string[], after: readonly string[]): ReadonlySet<string> {
+  const place = new Map(before.map((key, index) => [key, index]))
+  const kept = after.filter((key) => place.has(key))
+  const best: { length: number; previous: number }[] = []
+  let last = -1
+  kept.forEach((key, index) => {
+    let entry = { length: 1, previous: -1 }
+    for (let j = 0; j < index; j += 1) {
+      const other = best[j]
+      const earlier = (place.get(kept[j] ?? '') ?? 0) < (place.get(key) ?? 0)
+      if (other !== undefined && earlier && other.length >= entry.length) {
+        entry = { length: other.length + 1, previous: j }
+      }
+    }
+    best.push(entry)
+    if (last === -1 || entry.length > (best[last]?.length ?? 0)) last = index
+  })
+  const stays = new Set<string>()
+  for (let i = last; i !== -1; i = best[i]?.previous ?? -1) stays.add(kept[i] ?? '')
+  return new Set(kept.filter((key) => !stays.has(key)))
+}
+
+/** The items by key, or undefined when one has no key or two have the same. */
+function byKey(list: readonly JsonValue[], keys: readonly string[]): ReadonlyMap<string, JsonMap> | undefined {
+  const map = new Map<string, JsonMap>()
+  for (const item of list) {
+    const key = itemKey(item, keys)
+    if (key === undefined || !isMap(item) || map.has(key)) return undefined
+    map.set(key, item)
+  }
+  return map
+}
+
+/** A JSON value as it is put into a document for the first time. */
+export function encodeValue(value: JsonValue, shape: Shape | undefined): unknown {
+  if (typeof value === 'string') return new ImmutableString(value)
+  if (typeof value === 'number' && shape?.type === 'counter') return new Counter(value)
+  if (Array.isArray(value)) return encodeList(value, shape)
+  if (isMap(value)) return encodeMap(value, shape)
+  return value
+}
+
+function encodeMap(value: JsonMap, shape: Shape | undefined): Draft {
+  const map: Draft = {}
+  for (const [key, item] of Object.entries(value)) {
+    if (item !== undefined) map[key] = encodeValue(item, fieldShape(shape, key))
+  }
+  return map
+}
+
+function encodeList(list: readonly JsonValue[], shape: Shape | undefined): unknown {
+  if (shape?.type === 'set' && list.every((item) => typeof item === 'string')) {
+    return { [SET_MARK]: Object.fromEntries(list.map((item) => [item, true])) }
+  }
+  const items = shape?.type === 'list' ? byKey(list, shape.keys) : undefined
+  if (items === undefined || shape?.type !== 'list') return list.map((item) => encodeValue(item, undefined))
+  const orders = orderKeys(items.size)
+  const encoded = [...items].map(([key, item], index) => [key, encodeItem(item, orders[index] ?? 'n', shape.item)])
+  return { [LIST_MARK]: Object.fromEntries(encoded) }
+}
+
+function encodeItem(item: JsonMap, order: string, shape: Shape | undefined): Draft {
+  return { [ORDER_MARK]: new ImmutableString(order), ...encodeMap(item, shape) }
+}
+
+function isDraftMap(value: unknown): value is Draft {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof ImmutableString) &&
+    !(value instanceof Counter) &&
+    !(value instanceof Uint8Array) &&
+    !(value instanceof Date)
+  )
+}

@@ -1,0 +1,65 @@
+// What the other rooms and the package root may use of the engine. No logic.
+
+export { CLOUD, type CloudRules, cloudPolicy, edgePolicy, nodeCollection, nodeOf, nodePrincipal } from './access/fleet.ts'
+export { DENIED, denyAll, type Grant, grants, type Policy, type Principal, type WriteRequest } from './access/policy.ts'
+export type { DocumentChange, DocumentHandle } from './document/handle.ts'
+export { type DocumentKind, PLAIN_KIND } from './document/kind.ts'
+export type { EditOptions } from './document/open-document.ts'
+export type { Shape } from './document/shape.ts'
+export { equalValues, freeze, type JsonMap, type JsonValue } from './document/value.ts'
+export {
+  AccessError,
+  assert,
+  assertNever,
+  BufferOverflowError,
+  ConnectionClosedError,
+  DialError,
+  DocumentError,
+  type ErrorCode,
+  type ErrorFields,
+  type ErrorOptions,
+  InvariantError,
+  isTidewayError,
+  MessageTooLargeError,
+  ProtocolError,
+  StorageConflictError,
+  StorageCorruptError,
+  StorageForeignError,
+  StorageLockedError,
+  StorageUnavailableError,
+  TidewayError,
+  UsageError,
+} from './errors.ts'
+export type { ActorId, CollectionId, DocumentId, Epoch, EventHash, Heads, Position, ReplicaId } from './ids.ts'
+export type { AbortOptions } from './interfaces/abort.ts'
+export type { Cancel, Clock, Random } from './interfaces/clock.ts'
+export type { Sha256 } from './interfaces/hasher.ts'
+export type { LogFields, Logger } from './interfaces/logger.ts'
+export type {
+  Appended,
+  Batch,
+  NewRecord,
+  Put,
+  RecordPage,
+  RecordQuery,
+  Storage,
+  StorageFeatures,
+  StoredRecord,
+} from './interfaces/storage.ts'
+export type { CloseReason, Connection, Listener, Transport, TransportFeatures } from './interfaces/transport.ts'
+export type { StoredEntry } from './log/entry.ts'
+export type { DocumentRecord, RejectedRecord } from './log/records.ts'
+export type { Denial } from './log/submission.ts'
+export type { PeerStream } from './replica/peer-stream.ts'
+export {
+  type ConnectedPeer,
+  type ConnectOptions,
+  type OpenOptions,
+  openReplica,
+  type Replica,
+  type ReplicaOptions,
+  type StreamAccepter,
+} from './replica/replica.ts'
+export type { Signal } from './replica/signals.ts'
+export type { Uplink, UplinkStatus } from './replica/uplink.ts'
+export type { EntryKind } from './sync/io.ts'

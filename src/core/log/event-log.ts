@@ -1,0 +1,320 @@
+import { toHex } from '../bytes.ts'
+import { InvariantError, StorageForeignError, UsageError } from '../errors.ts'
+import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
+import type { Cancel, Random } from '../interfaces/clock.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { RecordQuery, Storage } from '../interfaces/storage.ts'
+import type { PeerState } from '../sync/io.ts'
+import { Digest } from './digest.ts'
+import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
+import { DOCUMENT_PREFIX, IDENTITY_KEY, PEER_PREFIX, REJECTED_PREFIX, rejectedPrefix } from './keys.ts'
+import { LogCache } from './log-cache.ts'
+import { Plan } from './plan.ts'
+import { type DocumentRecord, decodeRecord, encodeRecord, type Identity, type RejectedRecord } from './records.ts'
+import type { Committed, Submission } from './submission.ts'
+
+export interface EventLogOptions {
+  readonly storage: Storage
+  /** The name of this replica. Default: what the storage says, or a random one for an empty storage. */
+  readonly replica?: ReplicaId | undefined
+  readonly sha256: Sha256
+  readonly random: Random
+  readonly genesisActor: ActorId
+  readonly isGenesis: (hash: string) => boolean
+}
+
+/** Called after each append, with what is durable now. It must not throw. */
+export type AppendListener = (entries: readonly StoredEntry[], head: Position) => void
+
+/** How many entries one append takes at most, so that one slow sync does not hold everything. */
+const BATCH_SUBMISSIONS_MAX = 512
+
+/** How much of a document is read at once. */
+const PAGE_BYTES_MAX = 1 << 20
+
+type Work =
+  | { readonly type: 'submission'; readonly submission: Submission; readonly settle: Settle<Committed> }
+  | { readonly type: 'barrier'; readonly run: () => Promise<void> }
+
+interface Settle<T> {
+  resolve(value: T): void
+  reject(error: unknown): void
+}
+
+/**
+ * The one durable, append-only log of a replica: the truth that documents are views of.
+ *
+ * Submissions are planned and appended in the order of the calls; those that wait while an append is
+ * under way share the next one (group commit). Nothing is told to anyone before it is durable. When an
+ * append fails, everything that waits is rejected with the same error: it may build on what was lost.
+ */
+export class EventLog {
+  readonly replica: ReplicaId
+  readonly epoch: Epoch
+  readonly #storage: Storage
+  readonly #sha256: Sha256
+  readonly #cache: LogCache
+  readonly #listeners = new Set<AppendListener>()
+  #head: Position
+  #queue: Work[] = []
+  #running: Promise<void> | undefined
+  #closed = false
+
+  private constructor(options: EventLogOptions, identity: Identity, head: Position, cache: LogCache) {
+    this.#storage = options.storage
+    this.#sha256 = options.sha256
+    this.#cache = cache
+    this.replica = identity.replica
+    this.epoch = identity.epoch
+    this.#head = head
+  }
+
+  /**
+   * Opens the log of `options.storage`, giving an empty storage its identity.
+   *
+   * @throws StorageForeignError when the storage belongs to another replica than `options.replica`.
+   */
+  static async open(options: EventLogOptions): Promise<EventLog> {
+    const { storage } = options
+    const [bytes] = await storage.get([IDENTITY_KEY])
+    const identity = bytes === undefined ? await found(options) : decodeRecord<Identity>(bytes, 'epoch')
+    if (options.replica !== undefined && options.replica !== identity.replica) {
+      throw new StorageForeignError('the storage belongs to another replica', {
+        wanted: options.replica,
+        found: identity.replica,
+      })
+    }
+    const cache = new LogCache(options)
+    for await (const { value } of storage.scan(PEER_PREFIX)) {
+      const peer = decodeRecord<PeerState>(value, 'cursor')
+      cache.peers.set(peer.replica, peer)
+    }
+    return new EventLog(options, identity, await storage.head(), cache)
+  }
+
+  /** The newest durable position. */
+  get head(): Position {
+    return this.#head
+  }
+
+  /** Who writes here: changes with the epoch, and in a document where an event of ours was refused. */
+  actor(fork: number): ActorId {
+    const seed = new TextEncoder().encode(`${this.replica}\n${this.epoch}\n${fork}`)
+    return toHex(this.#sha256(seed).subarray(0, 8))
+  }
+
+  /** Resolves when the submission is durable; rejects with the storage's error when nothing was written. */
+  commit(submission: Submission): Promise<Committed> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ type: 'submission', submission, settle: { resolve, reject } })
+    })
+  }
+
+  /** Runs `run` when everything submitted before is durable and before anything later is planned. */
+  barrier<T>(run: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ type: 'barrier', run: () => run().then(resolve, reject) })
+    })
+  }
+
+  onAppended(listener: AppendListener): Cancel {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** One page of entries in order of position. See {@link Storage.read}. */
+  async read(query: RecordQuery): Promise<{ entries: readonly StoredEntry[]; upTo: Position; end: boolean }> {
+    const page = await this.#storage.read(query)
+    return { entries: page.records.map(fromRecord), upTo: page.upTo, end: page.end }
+  }
+
+  /** Every entry of one document that counts, in order of position. */
+  async readDocument(document: DocumentId): Promise<readonly StoredEntry[]> {
+    const record = await this.record(document)
+    if (record === undefined || record.left) return []
+    const refused = new Set<string>()
+    if (record.fork > 0) {
+      const prefix = rejectedPrefix(document)
+      for await (const { key } of this.#storage.scan(prefix)) refused.add(key.slice(prefix.length))
+    }
+    const all: StoredEntry[] = []
+    for (let after = 0; ; ) {
+      const page = await this.read({ document, after, bytesMax: PAGE_BYTES_MAX })
+      for (const entry of page.entries) {
+        if (entry.hash === undefined || !refused.has(entry.hash)) all.push(entry)
+      }
+      if (page.end) return all
+      after = page.upTo
+    }
+  }
+
+  /** What is known of a document without opening it. */
+  async record(document: DocumentId): Promise<DocumentRecord | undefined> {
+    await this.#cache.fetch(this.#storage, [document], [], [])
+    return this.#cache.record(document)
+  }
+
+  /** Every document whose id starts with `prefix`, in order. Deleted ones and those that left included. */
+  async *documents(prefix = ''): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
+    for await (const { key, value } of this.#storage.scan(DOCUMENT_PREFIX + prefix)) {
+      yield { id: key.slice(DOCUMENT_PREFIX.length), record: decodeRecord<DocumentRecord>(value, 'last') }
+    }
+  }
+
+  /** Events of ours that peers refused, oldest key first. */
+  async *rejected(): AsyncIterable<RejectedRecord & { readonly document: DocumentId; readonly hash: string }> {
+    for await (const { key, value } of this.#storage.scan(REJECTED_PREFIX)) {
+      const [document, hash] = key.slice(REJECTED_PREFIX.length).split('\u0000')
+      if (document === undefined || hash === undefined) throw new InvariantError('a key of a refused event is broken')
+      yield { document, hash, ...decodeRecord<RejectedRecord>(value, 'code') }
+    }
+  }
+
+  peer(replica: ReplicaId): PeerState | undefined {
+    return this.#cache.peers.get(replica)
+  }
+
+  /** The digest of several collections together, as it is durable now. */
+  async digest(collections: readonly CollectionId[]): Promise<Digest> {
+    await this.#cache.fetch(this.#storage, [], [], collections)
+    const sum = new Digest()
+    for (const collection of collections) sum.add(this.#cache.digest(collection))
+    return sum
+  }
+
+  /** Waits for what was submitted, then closes the storage. Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true
+    while (this.#running !== undefined) await this.#running
+    await this.#storage.close()
+  }
+
+  #enqueue(work: Work): void {
+    if (this.#closed) {
+      const error = new UsageError('USAGE_CLOSED', 'the replica is closed')
+      if (work.type === 'submission') work.settle.reject(error)
+      else void work.run()
+      return
+    }
+    this.#queue.push(work)
+    this.#running ??= this.#pump()
+  }
+
+  async #pump(): Promise<void> {
+    // One turn later, so that everything submitted in the same turn shares the first append.
+    await Promise.resolve()
+    while (this.#queue.length > 0) {
+      const next = this.#queue[0]
+      if (next?.type === 'barrier') {
+        this.#queue.shift()
+        await next.run()
+        continue
+      }
+      await this.#append(this.#nextBatch())
+    }
+    this.#running = undefined
+  }
+
+  /** Submissions that can be planned together: one that reads a document's events goes alone. */
+  #nextBatch(): Extract<Work, { type: 'submission' }>[] {
+    const batch: Extract<Work, { type: 'submission' }>[] = []
+    for (const work of this.#queue) {
+      if (work.type === 'barrier' || batch.length >= BATCH_SUBMISSIONS_MAX) break
+      const alone = readsEvents(work.submission)
+      if (alone && batch.length > 0) break
+      batch.push(work)
+      if (alone) break
+    }
+    this.#queue.splice(0, batch.length)
+    return batch
+  }
+
+  async #append(batch: readonly Extract<Work, { type: 'submission' }>[]): Promise<void> {
+    try {
+      const submissions = batch.map((work) => work.submission)
+      await this.#cache.prepare(this.#storage, submissions, (document) => this.readDocument(document))
+      const plan = new Plan(this.#cache)
+      const rejects = submissions.map((submission) => carryOut(plan, submission))
+      if (!plan.isEmpty) await this.#write(plan)
+      batch.forEach((work, index) => {
+        work.settle.resolve({ head: this.#head, rejects: rejects[index] ?? [] })
+      })
+    } catch (error) {
+      const waiting = this.#queue
+      this.#queue = []
+      for (const work of batch) work.settle.reject(error)
+      for (const work of waiting) {
+        if (work.type === 'submission') work.settle.reject(error)
+        else this.#queue.push(work)
+      }
+    }
+  }
+
+  async #write(plan: Plan): Promise<void> {
+    const first = this.#head + 1
+    const appended = await this.#storage.append({
+      records: plan.entries.map(toRecord),
+      puts: plan.puts(first),
+      expectedHead: this.#head,
+    })
+    this.#head = appended.head
+    this.#cache.adopt(plan)
+    for (const document of plan.dropped) await this.#dropBefore(document, appended.first, () => true)
+    for (const [document, hashes] of plan.rejected) {
+      await this.#dropBefore(document, appended.head + 1, (entry) => entry.hash !== undefined && hashes.has(entry.hash))
+    }
+    const stored = plan.entries.map((entry, index) => ({ ...entry, position: appended.first + index }))
+    for (const listener of this.#listeners) listener(stored, this.#head)
+  }
+
+  async #dropBefore(document: DocumentId, end: Position, gone: (entry: StoredEntry) => boolean): Promise<void> {
+    const positions: Position[] = []
+    for (let after = 0; ; ) {
+      const page = await this.read({ document, after, bytesMax: PAGE_BYTES_MAX })
+      for (const entry of page.entries) if (entry.position < end && gone(entry)) positions.push(entry.position)
+      if (page.end) break
+      after = page.upTo
+    }
+    await this.#storage.drop(positions)
+  }
+}
+
+function carryOut(plan: Plan, submission: Submission): Committed['rejects'] {
+  switch (submission.type) {
+    case 'local':
+      plan.local(submission)
+      return []
+    case 'remote':
+      return plan.remote(submission)
+    case 'delete':
+      plan.delete(submission.document)
+      return []
+    case 'move':
+      plan.move(submission)
+      return []
+    case 'reject':
+      plan.reject(submission)
+      return []
+    case 'peer':
+      plan.peer(submission.peer)
+      return []
+  }
+}
+
+function readsEvents(submission: Submission): boolean {
+  if (submission.type === 'move' || submission.type === 'reject') return true
+  return submission.type === 'remote' && submission.entries.some(({ wire }) => wire.kind === 'join' || wire.kind === 'leave')
+}
+
+async function found(options: EventLogOptions): Promise<Identity> {
+  const random = new Uint8Array(16)
+  options.random.fill(random)
+  const identity: Identity = {
+    format: 1,
+    replica: options.replica ?? toHex(random.subarray(8)),
+    epoch: toHex(random.subarray(0, 8)),
+  }
+  await options.storage.append({ records: [], puts: [{ key: IDENTITY_KEY, value: encodeRecord(identity) }] })
+  return identity
+}
+

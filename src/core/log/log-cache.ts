@@ -1,0 +1,194 @@
+import { toHex } from '../bytes.ts'
+import type { ActorId, CollectionId, DocumentId, EventHash, ReplicaId } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { Storage } from '../interfaces/storage.ts'
+import type { PeerState } from '../sync/io.ts'
+import { Digest } from './digest.ts'
+import { type StoredEntry, unpackEvents } from './entry.ts'
+import { readEvent } from './event.ts'
+import { digestKey, documentKey, sequenceKey } from './keys.ts'
+import type { Plan, PlanView } from './plan.ts'
+import { type DocumentRecord, decodeRecord } from './records.ts'
+import type { CheckedEvent, Submission } from './submission.ts'
+
+/** How many document records stay in memory, at about 200 bytes each. */
+const RECORDS_MAX = 50_000
+
+export interface LogCacheOptions {
+  readonly sha256: Sha256
+  readonly genesisActor: ActorId
+  readonly isGenesis: (hash: EventHash) => boolean
+}
+
+/**
+ * What planning needs of the key-value side of a storage, fetched ahead in one read, and what is cheap
+ * to keep between plans. Everything here can be read again from the storage.
+ */
+export class LogCache implements PlanView {
+  readonly sha256: Sha256
+  readonly genesisActor: ActorId
+  readonly isGenesis: (hash: EventHash) => boolean
+  readonly peers: Map<ReplicaId, PeerState> = new Map()
+  /** `undefined` as a value: the storage has no such document. Oldest use first. */
+  readonly #records = new Map<DocumentId, DocumentRecord | undefined>()
+  readonly #digests = new Map<CollectionId, bigint>()
+  #sequences = new Map<string, EventHash>()
+  #events = new Map<DocumentId, readonly CheckedEvent[]>()
+
+  constructor(options: LogCacheOptions) {
+    this.sha256 = options.sha256
+    this.genesisActor = options.genesisActor
+    this.isGenesis = options.isGenesis
+  }
+
+  record(document: DocumentId): DocumentRecord | undefined {
+    return this.#records.get(document)
+  }
+
+  sequence(key: string): EventHash | undefined {
+    return this.#sequences.get(key)
+  }
+
+  digest(collection: CollectionId): bigint {
+    return this.#digests.get(collection) ?? 0n
+  }
+
+  events(document: DocumentId): readonly CheckedEvent[] {
+    return this.#events.get(document) ?? []
+  }
+
+  /** Fetches all that planning these submissions will ask for. */
+  async prepare(
+    storage: Storage,
+    submissions: readonly Submission[],
+    readDocument: (document: DocumentId) => Promise<readonly StoredEntry[]>,
+  ): Promise<void> {
+    const documents = new Set<DocumentId>()
+    const places = new Set<string>()
+    const whole = new Set<DocumentId>()
+    for (const submission of submissions) {
+      for (const { document, events, reads } of touched(submission)) {
+        documents.add(document)
+        if (reads) whole.add(document)
+        for (const { header } of events) places.add(sequenceKey(document, header.actor, header.sequence))
+      }
+    }
+    this.#sequences = new Map()
+    await this.fetch(storage, [...documents], [...places], [])
+    const homes = new Set<CollectionId>()
+    for (const submission of submissions) {
+      for (const { document, collection } of touched(submission)) {
+        const home = this.record(document)?.collection
+        if (home !== undefined) homes.add(home)
+        if (collection !== undefined) homes.add(collection)
+      }
+    }
+    await this.fetch(storage, [], [], [...homes])
+    this.#events = new Map()
+    for (const document of whole) {
+      this.#events.set(document, this.#checked(await readDocument(document)))
+    }
+  }
+
+  /** Fetches what is not here yet. */
+  async fetch(
+    storage: Storage,
+    documents: readonly DocumentId[],
+    places: readonly string[],
+    collections: readonly CollectionId[],
+  ): Promise<void> {
+    const newDocuments = documents.filter((document) => !this.#records.has(document))
+    const newCollections = collections.filter((collection) => !this.#digests.has(collection))
+    const keys = [...newDocuments.map(documentKey), ...places, ...newCollections.map(digestKey)]
+    if (keys.length === 0) return
+    const values = await storage.get(keys)
+    newDocuments.forEach((document, index) => {
+      const value = values[index]
+      // A plan may have been adopted while this waited: what it left is newer.
+      if (this.#records.has(document)) return
+      this.#remember(document, value === undefined ? undefined : decodeRecord<DocumentRecord>(value, 'last'))
+    })
+    places.forEach((place, index) => {
+      const value = values[newDocuments.length + index]
+      if (value !== undefined) this.#sequences.set(place, toHex(value))
+    })
+    newCollections.forEach((collection, index) => {
+      const value = values[newDocuments.length + places.length + index]
+      if (this.#digests.has(collection)) return
+      this.#digests.set(collection, value === undefined ? 0n : Digest.of(value).sum)
+    })
+  }
+
+  /** Takes over what a plan wrote, now that it is durable. */
+  adopt(plan: Plan): void {
+    for (const [document, record] of plan.records) this.#remember(document, record)
+    for (const [collection, digest] of plan.digests) this.#digests.set(collection, digest.sum)
+    for (const [replica, peer] of plan.peers) this.peers.set(replica, peer)
+  }
+
+  #remember(document: DocumentId, record: DocumentRecord | undefined): void {
+    this.#records.delete(document)
+    this.#records.set(document, record)
+    if (this.#records.size <= RECORDS_MAX) return
+    const oldest = this.#records.keys().next()
+    if (oldest.done !== true) this.#records.delete(oldest.value)
+  }
+
+  #checked(entries: readonly StoredEntry[]): readonly CheckedEvent[] {
+    return eventBytes(entries).map((bytes) => ({ bytes, header: readEvent(bytes, this.sha256) }))
+  }
+}
+
+/** The events in entries of a document, in order; those inside joins and snapshots included once. */
+export function eventBytes(entries: readonly StoredEntry[]): readonly Uint8Array[] {
+  const seen = new Set<string>()
+  const all: Uint8Array[] = []
+  for (const entry of entries) {
+    if (entry.kind === 'event') {
+      if (entry.hash !== undefined) seen.add(entry.hash)
+      all.push(entry.bytes)
+    }
+  }
+  if (seen.size > 0) return all
+  for (const entry of entries) {
+    if (entry.kind === 'join' || entry.kind === 'snapshot') all.push(...unpackEvents(entry.bytes))
+  }
+  return all
+}
+
+interface Touched {
+  readonly document: DocumentId
+  readonly collection: CollectionId | undefined
+  readonly events: readonly CheckedEvent[]
+  /** Whether planning needs every event of the document. */
+  readonly reads: boolean
+}
+
+function touched(submission: Submission): readonly Touched[] {
+  switch (submission.type) {
+    case 'local': {
+      const { document, collection, events } = submission
+      return [{ document, collection, events, reads: false }]
+    }
+    case 'remote':
+      return submission.entries.map(({ wire, events }) => ({
+        document: wire.document,
+        collection: wire.collection,
+        events,
+        reads: wire.kind === 'join' || wire.kind === 'leave',
+      }))
+    case 'delete':
+      return [{ document: submission.document, collection: undefined, events: [], reads: false }]
+    case 'move':
+      return [{ document: submission.document, collection: submission.to, events: [], reads: true }]
+    case 'reject':
+      return submission.rejects.map(({ document }) => ({
+        document,
+        collection: undefined,
+        events: [],
+        reads: true,
+      }))
+    case 'peer':
+      return []
+  }
+}

@@ -1,0 +1,308 @@
+import { fromHex } from '../bytes.ts'
+import { assert } from '../errors.ts'
+import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { Put } from '../interfaces/storage.ts'
+import type { EntryKind, PeerState, Reject } from '../sync/io.ts'
+import { Digest, digestTerm } from './digest.ts'
+import type { LogEntry } from './entry.ts'
+import { packEvents } from './entry.ts'
+import { digestKey, documentKey, peerKey, rejectedKey, sequenceKey } from './keys.ts'
+import { type DocumentRecord, encodeRecord } from './records.ts'
+import type {
+  CheckedEvent,
+  Denial,
+  IncomingEntry,
+  LocalSubmission,
+  MoveSubmission,
+  RejectSubmission,
+  RemoteSubmission,
+} from './submission.ts'
+
+/** What a plan needs to know of the log as it is. All of it has been fetched before planning starts. */
+export interface PlanView {
+  readonly sha256: Sha256
+  record(document: DocumentId): DocumentRecord | undefined
+  /** The hash stored for (document, actor, sequence). */
+  sequence(key: string): EventHash | undefined
+  digest(collection: CollectionId): bigint
+  /** Whether this hash is the first event of a known kind of document. */
+  isGenesis(hash: EventHash): boolean
+  readonly genesisActor: string
+  /** The events that count in a document, for a change of home. Only asked for documents in `moves`. */
+  events(document: DocumentId): readonly CheckedEvent[]
+}
+
+/**
+ * Decides what one atomic append writes. Pure: it looks at a {@link PlanView} and at its own pending
+ * writes, and holds entries, puts and new digests until the storage has taken them.
+ */
+export class Plan {
+  readonly entries: LogEntry[] = []
+  readonly records: Map<DocumentId, DocumentRecord> = new Map()
+  readonly digests: Map<CollectionId, Digest> = new Map()
+  readonly peers: Map<string, PeerState> = new Map()
+  /** Documents whose entries are to be dropped once this is durable. */
+  readonly dropped: Set<DocumentId> = new Set()
+  /** Documents of which events of ours stopped counting, and which: dropped once this is durable. */
+  readonly rejected: Map<DocumentId, ReadonlySet<EventHash>> = new Map()
+  readonly #sequences = new Map<string, EventHash>()
+  readonly #puts: Put[] = []
+  readonly #view: PlanView
+
+  constructor(view: PlanView) {
+    this.#view = view
+  }
+
+  local(submission: LocalSubmission): void {
+    const { document } = submission
+    const home = this.#record(document)?.collection ?? submission.collection
+    for (const event of submission.events) this.#take(document, home, event, undefined)
+  }
+
+  remote(submission: RemoteSubmission): readonly Reject[] {
+    const rejects: Reject[] = []
+    for (const entry of submission.entries) {
+      const denial = this.#incoming(entry, submission)
+      if (denial !== undefined) {
+        const hash = entry.wire.kind === 'event' ? entry.events[0]?.header.hash : undefined
+        rejects.push({ document: entry.wire.document, hash, ...denial })
+      }
+    }
+    if (submission.peer !== undefined) this.peer(submission.peer)
+    return rejects
+  }
+
+  peer(peer: PeerState): void {
+    this.peers.set(peer.replica, peer)
+    this.#puts.push({ key: peerKey(peer.replica), value: encodeRecord(peer) })
+  }
+
+  delete(document: DocumentId): void {
+    const record = this.#record(document)
+    assert(record !== undefined, 'a document without a record cannot be deleted')
+    if (!record.deleted) this.#bury(document, record.collection, undefined)
+  }
+
+  move(submission: MoveSubmission): void {
+    const { document, to } = submission
+    const record = this.#record(document)
+    assert(record !== undefined, 'a document without a record cannot be moved')
+    const events = this.#view.events(document)
+    if (record.collection === to) return
+    const from = record.collection
+    this.#rehome(document, from, to, events)
+    const bytes = packEvents(events.map((event) => event.bytes))
+    this.#push('join', document, to, bytes, undefined)
+    this.#push('leave', document, from, new Uint8Array(0), undefined)
+  }
+
+  /** Marks refused events, and every event of the document that builds on them, as not counting. */
+  reject(submission: RejectSubmission): void {
+    for (const reject of submission.rejects) {
+      const record = this.#record(reject.document)
+      if (record === undefined || reject.hash === undefined) continue
+      const refused = new Set<EventHash>([reject.hash])
+      const events = this.#view.events(reject.document)
+      for (const { header, bytes } of events) {
+        const known = header.hash === reject.hash
+        if (!known && !header.parents.some((parent) => refused.has(parent))) continue
+        refused.add(header.hash)
+        this.#digest(record.collection).subtract(this.#term(reject.document, header.hash))
+        this.#puts.push({
+          key: rejectedKey(reject.document, header.hash),
+          value: encodeRecord({
+            code: reject.code,
+            message: reject.message,
+            peer: submission.peer,
+            atMs: submission.atMs,
+            bytes,
+          }),
+        })
+        this.#puts.push({
+          key: sequenceKey(reject.document, header.actor, header.sequence),
+          value: undefined,
+        })
+      }
+      if (refused.size === 1 && !events.some(({ header }) => refused.has(header.hash))) continue
+      this.rejected.set(reject.document, refused)
+      this.#set(reject.document, { ...record, fork: record.fork + 1 })
+    }
+  }
+
+  /** All writes of the key-value side. Positions of new entries start at `first`. */
+  puts(first: number): readonly Put[] {
+    const last = new Map<DocumentId, number>()
+    this.entries.forEach((entry, index) => {
+      last.set(entry.document, first + index)
+    })
+    for (const [document, position] of last) {
+      const record = this.records.get(document)
+      if (record !== undefined) this.records.set(document, { ...record, last: position })
+    }
+    const puts = [...this.#puts]
+    for (const [key, hash] of this.#sequences) puts.push({ key, value: fromHex(hash) })
+    for (const [document, record] of this.records) {
+      puts.push({ key: documentKey(document), value: encodeRecord(record) })
+    }
+    for (const [collection, digest] of this.digests) {
+      puts.push({ key: digestKey(collection), value: digest.bytes() })
+    }
+    return puts
+  }
+
+  get isEmpty(): boolean {
+    return this.entries.length === 0 && this.#puts.length === 0 && this.records.size === 0
+  }
+
+  #incoming(entry: IncomingEntry, submission: RemoteSubmission): Denial | undefined {
+    const { wire } = entry
+    const record = this.#record(wire.document)
+    const home = record === undefined || record.left ? wire.collection : record.collection
+    const denial = submission.check(entry, home, record) ?? this.#dishonest(entry)
+    if (denial !== undefined) return denial
+    switch (wire.kind) {
+      case 'event': {
+        // A document that left comes back with a join only: a late event of it is of no use here.
+        if (record?.left !== true) for (const event of entry.events) this.#take(wire.document, home, event, submission.from)
+        return undefined
+      }
+      case 'tombstone': {
+        if (record?.deleted !== true) this.#bury(wire.document, home, submission.from)
+        return undefined
+      }
+      case 'snapshot':
+      case 'join': {
+        this.#join(entry, record, submission.from)
+        return undefined
+      }
+      case 'leave': {
+        if (record !== undefined && !record.left && record.collection === wire.collection) {
+          this.#leave(wire.document, record, submission.from)
+        }
+        return undefined
+      }
+    }
+  }
+
+  /** Two different events for one place of one actor, or a first event that no kind begins with. */
+  #dishonest(entry: IncomingEntry): Denial | undefined {
+    for (const { header } of entry.events) {
+      const known = this.#sequence(sequenceKey(entry.wire.document, header.actor, header.sequence))
+      if (known !== undefined && known !== header.hash) {
+        return { code: 'ACCESS_EQUIVOCATION', message: 'the author has another event at the same place' }
+      }
+      if (header.actor === this.#view.genesisActor && !this.#view.isGenesis(header.hash)) {
+        return { code: 'ACCESS_DENIED', message: 'no known kind of document begins with this event' }
+      }
+    }
+    return undefined
+  }
+
+  #join(entry: IncomingEntry, record: DocumentRecord | undefined, from: string): void {
+    const { document, collection } = entry.wire
+    if (record === undefined || record.left) {
+      if (record !== undefined) this.#set(document, { ...record, collection, left: false })
+      for (const event of entry.events) this.#take(document, collection, event, from)
+      return
+    }
+    if (record.collection !== collection) {
+      this.#rehome(document, record.collection, collection, this.#view.events(document))
+      this.#push('join', document, collection, entry.wire.bytes, from)
+    }
+    for (const event of entry.events) this.#take(document, collection, event, from)
+  }
+
+  #leave(document: DocumentId, record: DocumentRecord, from: string): void {
+    const digest = this.#digest(record.collection)
+    for (const { header } of this.#view.events(document)) {
+      digest.subtract(this.#term(document, header.hash))
+      this.#puts.push({ key: sequenceKey(document, header.actor, header.sequence), value: undefined })
+    }
+    this.#push('leave', document, record.collection, new Uint8Array(0), from)
+    this.dropped.add(document)
+    const now = this.#record(document) ?? record
+    this.#set(document, { ...now, left: true, entries: 0, bytes: 0 })
+  }
+
+  #rehome(document: DocumentId, from: CollectionId, to: CollectionId, events: readonly CheckedEvent[]): void {
+    for (const { header } of events) {
+      const term = this.#term(document, header.hash)
+      this.#digest(from).subtract(term)
+      this.#digest(to).add(term)
+    }
+    const record = this.#record(document)
+    assert(record !== undefined, 'a document without a record has no home')
+    this.#set(document, { ...record, collection: to })
+  }
+
+  #take(document: DocumentId, home: CollectionId, event: CheckedEvent, from: string | undefined): void {
+    const { header, bytes } = event
+    const key = sequenceKey(document, header.actor, header.sequence)
+    if (this.#sequence(key) !== undefined) return
+    this.#sequences.set(key, header.hash)
+    this.#digest(home).add(this.#term(document, header.hash))
+    this.#push('event', document, home, bytes, from, header.hash)
+  }
+
+  #bury(document: DocumentId, home: CollectionId, from: string | undefined): void {
+    this.#digest(home).add(this.#term(document, 'tombstone'))
+    this.#push('tombstone', document, home, new Uint8Array(0), from)
+    const record = this.#record(document)
+    if (record !== undefined) this.#set(document, { ...record, deleted: true })
+  }
+
+  #push(
+    kind: EntryKind,
+    document: DocumentId,
+    collection: CollectionId,
+    bytes: Uint8Array,
+    from: string | undefined,
+    hash?: EventHash,
+  ): void {
+    const record = this.#record(document) ?? NEW_RECORD
+    this.entries.push({ kind, document, collection, generation: record.generation, from, hash, bytes })
+    this.#set(document, {
+      ...record,
+      collection: record === NEW_RECORD ? collection : record.collection,
+      entries: record.entries + 1,
+      bytes: record.bytes + bytes.length,
+    })
+  }
+
+  #term(document: DocumentId, name: string): bigint {
+    return digestTerm(document, this.#record(document)?.generation ?? 1, name, this.#view.sha256)
+  }
+
+  #digest(collection: CollectionId): Digest {
+    let digest = this.digests.get(collection)
+    if (digest === undefined) {
+      digest = new Digest(this.#view.digest(collection))
+      this.digests.set(collection, digest)
+    }
+    return digest
+  }
+
+  #record(document: DocumentId): DocumentRecord | undefined {
+    return this.records.get(document) ?? this.#view.record(document)
+  }
+
+  #set(document: DocumentId, record: DocumentRecord): void {
+    this.records.set(document, record)
+  }
+
+  #sequence(key: string): EventHash | undefined {
+    return this.#sequences.get(key) ?? this.#view.sequence(key)
+  }
+}
+
+const NEW_RECORD: DocumentRecord = {
+  collection: '',
+  generation: 1,
+  last: 0,
+  entries: 0,
+  bytes: 0,
+  deleted: false,
+  left: false,
+  fork: 0,
+}

@@ -1,0 +1,65 @@
+import { decode, encode } from 'cborg'
+
+import { StorageCorruptError } from '../errors.ts'
+import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
+import type { PeerState } from '../sync/io.ts'
+
+/** Who a log belongs to. */
+export interface Identity {
+  readonly format: 1
+  readonly replica: ReplicaId
+  readonly epoch: Epoch
+}
+
+/** What the log knows of a document without opening it. */
+export interface DocumentRecord {
+  readonly collection: CollectionId
+  readonly generation: number
+  /** The newest position of an entry of it. */
+  readonly last: Position
+  /** How many entries, and how many bytes in them. */
+  readonly entries: number
+  readonly bytes: number
+  /** The document was deleted: later events are kept and never shown. */
+  readonly deleted: boolean
+  /** It left this replica: its entries are gone, and only what is new may come back. */
+  readonly left: boolean
+  /** How often events of ours were refused: each time our actor in the document changes. */
+  readonly fork: number
+}
+
+/** An event of ours that a peer refused. */
+export interface RejectedRecord {
+  readonly code: string
+  readonly message: string
+  readonly peer: ReplicaId
+  readonly atMs: number
+  /** The event itself: nothing that somebody wrote is lost. */
+  readonly bytes: Uint8Array
+}
+
+export function encodeRecord(value: Identity | DocumentRecord | PeerState | RejectedRecord): Uint8Array {
+  return encode(value, { ignoreUndefinedProperties: true })
+}
+
+/**
+ * Decodes what {@link encodeRecord} wrote. Its shape was ours when it was written and its checksum
+ * matched, so only the presence of the named field is checked.
+ *
+ * @throws StorageCorruptError when it is something else.
+ */
+export function decodeRecord<T extends Identity | DocumentRecord | PeerState | RejectedRecord>(
+  bytes: Uint8Array,
+  field: keyof T & string,
+): T {
+  let value: unknown
+  try {
+    value = decode(bytes)
+  } catch (cause) {
+    throw new StorageCorruptError('a record of the log cannot be decoded', { fields: { field }, cause })
+  }
+  if (typeof value !== 'object' || value === null || !(field in value)) {
+    throw new StorageCorruptError('a record of the log has an unknown shape', { fields: { field } })
+  }
+  return value as T
+}

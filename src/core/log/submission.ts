@@ -1,0 +1,85 @@
+import type { ErrorCode } from '../errors.ts'
+import type { CollectionId, DocumentId, Position, ReplicaId } from '../ids.ts'
+import type { PeerState, Reject, WireEntry } from '../sync/io.ts'
+import type { EventHeader } from './event.ts'
+import type { DocumentRecord } from './records.ts'
+
+/** One checked event with its bytes. */
+export interface CheckedEvent {
+  readonly header: EventHeader
+  readonly bytes: Uint8Array
+}
+
+/** One entry from a peer whose events have been checked; for a join and a snapshot there may be many. */
+export interface IncomingEntry {
+  readonly wire: WireEntry
+  readonly events: readonly CheckedEvent[]
+}
+
+/** Why an entry may not be taken. */
+export interface Denial {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** Events that a handle of this replica made, in order. */
+export interface LocalSubmission {
+  readonly type: 'local'
+  readonly document: DocumentId
+  /** Where the document is homed if it is new. */
+  readonly collection: CollectionId
+  readonly events: readonly CheckedEvent[]
+}
+
+/** What a peer delivered, and what to remember of the peer in the same atomic step. */
+export interface RemoteSubmission {
+  readonly type: 'remote'
+  readonly from: ReplicaId
+  readonly entries: readonly IncomingEntry[]
+  readonly peer: PeerState | undefined
+  /** Asked before anything of an entry is stored, with the document's home as it is by then. */
+  readonly check: (entry: IncomingEntry, home: CollectionId, record: DocumentRecord | undefined) => Denial | undefined
+}
+
+/** Ends a document for good. */
+export interface DeleteSubmission {
+  readonly type: 'delete'
+  readonly document: DocumentId
+}
+
+/** Gives a document another home. */
+export interface MoveSubmission {
+  readonly type: 'move'
+  readonly document: DocumentId
+  readonly to: CollectionId
+}
+
+/** A peer refused events of ours: they and what builds on them stop counting. */
+export interface RejectSubmission {
+  readonly type: 'reject'
+  readonly peer: ReplicaId
+  readonly rejects: readonly Reject[]
+  readonly atMs: number
+}
+
+/** Remembers a peer's state without any entry. */
+export interface PeerSubmission {
+  readonly type: 'peer'
+  readonly peer: PeerState
+}
+
+export type Submission =
+  | LocalSubmission
+  | RemoteSubmission
+  | DeleteSubmission
+  | MoveSubmission
+  | RejectSubmission
+  | PeerSubmission
+
+/** What came of a submission once it is durable. */
+export interface Committed {
+  /** The durable head after it. */
+  readonly head: Position
+  /** What was not taken, of a {@link RemoteSubmission}. */
+  readonly rejects: readonly Reject[]
+}

@@ -1,0 +1,43 @@
+import type { Sha256 } from '../interfaces/hasher.ts'
+import { unpackEvents, type StoredEntry } from '../log/entry.ts'
+import { readEvent } from '../log/event.ts'
+import type { CheckedEvent, IncomingEntry } from '../log/submission.ts'
+import { ProtocolError } from '../errors.ts'
+import type { WireEntry } from '../sync/io.ts'
+
+/**
+ * Checks every event of an entry as it arrived.
+ *
+ * @throws ProtocolError when an event is damaged or an entry carries what its kind does not.
+ */
+export function checkEntry(wire: WireEntry, sha256: Sha256): IncomingEntry {
+  switch (wire.kind) {
+    case 'event':
+      return { wire, events: [checkEvent(wire.bytes, sha256)] }
+    case 'join':
+    case 'snapshot':
+      return { wire, events: unpack(wire.bytes).map((bytes) => checkEvent(bytes, sha256)) }
+    case 'tombstone':
+    case 'leave':
+      if (wire.bytes.length > 0) throw new ProtocolError('PROTOCOL_REMOTE', 'an entry carries bytes that its kind has not')
+      return { wire, events: [] }
+  }
+}
+
+function checkEvent(bytes: Uint8Array, sha256: Sha256): CheckedEvent {
+  return { bytes, header: readEvent(bytes, sha256) }
+}
+
+function unpack(bytes: Uint8Array): readonly Uint8Array[] {
+  try {
+    return unpackEvents(bytes)
+  } catch {
+    throw new ProtocolError('PROTOCOL_REMOTE', 'a packed document is not a list of events')
+  }
+}
+
+/** An entry of our log as it travels. */
+export function toWire(entry: StoredEntry): WireEntry {
+  const { kind, document, collection, generation, bytes } = entry
+  return { kind, document, collection, generation, bytes }
+}

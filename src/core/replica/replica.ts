@@ -1,0 +1,427 @@
+import { denyAll, type Policy, type Principal } from '../access/policy.ts'
+import { Documents } from '../document/documents.ts'
+import { createHandle, type DocumentHandle } from '../document/handle.ts'
+import { type DocumentKind, GENESIS_ACTOR, genesisEvent, PLAIN_KIND } from '../document/kind.ts'
+import type { JsonMap } from '../document/value.ts'
+import { ConnectionClosedError, DocumentError, UsageError } from '../errors.ts'
+import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
+import type { Cancel, Clock, Random } from '../interfaces/clock.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { Logger } from '../interfaces/logger.ts'
+import type { Storage } from '../interfaces/storage.ts'
+import type { Connection, Listener, Transport } from '../interfaces/transport.ts'
+import type { StoredEntry } from '../log/entry.ts'
+import { type AppendListener, EventLog } from '../log/event-log.ts'
+import type { DocumentRecord, RejectedRecord } from '../log/records.ts'
+import type { Reject } from '../sync/io.ts'
+import { AcknowledgementTable } from './acknowledgements.ts'
+import { checkName } from './names.ts'
+import { LinkTable, unauthenticated } from './link-table.ts'
+import { type LinkEvents, type LinkOptions, PeerLink } from './peer-link.ts'
+import type { PeerStream } from './peer-stream.ts'
+import { type Signal, SignalTable } from './signals.ts'
+import { Uplink } from './uplink.ts'
+
+/** Documents that nobody holds stay loaded up to this estimate, below the WASM heap's slow growth. */
+const CACHE_BYTES = 40 << 20
+const DIAL_TIMEOUT_MS = 10_000
+
+/** What a replica is made of. Only `storage` has no default. */
+export interface ReplicaOptions {
+  /** Belongs to the replica from here on: it is closed with it. */
+  readonly storage: Storage
+  /**
+   * The name of this replica, unique in its fleet and the same at every start. Default: the one that the
+   * storage was first used with, or a random one.
+   */
+  readonly name?: ReplicaId | undefined
+  /** What peers may read and write. Default: nothing. */
+  readonly policy?: Policy | undefined
+  /** The kinds of documents that begin with a skeleton. A plain document needs none. */
+  readonly kinds?: readonly DocumentKind[] | undefined
+  /** How many bytes of documents that nobody holds stay loaded. Default 40 MiB, by estimate. */
+  readonly cacheBytesMax?: number | undefined
+  /** WASM memory to set aside at the start, for a cache of more than 40 MiB. Default none. */
+  readonly heapReserveBytes?: number | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly sha256: Sha256
+  readonly logger: Logger
+}
+
+export interface OpenOptions {
+  /** The home of the document if it is new here. Default `default`. */
+  readonly collection?: CollectionId | undefined
+  readonly kind?: DocumentKind | undefined
+}
+
+/** How to keep one peer connected. */
+export interface ConnectOptions {
+  readonly transport: Transport
+  /** What the transport dials, such as `wss://cloud.example:10000`. */
+  readonly address: string
+  /** Which collections to share with the peer. */
+  readonly collections: readonly CollectionId[]
+  /** Who the transport makes sure that the peer is: the policy is asked about this name. Default `cloud`. */
+  readonly principal?: Principal | undefined
+  /** The name of the replica that is expected there, to go on where the last process stopped. Default: the principal. */
+  readonly peer?: ReplicaId | undefined
+  readonly dialTimeoutMs?: number | undefined
+}
+
+/** A peer that is connected now. */
+export interface ConnectedPeer {
+  readonly replica: ReplicaId
+  readonly principal: Principal
+  readonly collections: readonly CollectionId[]
+}
+
+/** Handles one stream that a peer opened. What it throws resets the stream. */
+export type StreamAccepter = (stream: PeerStream, head: Uint8Array, principal: Principal) => Promise<void>
+
+/**
+ * A participant with a log: opens documents, syncs with peers, and keeps everything that was written.
+ *
+ * @see createReplica
+ */
+export class Replica {
+  readonly #options: ReplicaOptions & { readonly policy: Policy }
+  readonly #log: EventLog
+  readonly #documents: Documents
+  readonly #acknowledgements = new AcknowledgementTable()
+  readonly #links = new LinkTable()
+  readonly #signals = new SignalTable()
+  readonly #uplinks = new Set<Uplink>()
+  readonly #accepters = new Map<string, StreamAccepter>()
+  readonly #listeners = new Set<Listener>()
+  readonly #peerListeners = new Set<(peer: ConnectedPeer, connected: boolean) => void>()
+  #closing: Promise<void> | undefined
+
+  constructor(options: ReplicaOptions, log: EventLog) {
+    this.#options = { ...options, policy: options.policy ?? denyAll }
+    this.#log = log
+    const { clock, sha256, logger } = options
+    const cacheBytesMax = options.cacheBytesMax ?? CACHE_BYTES
+    this.#documents = new Documents({ log, clock, sha256, logger, cacheBytesMax })
+    log.onAppended((entries, head) => this.#links.grew(entries, head))
+  }
+
+  get name(): ReplicaId {
+    return this.#log.replica
+  }
+
+  get epoch(): Epoch {
+    return this.#log.epoch
+  }
+
+  /** The newest durable position of the log. */
+  get head(): Position {
+    return this.#log.head
+  }
+
+  /** Who writes here. */
+  get actor(): ActorId {
+    return this.#log.actor(0)
+  }
+
+  /** How many documents are loaded, and their bytes by estimate. */
+  get usage(): { readonly documents: number; readonly bytes: number } {
+    return this.#documents.usage
+  }
+
+  /**
+   * Opens a document, new or known. A new one exists from its first edit on.
+   *
+   * @throws UsageError when the id or the collection is not 1 to 512 (256) bytes of text.
+   * @throws DocumentError `DOCUMENT_BROKEN` when it cannot be read from its events.
+   */
+  async open<Value = JsonMap>(id: DocumentId, options: OpenOptions = {}): Promise<DocumentHandle<Value>> {
+    this.#check()
+    checkName('id', id, 512)
+    const collection = checkName('collection', options.collection ?? 'default', 256)
+    const held = await this.#documents.hold(id, options.kind ?? PLAIN_KIND, collection)
+    return createHandle<Value>(this.#documents, held, this.#acknowledgements)
+  }
+
+  /**
+   * Deletes a document on every replica, for good: later edits of it are kept and never shown.
+   *
+   * @throws DocumentError `DOCUMENT_DELETED` when there is none.
+   */
+  async delete(id: DocumentId): Promise<void> {
+    this.#check()
+    const record = await this.#log.record(id)
+    if (record === undefined || record.deleted || record.left) {
+      throw new DocumentError('DOCUMENT_DELETED', 'there is no such document', { document: id })
+    }
+    await this.#log.commit({ type: 'delete', document: id })
+  }
+
+  /** Gives a document another home: subscribers of the old one drop it, those of the new one get it. */
+  async move(id: DocumentId, collection: CollectionId): Promise<void> {
+    this.#check()
+    checkName('collection', collection, 256)
+    const record = await this.#log.record(id)
+    if (record === undefined || record.left) {
+      throw new DocumentError('DOCUMENT_DELETED', 'there is no such document', { document: id })
+    }
+    await this.#log.commit({ type: 'move', document: id, to: collection })
+  }
+
+  /** What is known of a document without opening it. */
+  record(id: DocumentId): Promise<DocumentRecord | undefined> {
+    return this.#log.record(id)
+  }
+
+  /** Every document whose id starts with `prefix`, in order of id, deleted ones included. */
+  documents(prefix = ''): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
+    return this.#log.documents(prefix)
+  }
+
+  /** Events of ours that a peer refused. They no longer count in their documents and are kept here. */
+  rejected(): AsyncIterable<RejectedRecord & { readonly document: DocumentId; readonly hash: string }> {
+    return this.#log.rejected()
+  }
+
+  /** Calls back after each append, when it is durable, with what was appended in order of position. */
+  onAppended(listener: AppendListener): Cancel {
+    return this.#log.onAppended(listener)
+  }
+
+  /** Reads the log itself, in order of position. */
+  readLog(query: { readonly after: Position; readonly document?: DocumentId; readonly bytesMax: number }): Promise<{
+    readonly entries: readonly StoredEntry[]
+    readonly upTo: Position
+    readonly end: boolean
+  }> {
+    return this.#log.read(query)
+  }
+
+  /** The digest of collections, as hex: equal on replicas with the same events. */
+  async digest(collections: readonly CollectionId[]): Promise<string> {
+    const sum = await this.#log.digest(collections)
+    return sum.sum.toString(16).padStart(32, '0')
+  }
+
+  /** Keeps a peer connected until the uplink or the replica is closed. */
+  connect(options: ConnectOptions): Uplink {
+    this.#check()
+    const { clock, random, logger } = this.#options
+    const principal = options.principal ?? 'cloud'
+    for (const collection of options.collections) checkName('collection', collection, 256)
+    const uplink: Uplink = new Uplink({
+      transport: options.transport,
+      address: options.address,
+      subscriptions: options.collections,
+      clock,
+      random,
+      logger,
+      dialTimeoutMs: options.dialTimeoutMs ?? DIAL_TIMEOUT_MS,
+      link: (connection, subscriptions) => {
+        const peer = this.#log.peer(this.#lastPeer.get(uplink) ?? options.peer ?? principal)
+        return this.#link({ role: 'dialer', connection, principal, subscriptions, peer }, uplink)
+      },
+    })
+    this.#uplinks.add(uplink)
+    return uplink
+  }
+
+  /** Accepts every connection of a listener until the replica is closed, which closes the listener too. */
+  serve(listener: Listener): void {
+    this.#check()
+    this.#listeners.add(listener)
+    void this.#accept(listener)
+  }
+
+  /** Takes one connection that came in. Its principal must have been authenticated by the transport. */
+  accept(connection: Connection): void {
+    this.#check()
+    const { principal } = connection
+    if (principal === undefined) return connection.abort(unauthenticated())
+    this.#link({ role: 'accepter', connection, principal, subscriptions: [], peer: undefined }, undefined)
+  }
+
+  /** The peers that are connected now. */
+  peers(): readonly ConnectedPeer[] {
+    return this.#links.established.map(described)
+  }
+
+  /** Calls back when a peer is connected and when it is gone. */
+  onPeer(listener: (peer: ConnectedPeer, connected: boolean) => void): Cancel {
+    this.#peerListeners.add(listener)
+    return () => this.#peerListeners.delete(listener)
+  }
+
+  /** Ends the connections of a principal, for instance because its access was withdrawn. */
+  disconnect(principal: Principal): void {
+    this.#links.evict((link) => link.principal === principal)
+  }
+
+  /** Sets a signal that every connected peer sees, now and when it connects; `undefined` withdraws it. */
+  signal(key: string, value: Uint8Array | undefined): void {
+    this.#check()
+    if (value === undefined) this.#signals.own.delete(key)
+    else this.#signals.own.set(key, value)
+    for (const link of this.#links.all) link.setSignal(key, value)
+  }
+
+  /** Calls back for each signal of a peer whose key starts with `prefix`. */
+  onSignal(prefix: string, listener: (signal: Signal) => void): Cancel {
+    return this.#signals.listen(prefix, listener)
+  }
+
+  /**
+   * Opens a byte pipe to a connected peer.
+   *
+   * @throws ConnectionClosedError when the peer is not connected.
+   */
+  openStream(peer: ReplicaId, protocol: string, head: Uint8Array): PeerStream {
+    this.#check()
+    const link = this.#links.of(peer)
+    if (link === undefined) throw new ConnectionClosedError('the peer is not connected', { fields: { peer } })
+    return link.openStream(protocol, head)
+  }
+
+  /** Serves streams of one protocol that peers open. One accepter a protocol; the last one counts. */
+  onStream(protocol: string, accepter: StreamAccepter): Cancel {
+    this.#accepters.set(protocol, accepter)
+    return () => {
+      if (this.#accepters.get(protocol) === accepter) this.#accepters.delete(protocol)
+    }
+  }
+
+  /**
+   * Ends everything in order: no new connections, links closed, edits stored, storage closed. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#shutDown()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #shutDown(): Promise<void> {
+    const failures: unknown[] = []
+    const step = async (work: () => Promise<unknown>): Promise<void> => {
+      await work().catch((error: unknown) => failures.push(error))
+    }
+    await step(() => Promise.all([...this.#listeners].map((listener) => listener.close())))
+    await step(() => Promise.all([...this.#uplinks].map((uplink) => uplink.close())))
+    await step(() => this.#links.close())
+    this.#acknowledgements.close()
+    await step(() => this.#documents.settle())
+    await step(() => this.#log.close())
+    if (failures.length > 0) throw failures[0]
+  }
+
+  readonly #lastPeer = new Map<Uplink, ReplicaId>()
+
+  #link(
+    options: Pick<LinkOptions, 'role' | 'connection' | 'principal' | 'subscriptions' | 'peer'>,
+    uplink: Uplink | undefined,
+  ): PeerLink {
+    const { clock, sha256, logger, policy } = this.#options
+    const events = this.#events(uplink)
+    const link = new PeerLink({ ...options, log: this.#log, policy, clock, sha256, logger, events, signals: this.#signals.own })
+    this.#links.add(link)
+    void link.closed.then((reason) => {
+      logger.debug('a link closed', { peer: link.peer, principal: link.principal, ...reason })
+      this.#tellPeer(link, false)
+    })
+    return link
+  }
+
+  #events(uplink: Uplink | undefined): LinkEvents {
+    return {
+      established: (link) => {
+        const isNew = link.peer !== undefined && this.#links.of(link.peer) !== link
+        this.#links.establish(link)
+        if (!isNew || link.peer === undefined) return
+        if (uplink !== undefined) {
+          this.#lastPeer.set(uplink, link.peer)
+          uplink.established(link.peer)
+        }
+        this.#tellPeer(link, true)
+      },
+      acknowledged: (peer, received, durable) => this.#acknowledgements.note(peer, received, durable),
+      rejected: (peer, rejects) => void this.#reject(peer, rejects),
+      signal: ({ peer, principal }, key, value) => {
+        if (peer !== undefined) this.#signals.deliver({ key, value, peer, principal })
+      },
+      stream: (link, protocol, head, stream) => this.#acceptStream(link, protocol, head, stream),
+    }
+  }
+
+  #tellPeer(link: PeerLink, connected: boolean): void {
+    if (link.peer === undefined) return
+    if (!connected && this.#links.of(link.peer) !== undefined && this.#links.of(link.peer) !== link) return
+    for (const listener of [...this.#peerListeners]) listener(described(link), connected)
+  }
+
+  #acceptStream(link: PeerLink, protocol: string, head: Uint8Array, stream: PeerStream): void {
+    const accepter = this.#accepters.get(protocol)
+    if (accepter === undefined) return stream.reset('UNKNOWN_PROTOCOL', `nobody serves streams of ${protocol} here`)
+    accepter(stream, head, link.principal).catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : 'the stream failed'
+      stream.reset('FAILED', message)
+    })
+  }
+
+  async #reject(peer: ReplicaId, rejects: readonly Reject[]): Promise<void> {
+    const { logger, clock } = this.#options
+    for (const reject of rejects) logger.warn('a peer refused an entry', { peer, ...reject })
+    try {
+      await this.#log.commit({ type: 'reject', peer, rejects, atMs: clock.wallMs() })
+      for (const document of new Set(rejects.map((reject) => reject.document))) {
+        await this.#documents.reload(document)
+      }
+    } catch (error) {
+      logger.error('a refusal could not be written down', { peer, error })
+    }
+  }
+
+  async #accept(listener: Listener): Promise<void> {
+    try {
+      for await (const connection of listener) {
+        if (this.#closing === undefined) this.accept(connection)
+        else void connection.close()
+      }
+    } catch (error) {
+      this.#options.logger.error('a listener failed', { addresses: listener.addresses, error })
+    }
+  }
+
+  #check(): void {
+    if (this.#closing !== undefined) throw new UsageError('USAGE_CLOSED', 'the replica is closed')
+  }
+}
+
+function described(link: PeerLink): ConnectedPeer {
+  return { replica: link.peer ?? '', principal: link.principal, collections: link.granted }
+}
+
+/**
+ * Opens the log of `options.storage` and starts a replica on it.
+ *
+ * @throws StorageForeignError when the storage belongs to a replica of another name.
+ */
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  if (options.name !== undefined) checkName('name', options.name, 128)
+  if (options.heapReserveBytes !== undefined) Documents.reserve(options.heapReserveBytes)
+  const genesis = new Set<string>()
+  for (const kind of options.kinds ?? []) {
+    const event = genesisEvent(kind, options.sha256)
+    if (event !== undefined) genesis.add(event.header.hash)
+  }
+  const log = await EventLog.open({
+    storage: options.storage,
+    replica: options.name,
+    sha256: options.sha256,
+    random: options.random,
+    genesisActor: GENESIS_ACTOR,
+    isGenesis: (hash) => genesis.has(hash),
+  })
+  return new Replica(options, log)
+}

@@ -1,0 +1,5 @@
+export { ComplianceError, type DeadlineMs, type TestFunction } from './check.ts'
+export { type StorageSuiteOptions, storageSuite } from './storage.ts'
+export type { StoragePlace } from './storage-fixture.ts'
+export { type TransportSuiteOptions, transportSuite } from './transport.ts'
+export type { TransportPlace } from './transport-fixture.ts'

@@ -148,6 +148,7 @@ export const endingChecks: readonly TransportCheck[] = [
         const closing = near.close()
         near.abort(failure())
         await within(closing, deadlineMs, 'a close cut short')
+        await within(readToEnd(far), deadlineMs, 'reading at the other side')
         await within(far.closed, deadlineMs, 'closed at the other side')
       })
     },

@@ -2,23 +2,12 @@ import { DialError } from '../../core/errors.ts'
 import type { AbortOptions } from '../../core/interfaces/abort.ts'
 import type { Connection, Transport } from '../../core/interfaces/transport.ts'
 import { CLOSE_CODES } from './close-codes.ts'
-import { SocketConnection, type SocketFace } from './connection.ts'
+import { SocketConnection } from './connection.ts'
 import { type SocketLimitOptions, socketLimits } from './socket-limits.ts'
+import { StandardSocketFace, type StandardWebSocket } from './standard-socket.ts'
 
-export type { SocketLimitOptions }
+export type { SocketLimitOptions, StandardWebSocket }
 export { CLOSE_CODES }
-
-/** What is used of a WebSocket: that of browsers fits, and so do those of Node 22 and of `ws`. */
-export interface StandardWebSocket {
-  binaryType: string
-  readonly bufferedAmount: number
-  send(message: Uint8Array): void
-  close(code?: number, reason?: string): void
-  addEventListener(
-    type: 'open' | 'message' | 'close' | 'error',
-    listener: (event: never) => void,
-  ): void
-}
 
 /** Opens one socket each time that it is constructed. */
 export type StandardWebSocketClass = new (address: string) => StandardWebSocket
@@ -28,9 +17,6 @@ export interface WebSocketOptions extends SocketLimitOptions {
   /** The WebSocket class. Default: the global one. */
   readonly webSocket?: StandardWebSocketClass | undefined
 }
-
-/** How often the queue is looked at while somebody waits for it: there is no event for that. */
-const QUEUE_POLL_MS = 10
 
 /**
  * Dials with the standard WebSocket, as browsers have it.
@@ -63,6 +49,7 @@ function dial(
       return
     }
     const socket = openSocket(address, options)
+    const face = new StandardSocketFace(socket)
     let connection: SocketConnection | undefined
     const onAbort = () => {
       // A browser may open the socket after all; the open listener then finds the signal aborted.
@@ -70,7 +57,7 @@ function dial(
       reject(signal?.reason)
     }
     signal?.addEventListener('abort', onAbort, { once: true })
-    socket.addEventListener('open', () => {
+    socket.onopen = () => {
       signal?.removeEventListener('abort', onAbort)
       if (signal?.aborted === true) {
         socket.close(CLOSE_CODES.normal)
@@ -81,20 +68,21 @@ function dial(
         remoteAddress: address,
         principal: undefined,
       } as const
-      connection = new SocketConnection(faceOf(socket), endpoint, socketLimits(options))
+      connection = new SocketConnection(face, endpoint, socketLimits(options))
       resolve(connection)
-    })
-    socket.addEventListener('message', ({ data }: { data: unknown }) => {
+    }
+    socket.onmessage = ({ data }: { readonly data: unknown }) => {
       if (data instanceof ArrayBuffer) connection?.handleMessage(new Uint8Array(data))
       else connection?.handleText()
-    })
-    socket.addEventListener('close', ({ code, reason }: { code: number; reason: string }) => {
+    }
+    socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => {
       signal?.removeEventListener('abort', onAbort)
+      face.stop()
       connection?.handleEnd(code, reason)
       reject(new DialError('the peer cannot be reached or refused', { fields: { address, code } }))
-    })
+    }
     // It carries no cause, and a close event always follows. `ws` demands a listener.
-    socket.addEventListener('error', () => undefined)
+    socket.onerror = () => undefined
   })
 }
 
@@ -118,23 +106,4 @@ function openSocket(address: string, options: WebSocketOptions): StandardWebSock
       cause,
     })
   }
-}
-
-function faceOf(socket: StandardWebSocket): SocketFace {
-  return {
-    get queuedBytes() {
-      return socket.bufferedAmount
-    },
-    send: (message) => socket.send(message),
-    close: (code, reason) => socket.close(code, reason),
-    terminate: (code, reason) => socket.close(permitted(code), reason),
-    watchQueue: (onFallen) => {
-      setTimeout(onFallen, QUEUE_POLL_MS)
-    },
-  }
-}
-
-// The standard refuses every code but 1000 and those from 3000: close() would throw.
-function permitted(code: number): number {
-  return code === CLOSE_CODES.normal || code >= 3_000 ? code : CLOSE_CODES.aborted
 }

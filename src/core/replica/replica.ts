@@ -94,6 +94,7 @@ export class Replica {
   readonly #uplinks = new Set<Uplink>()
   readonly #accepters = new Map<string, StreamAccepter>()
   readonly #listeners = new Set<Listener>()
+  readonly #rejectListeners = new Set<(documents: readonly DocumentId[]) => void>()
   readonly #peerListeners = new Set<(peer: ConnectedPeer, connected: boolean) => void>()
   #closing: Promise<void> | undefined
 
@@ -181,6 +182,12 @@ export class Replica {
   /** Events of ours that a peer refused. They no longer count in their documents and are kept here. */
   rejected(): AsyncIterable<RejectedRecord & { readonly document: DocumentId; readonly hash: string }> {
     return this.#log.rejected()
+  }
+
+  /** Calls back when a peer refused events of these documents: their values went back. */
+  onRejected(listener: (documents: readonly DocumentId[]) => void): Cancel {
+    this.#rejectListeners.add(listener)
+    return () => this.#rejectListeners.delete(listener)
   }
 
   /** Calls back after each append, when it is durable, with what was appended in order of position. */
@@ -374,9 +381,9 @@ export class Replica {
     for (const reject of rejects) logger.warn('a peer refused an entry', { peer, ...reject })
     try {
       await this.#log.commit({ type: 'reject', peer, rejects, atMs: clock.wallMs() })
-      for (const document of new Set(rejects.map((reject) => reject.document))) {
-        await this.#documents.reload(document)
-      }
+      const documents = [...new Set(rejects.map((reject) => reject.document))]
+      for (const document of documents) await this.#documents.reload(document)
+      for (const listener of [...this.#rejectListeners]) listener(documents)
     } catch (error) {
       logger.error('a refusal could not be written down', { peer, error })
     }

@@ -1,0 +1,35 @@
+/** Kubernetes objects as documents: what is known of each kind, and a store of them on a replica. */
+export {
+  CLUSTER_COLLECTION,
+  homeOf,
+  namespaceCollection,
+  parseSecretCollection,
+  secretCollection,
+  UNSCHEDULED_COLLECTION,
+} from './homes.ts'
+export { documentId, type Identity, nameOf, type Part, parseDocumentId, uidOf } from './identity.ts'
+export { documentKind, documentKinds } from './kinds.ts'
+export { createObjectStore, type ObjectStoreOptions, type OpenObjectStore } from './object-store.ts'
+export { apiVersionOf } from './parts.ts'
+export { builtinResources } from './resources.ts'
+export {
+  type Column,
+  type DeleteOptions,
+  type FieldCause,
+  type Json,
+  type JsonObject,
+  type KubeObject,
+  type ListMerge,
+  type LogRequest,
+  ObjectError,
+  type ObjectErrorReason,
+  type ObjectEvent,
+  type ObjectKey,
+  type ObjectList,
+  type ObjectMeta,
+  type ObjectStore,
+  type PodLogs,
+  type Resource,
+  type UpdateOptions,
+  type WatchOptions,
+} from './types.ts'

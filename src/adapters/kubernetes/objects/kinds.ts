@@ -1,0 +1,65 @@
+import type { DocumentKind, Shape } from '../../../core/index.ts'
+import type { Part } from './identity.ts'
+import type { ListMerge, Resource } from './types.ts'
+
+const KINDS = new WeakMap<Resource, Map<Part, DocumentKind>>()
+
+/** The kind of document that a part of a resource is kept in. */
+export function documentKind(resource: Resource, part: Part): DocumentKind {
+  const known = KINDS.get(resource) ?? new Map<Part, DocumentKind>()
+  KINDS.set(resource, known)
+  let kind = known.get(part)
+  if (kind === undefined) {
+    kind = makeKind(resource, part)
+    known.set(part, kind)
+  }
+  return kind
+}
+
+function makeKind(resource: Resource, part: Part): DocumentKind {
+  const wanted = (path: string): boolean => (path === 'status' || path.startsWith('status.')) === (part === 'observed')
+  const root = new Node()
+  for (const [path, merge] of Object.entries(resource.lists)) {
+    if (wanted(path)) root.at(path.split('.')).merge = merge
+  }
+  if (part === 'desired') root.at(['metadata', 'generation']).counter = true
+  return {
+    name: `${resource.id}/${resource.version}/${part}`,
+    shape: root.shape(),
+    skeleton: resource.maps.filter(wanted),
+  }
+}
+
+/** Every kind that a replica has to know to take these resources from peers. */
+export function documentKinds(resources: readonly Resource[]): readonly DocumentKind[] {
+  return resources.flatMap((resource) => [documentKind(resource, 'desired'), documentKind(resource, 'observed')])
+}
+
+/** One step of the paths of a resource, while they are gathered into a shape. */
+class Node {
+  readonly #fields = new Map<string, Node>()
+  merge: ListMerge | undefined
+  counter = false
+
+  at(path: readonly string[]): Node {
+    const [key, ...rest] = path
+    if (key === undefined) return this
+    let child = this.#fields.get(key)
+    if (child === undefined) {
+      child = new Node()
+      this.#fields.set(key, child)
+    }
+    return child.at(rest)
+  }
+
+  shape(): Shape {
+    if (this.counter) return { type: 'counter' }
+    if (this.merge?.type === 'set') return { type: 'set' }
+    if (this.merge !== undefined) {
+      const item = this.#fields.get('*')?.shape()
+      return { type: 'list', keys: this.merge.keys, ...(item === undefined ? {} : { item }) }
+    }
+    const fields = Object.fromEntries([...this.#fields].map(([key, node]) => [key, node.shape()]))
+    return { type: 'map', fields }
+  }
+}

@@ -1,0 +1,73 @@
+import { equalValues, freeze, type JsonMap } from '../../../core/index.ts'
+import type { JsonObject, KubeObject, ObjectMeta, Resource } from './types.ts'
+
+/** Fields of metadata that are not written down: they follow from the document and its place. */
+const DERIVED = ['uid', 'resourceVersion', 'selfLink'] as const
+
+/** What of an object its desired document holds. */
+export function desiredPart(resource: Resource, object: KubeObject): JsonMap {
+  const metadata: Record<string, unknown> = { ...object.metadata }
+  for (const field of DERIVED) delete metadata[field]
+  const part: Record<string, unknown> = { ...object, metadata }
+  if (resource.status) delete part['status']
+  return part as JsonMap
+}
+
+/** What of an object its observed document holds. */
+export function observedPart(object: KubeObject): JsonMap {
+  const { status } = object
+  return (isObject(status) ? { status } : {}) as JsonMap
+}
+
+/** The object that two documents stand for. */
+export function assemble(
+  resource: Resource,
+  desired: JsonMap,
+  observed: JsonMap | undefined,
+  derived: { readonly uid: string; readonly resourceVersion: number },
+): KubeObject {
+  const metadata = isObject(desired['metadata']) ? desired['metadata'] : {}
+  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = desired
+  const status = resource.status ? observed?.['status'] : undefined
+  return freeze({
+    apiVersion: apiVersionOf(resource),
+    kind: resource.kind,
+    metadata: sortMetadata({
+      ...metadata,
+      uid: derived.uid,
+      resourceVersion: String(derived.resourceVersion),
+    }),
+    ...rest,
+    ...(status === undefined ? {} : { status }),
+  }) as KubeObject
+}
+
+/** The `apiVersion` of a resource: `v1`, or `apps/v1`. */
+export function apiVersionOf(resource: Pick<Resource, 'group' | 'version'>): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+}
+
+/** Whether two states of an object differ in more than their resourceVersion. */
+export function sameContent(a: KubeObject, b: KubeObject): boolean {
+  return equalValues(withoutVersion(a), withoutVersion(b))
+}
+
+/** Whether what the object is asked to be differs: then its generation is raised. */
+export function sameSpec(a: KubeObject, b: KubeObject): boolean {
+  return equalValues((a as JsonMap)['spec'], (b as JsonMap)['spec'])
+}
+
+function withoutVersion(object: KubeObject): JsonMap {
+  return { ...object, metadata: { ...object.metadata, resourceVersion: undefined } } as JsonMap
+}
+
+// managedFields are long: kept last, as the API server does.
+function sortMetadata(metadata: JsonObject): ObjectMeta {
+  const { managedFields, ...rest } = metadata
+  const sorted = Object.fromEntries(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return (managedFields === undefined ? sorted : { ...sorted, managedFields }) as ObjectMeta
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

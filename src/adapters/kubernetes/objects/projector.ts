@@ -1,0 +1,155 @@
+import type { DocumentId, Position, Replica, Sha256, StoredEntry } from '../../../core/index.ts'
+import { documentId, type Identity, nameOf, parseDocumentId, uidOf } from './identity.ts'
+import { documentKind } from './kinds.ts'
+import { assemble, sameContent } from './parts.ts'
+import type { KubeObject, Resource } from './types.ts'
+import type { ObjectView } from './view.ts'
+
+export interface ProjectorOptions {
+  readonly replica: Replica
+  readonly resources: ReadonlyMap<string, Resource>
+  readonly view: ObjectView
+  readonly fleet: string
+  readonly sha256: Sha256
+  readonly onError: (error: unknown) => void
+}
+
+/**
+ * Keeps a view as the log says: looks at each object that an append touched, once, in order, after it is
+ * durable.
+ */
+export class Projector {
+  readonly #options: ProjectorOptions
+  /** The highest incarnation of each name that was ever seen, deleted ones included. */
+  readonly #incarnations = new Map<string, number>()
+  readonly #waiters = new Set<{ readonly position: Position; readonly resolve: () => void }>()
+  readonly #cancels: (() => void)[] = []
+  #work: Promise<void> = Promise.resolve()
+
+  constructor(options: ProjectorOptions) {
+    this.#options = options
+  }
+
+  /** Shows everything that the log holds, then follows it. */
+  async start(): Promise<void> {
+    const { replica, view, resources } = this.#options
+    const begin = replica.head
+    const seen: { entries: readonly StoredEntry[]; head: Position }[] = []
+    let ready = false
+    this.#cancels.push(
+      replica.onAppended((entries, head) => {
+        if (ready) this.#enqueue(entries, head)
+        else seen.push({ entries, head })
+      }),
+      replica.onRejected((documents) => this.#enqueueAgain(documents)),
+    )
+    for await (const { id, record } of replica.documents()) {
+      const parsed = parseDocumentId(id)
+      if (parsed === undefined || !resources.has(parsed.identity.resource)) continue
+      this.#note(parsed.identity)
+      if (parsed.part !== 'desired' || record.deleted || record.left) continue
+      const object = await this.#read(parsed.identity)
+      if (object !== undefined) view.seed({ identity: parsed.identity, object })
+    }
+    view.seeded(begin)
+    ready = true
+    for (const { entries, head } of seen) this.#enqueue(entries, head)
+    await this.#work
+    view.advance(replica.head)
+  }
+
+  /** The highest incarnation of a name; 0 when it was never used. */
+  incarnation(name: string): number {
+    return this.#incarnations.get(name) ?? 0
+  }
+
+  /** Resolves when everything up to `position` is shown. */
+  shown(position: Position): Promise<void> {
+    if (this.#options.view.resourceVersion >= position) return Promise.resolve()
+    return new Promise((resolve) => this.#waiters.add({ position, resolve }))
+  }
+
+  async close(): Promise<void> {
+    for (const cancel of this.#cancels) cancel()
+    await this.#work
+    for (const { resolve } of this.#waiters) resolve()
+  }
+
+  #enqueue(entries: readonly StoredEntry[], head: Position): void {
+    this.#work = this.#work.then(() => this.#project(entries, head))
+  }
+
+  #enqueueAgain(documents: readonly DocumentId[]): void {
+    const identities = documents.map((id) => parseDocumentId(id)?.identity).filter((identity) => identity !== undefined)
+    this.#work = this.#work.then(async () => {
+      const position = this.#options.view.resourceVersion
+      for (const identity of identities) await this.#look(identity, position, true)
+    })
+  }
+
+  async #project(entries: readonly StoredEntry[], head: Position): Promise<void> {
+    // An object that several entries touched is shown once, at the newest of them.
+    const touched = new Map<string, { identity: Identity; position: Position }>()
+    for (const entry of entries) {
+      const identity = parseDocumentId(entry.document)?.identity
+      if (identity === undefined || !this.#options.resources.has(identity.resource)) continue
+      this.#note(identity)
+      const key = `${nameOf(identity)}/${identity.incarnation}`
+      touched.delete(key)
+      touched.set(key, { identity, position: entry.position })
+    }
+    for (const { identity, position } of touched.values()) await this.#look(identity, position, false)
+    this.#options.view.advance(head)
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.position > head) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
+    }
+  }
+
+  async #look(identity: Identity, position: Position, again: boolean): Promise<void> {
+    const { view, onError } = this.#options
+    try {
+      const shown = view.get(identity)
+      if (shown !== undefined && shown.identity.incarnation > identity.incarnation) return
+      const object = await this.#read(identity, position)
+      if (object !== undefined) {
+        const isNew = shown?.identity.incarnation !== identity.incarnation
+        if (isNew || again || !sameContent(shown.object, object)) view.show({ identity, object }, position)
+      } else if (shown?.identity.incarnation === identity.incarnation) {
+        const metadata = { ...shown.object.metadata, resourceVersion: String(position) }
+        view.hide(identity, { ...shown.object, metadata }, position)
+      }
+    } catch (error) {
+      onError(error)
+    }
+  }
+
+  /** The object as its documents say now, or undefined when it is not (or no longer) there. */
+  async #read(identity: Identity, position?: Position): Promise<KubeObject | undefined> {
+    const { replica, resources, fleet, sha256 } = this.#options
+    const resource = resources.get(identity.resource)
+    if (resource === undefined) return undefined
+    const id = documentId(identity, 'desired')
+    const record = await replica.record(id)
+    if (record === undefined || record.deleted || record.left) return undefined
+    await using desired = await replica.open(id, { kind: documentKind(resource, 'desired') })
+    if (desired.heads.length === 0 || desired.value['metadata'] === undefined) return undefined
+    const observedId = documentId(identity, 'observed')
+    const observedRecord = resource.status ? await replica.record(observedId) : undefined
+    const derived = {
+      uid: uidOf(identity, fleet, sha256),
+      resourceVersion: position ?? Math.max(record.last, observedRecord?.last ?? 0),
+    }
+    if (observedRecord === undefined || observedRecord.left) {
+      return assemble(resource, desired.value, undefined, derived)
+    }
+    await using observed = await replica.open(observedId, { kind: documentKind(resource, 'observed') })
+    return assemble(resource, desired.value, observed.value, derived)
+  }
+
+  #note(identity: Identity): void {
+    const name = nameOf(identity)
+    if (identity.incarnation > this.incarnation(name)) this.#incarnations.set(name, identity.incarnation)
+  }
+}

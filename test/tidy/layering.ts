@@ -27,9 +27,13 @@ const ROOMS: readonly Room[] = [
   { files: /^src\/core\/log\//, may: [BASE, SYNC_WORDS], packages: CORE_PACKAGES },
   { files: /^src\/core\/document\//, may: [BASE, LOG, SYNC_WORDS], packages: CORE_PACKAGES },
   { files: /^src\/core\/sync\//, may: [BASE, LOG], packages: CORE_PACKAGES },
-  { files: /^src\/core\/access\//, may: [BASE, SYNC_WORDS], packages: CORE_PACKAGES },
+  { files: /^src\/core\/access\//, may: [BASE, LOG, SYNC_WORDS], packages: CORE_PACKAGES },
   { files: /^src\/core\//, may: [/^src\/core\//], packages: CORE_PACKAGES },
-  { files: /^src\/(?:index|system)\.ts$/, may: [/^src\/core\/|^src\/system\.ts$/], packages: [] },
+  {
+    files: /^src\/(?:index|system)\.ts$/,
+    may: [/^src\/core\/|^src\/system\.ts$/],
+    packages: CORE_PACKAGES,
+  },
   { files: /^src\/system-node\.ts$/, may: [BASE], packages: [NODE] },
   {
     files: /^src\/transports\//,

@@ -53,7 +53,7 @@ export const appendChecks: readonly StorageCheck[] = [
     async run({ storage, deadlineMs }) {
       const records = Array.from({ length: COUNT }, () => record())
       let isDone = false
-      const append = storage.append(batch(records)).finally(() => {
+      const settled = Promise.allSettled([storage.append(batch(records))]).finally(() => {
         isDone = true
       })
       // Whoever reads meanwhile sees none of it or all of it.
@@ -62,7 +62,8 @@ export const appendChecks: readonly StorageCheck[] = [
         check(seen === 0 || seen === COUNT, 'a read saw part of an append')
         await new Promise((resolve) => setTimeout(resolve))
       }
-      await within(append, deadlineMs, 'the append')
+      const [outcome] = await within(settled, deadlineMs, 'the append')
+      checkEqual(outcome.status, 'fulfilled', 'the append')
       const both = [record({ document: 'x' }), record({ document: 'x' })]
       const calls = [storage.append(batch(both)), storage.append(batch(both))]
       const appended = await within(Promise.all(calls), deadlineMs, 'concurrent appends')

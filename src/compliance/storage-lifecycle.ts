@@ -44,9 +44,8 @@ export const lifecycleChecks: readonly StorageCheck[] = [
     name: 'close waits for what is under way',
     async run({ storage, reopen, deadlineMs }) {
       const appends = Array.from({ length: 10 }, () => storage.append(batch([record()])))
-      const drop = storage.drop([3])
+      const all = Promise.allSettled([...appends, storage.drop([3])])
       await within(storage.close(), deadlineMs, 'the close')
-      const all = Promise.allSettled([...appends, drop])
       check(await isSettled(all, 0), 'close resolved before a call that came before it')
       for (const { status } of await all) checkEqual(status, 'fulfilled', 'a call before close')
       if (!storage.supports.durable) return

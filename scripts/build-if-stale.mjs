@@ -1,12 +1,13 @@
-// Builds dist/ when it is missing or older than the sources, and does nothing otherwise.
+// Builds dist/ when it is missing or older than the sources, and does nothing otherwise. Tests and
+// the demo run JavaScript; `--declarations` is for what looks at types too.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { STAMP, sourceDigest } from './source-digest.mjs'
+import { readStamp, sourceDigest } from './source-digest.mjs'
 
-const digest = sourceDigest()
-const built = existsSync('dist') && existsSync(STAMP) ? readFileSync(STAMP, 'utf8').trim() : ''
-if (built !== digest) {
-  const result = spawnSync(process.execPath, ['scripts/build.mjs'], { stdio: 'inherit' })
-  process.exit(result.status ?? 1)
+const declarations = process.argv.includes('--declarations')
+const stamp = readStamp()
+if (stamp.digest !== sourceDigest() || (declarations && !stamp.declarations)) {
+  const flags = declarations ? [] : ['--javascript']
+  const build = spawnSync(process.execPath, ['scripts/build.mjs', ...flags], { stdio: 'inherit' })
+  process.exit(build.status ?? 1)
 }

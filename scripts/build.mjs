@@ -1,5 +1,5 @@
-// Builds dist/: JavaScript by tsup, declarations by tsc. The result is put in place only when both
-// are done, so a failed build leaves the last good one.
+// Builds dist/: JavaScript by tsup, declarations by tsc, which `--javascript` leaves out. The result is
+// put in place only when all is done, so a failed build leaves the last good one.
 
 import { spawnSync } from 'node:child_process'
 import {
@@ -13,9 +13,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { readEntries } from './entries.mjs'
-import { STAMP, sourceDigest } from './source-digest.mjs'
+import { sourceDigest, writeStamp } from './source-digest.mjs'
 
 const digest = sourceDigest()
+const declarations = !process.argv.includes('--javascript')
 const { present, missing } = readEntries()
 for (const entry of missing) {
   console.warn(`build: skipping ${entry.name}, ${entry.source} does not exist`)
@@ -29,7 +30,7 @@ const out = `.cache/dist-${process.pid}`
 process.once('exit', () => rmSync(out, { recursive: true, force: true }))
 mkdirSync(out, { recursive: true })
 run('tsup', ['--out-dir', out])
-run('tsc', ['-p', 'tsconfig.build.json', '--outDir', out])
+if (declarations) run('tsc', ['-p', 'tsconfig.build.json', '--outDir', out])
 for (const name of readdirSync(out, { recursive: true, encoding: 'utf8' })) {
   if (name.endsWith('.d.ts')) pointAtJavaScript(join(out, name))
 }
@@ -38,7 +39,7 @@ const old = `${out}-old`
 if (existsSync('dist')) renameSync('dist', old)
 renameSync(out, 'dist')
 rmSync(old, { recursive: true, force: true })
-writeFileSync(STAMP, `${digest}\n`)
+writeStamp({ digest, declarations })
 
 /** Runs a tool of this package and ends the build when it fails. */
 function run(tool, args) {

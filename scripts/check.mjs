@@ -11,7 +11,7 @@ const CHECKS = {
   types: ['tsc -p tsconfig.json'],
   tidy: ['vitest run --project tidy'],
   eslint: ['eslint .'],
-  build: ['node scripts/build-if-stale.mjs'],
+  build: ['node scripts/build-if-stale.mjs --declarations'],
   publint: ['publint --strict'],
   attw: ['attw --pack . --profile esm-only --no-color'],
   knip: ['knip'],

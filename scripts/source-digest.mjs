@@ -2,11 +2,10 @@
 // checkouts make times of files meaningless.
 
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Holds the digest of the sources that dist/ was built from. */
-export const STAMP = '.cache/built-from'
+const STAMP = '.cache/built-from.json'
 
 const FOLDERS = ['src', 'examples']
 const FILES = [
@@ -19,9 +18,20 @@ const FILES = [
   'scripts/entries.mjs',
 ]
 
+/** Remembers what dist/ was built from, and whether declarations are in it. */
+export function writeStamp(stamp) {
+  mkdirSync('.cache', { recursive: true })
+  writeFileSync(STAMP, `${JSON.stringify(stamp)}\n`)
+}
+
+/** What {@link writeStamp} remembered, if dist/ is still there. */
+export function readStamp() {
+  if (!existsSync('dist') || !existsSync(STAMP)) return { digest: '', declarations: false }
+  return JSON.parse(readFileSync(STAMP, 'utf8'))
+}
+
 /** A digest over every file that the build reads. */
 export function sourceDigest() {
-  mkdirSync('.cache', { recursive: true })
   const files = [...FILES]
   for (const folder of FOLDERS) {
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {

@@ -1,0 +1,123 @@
+import type { CollectionId, DocumentId } from '../ids.ts'
+import type { FieldReader } from './field-reader.ts'
+import type { EntryKind } from './io.ts'
+import {
+  COLLECTION_BYTES_MAX,
+  COLLECTIONS_MAX,
+  DOCUMENT_BYTES_MAX,
+  ENTRY_BYTES_MAX,
+  FRAME_BYTES_MAX,
+  ITEMS_MAX,
+} from './limits.ts'
+import { type EventsFrame, FRAME_NUMBERS, type FrameEntry } from './message.ts'
+
+const FINAL = 1
+const BACKFILL = 2
+
+/** The numbers of the kinds on the wire. Only ever added to. */
+const KINDS: readonly EntryKind[] = ['event', 'snapshot', 'tombstone', 'join', 'leave']
+
+/** Where an entry belongs. Each is written once per frame; entries refer to it by index. */
+interface Place {
+  readonly document: DocumentId
+  readonly collection: CollectionId
+  readonly generation: number
+}
+
+/**
+ * The items of an EVENTS frame:
+ * `[3, after, upTo, flags, [collection...], [place...], [index, bytes, index, bytes...]]`.
+ *
+ * A place in the first collection and generation 0 is the document's name alone, any other is
+ * `[name, collection index, generation]`. The bytes of an entry that is not an event are
+ * `[kind, bytes]`; a length in place of bytes stands for the PART frames before. Empty tails are left
+ * out.
+ */
+export function eventsItems(frame: EventsFrame): unknown[] {
+  const flags = (frame.final ? FINAL : 0) | (frame.backfill === undefined ? 0 : BACKFILL)
+  const head = [FRAME_NUMBERS.events, frame.after, frame.upTo, flags]
+  const collections: CollectionId[] = frame.backfill === undefined ? [] : [frame.backfill]
+  if (frame.entries.length === 0) return collections.length === 0 ? head : [...head, collections]
+  const places: unknown[] = []
+  const entries: unknown[] = []
+  const known = new Map<string, number>()
+  for (const entry of frame.entries) {
+    const key = `${entry.generation} ${entry.collection}\n${entry.document}`
+    let index = known.get(key)
+    if (index === undefined) {
+      index = places.push(placeItem(entry, collections)) - 1
+      known.set(key, index)
+    }
+    const kind = KINDS.indexOf(entry.kind)
+    entries.push(index, kind === 0 ? entry.bytes : [kind, entry.bytes])
+  }
+  return [...head, collections, places, entries]
+}
+
+function placeItem(place: Place, collections: CollectionId[]): unknown {
+  let index = collections.indexOf(place.collection)
+  if (index < 0) index = collections.push(place.collection) - 1
+  if (index === 0 && place.generation === 0) return place.document
+  return [place.document, index, place.generation]
+}
+
+/** Reads what {@link eventsItems} wrote, after the frame type. */
+export function readEvents(fields: FieldReader): EventsFrame {
+  const after = fields.position('after')
+  const upTo = fields.position('upTo')
+  const flags = fields.uint('flags')
+  if (upTo < after) fields.fail('upTo', 'is before after')
+  const collections = fields.more ? fields.collections('collections', COLLECTIONS_MAX) : []
+  const places = fields.more ? readPlaces(fields, collections) : []
+  const entries = fields.more ? readEntries(fields, places) : []
+  const backfill = (flags & BACKFILL) === 0 ? undefined : collections[0]
+  if ((flags & BACKFILL) !== 0 && backfill === undefined) {
+    fields.fail('collections', 'is empty in a backfill')
+  }
+  return { type: 'events', after, upTo, final: (flags & FINAL) !== 0, backfill, entries }
+}
+
+function readPlaces(fields: FieldReader, collections: readonly CollectionId[]): readonly Place[] {
+  return fields.array('documents', ITEMS_MAX).map((item) => {
+    const [name, index, generation] = Array.isArray(item) ? (item as unknown[]) : [item, 0, 0]
+    const document = fields.checkText('documents', name, DOCUMENT_BYTES_MAX, 1)
+    const collection = typeof index === 'number' ? collections[index] : undefined
+    if (collection === undefined) fields.fail('documents', 'names a collection out of range')
+    if (typeof generation !== 'number' || !Number.isSafeInteger(generation) || generation < 0) {
+      fields.fail('documents', 'has a generation that is not an unsigned integer')
+    }
+    return { document, collection, generation }
+  })
+}
+
+function readEntries(fields: FieldReader, places: readonly Place[]): readonly FrameEntry[] {
+  const items = fields.array('entries', ITEMS_MAX)
+  if (items.length % 2 !== 0) fields.fail('entries', 'has an index without bytes')
+  const entries: FrameEntry[] = []
+  for (let i = 0; i < items.length; i += 2) {
+    const index = items[i]
+    const place = typeof index === 'number' ? places[index] : undefined
+    if (place === undefined) fields.fail('entries', 'names a document out of range')
+    entries.push(readEntry(fields, place, items[i + 1], entries.length === 0))
+  }
+  return entries
+}
+
+function readEntry(fields: FieldReader, place: Place, item: unknown, first: boolean): FrameEntry {
+  const [number, payload] = Array.isArray(item) ? (item as unknown[]) : [0, item]
+  const kind = typeof number === 'number' ? KINDS[number] : undefined
+  if (kind === undefined) fields.fail('entries', 'holds an entry of unknown kind')
+  // One frame holds at most one entry that came in parts, and it is the first.
+  if (typeof payload === 'number' && first && Number.isSafeInteger(payload) && payload > 0) {
+    if (payload > ENTRY_BYTES_MAX) fields.exceed('entries', 'holds an entry that is too large')
+    return { kind, ...place, bytes: payload }
+  }
+  return { kind, ...place, bytes: fields.checkBytes('entries', payload, FRAME_BYTES_MAX) }
+}
+
+/** About how many bytes an entry takes in a frame, never less than it does. */
+export function entryBytesMax(entry: FrameEntry): number {
+  const payload = typeof entry.bytes === 'number' ? 0 : entry.bytes.length
+  return payload + Math.min(entry.document.length * 3, DOCUMENT_BYTES_MAX) +
+    Math.min(entry.collection.length * 3, COLLECTION_BYTES_MAX) + 48
+}

@@ -1,0 +1,326 @@
+import { encode } from 'cborg'
+import { fromHex } from '../bytes.ts'
+import type { ErrorCode } from '../errors.ts'
+import { BoundedTokenizer } from './bounded-tokenizer.ts'
+import { eventsItems, readEvents } from './events-codec.ts'
+import { epochBytes, FieldReader, MalformedError, type Violation } from './field-reader.ts'
+import type { Refusal, Reject } from './io.ts'
+import {
+  CODE_BYTES_MAX,
+  COLLECTIONS_MAX,
+  FRAME_BYTES_MAX,
+  IGNORABLE_TYPES_FROM,
+  ITEMS_MAX,
+  MESSAGE_BYTES_MAX,
+  NAME_BYTES_MAX,
+  PART_BYTES,
+  REPLICA_BYTES_MAX,
+  SIGNAL_BYTES_MAX,
+  STREAM_HEAD_BYTES_MAX,
+  STREAM_PIECE_BYTES,
+  TEXT_BYTES_MAX,
+  TOKEN_BYTES_MAX,
+  VERSIONS_MAX,
+} from './limits.ts'
+import { type AckFrame, type CloseFrame, FRAME_NUMBERS, type Frame, type HelloFrame, type WelcomeFrame } from './message.ts'
+
+/** A frame, with the number of bytes that it took: credit counts them. */
+export interface DecodedFrame {
+  readonly frame: Frame
+  readonly byteLength: number
+}
+
+export type DecodedMessage =
+  | { readonly frames: readonly DecodedFrame[]; readonly violation?: undefined }
+  | { readonly frames?: undefined; readonly violation: Violation }
+
+/** One frame as bytes. The caller keeps to the limits: the peer would refuse the frame otherwise. */
+export function encodeFrame(frame: Frame): Uint8Array {
+  return encode(frameItems(frame))
+}
+
+/** The frames of one message, or what is wrong with it. Never throws, whatever the bytes are. */
+export function decodeMessage(message: Uint8Array): DecodedMessage {
+  if (message.length > MESSAGE_BYTES_MAX) {
+    return violation('PROTOCOL_LIMIT_EXCEEDED', `message: longer than ${MESSAGE_BYTES_MAX} bytes`)
+  }
+  if (message.length === 0) return violation('PROTOCOL_REMOTE', 'message: empty')
+  try {
+    return { frames: readFrames(new BoundedTokenizer(message)) }
+  } catch (error) {
+    if (error instanceof MalformedError) return { violation: error.violation }
+    // The CBOR library throws plain errors; which item it was in is not known.
+    return violation('PROTOCOL_REMOTE', 'message: not a sequence of CBOR arrays')
+  }
+}
+
+function violation(code: Violation['code'], message: string): DecodedMessage {
+  return { violation: { code, message } }
+}
+
+function readFrames(tokenizer: BoundedTokenizer): readonly DecodedFrame[] {
+  const frames: DecodedFrame[] = []
+  while (!tokenizer.done()) {
+    const start = tokenizer.pos()
+    const item = tokenizer.item()
+    const byteLength = tokenizer.pos() - start
+    if (!Array.isArray(item)) throw new MalformedError('PROTOCOL_REMOTE', 'frame: not an array')
+    if (byteLength > FRAME_BYTES_MAX) {
+      throw new MalformedError('PROTOCOL_LIMIT_EXCEEDED', `frame: longer than ${FRAME_BYTES_MAX} bytes`)
+    }
+    const frame = readFrame(item)
+    if (frame !== undefined) frames.push({ frame, byteLength })
+  }
+  return frames
+}
+
+function frameItems(frame: Frame): unknown[] {
+  const number = FRAME_NUMBERS[frame.type]
+  switch (frame.type) {
+    case 'hello':
+      return helloItems(frame)
+    case 'welcome':
+      return welcomeItems(frame)
+    case 'events':
+      return eventsItems(frame)
+    case 'part':
+      return [number, frame.bytes]
+    case 'ack':
+      return ackItems(frame)
+    case 'rejects':
+      return [number, frame.rejects.map(rejectItem)]
+    case 'check':
+      return [number, frame.attempt, frame.digest, frame.ours, frame.theirs]
+    case 'subscribe':
+      return [number, frame.collections]
+    case 'grant':
+      return [number, frame.granted, frame.refused.map((r) => [r.collection, r.code, r.message])]
+    case 'signal':
+      return [number, frame.key, frame.value ?? null]
+    case 'stream-open':
+      return [number, frame.stream, frame.protocol, frame.head]
+    case 'stream-bytes':
+      return [number, frame.stream, frame.bytes]
+    case 'stream-end':
+      return [number, frame.stream]
+    case 'stream-reset':
+      return [number, frame.stream, frame.code, frame.message]
+    case 'stream-credit':
+      return [number, frame.stream, frame.credit]
+    case 'close':
+      return closeItems(frame)
+    case 'resync':
+    case 'ping':
+    case 'pong':
+      return [number]
+  }
+}
+
+function helloItems(frame: HelloFrame): unknown[] {
+  const items: unknown[] = [
+    FRAME_NUMBERS.hello,
+    frame.versions,
+    frame.replica,
+    epochBytes(frame.epoch),
+    frame.head,
+    frame.peerEpoch === undefined ? null : epochBytes(frame.peerEpoch),
+    frame.cursor,
+    frame.acked,
+    frame.credit,
+    frame.subscriptions,
+    frame.incomplete,
+  ]
+  if (frame.token !== undefined) items.push(frame.token)
+  return items
+}
+
+function welcomeItems(frame: WelcomeFrame): unknown[] {
+  const { version, replica, epoch, head, cursor, credit } = frame
+  const items: unknown[] = [FRAME_NUMBERS.welcome, version, replica, epochBytes(epoch), head, cursor, credit]
+  if (frame.refused.length > 0 || frame.backfill.length > 0) {
+    items.push(frame.refused.map((refused) => [refused.index, refused.code, refused.message]))
+    items.push(frame.backfill)
+  }
+  return items
+}
+
+function ackItems(frame: AckFrame): unknown[] {
+  const items: unknown[] = [FRAME_NUMBERS.ack, frame.received, frame.durable, frame.credit, frame.upTo]
+  if (frame.filled.length > 0) items.push(frame.filled)
+  return items
+}
+
+function rejectItem(reject: Reject): unknown[] {
+  const hash = reject.hash === undefined ? null : fromHex(reject.hash)
+  return [reject.document, hash, reject.code, reject.message]
+}
+
+function closeItems(frame: CloseFrame): unknown[] {
+  const items: unknown[] = [FRAME_NUMBERS.close, frame.code, frame.message, frame.retryable]
+  if (frame.retryAfterMs !== undefined) items.push(frame.retryAfterMs)
+  return items
+}
+
+type Read = (fields: FieldReader) => Frame
+
+const READERS: ReadonlyMap<number, readonly [name: string, read: Read]> = new Map<
+  number,
+  readonly [string, Read]
+>([
+  [FRAME_NUMBERS.hello, ['HELLO', readHello]],
+  [FRAME_NUMBERS.welcome, ['WELCOME', readWelcome]],
+  [FRAME_NUMBERS.events, ['EVENTS', readEvents]],
+  [FRAME_NUMBERS.ack, ['ACK', readAck]],
+  [FRAME_NUMBERS.rejects, ['REJECTS', readRejects]],
+  [FRAME_NUMBERS.check, ['CHECK', readCheck]],
+  [FRAME_NUMBERS.resync, ['RESYNC', () => ({ type: 'resync' })]],
+  [FRAME_NUMBERS.subscribe, ['SUBSCRIBE', readSubscribe]],
+  [FRAME_NUMBERS.grant, ['GRANT', readGrant]],
+  [FRAME_NUMBERS.signal, ['SIGNAL', readSignal]],
+  [FRAME_NUMBERS['stream-open'], ['STREAM_OPEN', readStreamOpen]],
+  [FRAME_NUMBERS['stream-bytes'], ['STREAM_BYTES', readStreamBytes]],
+  [FRAME_NUMBERS['stream-end'], ['STREAM_END', (f) => ({ type: 'stream-end', stream: f.uint('stream') })]],
+  [FRAME_NUMBERS['stream-reset'], ['STREAM_RESET', readStreamReset]],
+  [FRAME_NUMBERS['stream-credit'], ['STREAM_CREDIT', readStreamCredit]],
+  [FRAME_NUMBERS.ping, ['PING', () => ({ type: 'ping' })]],
+  [FRAME_NUMBERS.pong, ['PONG', () => ({ type: 'pong' })]],
+  [FRAME_NUMBERS.close, ['CLOSE', readClose]],
+  [FRAME_NUMBERS.part, ['PART', (f) => ({ type: 'part', bytes: f.bytes('bytes', PART_BYTES) })]],
+])
+
+/** undefined: a frame of a later version that may be ignored. */
+function readFrame(items: readonly unknown[]): Frame | undefined {
+  const number = new FieldReader('frame', items).uint('type')
+  const found = READERS.get(number)
+  if (found === undefined) {
+    if (number >= IGNORABLE_TYPES_FROM) return undefined
+    throw new MalformedError('PROTOCOL_REMOTE', `frame: type ${number} is unknown`)
+  }
+  const [name, read] = found
+  return read(new FieldReader(name, items, 1))
+}
+
+function readHello(fields: FieldReader): Frame {
+  const versions = fields.array('versions', VERSIONS_MAX)
+  if (!versions.every((v): v is number => typeof v === 'number')) {
+    fields.fail('versions', 'holds an item that is not a number')
+  }
+  const replica = fields.text('replica', REPLICA_BYTES_MAX, 1)
+  const epoch = fields.epoch('epoch')
+  const head = fields.position('head')
+  const peerEpoch = fields.optionalEpoch('peerEpoch')
+  const cursor = fields.position('cursor')
+  const acked = fields.position('acked')
+  const credit = fields.uint('credit')
+  const subscriptions = fields.collections('subscriptions', COLLECTIONS_MAX)
+  const incomplete = fields.indexes('incomplete', subscriptions.length)
+  const token = fields.more ? fields.optionalBytes('token', TOKEN_BYTES_MAX) : undefined
+  return {
+    type: 'hello',
+    versions,
+    replica,
+    epoch,
+    head,
+    peerEpoch,
+    cursor,
+    acked,
+    credit,
+    subscriptions,
+    incomplete,
+    token,
+  }
+}
+
+function readWelcome(fields: FieldReader): Frame {
+  const version = fields.uint('version')
+  const replica = fields.text('replica', REPLICA_BYTES_MAX, 1)
+  const epoch = fields.epoch('epoch')
+  const head = fields.position('head')
+  const cursor = fields.position('cursor')
+  const credit = fields.uint('credit')
+  const refused = fields.more ? fields.records('refused', COLLECTIONS_MAX).map(readRefusedIndex) : []
+  const backfill = fields.more ? fields.indexes('backfill', COLLECTIONS_MAX) : []
+  return { type: 'welcome', version, replica, epoch, head, cursor, credit, refused, backfill }
+}
+
+function readRefusedIndex(fields: FieldReader): WelcomeFrame['refused'][number] {
+  const index = fields.uint('index')
+  return { index, code: readCode(fields), message: fields.text('message', TEXT_BYTES_MAX) }
+}
+
+function readAck(fields: FieldReader): Frame {
+  const received = fields.position('received')
+  const durable = fields.position('durable')
+  const credit = fields.uint('credit')
+  const upTo = fields.position('upTo')
+  const filled = fields.more ? fields.collections('filled', COLLECTIONS_MAX) : []
+  if (durable > received) fields.fail('durable', 'is past received')
+  return { type: 'ack', received, durable, credit, upTo, filled }
+}
+
+function readRejects(fields: FieldReader): Frame {
+  const rejects = fields.records('rejects', ITEMS_MAX).map((record): Reject => {
+    const document = record.document('document')
+    const hash = record.optionalHash('hash')
+    return { document, hash, code: readCode(record), message: record.text('message', TEXT_BYTES_MAX) }
+  })
+  return { type: 'rejects', rejects }
+}
+
+/** A code that we do not know comes from a later version: it is handed on as it is. */
+function readCode(fields: FieldReader): ErrorCode {
+  return fields.text('code', CODE_BYTES_MAX, 1) as ErrorCode
+}
+
+function readCheck(fields: FieldReader): Frame {
+  const attempt = fields.uint('attempt')
+  if (attempt > 3) fields.fail('attempt', 'is past 3')
+  const digest = fields.fixedBytes('digest', 16)
+  return { type: 'check', attempt, digest, ours: fields.position('ours'), theirs: fields.position('theirs') }
+}
+
+function readSubscribe(fields: FieldReader): Frame {
+  return { type: 'subscribe', collections: fields.collections('collections', COLLECTIONS_MAX) }
+}
+
+function readGrant(fields: FieldReader): Frame {
+  const granted = fields.collections('granted', COLLECTIONS_MAX)
+  const refused = fields.records('refused', COLLECTIONS_MAX).map((record): Refusal => {
+    const collection = record.collection('collection')
+    return { collection, code: readCode(record), message: record.text('message', TEXT_BYTES_MAX) }
+  })
+  return { type: 'grant', granted, refused }
+}
+
+function readSignal(fields: FieldReader): Frame {
+  const key = fields.text('key', NAME_BYTES_MAX, 1)
+  return { type: 'signal', key, value: fields.optionalBytes('value', SIGNAL_BYTES_MAX) }
+}
+
+function readStreamOpen(fields: FieldReader): Frame {
+  const stream = fields.uint('stream')
+  const protocol = fields.text('protocol', NAME_BYTES_MAX, 1)
+  return { type: 'stream-open', stream, protocol, head: fields.bytes('head', STREAM_HEAD_BYTES_MAX) }
+}
+
+function readStreamBytes(fields: FieldReader): Frame {
+  const stream = fields.uint('stream')
+  return { type: 'stream-bytes', stream, bytes: fields.bytes('bytes', STREAM_PIECE_BYTES) }
+}
+
+function readStreamReset(fields: FieldReader): Frame {
+  const stream = fields.uint('stream')
+  const code = fields.text('code', CODE_BYTES_MAX)
+  return { type: 'stream-reset', stream, code, message: fields.text('message', TEXT_BYTES_MAX) }
+}
+
+function readStreamCredit(fields: FieldReader): Frame {
+  return { type: 'stream-credit', stream: fields.uint('stream'), credit: fields.uint('credit') }
+}
+
+function readClose(fields: FieldReader): Frame {
+  const code = fields.text('code', CODE_BYTES_MAX)
+  const message = fields.text('message', TEXT_BYTES_MAX)
+  const retryable = fields.boolean('retryable')
+  return { type: 'close', code, message, retryable, retryAfterMs: fields.more ? fields.uint('retryAfterMs') : undefined }
+}

@@ -1,0 +1,83 @@
+import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
+import type { PeerState } from './io.ts'
+
+interface Fill {
+  /** Our history of the collection is durable at the peer. */
+  out: boolean
+  /** The peer's history of the collection is durable here. */
+  in: boolean
+}
+
+/**
+ * What we know of the peer, in the form in which it is remembered.
+ *
+ * A collection is complete when the history before both cursors was exchanged in both directions.
+ * That is recorded only at the end; a crash in the middle starts the backfill again.
+ */
+export class PeerRecord {
+  readonly replica: ReplicaId
+  readonly epoch: Epoch
+  readonly #complete: Set<CollectionId>
+  readonly #fills: Map<CollectionId, Fill> = new Map()
+  acked: Position
+
+  constructor(replica: ReplicaId, epoch: Epoch, acked: Position, complete: readonly CollectionId[]) {
+    this.replica = replica
+    this.epoch = epoch
+    this.acked = acked
+    this.#complete = new Set(complete)
+  }
+
+  /** Starts the exchange of a collection's history in the directions that need it. */
+  fill(collection: CollectionId, outNeeded: boolean, inNeeded: boolean): void {
+    this.#complete.delete(collection)
+    this.#fills.set(collection, { out: !outNeeded, in: !inNeeded })
+    this.#settle(collection)
+  }
+
+  /** Whether this collection's history is under way from the peer. */
+  awaits(collection: CollectionId): boolean {
+    return this.#fills.get(collection)?.in === false
+  }
+
+  get filling(): boolean {
+    return this.#fills.size > 0
+  }
+
+  filledOut(collections: readonly CollectionId[]): boolean {
+    return this.#mark(collections, 'out')
+  }
+
+  filledIn(collections: readonly CollectionId[]): boolean {
+    return this.#mark(collections, 'in')
+  }
+
+  /** What to remember when `cursor` is durable, and with it the history of `filled` from the peer. */
+  state(cursor: Position, filled: readonly CollectionId[] = []): PeerState {
+    const complete = [...this.#complete]
+    for (const collection of filled) {
+      if (this.#fills.get(collection)?.out === true) complete.push(collection)
+    }
+    complete.sort()
+    return { replica: this.replica, epoch: this.epoch, cursor, acked: this.acked, complete }
+  }
+
+  #mark(collections: readonly CollectionId[], direction: 'in' | 'out'): boolean {
+    let changed = false
+    for (const collection of collections) {
+      const fill = this.#fills.get(collection)
+      if (fill === undefined || fill[direction]) continue
+      fill[direction] = true
+      changed = this.#settle(collection) || changed
+    }
+    return changed
+  }
+
+  #settle(collection: CollectionId): boolean {
+    const fill = this.#fills.get(collection)
+    if (fill === undefined || !fill.in || !fill.out) return false
+    this.#fills.delete(collection)
+    this.#complete.add(collection)
+    return true
+  }
+}

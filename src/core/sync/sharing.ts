@@ -1,0 +1,85 @@
+import type { CollectionId } from '../ids.ts'
+import type { Violation } from './field-reader.ts'
+import type { Refusal } from './io.ts'
+import { SUBSCRIBES_MAX } from './limits.ts'
+
+/** A decision about a SUBSCRIBE: every collection that was asked for is in one of the lists. */
+export interface Decision {
+  readonly granted: readonly CollectionId[]
+  readonly refused: readonly Refusal[]
+}
+
+/** Which collections this session shares, and the questions about more that are open on either side. */
+export class Sharing {
+  #granted: readonly CollectionId[] = []
+  #refused: readonly Refusal[] = []
+  /** What we asked for. */
+  readonly #asked: Set<CollectionId> = new Set()
+  /** What the peer asked for, by the token of the question to our driver. */
+  readonly #deciding: Map<number, readonly CollectionId[]> = new Map()
+
+  get granted(): readonly CollectionId[] {
+    return this.#granted
+  }
+
+  get refused(): readonly Refusal[] {
+    return this.#refused
+  }
+
+  start(decision: Decision): void {
+    this.#granted = decision.granted
+    this.#refused = decision.refused
+  }
+
+  /** Those of `collections` that are neither shared nor asked for yet: they go into a SUBSCRIBE. */
+  ask(collections: readonly CollectionId[]): readonly CollectionId[] {
+    const added = collections.filter((name) => !this.#granted.includes(name) && !this.#asked.has(name))
+    for (const name of added) this.#asked.add(name)
+    return added
+  }
+
+  /** The peer asks. */
+  asked(token: number, collections: readonly CollectionId[]): Violation | undefined {
+    if (this.#deciding.size >= SUBSCRIBES_MAX) {
+      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'SUBSCRIBE: too many wait for a decision' }
+    }
+    this.#deciding.set(token, collections)
+    return undefined
+  }
+
+  /** Our driver decided; undefined when the token is none of ours. */
+  decide(token: number, decision: Decision): Decision | undefined {
+    const asked = this.#deciding.get(token)
+    if (asked === undefined) return undefined
+    this.#deciding.delete(token)
+    const granted = asked.filter((name) => decision.granted.includes(name))
+    const refused = asked
+      .filter((name) => !granted.includes(name))
+      .map((name) => decision.refused.find((r) => r.collection === name) ?? notShared(name))
+    return { granted, refused }
+  }
+
+  /** The peer decided about what we asked for. */
+  answered(decision: Decision): Violation | undefined {
+    for (const name of [...decision.granted, ...decision.refused.map((r) => r.collection)]) {
+      if (!this.#asked.delete(name)) {
+        return { code: 'PROTOCOL_REMOTE', message: 'GRANT: names a collection that was not asked for' }
+      }
+    }
+    return undefined
+  }
+
+  /** Adds to what is shared; returns what was not shared before. */
+  extend(decision: Decision): readonly CollectionId[] {
+    const added = decision.granted.filter((name) => !this.#granted.includes(name))
+    const open = this.#refused.filter((r) => !decision.granted.includes(r.collection))
+    this.#granted = [...this.#granted, ...added]
+    this.#refused = [...open, ...decision.refused]
+    return added
+  }
+}
+
+/** The refusal when a driver gives no reason of its own. */
+export function notShared(collection: CollectionId): Refusal {
+  return { collection, code: 'ACCESS_DENIED', message: 'the collection is not shared with you' }
+}

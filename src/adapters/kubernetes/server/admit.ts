@@ -1,0 +1,154 @@
+import type { JsonObject, KubeObject } from '../objects/types.ts'
+import { type Writer, recordUpdate, withoutManagers } from './apply/apply.ts'
+import { withManagers, readManagers } from './apply/managers.ts'
+import type { ObjectBody } from './body.ts'
+import { apiVersionOf } from './catalog.ts'
+import { keyOf, nowText, type RequestContext } from './context.ts'
+import { at, isObject, objectAt, sameJson, textAt } from './json.ts'
+import { CAUSES_MAX, type Cause } from './kinds/checks.ts'
+import { applyDefaults } from './kinds/defaults.ts'
+import { checkObject, checkUpdate } from './kinds/validate.ts'
+import { decodeTyped } from './schema/decode.ts'
+import { badRequest, conflict, forbidden, invalid, StatusError } from './status.ts'
+
+/** Who writes in this request, for ownership of fields. */
+export function writerOf(context: RequestContext, subresource = ''): Writer {
+  return {
+    manager: context.options.manager,
+    apiVersion: apiVersionOf(context.served),
+    subresource,
+    time: nowText(context.clock),
+  }
+}
+
+/**
+ * Reads a body as an object of the resource of this request.
+ *
+ * @throws StatusError 400 when it is of another kind or version, has fields of a wrong type, or, with
+ * `fieldValidation=Strict`, fields that the kind does not have.
+ */
+export function decodeObject(context: RequestContext, body: ObjectBody): KubeObject {
+  const { served, options } = context
+  const apiVersion = apiVersionOf(served)
+  const found = { apiVersion: textAt(body.value, 'apiVersion') || apiVersion, kind: textAt(body.value, 'kind') || served.kind }
+  if (found.kind !== served.kind) {
+    throw badRequest(
+      `${found.kind} in version "${found.apiVersion}" cannot be handled as a ${served.kind}: no kind "${found.kind}" is expected at this path`,
+    )
+  }
+  if (found.apiVersion !== apiVersion) {
+    throw badRequest(
+      `the API version in the data (${found.apiVersion}) does not match the expected API version (${apiVersion})`,
+    )
+  }
+  const prefix = `${served.kind} in version "${served.version}" cannot be handled as a ${served.kind}: `
+  let decoded: ReturnType<typeof decodeTyped>
+  try {
+    decoded = decodeTyped(served.type, body.value)
+  } catch (error) {
+    if (error instanceof StatusError && error.reason === 'BadRequest') throw badRequest(prefix + error.message)
+    throw error
+  }
+  const isUntyped = served.type.name.startsWith('unknown.')
+  const problems = [
+    ...body.duplicates.map((path) => `duplicate field "${path}"`),
+    ...(isUntyped ? [] : decoded.unknown.map((path) => `unknown field "${path}"`)),
+  ]
+  if (problems.length > 0 && options.validation === 'Strict') {
+    throw badRequest(`${prefix}strict decoding error: ${problems.slice(0, CAUSES_MAX).join(', ')}`)
+  }
+  if (options.validation === 'Warn') context.warnings.push(...problems.slice(0, CAUSES_MAX))
+  const value: JsonObject = isUntyped ? { ...body.value, metadata: decoded.value['metadata'] } : decoded.value
+  return { ...value, apiVersion, kind: served.kind, metadata: objectAt(value, 'metadata') } as KubeObject
+}
+
+/**
+ * Checks that a body names the object and namespace of the request, where it names them.
+ *
+ * @throws StatusError 400 when it names others.
+ */
+export function checkIdentity(context: RequestContext, object: KubeObject, name: string | undefined): void {
+  const { metadata } = object
+  const given = metadata.name as string | undefined
+  if (name !== undefined && given !== undefined && given !== '' && given !== name) {
+    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
+  }
+  if (metadata.namespace !== undefined && context.namespace !== undefined && metadata.namespace !== context.namespace) {
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  }
+}
+
+/** Refuses an object with everything that is wrong with it, if anything is. */
+export function refuse(context: RequestContext, name: string, causes: readonly Cause[]): void {
+  if (causes.length > 0) throw invalid(context.served.kind, context.served.group, name, causes.slice(0, CAUSES_MAX))
+}
+
+/** What the server alone sets, taken from the live object. */
+const KEPT = [
+  'name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp',
+  'deletionGracePeriodSeconds', 'generateName', 'selfLink',
+] as const
+
+/**
+ * What an update makes of an object: with its identity and status kept, defaults, ownership, checks.
+ *
+ * @returns `live` itself when nothing changes but times of ownership.
+ * @throws StatusError: 409 when the writer had seen another version, 422 with the causes, 403.
+ */
+export function admitUpdate(context: RequestContext, live: KubeObject, given: KubeObject, isApplied: boolean): KubeObject {
+  const { resource, served } = context
+  const name = live.metadata.name
+  const before = normalized(context, live)
+  checkPreconditions(context, before, given)
+  const metadata: Record<string, unknown> = { ...given.metadata }
+  for (const key of KEPT) {
+    if (before.metadata[key] === undefined) delete metadata[key]
+    else metadata[key] = before.metadata[key]
+  }
+  const kept = { ...given, metadata } as unknown as KubeObject
+  const full = resource.status ? withStatus(kept, before['status']) : kept
+  const defaulted = applyDefaults(resource.id, full)
+  refuse(context, name, [...checkUpdate(resource, before, defaulted), ...checkObject(resource, defaulted)])
+  const after = isApplied ? defaulted : recordUpdate(served.type, before, defaulted, writerOf(context))
+  const why = context.mayWrite(keyOf(context, name), after)
+  if (why !== undefined) throw forbidden(served, name, why)
+  const isSame = sameJson(withoutManagers(before), withoutManagers(after)) && sameOwnership(before, after)
+  return isSame ? live : after
+}
+
+/** The live object in the form in which bodies are read, so that empty maps in it are no difference. */
+function normalized({ served }: RequestContext, live: KubeObject): KubeObject {
+  return served.type.name.startsWith('unknown.') ? live : (decodeTyped(served.type, live).value as KubeObject)
+}
+
+function sameOwnership(before: KubeObject, after: KubeObject): boolean {
+  const timeless = (object: KubeObject): KubeObject['metadata']['managedFields'] =>
+    withManagers(object, readManagers(object).map((manager) => ({ ...manager, time: '' }))).metadata.managedFields
+  return sameJson(timeless(before), timeless(after))
+}
+
+function withStatus(object: KubeObject, status: JsonObject[string]): KubeObject {
+  const { status: _, ...rest } = object
+  return (status === undefined ? rest : { ...rest, status }) as KubeObject
+}
+
+/** What an update of the status makes of an object: only its status may differ. */
+export function admitStatus(context: RequestContext, before: KubeObject, given: KubeObject): KubeObject {
+  checkPreconditions(context, before, given)
+  const status = given['status']
+  const after = withStatus(before, isObject(status) ? status : undefined)
+  const why = context.mayWrite(keyOf(context, before.metadata.name), after)
+  if (why !== undefined) throw forbidden(context.served, before.metadata.name, why)
+  return sameJson(at(before, 'status'), at(after, 'status')) ? before : after
+}
+
+function checkPreconditions({ served }: RequestContext, before: KubeObject, given: KubeObject): void {
+  const name = before.metadata.name
+  const { uid, resourceVersion } = given.metadata
+  if (uid !== undefined && uid !== '' && uid !== before.metadata.uid) {
+    throw conflict(served, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid ?? ''}`)
+  }
+  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== before.metadata.resourceVersion) {
+    throw conflict(served, name, 'the object has been modified; please apply your changes to the latest version and try again')
+  }
+}

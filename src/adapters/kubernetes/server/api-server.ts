@@ -1,0 +1,137 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../../../core/interfaces/clock.ts'
+import type { Logger } from '../../../core/interfaces/logger.ts'
+import type { ObjectStore, PodLogs } from '../objects/types.ts'
+import { catalogOf } from './catalog.ts'
+import type { User, WriteGuard } from './context.ts'
+import { Dispatcher } from './dispatch.ts'
+import { openApiOf } from './openapi.ts'
+import { versionInfo } from './paths.ts'
+import type { Attributes } from './reviews.ts'
+
+/** Whether a user may: true, or why not. */
+export type Decision = true | { readonly reason: string }
+
+/** What {@link createApiServer} needs. */
+export interface ApiServerOptions {
+  readonly store: ObjectStore
+  /** Default: 127.0.0.1. */
+  readonly host?: string | undefined
+  /** Default: 0, any free port. */
+  readonly port?: number | undefined
+  /** PEM. Clients may present a certificate of `ca`; whether that is enough is for `authenticate`. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string }
+  /** Who sends a request: undefined answers 401. The socket of the request knows the client certificate. */
+  readonly authenticate: (request: IncomingMessage) => User | undefined | Promise<User | undefined>
+  /** Whether a user may do something. Default: yes. */
+  readonly authorize?: ((user: User, attributes: Attributes) => Decision | Promise<Decision>) | undefined
+  /** Refuses writes of objects that belong to others. The object is undefined for a deletion. */
+  readonly mayWrite?: WriteGuard | undefined
+  readonly logs: PodLogs
+  /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
+  readonly version?: string | undefined
+  readonly logger: Logger
+  readonly clock: Clock
+}
+
+/** A running API server. */
+export interface ApiServer {
+  /** Such as `https://127.0.0.1:6443`. */
+  readonly url: string
+  readonly port: number
+  /**
+   * Takes no more connections, ends watches and log streams, lets requests that are going on finish for
+   * {@link CLOSE_GRACE_MS}, then ends them. A second call returns the same promise.
+   */
+  close(): Promise<void>
+}
+
+/** How long requests get to finish when the server closes. */
+export const CLOSE_GRACE_MS = 2_000
+
+/** More connections than this are refused. */
+const CONNECTIONS_MAX = 4_096
+
+/** The time to send headers, and a whole request, in milliseconds. */
+const HEADERS_MS = 30_000
+const REQUEST_MS = 60_000
+
+/** Longer than the keep-alive of Go clients, so that the client closes first. */
+const KEEP_ALIVE_MS = 100_000
+
+/** The version of Kubernetes whose behaviour is followed. */
+const DEFAULT_VERSION = 'v1.33.0'
+
+/**
+ * Serves the Kubernetes API from an object store, over HTTPS.
+ *
+ * Resolves when it listens. Bad requests are answered with a Status; failures inside are logged and
+ * answered with 500; neither ends the process.
+ *
+ * @throws Error of node:net when the address cannot be listened on.
+ */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { store, tls, logger, clock } = options
+  const version = options.version ?? DEFAULT_VERSION
+  const catalog = catalogOf(store.resources)
+  const host = options.host ?? '127.0.0.1'
+  const server = createServer({
+    cert: tls.cert,
+    key: tls.key,
+    ca: tls.ca,
+    requestCert: true,
+    rejectUnauthorized: false,
+    minVersion: 'TLSv1.2',
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    ALPNProtocols: ['http/1.1'],
+  })
+  server.maxConnections = CONNECTIONS_MAX
+  let address = ''
+  const dispatcher = new Dispatcher({
+    ...options,
+    catalog,
+    paths: { catalog, openApi: openApiOf(catalog, version), version: versionInfo(version), get address() { return address } },
+  })
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    void dispatcher.serve(request, response)
+  })
+  server.on('tlsClientError', (error) => {
+    logger.debug('a TLS handshake failed', { error: error.message })
+  })
+  const port = await listen(server, host, options.port ?? 0)
+  server.on('error', (error) => {
+    logger.error('the API server failed', { error: error.message })
+  })
+  address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  let closing: Promise<void> | undefined
+  return {
+    url: `https://${address}`,
+    port,
+    close: () => (closing ??= closeServer(server, dispatcher, clock)),
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      server.off('error', reject)
+      resolve((server.address() as AddressInfo).port)
+    })
+  })
+}
+
+async function closeServer(server: Server, dispatcher: Dispatcher, clock: Clock): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve())
+  })
+  dispatcher.endStreams()
+  server.closeIdleConnections()
+  const cancel = clock.schedule(CLOSE_GRACE_MS, () => server.closeAllConnections())
+  await closed
+  cancel()
+}

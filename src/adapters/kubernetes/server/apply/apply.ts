@@ -1,0 +1,172 @@
+import type { JsonObject, KubeObject } from '../../objects/types.ts'
+import { isObject, sameJson, withField } from '../json.ts'
+import type { StructType } from '../schema/schema.ts'
+import { StatusError } from '../status.ts'
+import { difference, type FieldSet, intersection, isEmptySet, NO_FIELDS, pathsOf, sameSet, union } from './field-set.ts'
+import { type Manager, managerId, readManagers, withManagers } from './managers.ts'
+import { changedFields, fieldsOf, mergeTyped, withoutFields } from './typed-value.ts'
+
+/** Who writes, and through which part of the API. */
+export interface Writer {
+  readonly manager: string
+  readonly apiVersion: string
+  /** Empty for the object itself. */
+  readonly subresource: string
+  /** RFC 3339. */
+  readonly time: string
+}
+
+/** Fields of metadata that nobody owns: the server sets them. */
+const UNOWNED = [
+  'name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'generation', 'selfLink', 'creationTimestamp',
+  'deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields',
+] as const
+
+const LAST_RESORT = 'before-first-apply'
+
+/** Which part of an object counts, for ownership, in a write. */
+function counted(object: JsonObject, writer: Writer): JsonObject {
+  const metadata = isObject(object['metadata']) ? object['metadata'] : {}
+  const owned = Object.fromEntries(Object.entries(metadata).filter(([key]) => !UNOWNED.some((name) => name === key)))
+  if (writer.subresource === 'status') return 'status' in object ? { status: object['status'] } : {}
+  const { apiVersion: _a, kind: _k, metadata: _m, status: _s, ...rest } = object
+  return { ...rest, ...(Object.keys(owned).length === 0 ? {} : { metadata: owned }) }
+}
+
+/**
+ * Server-side apply: the configuration is laid over the live object, what this manager applied before
+ * and nobody owns now is removed, and ownership is recorded.
+ *
+ * @param live undefined when the object does not exist yet.
+ * @throws StatusError 409 with a cause per field that another manager owns with another value, unless `force`.
+ */
+export function applyConfiguration(
+  type: StructType,
+  live: KubeObject | undefined,
+  config: KubeObject,
+  writer: Writer,
+  force: boolean,
+): KubeObject {
+  const managers = new Map(liveManagers(type, live, writer).map((manager) => [managerId(manager), manager]))
+  const mine: Manager = {
+    name: writer.manager,
+    operation: 'Apply',
+    apiVersion: writer.apiVersion,
+    subresource: writer.subresource,
+    time: writer.time,
+    fields: fieldsOf(type, counted(config, writer)),
+  }
+  const id = managerId(mine)
+  const last = managers.get(id)
+  managers.delete(id)
+  const others = [...managers.values()]
+  const kept = others.map((manager) => manager.fields).reduce(union, mine.fields)
+  const base: JsonObject = live ?? {}
+  const merged = withoutFields(type, mergeTyped(type, base, config), last?.fields ?? NO_FIELDS, kept)
+  const before = counted(base, writer)
+  const after = counted(merged, writer)
+  const changed = changedFields(type, before, after)
+  const conflicts = others.flatMap((manager) => {
+    const fields = intersection(manager.fields, changed)
+    return isEmptySet(fields) ? [] : [{ manager, fields }]
+  })
+  if (!force && conflicts.length > 0) throw conflictError(conflicts)
+  const removed = difference(fieldsOf(type, before), fieldsOf(type, after))
+  const rest = others.map((manager) => ({
+    ...manager,
+    fields: difference(difference(manager.fields, changed), sameScope(manager, writer) ? removed : NO_FIELDS),
+  }))
+  const isRepeat = last !== undefined && sameSet(last.fields, mine.fields) && isEmptySet(changed)
+  return withManagers(merged as KubeObject, [...rest, isRepeat ? { ...mine, time: last.time } : mine])
+}
+
+function liveManagers(type: StructType, live: KubeObject | undefined, writer: Writer): readonly Manager[] {
+  if (live === undefined) return []
+  const managers = readManagers(live)
+  if (managers.length > 0) return managers
+  // An object that no client wrote: somebody set these fields, so taking one over is a conflict.
+  const fields = fieldsOf(type, counted(live, { ...writer, subresource: '' }))
+  return [{
+    name: LAST_RESORT, operation: 'Update', apiVersion: writer.apiVersion, subresource: '', time: writer.time, fields,
+  }]
+}
+
+function sameScope(manager: Manager, writer: Writer): boolean {
+  return (manager.subresource === 'status') === (writer.subresource === 'status')
+}
+
+/**
+ * Records a create, update or patch: what it changed is its manager's from now on, and no other's.
+ *
+ * @param before undefined for a create.
+ */
+export function recordUpdate(
+  type: StructType,
+  before: KubeObject | undefined,
+  after: KubeObject,
+  writer: Writer,
+): KubeObject {
+  const start: JsonObject = before ?? { metadata: {}, spec: {} }
+  const was = counted(before === undefined ? start : before, writer)
+  const is = counted(after, writer)
+  const known = baseManagers(before, after)
+  if (before !== undefined && sameJson(was, is)) return withManagers(after, known)
+  const changed = changedFields(type, before === undefined ? { metadata: {}, spec: {}, ...was } : was, is)
+  const removed = difference(fieldsOf(type, was), fieldsOf(type, is))
+  const mine = {
+    name: writer.manager,
+    operation: 'Update' as const,
+    apiVersion: writer.apiVersion,
+    subresource: writer.subresource,
+  }
+  const id = managerId(mine)
+  const previous = known.find((manager) => managerId(manager) === id)
+  const fields = difference(union(previous?.fields ?? NO_FIELDS, changed), removed)
+  const isSame = previous !== undefined && sameSet(previous.fields, fields)
+  const rest = known.flatMap((manager): Manager[] => {
+    if (managerId(manager) === id) return []
+    if (!sameScope(manager, writer)) return [manager]
+    return [{ ...manager, fields: difference(difference(manager.fields, changed), removed) }]
+  })
+  return withManagers(after, [...rest, { ...mine, fields, time: isSame && previous !== undefined ? previous.time : writer.time }])
+}
+
+/** A client may edit managedFields, also to reset them; what it leaves out stays as it was. */
+function baseManagers(before: KubeObject | undefined, after: KubeObject): readonly Manager[] {
+  const given = after.metadata.managedFields
+  if (before === undefined) return []
+  if (given === undefined) return readManagers(before)
+  const isReset = given.length === 1 && Object.keys(given[0] ?? {}).length === 0
+  if (given.length === 0 || isReset) return []
+  const parsed = readManagers(after)
+  return parsed.length === given.length ? parsed : readManagers(before)
+}
+
+function conflictError(conflicts: readonly { readonly manager: Manager; readonly fields: FieldSet }[]): StatusError {
+  const causes = conflicts.flatMap(({ manager, fields }) =>
+    pathsOf(fields).map((field) => ({
+      reason: 'FieldManagerConflict',
+      message: `conflict with ${managerText(manager)}`,
+      field,
+    })),
+  )
+  const texts = conflicts.map(({ manager, fields }) => {
+    const paths = pathsOf(fields)
+    if (paths.length === 1) return `conflict with ${managerText(manager)}: ${paths[0]}`
+    return `conflicts with ${managerText(manager)}:\n${paths.map((path) => `- ${path}`).join('\n')}`
+  })
+  const noun = causes.length === 1 ? 'conflict' : 'conflicts'
+  return new StatusError('Conflict', `Apply failed with ${causes.length} ${noun}: ${texts.join('\n')}`, { causes })
+}
+
+function managerText(manager: Manager): string {
+  const name = JSON.stringify(manager.name)
+  const scoped = manager.subresource === '' ? name : `${name} with subresource "${manager.subresource}"`
+  if (manager.operation === 'Apply') return scoped
+  return manager.time === '' ? `${scoped} using ${manager.apiVersion}` : `${scoped} using ${manager.apiVersion} at ${manager.time}`
+}
+
+/** The object without its ownership records, for comparing what really changed. */
+export function withoutManagers(object: KubeObject): JsonObject {
+  return withField(object, ['metadata', 'managedFields'], undefined)
+}

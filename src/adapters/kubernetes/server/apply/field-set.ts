@@ -1,0 +1,115 @@
+import type { Json, JsonObject } from '../../objects/types.ts'
+import { type Draft, isObject } from '../json.ts'
+
+/**
+ * A set of field paths, as metadata.managedFields holds them (FieldsV1).
+ *
+ * Path elements are `f:NAME` for a field, `k:{...}` for an item of a list by its keys, `v:VALUE` for an
+ * item of a set. `self` says that the path that ends here is itself a member.
+ */
+export interface FieldSet {
+  readonly self: boolean
+  readonly children: ReadonlyMap<string, FieldSet>
+}
+
+/** The set without members. */
+export const NO_FIELDS: FieldSet = { self: false, children: new Map() }
+
+/** The set of one path: the one that ends here. */
+export const SELF: FieldSet = { self: true, children: new Map() }
+
+/** Sets nest as deep as objects; deeper ones from a client are cut. */
+const DEPTH_MAX = 64
+
+/** Whether a set has no members. */
+export function isEmptySet(set: FieldSet): boolean {
+  if (set.self) return false
+  for (const child of set.children.values()) if (!isEmptySet(child)) return false
+  return true
+}
+
+/** The paths that are in one of two sets. */
+export function union(a: FieldSet, b: FieldSet): FieldSet {
+  if (a.children.size === 0 && !a.self) return b
+  const children = new Map(a.children)
+  for (const [key, child] of b.children) {
+    const known = children.get(key)
+    children.set(key, known === undefined ? child : union(known, child))
+  }
+  return { self: a.self || b.self, children }
+}
+
+/** The paths of `a` that are not in `b`. */
+export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  return combine(a, b, (inA, inB) => inA && !inB, true)
+}
+
+/** The paths that are in both sets. */
+export function intersection(a: FieldSet, b: FieldSet): FieldSet {
+  return combine(a, b, (inA, inB) => inA && inB, false)
+}
+
+function combine(a: FieldSet, b: FieldSet, member: (inA: boolean, inB: boolean) => boolean, keepsLone: boolean): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [key, child] of a.children) {
+    const other = b.children.get(key)
+    if (other === undefined) {
+      if (keepsLone) children.set(key, child)
+    } else {
+      const both = combine(child, other, member, keepsLone)
+      if (!isEmptySet(both)) children.set(key, both)
+    }
+  }
+  return { self: member(a.self, b.self), children }
+}
+
+/** Whether two sets have the same members. */
+export function sameSet(a: FieldSet, b: FieldSet): boolean {
+  return isEmptySet(difference(a, b)) && isEmptySet(difference(b, a))
+}
+
+/** Every member as text, such as `.spec.containers[name="c"].image`. */
+export function pathsOf(set: FieldSet, prefix = ''): readonly string[] {
+  const below = [...set.children].flatMap(([key, child]) => pathsOf(child, prefix + elementText(key)))
+  return set.self && prefix !== '' ? [prefix, ...below] : below
+}
+
+function elementText(key: string): string {
+  const rest = key.slice(2)
+  if (key.startsWith('f:')) return `.${rest}`
+  if (key.startsWith('v:')) return `[=${rest}]`
+  if (!key.startsWith('k:')) return `[${rest}]`
+  const keys = parse(rest)
+  if (!isObject(keys)) return `[${rest}]`
+  return `[${Object.entries(keys).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`
+}
+
+function parse(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return undefined
+  }
+}
+
+/** The JSON form (FieldsV1). */
+export function setToJson(set: FieldSet): JsonObject {
+  const out: Draft = {}
+  if (set.self && set.children.size > 0) out['.'] = {}
+  for (const key of [...set.children.keys()].sort()) {
+    const child = set.children.get(key)
+    if (child !== undefined && !isEmptySet(child)) out[key] = setToJson(child)
+  }
+  return out
+}
+
+/** Reads the JSON form; what is not in that form is left out. */
+export function setFromJson(value: Json | undefined, depth = 0): FieldSet {
+  if (!isObject(value) || depth > DEPTH_MAX) return NO_FIELDS
+  const children = new Map<string, FieldSet>()
+  for (const [key, child] of Object.entries(value)) {
+    if (/^[fkvi]:/.test(key)) children.set(key, setFromJson(child, depth + 1))
+  }
+  const self = Object.hasOwn(value, '.') || (children.size === 0 && depth > 0)
+  return { self, children }
+}

@@ -1,0 +1,201 @@
+import type { Json, JsonObject } from '../../objects/types.ts'
+import { type Draft, at, isList, isObject, sameJson, setOwn } from '../json.ts'
+import { type Field, type StructType, structType } from '../schema/schema.ts'
+import { type FieldSet, isEmptySet, NO_FIELDS, SELF } from './field-set.ts'
+
+/** Values that stand for an absent list key (the schema defaults of merge keys). */
+const KEY_DEFAULTS: Readonly<Record<string, Json>> = { protocol: 'TCP' }
+
+/** How a value divides into owned paths. */
+type Shape =
+  | { readonly type: 'leaf' }
+  | { readonly type: 'struct'; readonly struct: StructType }
+  | { readonly type: 'map' }
+  | { readonly type: 'set' }
+  | { readonly type: 'items'; readonly keys: readonly string[]; readonly struct: StructType }
+
+const LEAF: Shape = { type: 'leaf' }
+
+function shapeOf(field: Field | undefined, value: Json | undefined): Shape {
+  if (field === undefined || field.atomic) return LEAF
+  const struct = structType(field.type)
+  if (field.shape === 'list') {
+    if (field.set) return { type: 'set' }
+    return field.listKeys !== undefined && struct !== undefined ? { type: 'items', keys: field.listKeys, struct } : LEAF
+  }
+  if (!isObject(value)) return LEAF
+  if (field.shape === 'map') return { type: 'map' }
+  return struct === undefined || struct.atomic ? LEAF : { type: 'struct', struct }
+}
+
+function itemKey(item: Json, keys: readonly string[]): string {
+  const named = [...keys].sort().flatMap((key): [string, Json][] => {
+    const value = at(item, key) ?? KEY_DEFAULTS[key]
+    return value === undefined ? [] : [[key, value]]
+  })
+  return `k:${JSON.stringify(Object.fromEntries(named))}`
+}
+
+/** The paths that a whole object sets. */
+export function fieldsOf(type: StructType, value: JsonObject): FieldSet {
+  return structFields(type, value, (field, item) => valueFields(field, item))
+}
+
+function structFields(type: StructType, value: JsonObject, read: (field: Field | undefined, item: Json) => FieldSet): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue
+    const fields = read(type.fields.get(key), item)
+    if (!isEmptySet(fields)) children.set(`f:${key}`, fields)
+  }
+  return { self: false, children }
+}
+
+/** @param isNew whether composites count as members themselves, because they did not exist before. */
+function valueFields(field: Field | undefined, value: Json, isNew = false): FieldSet {
+  const shape = shapeOf(field, value)
+  switch (shape.type) {
+    case 'leaf':
+      return SELF
+    case 'struct': {
+      if (!isObject(value) || Object.keys(value).length === 0) return SELF
+      const { children } = structFields(shape.struct, value, (inner, item) => valueFields(inner, item, isNew))
+      return { self: isNew, children }
+    }
+    case 'map': {
+      const keys = isObject(value) ? Object.keys(value) : []
+      return keys.length === 0 ? SELF : { self: isNew, children: new Map(keys.map((key) => [`f:${key}`, SELF])) }
+    }
+    case 'set': {
+      const items = isList(value) ? value : []
+      return { self: isNew, children: new Map(items.map((item) => [`v:${JSON.stringify(item)}`, SELF])) }
+    }
+    case 'items': {
+      const items = isList(value) ? value : []
+      const children = new Map(items.map((item) => [itemKey(item, shape.keys), itemFields(shape.struct, item, isNew)]))
+      return { self: isNew, children }
+    }
+  }
+}
+
+function itemFields(struct: StructType, item: Json, isNew: boolean): FieldSet {
+  if (!isObject(item)) return SELF
+  return { self: true, children: structFields(struct, item, (field, value) => valueFields(field, value, isNew)).children }
+}
+
+/** The paths whose value is new or another in `after`. */
+export function changedFields(type: StructType, before: JsonObject, after: JsonObject): FieldSet {
+  const children = new Map<string, FieldSet>()
+  for (const [key, value] of Object.entries(after)) {
+    if (value === undefined) continue
+    const changed = changedValue(type.fields.get(key), at(before, key), value)
+    if (!isEmptySet(changed)) children.set(`f:${key}`, changed)
+  }
+  return { self: false, children }
+}
+
+function changedValue(field: Field | undefined, before: Json | undefined, after: Json): FieldSet {
+  if (before === undefined) return valueFields(field, after, true)
+  if (sameJson(before, after)) return NO_FIELDS
+  const shape = shapeOf(field, after)
+  switch (shape.type) {
+    case 'leaf':
+      return SELF
+    case 'struct':
+      return isObject(before) && isObject(after) ? changedFields(shape.struct, before, after) : valueFields(field, after, true)
+    case 'map': {
+      if (!isObject(before) || !isObject(after)) return valueFields(field, after, true)
+      const keys = Object.keys(after).filter((key) => !sameJson(at(before, key), after[key]))
+      return { self: false, children: new Map(keys.map((key) => [`f:${key}`, SELF])) }
+    }
+    case 'set': {
+      const known = isList(before) ? before : []
+      const added = isList(after) ? after.filter((item) => !known.some((old) => sameJson(old, item))) : []
+      return { self: false, children: new Map(added.map((item) => [`v:${JSON.stringify(item)}`, SELF])) }
+    }
+    case 'items': {
+      const known = new Map((isList(before) ? before : []).map((item) => [itemKey(item, shape.keys), item]))
+      const children = new Map<string, FieldSet>()
+      for (const item of isList(after) ? after : []) {
+        const key = itemKey(item, shape.keys)
+        const old = known.get(key)
+        const changed = isObject(old) && isObject(item)
+          ? changedFields(shape.struct, old, item)
+          : itemFields(shape.struct, item, true)
+        if (!isEmptySet(changed)) children.set(key, changed)
+      }
+      return { self: false, children }
+    }
+  }
+}
+
+/** Lays one configuration over a live object: fields win, lists with keys merge, other lists are replaced. */
+export function mergeTyped(type: StructType, live: JsonObject, config: JsonObject): JsonObject {
+  const out: Draft = { ...live }
+  for (const [key, value] of Object.entries(config)) {
+    if (value !== undefined) setOwn(out, key, mergeValue(type.fields.get(key), at(live, key), value))
+  }
+  return out
+}
+
+function mergeValue(field: Field | undefined, live: Json | undefined, config: Json): Json {
+  const shape = shapeOf(field, config)
+  switch (shape.type) {
+    case 'leaf':
+      return config
+    case 'struct':
+      return isObject(live) && isObject(config) ? mergeTyped(shape.struct, live, config) : config
+    case 'map':
+      return isObject(live) && isObject(config) ? { ...live, ...config } : config
+    case 'set': {
+      const known = isList(live) ? live : []
+      return [...known, ...(isList(config) ? config.filter((item) => !known.some((old) => sameJson(old, item))) : [])]
+    }
+    case 'items': {
+      const out = isList(live) ? [...live] : []
+      for (const item of isList(config) ? config : []) {
+        const key = itemKey(item, shape.keys)
+        const index = out.findIndex((known) => itemKey(known, shape.keys) === key)
+        const old = out[index]
+        if (index < 0) out.push(item)
+        else if (isObject(old) && isObject(item)) out[index] = mergeTyped(shape.struct, old, item)
+      }
+      return out
+    }
+  }
+}
+
+/** Removes what is in `last` and not in `kept`: what a manager applied before, and nobody owns now. */
+export function withoutFields(type: StructType, value: JsonObject, last: FieldSet, kept: FieldSet): JsonObject {
+  const out: Draft = { ...value }
+  for (const [element, lost] of last.children) {
+    const key = element.slice(2)
+    const current = at(value, key)
+    if (!element.startsWith('f:') || current === undefined) continue
+    const keptHere = kept.children.get(element) ?? NO_FIELDS
+    if (isEmptySet(keptHere)) delete out[key]
+    else setOwn(out, key, withoutValue(type.fields.get(key), current, lost, keptHere))
+  }
+  return out
+}
+
+function withoutValue(field: Field | undefined, value: Json, last: FieldSet, kept: FieldSet): Json {
+  const shape = shapeOf(field, value)
+  const isLost = (element: string): boolean => {
+    const was = last.children.get(element)
+    return was !== undefined && was.self && isEmptySet(kept.children.get(element) ?? NO_FIELDS)
+  }
+  if (shape.type === 'struct' && isObject(value)) return withoutFields(shape.struct, value, last, kept)
+  if (shape.type === 'map' && isObject(value)) {
+    return Object.fromEntries(Object.entries(value).filter(([key]) => !isLost(`f:${key}`)))
+  }
+  if (shape.type === 'set' && isList(value)) return value.filter((item) => !isLost(`v:${JSON.stringify(item)}`))
+  if (shape.type !== 'items' || !isList(value)) return value
+  return value.flatMap((item) => {
+    const key = itemKey(item, shape.keys)
+    if (isLost(key)) return []
+    const was = last.children.get(key)
+    if (was === undefined || !isObject(item)) return [item]
+    return [withoutFields(shape.struct, item, was, kept.children.get(key) ?? NO_FIELDS)]
+  })
+}

@@ -1,0 +1,146 @@
+import type { IncomingMessage } from 'node:http'
+import { parseDocument } from 'yaml'
+import type { Json, JsonObject } from '../objects/types.ts'
+import { isList, isObject } from './json.ts'
+import { inspectJson, JSON_DEPTH_MAX } from './json-text.ts'
+import { decodeProtobuf } from './protobuf/decode.ts'
+import { badRequest, StatusError } from './status.ts'
+
+/** The largest request body, in bytes: what kube-apiserver takes. */
+export const BODY_BYTES_MAX: number = 3 * 1024 * 1024
+
+const OBJECT_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'] as const
+
+/** A body that is one object. */
+export interface ObjectBody {
+  readonly value: JsonObject
+  /** Fields given twice. */
+  readonly duplicates: readonly string[]
+}
+
+/**
+ * Reads a request body whole.
+ *
+ * @throws StatusError 413 past {@link BODY_BYTES_MAX}, as soon as that is known.
+ */
+export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
+  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge()
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of request) {
+    const chunk = piece as Uint8Array
+    bytes += chunk.length
+    if (bytes > BODY_BYTES_MAX) throw tooLarge()
+    pieces.push(chunk)
+  }
+  return Buffer.concat(pieces, bytes)
+}
+
+function tooLarge(): StatusError {
+  return new StatusError(
+    'RequestEntityTooLarge',
+    `Request entity too large: limit is ${BODY_BYTES_MAX}`,
+  )
+}
+
+/** The media type of a Content-Type header without its parameters; JSON where there is none. */
+export function mediaType(header: string | undefined): string {
+  const type = (header ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
+  return type === '' ? 'application/json' : type
+}
+
+/** 415 with what is taken instead. */
+export function unsupportedMediaType(accepted: readonly string[]): StatusError {
+  return new StatusError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+  )
+}
+
+/**
+ * Reads a body as one object: JSON, YAML or the protobuf of Kubernetes.
+ *
+ * @throws StatusError: 415 for another media type, 400 when it is not an object of that format.
+ */
+export function parseObject(bytes: Uint8Array, contentType: string | undefined): ObjectBody {
+  switch (mediaType(contentType)) {
+    case 'application/json':
+      return objectOf(parseJson(bytes))
+    case 'application/yaml':
+      return objectOf(parseYaml(bytes))
+    case 'application/vnd.kubernetes.protobuf':
+      return { value: decodeProtobuf(bytes).value, duplicates: [] }
+    default:
+      throw unsupportedMediaType(OBJECT_TYPES)
+  }
+}
+
+/** A parsed text and the fields that it gives twice. */
+export interface Parsed {
+  readonly value: Json
+  readonly duplicates: readonly string[]
+}
+
+function objectOf({ value, duplicates }: Parsed): ObjectBody {
+  if (!isObject(value)) {
+    const found = isList(value) ? 'array' : value === null ? 'null' : typeof value
+    throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into an object`)
+  }
+  return { value, duplicates }
+}
+
+/**
+ * Reads JSON.
+ *
+ * @throws StatusError 400 with the place of the error.
+ */
+export function parseJson(bytes: Uint8Array): Parsed {
+  const text = decodeText(bytes)
+  if (text.trim() === '') throw badRequest('unexpected end of JSON input: the body is empty')
+  const { duplicates } = inspectJson(text)
+  try {
+    return { value: JSON.parse(text) as Json, duplicates }
+  } catch (error) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${messageOf(error)}`)
+  }
+}
+
+/**
+ * Reads one YAML document, of which JSON is a part.
+ *
+ * @throws StatusError 400 with the place of the error.
+ */
+export function parseYaml(bytes: Uint8Array): Parsed {
+  const text = decodeText(bytes)
+  const document = parseDocument(text, { logLevel: 'silent' })
+  const repeated = document.errors.filter((error) => error.code === 'DUPLICATE_KEY')
+  const problem = document.errors.find((error) => error.code !== 'DUPLICATE_KEY')
+  if (problem !== undefined) throw badRequest(`error converting YAML to JSON: yaml: ${problem.message.split('\n')[0]}`)
+  try {
+    const value = document.toJS({ maxAliasCount: 100 }) as Json
+    checkDepth(value, 0)
+    return { value, duplicates: repeated.map((error) => `line ${error.linePos?.[0].line ?? 0}`) }
+  } catch (error) {
+    if (error instanceof StatusError) throw error
+    throw badRequest(`error converting YAML to JSON: yaml: ${messageOf(error)}`)
+  }
+}
+
+function checkDepth(value: Json | undefined, depth: number): void {
+  if (depth > JSON_DEPTH_MAX) throw badRequest('the body is nested too deeply')
+  if (typeof value === 'object' && value !== null) {
+    for (const item of Object.values(value)) checkDepth(item, depth + 1)
+  }
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw badRequest('the body is not valid UTF-8')
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown'
+}

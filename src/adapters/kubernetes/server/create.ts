@@ -1,0 +1,99 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import type { KubeObject } from '../objects/types.ts'
+import { checkIdentity, refuse, writerOf } from './admit.ts'
+import { recordUpdate } from './apply/apply.ts'
+import { keyOf, nowText, type RequestContext } from './context.ts'
+import { objectAt } from './json.ts'
+import { required } from './kinds/checks.ts'
+import { applyDefaults, initialStatus } from './kinds/defaults.ts'
+import { checkObject } from './kinds/validate.ts'
+import { badRequest, forbidden, notFound, StatusError } from './status.ts'
+
+/** Letters and digits that form no words: what kube-apiserver makes names of. */
+const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
+const SUFFIX_CHARACTERS = 5
+const NAME_BASE_CHARACTERS_MAX = 58
+
+/** How often a generated name is tried before the conflict is told. */
+const NAME_ATTEMPTS_MAX = 8
+
+/**
+ * Adds an object.
+ *
+ * @param isApplied whether ownership is recorded already, by server-side apply.
+ * @returns the object as stored, or as it would be with `dryRun`.
+ * @throws StatusError: 400, 403, 404 for a namespace that is not there, 409, 422 with the causes.
+ */
+export async function createObject(context: RequestContext, given: KubeObject, isApplied = false): Promise<KubeObject> {
+  checkIdentity(context, given, undefined)
+  if ((given.metadata.resourceVersion ?? '') !== '') {
+    throw badRequest('resourceVersion should not be set on objects to be created')
+  }
+  const prefix = given.metadata.generateName ?? ''
+  const isGenerated = ((given.metadata.name as string | undefined) ?? '') === '' && prefix !== ''
+  for (let attempt = 1; ; attempt++) {
+    const name = isGenerated ? generatedName(prefix) : given.metadata.name
+    try {
+      return await createNamed(context, given, name, isApplied)
+    } catch (error) {
+      const isTaken = error instanceof Error && 'reason' in error && error.reason === 'AlreadyExists'
+      if (!isGenerated || !isTaken || attempt >= NAME_ATTEMPTS_MAX) throw error
+    }
+  }
+}
+
+function generatedName(prefix: string): string {
+  const suffix = Array.from({ length: SUFFIX_CHARACTERS }, () => ALPHABET[randomInt(ALPHABET.length)] ?? '')
+  return prefix.slice(0, NAME_BASE_CHARACTERS_MAX) + suffix.join('')
+}
+
+async function createNamed(context: RequestContext, given: KubeObject, name: string, isApplied: boolean): Promise<KubeObject> {
+  const { store, resource, served, options } = context
+  if (((name as string | undefined) ?? '') === '') {
+    refuse(context, '', [required('metadata.name', 'name or generateName is required')])
+  }
+  const object = newObject(context, given, name)
+  refuse(context, name, checkObject(resource, object))
+  checkNamespace(context, name)
+  const owned = isApplied ? object : recordUpdate(served.type, undefined, object, writerOf(context))
+  const key = keyOf(context, name)
+  const why = context.mayWrite(key, owned)
+  if (why !== undefined) throw forbidden(served, name, why)
+  if (!options.dryRun) return await store.create(owned, { author: options.manager })
+  if (store.get(key) !== undefined) throw alreadyExists(context, name)
+  const metadata = { ...owned.metadata, uid: randomUUID(), creationTimestamp: nowText(context.clock) }
+  return { ...owned, metadata }
+}
+
+function newObject(context: RequestContext, given: KubeObject, name: string): KubeObject {
+  const { resource, namespace } = context
+  const {
+    uid: _u, creationTimestamp: _c, deletionTimestamp: _d, deletionGracePeriodSeconds: _s, generation: _g,
+    selfLink: _l, resourceVersion: _r, namespace: _n, ...metadata
+  } = given.metadata
+  const named = { ...metadata, name, ...(namespace === undefined ? {} : { namespace }) }
+  const { status, ...rest } = given
+  const object = applyDefaults(resource.id, { ...rest, metadata: named } as KubeObject)
+  if (!resource.status) return status === undefined ? object : { ...object, status }
+  // Only a node describes itself when it registers; every other status is reported later.
+  const first = resource.id === 'nodes' ? objectAt(given, 'status') : (initialStatus(resource.id, object) ?? {})
+  return Object.keys(first).length === 0 ? object : { ...object, status: first }
+}
+
+/** 409 for a name that is taken. */
+export function alreadyExists({ served }: RequestContext, name: string): StatusError {
+  const text = served.group === '' ? served.plural : `${served.plural}.${served.group}`
+  return new StatusError('AlreadyExists', `${text} "${name}" already exists`, {
+    name, group: served.group, kind: served.plural,
+  })
+}
+
+function checkNamespace(context: RequestContext, name: string): void {
+  const { store, resource, namespace, served } = context
+  if (!resource.namespaced || namespace === undefined) return
+  const home = store.get({ resource: 'namespaces', name: namespace })
+  if (home === undefined) throw notFound({ plural: 'namespaces', group: '', kind: 'Namespace' }, namespace)
+  if (home.metadata.deletionTimestamp !== undefined) {
+    throw forbidden(served, name, `unable to create new content in namespace ${namespace} because it is being terminated`)
+  }
+}

@@ -1,0 +1,115 @@
+import type { Json, JsonObject, KubeObject } from '../objects/types.ts'
+import { type ObjectBody, parseObject } from './body.ts'
+import { keyOf, type RequestContext } from './context.ts'
+import { isList, numberAt, textAt } from './json.ts'
+import { selectorOf } from './list.ts'
+import { wholeNumber } from './request.ts'
+import { kindType } from './schema/schema.ts'
+import { decodeTyped } from './schema/decode.ts'
+import { badRequest, conflict, forbidden, invalid, notFound, successStatus } from './status.ts'
+
+/** How an object is to be deleted (metav1.DeleteOptions). */
+export interface Deletion {
+  readonly gracePeriodSeconds: number | undefined
+  readonly uid: string | undefined
+  readonly resourceVersion: string | undefined
+  readonly dryRun: boolean
+}
+
+const POLICIES: ReadonlySet<string> = new Set(['', 'Orphan', 'Background', 'Foreground'])
+
+/**
+ * Reads the options of a deletion, from the body or, where there is none, from the query.
+ *
+ * @throws StatusError: 400 for a malformed body, 422 for values that are not allowed.
+ */
+export function deletionOf(bytes: Uint8Array, contentType: string | undefined, query: URLSearchParams): Deletion {
+  const value = bytes.length === 0 ? {} : optionsIn(parseObject(bytes, contentType))
+  const grace = numberAt(value, 'gracePeriodSeconds') ?? wholeNumber(query, 'gracePeriodSeconds')
+  const policy = textAt(value, 'propagationPolicy') || (query.get('propagationPolicy') ?? '')
+  const dryRun = [...listOf(value['dryRun']), ...query.getAll('dryRun')].filter((item) => item !== '')
+  const causes = [
+    ...(grace !== undefined && grace < 0 ? [bad('gracePeriodSeconds', grace, 'must be greater than or equal to 0')] : []),
+    ...(POLICIES.has(policy) ? [] : [bad('propagationPolicy', policy, 'must be "Foreground", "Background" or "Orphan"')]),
+    ...(dryRun.every((item) => item === 'All') ? [] : [bad('dryRun', dryRun, 'must be "All"')]),
+  ]
+  if (causes.length > 0) throw invalid('DeleteOptions', '', '', causes)
+  return {
+    gracePeriodSeconds: grace,
+    uid: textAt(value, 'preconditions', 'uid') || undefined,
+    resourceVersion: textAt(value, 'preconditions', 'resourceVersion') || undefined,
+    dryRun: dryRun.length > 0,
+  }
+}
+
+function optionsIn(body: ObjectBody): JsonObject {
+  const kind = textAt(body.value, 'kind')
+  const type = kindType('', 'DeleteOptions')
+  if (kind !== '' && kind !== 'DeleteOptions') {
+    throw badRequest(`${kind} in version "${textAt(body.value, 'apiVersion')}" cannot be handled as a DeleteOptions`)
+  }
+  return type === undefined ? body.value : decodeTyped(type, body.value).value
+}
+
+function listOf(value: Json | undefined): readonly string[] {
+  return isList(value) ? value.map(String) : []
+}
+
+function bad(field: string, value: Json, detail: string): { reason: 'FieldValueInvalid'; field: string; message: string } {
+  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${JSON.stringify(value)}: ${detail}` }
+}
+
+/**
+ * Deletes one object, or asks for it to go.
+ *
+ * @returns the object while it is still there, and what a pod last was; otherwise a Status of success.
+ * @throws StatusError: 404, 409 when a precondition does not hold, 403.
+ */
+export async function deleteObject(context: RequestContext, name: string, deletion: Deletion): Promise<JsonObject> {
+  const { store, served, resource, options } = context
+  const key = keyOf(context, name)
+  const current = store.get(key)
+  if (current === undefined) throw notFound(served, name)
+  const { uid, resourceVersion } = deletion
+  if (uid !== undefined && uid !== current.metadata.uid) {
+    throw conflict(served, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid ?? ''}`)
+  }
+  if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion) {
+    throw conflict(served, name, `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${current.metadata.resourceVersion ?? ''}`)
+  }
+  const why = context.mayWrite(key, undefined)
+  if (why !== undefined) throw forbidden(served, name, why)
+  if (resource.id === 'namespaces' && PERMANENT.has(name)) throw forbidden(served, name, 'this namespace may not be deleted')
+  if (deletion.dryRun) return answerOf(context, current, false)
+  const last = await store.delete(key, {
+    gracePeriodSeconds: deletion.gracePeriodSeconds,
+    uid,
+    resourceVersion,
+    author: options.manager,
+  })
+  return answerOf(context, last, store.get(key)?.metadata.uid === current.metadata.uid)
+}
+
+const PERMANENT: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease'])
+
+function answerOf({ served, resource }: RequestContext, object: KubeObject, isThere: boolean): JsonObject {
+  if (isThere || resource.id === 'pods' || resource.id === 'serviceaccounts') return object
+  return successStatus(served, object.metadata.name, object.metadata.uid)
+}
+
+/** Deletes every selected object of a namespace, or of all. Returns what they were. */
+export async function deleteCollection(context: RequestContext, deletion: Deletion): Promise<readonly KubeObject[]> {
+  const { store, resource, query, namespace } = context
+  const selected = store.list(resource.id, namespace).items.filter(selectorOf(resource, query))
+  for (const object of selected) {
+    const inside: RequestContext = { ...context, namespace: object.metadata.namespace }
+    try {
+      await deleteObject(inside, object.metadata.name, deletion)
+    } catch (error) {
+      // Somebody else was faster: that is what was wanted.
+      const isGone = error instanceof Error && 'reason' in error && error.reason === 'NotFound'
+      if (!isGone) throw error
+    }
+  }
+  return selected
+}

@@ -1,0 +1,18 @@
+import type { JsonObject, KubeObject } from '../objects/types.ts'
+
+const encoded = new WeakMap<object, string>()
+
+/** The JSON of an object of a store. Such objects never change, so each is encoded once. */
+export function encodeObject(object: KubeObject): string {
+  const known = encoded.get(object)
+  if (known !== undefined) return known
+  const text = JSON.stringify(object)
+  encoded.set(object, text)
+  return text
+}
+
+/** The JSON of a list. */
+export function encodeList(kind: string, apiVersion: string, metadata: JsonObject, items: readonly KubeObject[]): string {
+  const head = JSON.stringify({ kind, apiVersion, metadata })
+  return `${head.slice(0, -1)},"items":[${items.map(encodeObject).join(',')}]}\n`
+}

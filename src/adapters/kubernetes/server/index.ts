@@ -1,0 +1,24 @@
+export {
+  type ApiServer,
+  type ApiServerOptions,
+  CLOSE_GRACE_MS,
+  createApiServer,
+  type Decision,
+} from './api-server.ts'
+export type { User, WriteGuard } from './context.ts'
+export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubeconfig.ts'
+export type { Attributes } from './reviews.ts'
+export {
+  type Authority,
+  certificateFingerprint,
+  type ClientSubject,
+  createAuthority,
+  createSigningRequest,
+  type Credential,
+  issueClientCertificate,
+  issueServerCertificate,
+  loadOrCreateAuthority,
+  type SigningRequest,
+  writeSecretFile,
+} from './tls.ts'
+export { bearerToken, loadOrCreateToken, sameToken } from './token.ts'

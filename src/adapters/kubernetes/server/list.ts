@@ -1,0 +1,147 @@
+import type { Json, JsonObject, KubeObject, ObjectStore, Resource } from '../objects/types.ts'
+import { at } from './json.ts'
+import { selectableFields } from './kinds/fields.ts'
+import { wholeNumber } from './request.ts'
+import { fieldSelector, labelSelector, type Selector } from './selectors.ts'
+import { badRequest, StatusError } from './status.ts'
+
+/** One page of a list. */
+export interface Page {
+  readonly items: readonly KubeObject[]
+  /** metav1.ListMeta. */
+  readonly metadata: JsonObject
+}
+
+/**
+ * What `labelSelector` and `fieldSelector` select.
+ *
+ * @throws StatusError 400 when one of them is malformed.
+ */
+export function selectorOf(resource: Resource, query: URLSearchParams): Selector {
+  const byLabels = labelSelector(query.get('labelSelector'))
+  const byFields = fieldSelector(query.get('fieldSelector'), selectableFields(resource.id))
+  return (object) => byLabels(object) && byFields(object)
+}
+
+/**
+ * One page of the objects of a resource.
+ *
+ * Every page carries the resourceVersion of the first one: later pages may show newer objects, and a
+ * watch from there repeats what happened since, so a client that lists and then watches misses nothing.
+ *
+ * @throws StatusError: 400 for malformed parameters, 410 for a `continue` of another replica, 504 for a
+ * resourceVersion that is not reached here.
+ */
+export function listPage(store: ObjectStore, resource: Resource, namespace: string | undefined, query: URLSearchParams): Page {
+  const select = selectorOf(resource, query)
+  const limit = wholeNumber(query, 'limit') ?? 0
+  const start = readToken(query.get('continue'), store.resourceVersion)
+  if (start === undefined) checkVersion(query, store.resourceVersion)
+  else if ((query.get('resourceVersion') ?? '0') !== '0') {
+    throw badRequest('specifying resource version is not allowed when using continue')
+  }
+  const { items, resourceVersion } = store.list(resource.id, namespace)
+  const version = start?.version ?? resourceVersion
+  const from = start === undefined ? 0 : firstAfter(items, start.namespace, start.name)
+  const page: KubeObject[] = []
+  let index = from
+  for (; index < items.length && (limit <= 0 || page.length < limit); index++) {
+    const item = items[index]
+    if (item !== undefined && select(item)) page.push(item)
+  }
+  const last = page[page.length - 1]
+  const hasMore = limit > 0 && last !== undefined && items.slice(index).some(select)
+  if (!hasMore) return { items: page, metadata: { resourceVersion: String(version) } }
+  const isWhole = !query.get('labelSelector') && !query.get('fieldSelector')
+  return {
+    items: page,
+    metadata: {
+      resourceVersion: String(version),
+      continue: writeToken(version, last),
+      ...(isWhole ? { remainingItemCount: items.length - index } : {}),
+    },
+  }
+}
+
+/** The first index whose object is after this place, in the order of a store. */
+function firstAfter(items: readonly KubeObject[], namespace: string, name: string): number {
+  const index = items.findIndex((item) => {
+    const itemNamespace = item.metadata.namespace ?? ''
+    return itemNamespace > namespace || (itemNamespace === namespace && item.metadata.name > name)
+  })
+  return index < 0 ? items.length : index
+}
+
+interface Token {
+  readonly version: number
+  readonly namespace: string
+  readonly name: string
+}
+
+function writeToken(version: number, last: KubeObject): string {
+  const start = `${last.metadata.namespace ?? ''}/${last.metadata.name}`
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: version, start })).toString('base64url')
+}
+
+function readToken(text: string | null, current: number): Token | undefined {
+  if (text === null || text === '') return undefined
+  const parsed = parseToken(text)
+  const version = at(parsed, 'rv')
+  const start = at(parsed, 'start')
+  if (at(parsed, 'v') !== 'meta.k8s.io/v1' || typeof start !== 'string' || typeof version !== 'number' || !Number.isSafeInteger(version)) {
+    throw badRequest('continue key is not valid: the token was not made by this server')
+  }
+  if (version > current) {
+    throw new StatusError('Expired', 'The provided continue parameter is from another replica: start the list anew without it')
+  }
+  const slash = start.indexOf('/')
+  return { version, namespace: start.slice(0, slash), name: start.slice(slash + 1) }
+}
+
+function parseToken(text: string): Json | undefined {
+  try {
+    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Json
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A resourceVersion parameter: undefined when it is absent or empty.
+ *
+ * @throws StatusError 400 when it is not a decimal number.
+ */
+export function versionParameter(query: URLSearchParams): number | undefined {
+  const text = query.get('resourceVersion')
+  if (text === null || text === '') return undefined
+  if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) {
+    throw badRequest(`resourceVersion: Invalid value: ${JSON.stringify(text.slice(0, 64))}: not a decimal number`)
+  }
+  return Number(text)
+}
+
+/** 504 for a version that this replica has not reached. */
+export function tooLargeVersion(asked: number, current: number): StatusError {
+  return new StatusError('Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
+  })
+}
+
+function checkVersion(query: URLSearchParams, current: number): void {
+  const match = query.get('resourceVersionMatch') ?? ''
+  const version = versionParameter(query)
+  if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan') {
+    throw badRequest(`resourceVersionMatch: Unsupported value: ${JSON.stringify(match.slice(0, 64))}: supported values: "Exact", "NotOlderThan"`)
+  }
+  if (match !== '' && version === undefined) {
+    throw badRequest('resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided')
+  }
+  if (version !== undefined && version > current) throw tooLargeVersion(version, current)
+  if (match === 'Exact' && version === 0) {
+    throw badRequest('resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+  }
+  if (match === 'Exact' && version !== current) {
+    throw new StatusError('Expired', `The resourceVersion for the provided list is too old: ${version}, current: ${current}`)
+  }
+}

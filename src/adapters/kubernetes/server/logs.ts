@@ -1,0 +1,95 @@
+import type { ServerResponse } from 'node:http'
+import type { KubeObject, LogRequest, PodLogs } from '../objects/types.ts'
+import { listAt, textAt } from './json.ts'
+import { isTrue, wholeNumber } from './request.ts'
+import { badRequest, invalid } from './status.ts'
+
+/**
+ * Reads the query of `GET pods/NAME/log`.
+ *
+ * @throws StatusError: 400 when no container or one that is not in the pod is named, 422 for numbers out
+ * of range.
+ */
+export function logRequest(pod: KubeObject, query: URLSearchParams, signal: AbortSignal): LogRequest {
+  const name = pod.metadata.name
+  if (textAt(pod, 'spec', 'nodeName') === '') throw badRequest(`pod ${name} does not have a host assigned`)
+  const tailLines = wholeNumber(query, 'tailLines')
+  const limitBytes = wholeNumber(query, 'limitBytes')
+  const sinceSeconds = wholeNumber(query, 'sinceSeconds')
+  const sinceTime = query.get('sinceTime') ?? undefined
+  const causes = [
+    ...atLeast('tailLines', tailLines, 0),
+    ...atLeast('limitBytes', limitBytes, 1),
+    ...atLeast('sinceSeconds', sinceSeconds, 1),
+    ...(sinceSeconds !== undefined && sinceTime !== undefined
+      ? [{ reason: 'FieldValueForbidden' as const, field: 'sinceSeconds', message: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified' }]
+      : []),
+    ...(sinceTime !== undefined && Number.isNaN(Date.parse(sinceTime))
+      ? [{ reason: 'FieldValueInvalid' as const, field: 'sinceTime', message: 'Invalid value: not an RFC 3339 time' }]
+      : []),
+  ]
+  if (causes.length > 0) throw invalid('PodLogOptions', '', name, causes)
+  return {
+    namespace: pod.metadata.namespace ?? '',
+    pod: name,
+    container: containerOf(pod, query.get('container') ?? ''),
+    follow: isTrue(query.get('follow')),
+    previous: isTrue(query.get('previous')),
+    timestamps: isTrue(query.get('timestamps')),
+    tailLines,
+    limitBytes,
+    sinceSeconds,
+    sinceTime,
+    signal,
+  }
+}
+
+function atLeast(field: string, value: number | undefined, min: number): readonly { reason: 'FieldValueInvalid'; field: string; message: string }[] {
+  if (value === undefined || value >= min) return []
+  return [{ reason: 'FieldValueInvalid', field, message: `Invalid value: ${value}: must be greater than or equal to ${min}` }]
+}
+
+function containerOf(pod: KubeObject, asked: string): string {
+  const main = listAt(pod, 'spec', 'containers').map((item) => textAt(item, 'name'))
+  const init = listAt(pod, 'spec', 'initContainers').map((item) => textAt(item, 'name'))
+  const other = listAt(pod, 'spec', 'ephemeralContainers').map((item) => textAt(item, 'name'))
+  const name = pod.metadata.name
+  if (asked !== '') {
+    if ([...main, ...init, ...other].includes(asked)) return asked
+    throw badRequest(`container ${asked} is not valid for pod ${name}`)
+  }
+  if (main.length === 1 && main[0] !== undefined) return main[0]
+  const inits = init.length === 0 ? '' : ` or one of the init containers: [${init.join(' ')}]`
+  throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${main.join(' ')}]${inits}`)
+}
+
+/**
+ * Sends a log until it ends or the client leaves, no faster than the client reads.
+ *
+ * @throws what `logs` throws, before anything is sent.
+ */
+export async function sendLog(logs: PodLogs, request: LogRequest, response: ServerResponse): Promise<void> {
+  const pieces = await logs.open(request)
+  response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' })
+  response.flushHeaders()
+  for await (const piece of pieces) {
+    if (request.signal.aborted || response.destroyed) break
+    if (!response.write(piece)) await writable(response, request.signal)
+  }
+  response.end()
+}
+
+function writable(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      response.off('drain', settle)
+      response.off('close', settle)
+      signal.removeEventListener('abort', settle)
+      resolve()
+    }
+    response.once('drain', settle)
+    response.once('close', settle)
+    signal.addEventListener('abort', settle, { once: true })
+    if (signal.aborted || response.destroyed) settle()
+  })
+}

@@ -1,0 +1,74 @@
+import { StatusError } from './status.ts'
+
+/** How to write an answer. */
+export interface Answer {
+  readonly format: 'json' | 'yaml'
+  /** The object as itself, as rows, or its metadata only. */
+  readonly as: 'object' | 'table' | 'metadata'
+  /** The version of meta.k8s.io that was asked for, when `as` is not `object`. */
+  readonly metaVersion: 'v1' | 'v1beta1'
+}
+
+/** One entry of an Accept header. */
+export interface MediaRange {
+  readonly type: string
+  readonly parameters: ReadonlyMap<string, string>
+}
+
+/** How many entries of an Accept header are looked at. */
+const RANGES_MAX = 32
+
+const ACCEPTED =
+  'only the following media types are accepted: application/json, application/yaml, application/json;stream=watch'
+
+/** The entries of an Accept header, best first. */
+export function parseAccept(header: string | undefined): readonly MediaRange[] {
+  if (header === undefined || header.trim() === '') return [{ type: '*/*', parameters: new Map() }]
+  const ranges = header.split(',').slice(0, RANGES_MAX).map(parseRange)
+  const quality = (range: MediaRange): number => Number(range.parameters.get('q') ?? '1') || 0
+  return ranges
+    .map((range, index) => ({ range, index }))
+    .sort((a, b) => quality(b.range) - quality(a.range) || a.index - b.index)
+    .map(({ range }) => range)
+}
+
+function parseRange(text: string): MediaRange {
+  const [type = '', ...rest] = text.split(';')
+  const parameters = new Map<string, string>()
+  for (const part of rest) {
+    const equals = part.indexOf('=')
+    if (equals > 0) parameters.set(part.slice(0, equals).trim().toLowerCase(), part.slice(equals + 1).trim())
+  }
+  return { type: type.trim().toLowerCase(), parameters }
+}
+
+/**
+ * The first form that the client accepts and that is served here: JSON or YAML, whole, as a Table or as
+ * metadata.
+ *
+ * @throws StatusError 406 when there is none.
+ */
+export function negotiate(header: string | undefined): Answer {
+  for (const range of parseAccept(header)) {
+    const format = formatOf(range.type)
+    const as = asOf(range)
+    if (format !== undefined && as !== undefined) {
+      return { format, as, metaVersion: range.parameters.get('v') === 'v1beta1' ? 'v1beta1' : 'v1' }
+    }
+  }
+  throw new StatusError('NotAcceptable', ACCEPTED)
+}
+
+function formatOf(type: string): Answer['format'] | undefined {
+  if (type === 'application/json' || type === '*/*' || type === 'application/*') return 'json'
+  return type === 'application/yaml' ? 'yaml' : undefined
+}
+
+function asOf(range: MediaRange): Answer['as'] | undefined {
+  const kind = range.parameters.get('as')
+  if (kind === undefined) return 'object'
+  const isServed = range.parameters.get('g') === 'meta.k8s.io' && /^v1(beta1)?$/.test(range.parameters.get('v') ?? '')
+  if (!isServed) return undefined
+  if (kind === 'Table') return 'table'
+  return kind === 'PartialObjectMetadata' || kind === 'PartialObjectMetadataList' ? 'metadata' : undefined
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import type { Json, JsonObject } from '../objects/types.ts'
+import { apiVersionOf, type Catalog, type Served } from './catalog.ts'
+import type { Draft } from './json.ts'
+import { type Field, type StructType, structsWithin, structType } from './schema/schema.ts'
+
+/** The OpenAPI v3 documents of a catalog, as text, made when first asked for. */
+export interface OpenApi {
+  /** `/openapi/v3`: where the document of each group and version is. */
+  index(): JsonObject
+  /** `/openapi/v3/api/v1`, `/openapi/v3/apis/apps/v1`; undefined where nothing is served. */
+  document(path: string): string | undefined
+}
+
+/** Describes a catalog. The documents never change while it lives. */
+export function openApiOf(catalog: Catalog, version: string): OpenApi {
+  const documents = new Map<string, string>()
+  const groups = new Map<string, Served[]>()
+  for (const served of catalog.all) {
+    const path = rootOf(served).slice(1)
+    groups.set(path, [...(groups.get(path) ?? []), served])
+  }
+
+  function document(path: string): string | undefined {
+    const members = groups.get(path)
+    if (members === undefined) return undefined
+    const known = documents.get(path)
+    if (known !== undefined) return known
+    const text = JSON.stringify(documentOf(members, version))
+    documents.set(path, text)
+    return text
+  }
+
+  function index(): JsonObject {
+    const paths: Draft = {}
+    for (const path of groups.keys()) {
+      const hash = createHash('sha256').update(document(path) ?? '').digest('hex').toUpperCase()
+      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }
+    }
+    return { paths }
+  }
+
+  return { index, document }
+}
+
+function rootOf(served: Served): string {
+  return served.group === '' ? `/api/${served.version}` : `/apis/${apiVersionOf(served)}`
+}
+
+function documentOf(members: readonly Served[], version: string): JsonObject {
+  const paths: Draft = {}
+  const schemas: Draft = {}
+  for (const served of members) {
+    const collection = `${rootOf(served)}${served.namespaced ? '/namespaces/{namespace}' : ''}/${served.plural}`
+    const kind = { group: served.group, version: served.version, kind: served.kind }
+    const operation = (action: string): JsonObject => ({
+      operationId: `${action}${served.group}${served.version}${served.kind}`,
+      parameters: ['dryRun', 'fieldManager', 'fieldValidation'].map((name) => ({
+        name, in: 'query', schema: { type: 'string', uniqueItems: true },
+      })),
+      responses: { 200: { description: 'OK', content: { 'application/json': { schema: reference(served.type.name) } } } },
+      'x-kubernetes-action': action,
+      'x-kubernetes-group-version-kind': kind,
+    })
+    paths[collection] = { post: operation('post') }
+    if (served.resource !== undefined) {
+      paths[`${collection}/{name}`] = { put: operation('put'), patch: operation('patch') }
+    }
+    for (const type of structsWithin(served.type)) schemas[schemaName(type.name)] ??= schemaOf(type)
+    schemas[schemaName(served.type.name)] = rootSchema(served)
+  }
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version },
+    paths,
+    components: { schemas },
+  }
+}
+
+function schemaName(type: string): string {
+  const [pkg = '', kind = ''] = type.split('.')
+  return pkg === 'meta' ? `io.k8s.apimachinery.pkg.apis.meta.v1.${kind}` : `io.k8s.api.${pkg}.v1.${kind}`
+}
+
+function reference(type: string): JsonObject {
+  return { $ref: `#/components/schemas/${schemaName(type)}` }
+}
+
+function rootSchema(served: Served): JsonObject {
+  const schema = schemaOf(served.type)
+  const text = { type: 'string' }
+  return {
+    ...schema,
+    properties: { apiVersion: text, kind: text, ...(schema['properties'] as JsonObject) },
+    'x-kubernetes-group-version-kind': [{ group: served.group, kind: served.kind, version: served.version }],
+  }
+}
+
+function schemaOf(type: StructType): JsonObject {
+  const properties: Draft = {}
+  const required: string[] = []
+  for (const field of type.fields.values()) {
+    properties[field.name] = fieldSchema(field)
+    if (!field.omitEmpty) required.push(field.name)
+  }
+  return {
+    type: 'object',
+    ...(required.length === 0 ? {} : { required: required.sort() }),
+    properties,
+    ...(type.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
+  }
+}
+
+const SCALARS: Readonly<Record<string, JsonObject>> = {
+  string: { type: 'string' },
+  bool: { type: 'boolean' },
+  int32: { type: 'integer', format: 'int32' },
+  int64: { type: 'integer', format: 'int64' },
+  float64: { type: 'number', format: 'double' },
+  bytes: { type: 'string', format: 'byte' },
+  quantity: { oneOf: [{ type: 'string' }, { type: 'number' }] },
+  intOrString: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  time: { type: 'string', format: 'date-time' },
+  microTime: { type: 'string', format: 'date-time' },
+  duration: { type: 'string' },
+}
+
+function fieldSchema(field: Field): JsonObject {
+  const isStruct = structType(field.type) !== undefined
+  const item: JsonObject = isStruct ? reference(field.type) : (SCALARS[field.type] ?? { type: 'object' })
+  if (field.shape === 'map') return { type: 'object', additionalProperties: item, ...extensions(field) }
+  if (field.shape === 'list') return { type: 'array', items: item, ...extensions(field) }
+  return isStruct ? { allOf: [item], ...extensions(field) } : item
+}
+
+function extensions(field: Field): JsonObject {
+  const out: Record<string, Json> = {}
+  if (field.shape === 'list') {
+    out['x-kubernetes-list-type'] = field.set ? 'set' : field.listKeys !== undefined ? 'map' : 'atomic'
+    if (field.listKeys !== undefined) out['x-kubernetes-list-map-keys'] = field.listKeys
+  } else if (field.atomic) {
+    out['x-kubernetes-map-type'] = 'atomic'
+  }
+  if (field.patchKey !== undefined) {
+    out['x-kubernetes-patch-strategy'] = field.retainKeys ? 'merge,retainKeys' : 'merge'
+    if (field.patchKey !== '') out['x-kubernetes-patch-merge-key'] = field.patchKey
+  }
+  return out
+}

@@ -1,0 +1,204 @@
+import type { IncomingMessage } from 'node:http'
+import type { JsonObject, KubeObject } from '../objects/types.ts'
+import { mediaType, parseJson, parseObject, readBody, unsupportedMediaType } from './body.ts'
+import { decodeObject } from './admit.ts'
+import { apiVersionOf } from './catalog.ts'
+import { keyOf, type RequestContext } from './context.ts'
+import { createObject } from './create.ts'
+import { type Deletion, deleteCollection, deleteObject, deletionOf } from './delete.ts'
+import { encodeList, encodeObject } from './encode.ts'
+import { at, isObject, objectAt } from './json.ts'
+import { listPage } from './list.ts'
+import type { Answer } from './negotiate.ts'
+import type { ResourceRequest } from './request.ts'
+import { type Reply, replyWith } from './respond.ts'
+import { patchedScale, scaleOf, withScale } from './scale.ts'
+import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
+import { includeObject, metadataOf, tableOf } from './table/table.ts'
+import { bindPod, patchObject, replaceObject, writeObject, type Written } from './update.ts'
+
+/** 405 for a verb that a resource does not have. */
+export function methodNotAllowed(): StatusError {
+  return new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource')
+}
+
+/** Carries out one request to a stored resource that is answered with one document. */
+export async function operate(
+  context: RequestContext,
+  info: ResourceRequest,
+  request: IncomingMessage,
+  answer: Answer,
+): Promise<Reply> {
+  const { name, subresource } = info
+  if (subresource !== undefined && name !== undefined) {
+    return await operateOnPart(context, info, name, subresource, request, answer)
+  }
+  const type = request.headers['content-type']
+  switch (info.verb) {
+    case 'get': {
+      const object = context.store.get(keyOf(context, name ?? ''))
+      if (object === undefined) throw notFound(context.served, name ?? '')
+      return objectReply(context, object, answer)
+    }
+    case 'list':
+      return listReply(context, answer)
+    case 'create': {
+      if (name !== undefined) throw methodNotAllowed()
+      const object = decodeObject(context, parseObject(await readBody(request), type))
+      return objectReply(context, await createObject(context, object), answer, 201)
+    }
+    case 'update':
+    case 'patch': {
+      if (name === undefined) throw methodNotAllowed()
+      return writtenReply(context, await write(context, info, name, request, 'object'), answer)
+    }
+    case 'delete':
+      return replyWith(await deleteObject(context, name ?? '', await deletion(context, request)), 200, answer.format)
+    case 'deletecollection': {
+      const items = await deleteCollection(context, await deletion(context, request))
+      const metadata = { resourceVersion: String(context.store.resourceVersion) }
+      return jsonText(encodeList(`${context.served.kind}List`, apiVersionOf(context.served), metadata, items))
+    }
+    case 'watch':
+      throw methodNotAllowed()
+  }
+}
+
+async function deletion(context: RequestContext, request: IncomingMessage): Promise<Deletion> {
+  return deletionOf(await readBody(request), request.headers['content-type'], context.query)
+}
+
+async function write(
+  context: RequestContext,
+  info: ResourceRequest,
+  name: string,
+  request: IncomingMessage,
+  part: 'object' | 'status',
+): Promise<Written> {
+  const bytes = await readBody(request)
+  const type = request.headers['content-type']
+  if (info.verb === 'patch') return await patchObject(context, name, bytes, type, part)
+  return await replaceObject(context, name, parseObject(bytes, type), part)
+}
+
+async function operateOnPart(
+  context: RequestContext,
+  info: ResourceRequest,
+  name: string,
+  subresource: string,
+  request: IncomingMessage,
+  answer: Answer,
+): Promise<Reply> {
+  const part = context.served.subresources.find((item) => item.name === subresource)
+  if (part === undefined) throw unknownResource()
+  if (!part.verbs.includes(info.verb)) throw methodNotAllowed()
+  switch (subresource) {
+    case 'status': {
+      if (info.verb !== 'get') return writtenReply(context, await write(context, info, name, request, 'status'), answer)
+      const object = context.store.get(keyOf(context, name))
+      if (object === undefined) throw notFound(context.served, name)
+      return objectReply(context, object, answer)
+    }
+    case 'scale':
+      return await scale(context, info, name, request, answer)
+    case 'finalize':
+      return objectReply(context, await finalize(context, name, request), answer)
+    case 'binding':
+      await bindPod(context, name, parseObject(await readBody(request), request.headers['content-type']))
+      return replyWith({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
+    case 'eviction':
+      return await evict(context, name, request)
+    default:
+      throw unknownResource()
+  }
+}
+
+async function scale(
+  context: RequestContext,
+  info: ResourceRequest,
+  name: string,
+  request: IncomingMessage,
+  answer: Answer,
+): Promise<Reply> {
+  const current = context.store.get(keyOf(context, name))
+  if (current === undefined) throw notFound(context.served, name)
+  if (info.verb === 'get') return replyWith(scaleOf(current), 200, answer.format)
+  const bytes = await readBody(request)
+  const type = mediaType(request.headers['content-type'])
+  let change: (object: KubeObject) => KubeObject
+  if (info.verb === 'update') {
+    const { value } = parseObject(bytes, type)
+    change = (object) => withScale(object, value)
+  } else {
+    const isJsonPatch = type === 'application/json-patch+json'
+    if (!isJsonPatch && !/^application\/(strategic-)?merge-patch\+json$/.test(type)) {
+      throw unsupportedMediaType(['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'])
+    }
+    const { value } = parseJson(bytes)
+    change = (object) => withScale(object, patchedScale(object, value, isJsonPatch))
+  }
+  return replyWith(scaleOf(await writeObject(context, name, 'object', change, false)), 200, answer.format)
+}
+
+async function finalize(context: RequestContext, name: string, request: IncomingMessage): Promise<KubeObject> {
+  const { value } = parseObject(await readBody(request), request.headers['content-type'])
+  const finalizers = at(value, 'spec', 'finalizers') ?? []
+  const change = (object: KubeObject): KubeObject =>
+    ({ ...object, spec: { ...objectAt(object, 'spec'), finalizers } }) as unknown as KubeObject
+  return await writeObject(context, name, 'object', change, false)
+}
+
+async function evict(context: RequestContext, name: string, request: IncomingMessage): Promise<Reply> {
+  const { value } = parseObject(await readBody(request), request.headers['content-type'])
+  const given = at(value, 'metadata', 'name')
+  if (given !== undefined && given !== name) throw badRequest('name in URL does not match name in Eviction object')
+  const options = at(value, 'deleteOptions')
+  const bytes = Buffer.from(JSON.stringify(isObject(options) ? options : {}))
+  await deleteObject(context, name, deletionOf(bytes, 'application/json', context.query))
+  return replyWith({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
+}
+
+function writtenReply(context: RequestContext, written: Written, answer: Answer): Reply {
+  return objectReply(context, written.object, answer, written.isNew ? 201 : 200)
+}
+
+function objectReply(context: RequestContext, object: KubeObject, answer: Answer, code = 200): Reply {
+  const { resource, query, clock, warnings } = context
+  if (answer.as === 'table') {
+    const table = tableOf({
+      resource, objects: [object], metadata: { resourceVersion: object.metadata.resourceVersion }, include: includeObject(query),
+      metaVersion: answer.metaVersion, nowMs: clock.wallMs(), hasHeader: true,
+    })
+    return { ...replyWith(table, code, answer.format), warnings }
+  }
+  const body: JsonObject = answer.as === 'metadata' ? metadataOf(object, answer.metaVersion) : object
+  if (answer.format === 'yaml') return { ...replyWith(withoutUndefined(body), code, 'yaml'), warnings }
+  return { ...jsonText(answer.as === 'metadata' ? JSON.stringify(body) : encodeObject(object)), code, warnings }
+}
+
+/** `yaml` would write what JSON leaves out. */
+function withoutUndefined(body: JsonObject): JsonObject {
+  return JSON.parse(JSON.stringify(body)) as JsonObject
+}
+
+function jsonText(text: string): Reply {
+  return { code: 200, contentType: 'application/json', text: text.endsWith('\n') ? text : `${text}\n` }
+}
+
+function listReply(context: RequestContext, answer: Answer): Reply {
+  const { store, resource, served, namespace, query, clock } = context
+  const { items, metadata } = listPage(store, resource, namespace, query)
+  if (answer.as === 'table') {
+    const table = tableOf({
+      resource, objects: items, metadata, include: includeObject(query), metaVersion: answer.metaVersion,
+      nowMs: clock.wallMs(), hasHeader: true,
+    })
+    return replyWith(table, 200, answer.format)
+  }
+  if (answer.as === 'metadata') {
+    const partial = items.map((item) => metadataOf(item, answer.metaVersion))
+    return replyWith({ kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${answer.metaVersion}`, metadata, items: partial }, 200, answer.format)
+  }
+  const text = encodeList(`${served.kind}List`, apiVersionOf(served), metadata, items)
+  return answer.format === 'yaml' ? replyWith(JSON.parse(text) as JsonObject, 200, 'yaml') : jsonText(text)
+}

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import type { JsonObject } from '../objects/types.ts'
+import type { Catalog } from './catalog.ts'
+import { discover } from './discovery.ts'
+import type { OpenApi } from './openapi.ts'
+import { type Reply, replyText, replyWith } from './respond.ts'
+
+/** What the paths that are no resources tell about. */
+export interface PathSource {
+  readonly catalog: Catalog
+  readonly openApi: OpenApi
+  readonly version: JsonObject
+  /** host:port of this server. */
+  readonly address: string
+}
+
+/** Paths that need no user, so that probes and clients can find out whether and what this is. */
+export const PUBLIC_PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz', '/version'])
+
+/** The answer to a GET of a path that is no resource: health, version, discovery, OpenAPI. */
+export function answerPath(source: PathSource, path: string, accept: string | undefined): Reply | undefined {
+  const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
+  if (clean === '/healthz' || clean === '/livez' || clean === '/readyz') return replyText('ok')
+  if (clean === '/version') return replyWith(source.version)
+  if (clean === '/openapi/v3') return replyWith(source.openApi.index())
+  if (clean.startsWith('/openapi/v3/')) {
+    const text = source.openApi.document(clean.slice('/openapi/v3/'.length))
+    if (text === undefined) return undefined
+    const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 32).toUpperCase()}"`
+    return { code: 200, contentType: 'application/json', text, headers: { ETag: etag } }
+  }
+  if (clean === '/' || clean === '') return replyWith({ paths: rootPaths(source.catalog) })
+  const discovery = discover(source.catalog, clean, accept, source.address)
+  if (discovery === undefined) return undefined
+  return { ...replyWith(discovery.body), contentType: discovery.contentType }
+}
+
+function rootPaths(catalog: Catalog): readonly string[] {
+  const groups = new Set(catalog.all.filter(({ group }) => group !== '').map(({ group, version }) => `${group}/${version}`))
+  const roots = [...groups].flatMap((group) => [`/apis/${group.split('/')[0] ?? ''}`, `/apis/${group}`])
+  return ['/api', '/api/v1', '/apis', ...roots, '/healthz', '/livez', '/openapi/v3', '/readyz', '/version']
+}
+
+/** The answer to `/version` for a version such as `v1.33.0`. */
+export function versionInfo(gitVersion: string): JsonObject {
+  const [, major = '1', minor = ''] = /^v(\d+)\.(\d+)/.exec(gitVersion) ?? []
+  return {
+    major,
+    minor,
+    gitVersion,
+    gitCommit: '',
+    gitTreeState: 'clean',
+    buildDate: '1970-01-01T00:00:00Z',
+    goVersion: '',
+    compiler: 'node',
+    platform: `${process.platform}/${process.arch}`,
+  }
+}

@@ -1,0 +1,67 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { constants, gzip } from 'node:zlib'
+import { stringify } from 'yaml'
+import type { Json, JsonObject } from '../objects/types.ts'
+import { numberAt } from './json.ts'
+
+const compress = promisify(gzip)
+
+/** Bodies below this many bytes are sent as they are: compressing them costs more than it saves. */
+const COMPRESSED_BYTES_MIN = 32 * 1024
+
+/** How many Warning headers an answer gets, and how long each is. */
+const WARNINGS_MAX = 16
+const WARNING_CHARACTERS_MAX = 512
+
+/** An answer that is complete. */
+export interface Reply {
+  readonly code: number
+  readonly contentType: string
+  readonly text: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly warnings?: readonly string[]
+}
+
+/** A JSON value as an answer, or as YAML where the client prefers it. */
+export function replyWith(value: Json, code = 200, format: 'json' | 'yaml' = 'json'): Reply {
+  if (format === 'yaml') return { code, contentType: 'application/yaml', text: stringify(value) }
+  return { code, contentType: 'application/json', text: `${JSON.stringify(value)}\n` }
+}
+
+/** A plain text as an answer. */
+export function replyText(text: string, code = 200): Reply {
+  return { code, contentType: 'text/plain; charset=utf-8', text }
+}
+
+/** A Status as an answer. */
+export function replyStatus({ code, body }: { readonly code: number; readonly body: JsonObject }): Reply {
+  const seconds = numberAt(body, 'details', 'retryAfterSeconds')
+  const headers = seconds === undefined ? {} : { 'Retry-After': String(seconds) }
+  return { ...replyWith(body, code), headers }
+}
+
+/** Sends an answer, compressed where the client takes it and it is worth it. */
+export async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+  if (response.destroyed || response.headersSent) return
+  let body: Uint8Array = Buffer.from(reply.text)
+  response.setHeader('Content-Type', reply.contentType)
+  response.setHeader('Cache-Control', 'no-cache, private')
+  response.setHeader('Vary', 'Accept, Accept-Encoding')
+  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
+  const warnings = (reply.warnings ?? []).slice(0, WARNINGS_MAX)
+  if (warnings.length > 0) response.setHeader('Warning', warnings.map(warningOf))
+  if (body.length >= COMPRESSED_BYTES_MIN && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
+    body = await compress(body, { level: constants.Z_BEST_SPEED })
+    response.setHeader('Content-Encoding', 'gzip')
+  }
+  if (response.destroyed) return
+  response.setHeader('Content-Length', body.length)
+  response.writeHead(reply.code)
+  response.end(request.method === 'HEAD' ? undefined : body)
+}
+
+function warningOf(text: string): string {
+  const printable = text.slice(0, WARNING_CHARACTERS_MAX).replace(/[^\x20-\x7e]/g, '?')
+  return `299 - "${printable.replace(/[\\"]/g, '\\$&')}"`
+}

@@ -1,0 +1,58 @@
+import type { JsonObject, KubeObject, Resource } from '../../objects/types.ts'
+import { badRequest } from '../status.ts'
+import { COLUMNS, PLAIN_COLUMNS } from './columns.ts'
+
+/** How much of each object goes along with its row. */
+export type IncludeObject = 'None' | 'Metadata' | 'Object'
+
+/** What a Table is made from. */
+export interface TableSource {
+  readonly resource: Resource
+  readonly objects: readonly KubeObject[]
+  /** The metadata of the list, or of the one object. */
+  readonly metadata: JsonObject
+  readonly include: IncludeObject
+  readonly metaVersion: 'v1' | 'v1beta1'
+  readonly nowMs: number
+  /** Column definitions are left out of all events of a watch but the first. */
+  readonly hasHeader: boolean
+}
+
+/**
+ * Reads the includeObject parameter.
+ *
+ * @throws StatusError 400 when it is none of the three.
+ */
+export function includeObject(query: URLSearchParams): IncludeObject {
+  const text = query.get('includeObject') ?? ''
+  if (text === '' || text === 'Metadata') return 'Metadata'
+  if (text === 'None' || text === 'Object') return text
+  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(text.slice(0, 64))}`)
+}
+
+/** Objects as rows (metav1.Table). */
+export function tableOf(source: TableSource): JsonObject {
+  const columns = COLUMNS[source.resource.id] ?? PLAIN_COLUMNS
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${source.metaVersion}`,
+    metadata: source.metadata,
+    columnDefinitions: source.hasHeader
+      ? columns.map(({ name, type, format, description, priority }) => ({ name, type, format, description, priority }))
+      : null,
+    rows: source.objects.map((object) => ({
+      cells: columns.map((column) => column.cell(object, source.nowMs)),
+      ...rowObject(object, source),
+    })),
+  }
+}
+
+function rowObject(object: KubeObject, source: TableSource): JsonObject {
+  if (source.include === 'None') return {}
+  return { object: source.include === 'Object' ? object : metadataOf(object, source.metaVersion) }
+}
+
+/** The metadata of an object alone (metav1.PartialObjectMetadata). */
+export function metadataOf(object: KubeObject, metaVersion: 'v1' | 'v1beta1'): JsonObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${metaVersion}`, metadata: object.metadata }
+}

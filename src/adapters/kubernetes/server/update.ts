@@ -1,0 +1,200 @@
+import type { JsonObject, KubeObject } from '../objects/types.ts'
+import { ObjectError } from '../objects/types.ts'
+import { admitStatus, admitUpdate, checkIdentity, decodeObject, refuse, writerOf } from './admit.ts'
+import { applyConfiguration } from './apply/apply.ts'
+import { type ObjectBody, mediaType, parseJson, parseYaml, unsupportedMediaType } from './body.ts'
+import { apiVersionOf } from './catalog.ts'
+import { keyOf, type RequestContext } from './context.ts'
+import { createObject } from './create.ts'
+import { at, isObject, listAt, objectAt, textAt } from './json.ts'
+import { required } from './kinds/checks.ts'
+import { applyJsonPatch } from './patch/json-patch.ts'
+import { applyMergePatch } from './patch/merge-patch.ts'
+import { applyStrategicPatch } from './patch/strategic.ts'
+import { badRequest, forbidden, notFound, StatusError } from './status.ts'
+
+/** Which part of an object a request is about. */
+export type Part = 'object' | 'status'
+
+/** An object that was written, and whether it is new. */
+export interface Written {
+  readonly object: KubeObject
+  readonly isNew: boolean
+}
+
+/** Kinds that PUT may create: their writers do not care which it is. */
+const UPSERTED: ReadonlySet<string> = new Set(['events', 'leases.coordination.k8s.io'])
+
+/** Applying to an object that is created or deleted meanwhile is tried again this often. */
+const APPLY_ATTEMPTS_MAX = 4
+
+/** Replaces an object, or its status. */
+export async function replaceObject(context: RequestContext, name: string, body: ObjectBody, part: Part): Promise<Written> {
+  const given = decodeObject(context, body)
+  checkIdentity(context, given, name)
+  const isThere = context.store.get(keyOf(context, name)) !== undefined
+  if (!isThere && part === 'object' && UPSERTED.has(context.resource.id)) {
+    const named = { ...given, metadata: { ...given.metadata, name, resourceVersion: undefined } } as unknown as KubeObject
+    return { object: await createObject(context, named), isNew: true }
+  }
+  return { object: await writeObject(context, name, part, () => given, false), isNew: false }
+}
+
+const PATCH_TYPES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+] as const
+
+/**
+ * Patches an object, or its status, with any of the four kinds of patch.
+ *
+ * @throws StatusError: 415 for another kind of patch, and what a write throws.
+ */
+export async function patchObject(
+  context: RequestContext,
+  name: string,
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  part: Part,
+): Promise<Written> {
+  const type = mediaType(contentType)
+  if (type === 'application/apply-patch+yaml') return await applyObject(context, name, parseYaml(bytes), part)
+  if (!PATCH_TYPES.some((known) => known === type)) throw unsupportedMediaType(PATCH_TYPES)
+  if (context.query.has('force')) {
+    throw new StatusError('Invalid', 'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch', {
+      group: 'meta.k8s.io', kind: 'PatchOptions',
+      causes: [{ reason: 'FieldValueForbidden', field: 'force', message: 'Forbidden: may not be specified for non-apply patch' }],
+    })
+  }
+  const { value: patch, duplicates } = parseJson(bytes)
+  const isStrategic = type === 'application/strategic-merge-patch+json'
+  if (isStrategic && context.served.type.name.startsWith('unknown.')) {
+    throw unsupportedMediaType(PATCH_TYPES.filter((known) => !known.includes('strategic')))
+  }
+  const recipe = (current: KubeObject): KubeObject => {
+    const patched = patchedBy(context, type, current, patch)
+    if (!isObject(patched)) throw badRequest('the patch does not leave an object')
+    const given = decodeObject(context, { value: patched, duplicates })
+    checkIdentity(context, given, name)
+    return given
+  }
+  return { object: await writeObject(context, name, part, recipe, false), isNew: false }
+}
+
+function patchedBy(context: RequestContext, type: string, current: KubeObject, patch: JsonObject[string]): JsonObject[string] {
+  if (type === 'application/json-patch+json') return applyJsonPatch(current, patch ?? null)
+  if (!isObject(patch)) throw badRequest('error decoding patch: json: cannot unmarshal the patch into an object')
+  if (type === 'application/merge-patch+json') return applyMergePatch(current, patch)
+  return applyStrategicPatch(current, patch, context.served.type)
+}
+
+async function applyObject(context: RequestContext, name: string, body: ObjectBody | { value: unknown; duplicates: readonly string[] }, part: Part): Promise<Written> {
+  if (!isObject(body.value)) throw badRequest('error decoding YAML: the configuration is not an object')
+  if (!context.query.get('fieldManager')) {
+    throw new StatusError('Invalid', 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch', {
+      group: 'meta.k8s.io', kind: 'PatchOptions',
+      causes: [{ reason: 'FieldValueRequired', field: 'fieldManager', message: 'Required value: is required for apply patch' }],
+    })
+  }
+  const expected = { apiVersion: apiVersionOf(context.served), kind: context.served.kind }
+  if (textAt(body.value, 'apiVersion') === '' || textAt(body.value, 'kind') === '') {
+    throw badRequest('invalid object type: apiVersion and kind must be set in a configuration to apply')
+  }
+  const config = decodeObject(context, { value: body.value, duplicates: body.duplicates })
+  checkIdentity(context, config, name)
+  if (listAt(config, 'metadata', 'managedFields').length > 0) {
+    throw badRequest('metadata.managedFields must be nil')
+  }
+  const { status, ...main } = config
+  const content = part === 'status'
+    ? { ...expected, metadata: { name }, ...(status === undefined ? {} : { status }) }
+    : context.resource.status ? main : config
+  const metadata = { ...objectAt(content as JsonObject, 'metadata'), name, ...(context.namespace === undefined ? {} : { namespace: context.namespace }) }
+  const shaped = { ...content, metadata } as unknown as KubeObject
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await applyOnce(context, name, shaped, part)
+    } catch (error) {
+      const isRace = error instanceof ObjectError && (error.reason === 'AlreadyExists' || error.reason === 'NotFound')
+      if (!isRace || attempt >= APPLY_ATTEMPTS_MAX) throw error
+    }
+  }
+}
+
+async function applyOnce(context: RequestContext, name: string, config: KubeObject, part: Part): Promise<Written> {
+  const { served, options, store } = context
+  const writer = writerOf(context, part === 'status' ? 'status' : '')
+  if (store.get(keyOf(context, name)) === undefined) {
+    if (part === 'status') throw notFound(served, name)
+    if ((config.metadata.uid ?? '') !== '') {
+      throw new StatusError('Conflict', `uid mismatch: the provided object specified uid ${config.metadata.uid ?? ''}, and no existing object was found`)
+    }
+    const { resourceVersion: _, ...metadata } = config.metadata
+    const created = applyConfiguration(served.type, undefined, { ...config, metadata } as KubeObject, writer, options.force)
+    return { object: await createObject(context, created, true), isNew: true }
+  }
+  const recipe = (current: KubeObject): KubeObject => {
+    const applied = applyConfiguration(served.type, current, config, writer, options.force)
+    return { ...applied, metadata: { ...applied.metadata, resourceVersion: config.metadata.resourceVersion ?? '' } }
+  }
+  return { object: await writeObject(context, name, part, recipe, true), isNew: false }
+}
+
+/** Runs a change through admission against the live object, in one step with the write. */
+export async function writeObject(
+  context: RequestContext,
+  name: string,
+  part: Part,
+  change: (current: KubeObject) => KubeObject,
+  isApplied: boolean,
+): Promise<KubeObject> {
+  const { store, served, options } = context
+  if (part === 'status' && !context.resource.status) throw notFound(served, name)
+  const key = keyOf(context, name)
+  const recipe = (current: KubeObject): KubeObject =>
+    part === 'status' ? admitStatus(context, current, change(current)) : admitUpdate(context, current, change(current), isApplied)
+  const current = store.get(key)
+  if (current === undefined) throw notFound(served, name)
+  if (options.dryRun) return recipe(current)
+  const written = await store.update(key, recipe, { part: part === 'status' ? 'observed' : 'desired', author: options.manager })
+  if (isFinished(written)) await store.remove(key, written.metadata.uid === undefined ? {} : { uid: written.metadata.uid })
+  return written
+}
+
+/** Whether an object that is being deleted waits for nothing any more. */
+function isFinished(object: KubeObject): boolean {
+  const { metadata } = object
+  if (metadata.deletionTimestamp === undefined || (metadata.finalizers ?? []).length > 0) return false
+  if (object.kind === 'Namespace') return listAt(object, 'spec', 'finalizers').length === 0
+  return (metadata.deletionGracePeriodSeconds ?? 0) === 0 || (object.kind !== 'Pod')
+}
+
+/** Binds a pod to a node: what a scheduler does (POST pods/NAME/binding). */
+export async function bindPod(context: RequestContext, name: string, body: ObjectBody): Promise<void> {
+  const node = textAt(body.value, 'target', 'name')
+  if (node === '') refuse(context, name, [required('target.name')])
+  const { store, served, options } = context
+  const bind = (pod: KubeObject): KubeObject => {
+    const current = textAt(pod, 'spec', 'nodeName')
+    if (current !== '' || pod.metadata.deletionTimestamp !== undefined) {
+      const why = current === '' ? 'is being deleted, cannot be assigned to a host' : `is already assigned to node "${current}"`
+      throw new StatusError('Conflict', `Operation cannot be fulfilled on pods/binding "${name}": pod ${name} ${why}`, {
+        name, kind: 'pods/binding',
+      })
+    }
+    const bound = { ...pod, spec: { ...objectAt(pod, 'spec'), nodeName: node } }
+    const why = context.mayWrite(keyOf(context, name), bound)
+    if (why !== undefined) throw forbidden(served, name, why)
+    return bound
+  }
+  const pod = store.get(keyOf(context, name))
+  if (pod === undefined) throw notFound(served, name)
+  const uid = textAt(body.value, 'metadata', 'uid')
+  if (uid !== '' && uid !== at(pod, 'metadata', 'uid')) {
+    throw new StatusError('Conflict', `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid ?? ''}`)
+  }
+  if (options.dryRun) bind(pod)
+  else await store.update(keyOf(context, name), bind, { part: 'desired', author: options.manager })
+}

@@ -8,6 +8,13 @@ import {
   type SocketLimits,
 } from './connection.ts'
 
+const PING_MS = 15_000
+const PONG_MS = 10_000
+const TOO_LONG: readonly string[] = [
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
+]
+
 /** How a silent peer is found out. */
 export interface KeepAliveOptions {
   /** Time between two pings. 0 sends none. Default: 15 s. */
@@ -23,7 +30,8 @@ export function nodeConnection(
   limits: SocketLimits,
   keepAlive: KeepAliveOptions,
 ): SocketConnection {
-  const connection = new SocketConnection(faceOf(socket), endpoint, limits)
+  const beat = new RestingBeat(socket, keepAlive)
+  const connection = new SocketConnection(faceOf(socket, beat), endpoint, limits)
   socket.on('message', (bytes, isBinary) => {
     if (isBinary) connection.handleMessage(plainBytes(bytes as Buffer))
     else connection.handleText()
@@ -33,10 +41,11 @@ export function nodeConnection(
   })
   socket.on('close', (code, reason) => connection.handleEnd(code, reason.toString()))
   keepAwake(socket, connection, keepAlive)
+  connection.closed.then(() => beat.stop(), nothing)
   return connection
 }
 
-function faceOf(socket: WebSocket): SocketFace {
+function faceOf(socket: WebSocket, beat: RestingBeat): SocketFace {
   let onFallen: (() => void) | undefined
   const onWritten = () => {
     const call = onFallen
@@ -54,18 +63,57 @@ function faceOf(socket: WebSocket): SocketFace {
       if (socket.bufferedAmount === 0) socket.close(code, reason)
       socket.terminate()
     },
-    pause: () => socket.pause(),
-    resume: () => socket.resume(),
+    pause: () => {
+      socket.pause()
+      beat.start()
+    },
+    resume: () => {
+      beat.stop()
+      socket.resume()
+    },
     watchQueue: (callback) => {
       onFallen = callback
     },
   }
 }
 
+/**
+ * Tells the peer that we live while our reader rests.
+ *
+ * A socket that is not read answers no ping either, and the peer would take a slow reader for a dead
+ * one. A pong that nobody asked for is allowed (RFC 6455, section 5.5.3) and counts as an answer.
+ */
+class RestingBeat {
+  readonly #socket: WebSocket
+  readonly #beatMs: number
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  constructor(socket: WebSocket, { pingMs = PING_MS, pongMs = PONG_MS }: KeepAliveOptions) {
+    this.#socket = socket
+    // At least two in the time that a peer with the same options waits for its answer.
+    this.#beatMs = Math.max(1, Math.min(pingMs > 0 ? pingMs : PING_MS, pongMs) / 2)
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => {
+      this.#socket.pong(undefined, undefined, nothing)
+    }, this.#beatMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}
+
+function nothing(): undefined {
+  return undefined
+}
+
 function keepAwake(
   socket: WebSocket,
   connection: SocketConnection,
-  { pingMs = 15_000, pongMs = 10_000 }: KeepAliveOptions,
+  { pingMs = PING_MS, pongMs = PONG_MS }: KeepAliveOptions,
 ): void {
   if (pingMs <= 0) return
   let pongTimer: ReturnType<typeof setTimeout> | undefined
@@ -76,7 +124,7 @@ function keepAwake(
   const pingTimer = setInterval(() => {
     // While we do not read, no answer can come in.
     if (connection.isPaused || connection.isEnded || pongTimer !== undefined) return
-    socket.ping(undefined, undefined, () => undefined)
+    socket.ping(undefined, undefined, nothing)
     pongTimer = setTimeout(() => {
       pongTimer = undefined
       if (connection.isPaused) return
@@ -88,18 +136,15 @@ function keepAwake(
   }, pingMs)
   socket.on('pong', onAnswer)
   socket.on('message', onAnswer)
-  connection.closed.then(
-    () => {
-      clearInterval(pingTimer)
-      clearTimeout(pongTimer)
-    },
-    () => undefined,
-  )
+  connection.closed.then(() => {
+    clearInterval(pingTimer)
+    clearTimeout(pongTimer)
+  }, nothing)
 }
 
 function connectionErrorOf(error: Error, limits: SocketLimits): TidewayError {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
+  if (TOO_LONG.includes(code)) {
     return new ProtocolError('PROTOCOL_LIMIT_EXCEEDED', 'the peer sent a message past the limit', {
       bytesMax: limits.messageBytesMax,
     })

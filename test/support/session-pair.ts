@@ -29,6 +29,8 @@ export class TinyReplica {
   readonly peers: Map<ReplicaId, PeerState> = new Map()
   /** Collections that this replica shares when asked. */
   shares: Set<CollectionId>
+  /** Events of ours that a peer refused: they count for nothing. */
+  readonly refused: Set<string> = new Set()
   /** Entries whose bytes start with this byte are refused. */
   refuses: number | undefined
 
@@ -61,7 +63,7 @@ export class TinyReplica {
   /** Every event of the collections, as text, sorted: what two replicas must have in common. */
   content(collections: readonly CollectionId[]): string[] {
     return this.log
-      .filter(({ entry }) => collections.includes(entry.collection))
+      .filter(({ entry }) => collections.includes(entry.collection) && !this.refused.has(hashOf(entry)))
       .map(({ entry }) => `${entry.collection} ${entry.document} ${hashOf(entry)}`)
       .sort()
   }
@@ -160,6 +162,7 @@ export class End {
         return
       case 'rejected':
         this.rejected.push(...output.rejects)
+        for (const { hash } of output.rejects) if (hash !== undefined) replica.refused.add(hash)
         return
       case 'close':
         this.closed = output.reason
@@ -180,7 +183,7 @@ export class End {
       const stored = this.replica.log[position]
       position += 1
       if (stored === undefined || !output.collections.includes(stored.entry.collection)) continue
-      if (!output.everything && stored.from === peer) continue
+      if (!output.everything && stored.from !== undefined && stored.from === peer) continue
       entries.push(stored.entry)
       size += stored.entry.bytes.length
     }
@@ -210,6 +213,7 @@ export class End {
     const peer = session.peer?.replica
     const then = new TinyReplica('then', [])
     replica.log.forEach(({ entry, from }, index) => {
+      if (replica.refused.has(hashOf(entry))) return
       if (index < output.ours || from === peer) then.store(entry, undefined)
     })
     const digest = then.digest(session.granted)

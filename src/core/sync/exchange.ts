@@ -3,7 +3,7 @@ import { AgreementCheck } from './agreement-check.ts'
 import type { ReceiveCredit, SendCredit } from './credit.ts'
 import type { Violation } from './field-reader.ts'
 import type { Agreement } from './handshake.ts'
-import type { AppendAnswer, DigestAnswer, ReadAnswer, SessionOutput } from './io.ts'
+import type { AppendAnswer, DigestAnswer, PeerState, ReadAnswer, SessionOutput } from './io.ts'
 import { DIVERGED_RETRY_MS, REJECTS_FRAME_MAX, type SessionLimits, VERIFIES_MAX } from './limits.ts'
 import { type AppendWork, LogReceiver } from './log-receiver.ts'
 import { LogSender } from './log-sender.ts'
@@ -73,8 +73,13 @@ export class Exchange {
     return this.#record
   }
 
-  get held(): boolean {
-    return this.#held
+  /** The peer as it would be remembered now. */
+  get peer(): PeerState | undefined {
+    return this.#record?.state(this.receiver.durable)
+  }
+
+  get reading(): boolean {
+    return this.#readToken !== undefined
   }
 
   /** The answer of an accepter that waits for its whole answer is not complete yet. */
@@ -87,12 +92,16 @@ export class Exchange {
     return this.#receivedDueMs
   }
 
+  /** From now on it is known who the peer is. */
+  introduce(record: PeerRecord): void {
+    this.#record = record
+  }
+
   /** Both sides know each other: appends may begin. `remembered` is what we believed of `acked`. */
   agree(record: PeerRecord, agreement: Agreement, remembered: Position): void {
-    this.#record = record
     this.receiver.start(agreement.readFrom)
     this.sender.share(agreement.granted)
-    this.#peerReceived = this.#toldReceived = record.acked
+    this.#peerReceived = record.acked
     this.#toldReceived = agreement.readFrom
     for (const collection of agreement.backfill) {
       const { sendFrom, readFrom } = agreement

@@ -79,13 +79,12 @@ export function agreeAsAccepter(self: Self, hello: HelloFrame, admission: Admiss
     .map((name) => admission.refused.find((r) => r.collection === name) ?? notShared(name))
   const complete = new Set(peer.complete)
   for (const index of hello.incomplete) complete.delete(asked[index] ?? '')
-  return {
-    sendFrom: verified(hello.cursor, hello.peerEpoch, self.epoch, admission.head),
-    readFrom: verified(peer.cursor, peer.epoch, hello.epoch, hello.head),
-    granted,
-    refused,
-    backfill: granted.filter((name) => !complete.has(name)),
-  }
+  const sendFrom = verified(hello.cursor, hello.peerEpoch, self.epoch, admission.head)
+  const readFrom = verified(peer.cursor, peer.epoch, hello.epoch, hello.head)
+  // When both logs go out from their beginning, there is no history before that.
+  const history = sendFrom > 0 || readFrom > 0
+  const backfill = history ? granted.filter((name) => !complete.has(name)) : []
+  return { sendFrom, readFrom, granted, refused, backfill }
 }
 
 export function welcomeFrame(

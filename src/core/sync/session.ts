@@ -1,18 +1,11 @@
-import { assert, type ErrorCode, InvariantError } from '../errors.ts'
+import { assert, type ErrorCode } from '../errors.ts'
 import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
-import { ReceiveCredit, SendCredit } from './credit.ts'
-import { type Divergence, Exchange, type ExchangeHost } from './exchange.ts'
+import { closeFrame, type Ending, reasonOf } from './closing.ts'
+import { Conversation, outOfOrder } from './conversation.ts'
+import type { Divergence, Exchange, ExchangeHost } from './exchange.ts'
 import type { Violation } from './field-reader.ts'
-import {
-  type Agreement,
-  agreeAsAccepter,
-  agreeAsDialer,
-  helloFrame,
-  type Self,
-  type StartInput,
-  sendFrom,
-  welcomeFrame,
-} from './handshake.ts'
+import { AccepterGreeting, DialerGreeting, type Greeted } from './greeting.ts'
+import type { Self, StartInput } from './handshake.ts'
 import type {
   Admission,
   AppendAnswer,
@@ -23,16 +16,12 @@ import type {
   SessionClose,
   SessionOutput,
 } from './io.ts'
-import { DEFAULT_LIMITS, INITIAL_CREDIT_BYTES, type SessionLimits } from './limits.ts'
-import type { CloseFrame, Frame, HelloFrame, WelcomeFrame } from './message.ts'
+import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts'
+import type { Frame, HelloFrame, WelcomeFrame } from './message.ts'
 import { type DecodedFrame, decodeMessage } from './message-codec.ts'
 import { Outbox } from './outbox.ts'
-import { PeerRecord } from './peer-record.ts'
 import type { SessionState } from './session-states.ts'
-import { type Decision, Sharing } from './sharing.ts'
-import { Signals } from './signals.ts'
-import { Streams } from './streams.ts'
-import { chooseVersion, PROTOCOL_VERSIONS } from './version.ts'
+import { Watch } from './watch.ts'
 
 export interface SessionOptions {
   readonly role: 'dialer' | 'accepter'
@@ -69,25 +58,16 @@ export class SyncSession {
   readonly #self: Self
   readonly #outputs: SessionOutput[] = []
   readonly #outbox: Outbox = new Outbox()
-  readonly #signals: Signals
-  readonly #streams: Streams
+  readonly #conversation: Conversation
   #state: SessionState
-  #exchange: Exchange | undefined
-  #start: StartInput | undefined
-  #hello: HelloFrame | undefined
+  #dialer: DialerGreeting | undefined
+  readonly #accepter: AccepterGreeting
   #version: number | undefined
-  #early: DecodedFrame[] = []
-  #earlyBytes = 0
-  readonly #sharing: Sharing = new Sharing()
   readonly #host: ExchangeHost
   #tokens = 0
   #writable = true
-  #pongOwed = false
-  #pinged = false
   #nowMs = 0
-  #heardMs: number | undefined
-  #handshakeDueMs: number | undefined
-  #holdUntilMs: number | undefined
+  readonly #watch: Watch
 
   constructor(options: SessionOptions) {
     this.role = options.role
@@ -95,8 +75,7 @@ export class SyncSession {
     assert(this.limits.windowBytes >= DEFAULT_LIMITS.pageBytes, 'a window holds at least one large frame')
     this.#self = { replica: options.replica, epoch: options.epoch }
     this.#state = options.role === 'dialer' ? 'idle' : 'waiting'
-    this.#signals = new Signals(this.limits)
-    this.#streams = new Streams(options.role, this.limits, (output) => this.#emit(output))
+    this.#watch = new Watch(this.limits)
     this.#host = {
       role: options.role,
       limits: this.limits,
@@ -107,6 +86,12 @@ export class SyncSession {
         return this.#tokens
       },
     }
+    this.#conversation = new Conversation(this.#host)
+    this.#accepter = new AccepterGreeting(this.#host, this.#self)
+  }
+
+  get #exchange(): Exchange | undefined {
+    return this.#conversation.exchange
   }
 
   get state(): SessionState {
@@ -120,11 +105,11 @@ export class SyncSession {
 
   /** The peer as it would be remembered now; undefined before both sides know each other. */
   get peer(): PeerState | undefined {
-    return this.#exchange?.record?.state(this.#exchange.receiver.durable)
+    return this.#exchange?.peer
   }
 
   get granted(): readonly CollectionId[] {
-    return this.#sharing.granted
+    return this.#conversation.sharing.granted
   }
 
   /** How far our log has been put into messages. */
@@ -145,30 +130,21 @@ export class SyncSession {
   /** When to call {@link handleTimeout} if nothing else happens first. */
   get deadlineMs(): number | undefined {
     if (this.#state === 'closed') return undefined
-    const due = [this.#handshakeDueMs, this.#holdUntilMs, this.#exchange?.receivedDueMs]
-    if (this.#state === 'live' && this.#heardMs !== undefined) {
-      const { idleMs, keepAliveMs } = this.limits
-      due.push(this.#heardMs + (this.#pinged ? idleMs : keepAliveMs))
-    }
-    const times = due.filter((time): time is number => time !== undefined)
-    return times.length === 0 ? undefined : Math.min(...times)
+    const watch = this.#watch.dueMs ?? Number.POSITIVE_INFINITY
+    const dueMs = Math.min(watch, this.#exchange?.receivedDueMs ?? Number.POSITIVE_INFINITY)
+    return dueMs === Number.POSITIVE_INFINITY ? undefined : dueMs
   }
 
   /** Dialer: says HELLO, with as much of our log as fits the initial credit. */
   start(input: StartInput, nowMs: number): void {
     assert(this.#state === 'idle', 'start is called once, by a dialer')
-    this.#at(nowMs)
-    this.#start = input
     this.#state = 'opening'
-    this.#handshakeDueMs = nowMs + this.limits.handshakeMs
-    const from = sendFrom(input)
-    const credit = {
-      send: new SendCredit(INITIAL_CREDIT_BYTES),
-      receive: new ReceiveCredit(this.limits.windowBytes, this.limits.windowBytes),
-    }
-    this.#exchange = new Exchange(this.#host, from, input.head, input.subscriptions, credit)
-    this.#exchange.advance(nowMs)
-    if (this.#exchange.sender.idle && !this.#exchange.answering) this.#greet(input)
+    this.#at(nowMs)
+    this.#dialer = new DialerGreeting(this.#host, this.#self, input)
+    this.#conversation.exchange = this.#dialer.exchange
+    this.#advance()
+    // Nothing to read: HELLO goes out at once.
+    if (!this.#dialer.exchange.reading) this.#greet()
   }
 
   /** Accepter: the connection is there. From now on the dialer has its time to say HELLO. */
@@ -177,202 +153,99 @@ export class SyncSession {
     this.#at(nowMs)
   }
 
-  #greet(input: StartInput): void {
-    this.#hello = helloFrame(this.#self, input, this.limits.windowBytes)
-    this.#control(this.#hello)
+  #greet(): void {
+    if (this.#dialer === undefined) return
+    this.#control(this.#dialer.hello)
     this.#state = 'greeting'
   }
 
   /** One message of the peer. Whatever is in it, this does not throw. */
   handleMessage(bytes: Uint8Array, nowMs: number): void {
-    if (this.#state === 'closed') return
-    this.#at(nowMs)
-    this.#heardMs = nowMs
-    this.#pinged = false
-    const { frames, violation } = decodeMessage(bytes)
-    if (violation !== undefined) return this.#violated(violation)
-    for (const frame of frames) {
-      const wrong = this.#handleFrame(frame)
-      if (wrong !== undefined) return this.#violated(wrong)
-      if (this.#isClosed) return
-    }
-    if (this.#state === 'admitting') return
-    this.#advance()
+    this.#during(nowMs, () => {
+      this.#watch.heard(nowMs)
+      const { frames, violation } = decodeMessage(bytes)
+      if (violation !== undefined) return this.#judge(violation)
+      for (const frame of frames) {
+        this.#judge(this.#handleFrame(frame))
+        if (this.#isClosed) return
+      }
+    })
   }
 
   get #isClosed(): boolean {
     return this.#state === 'closed'
   }
 
-  #handleFrame(decoded: DecodedFrame): Violation | undefined {
+  #handleFrame(decoded: DecodedFrame): Violation | Divergence | undefined {
     const { frame } = decoded
-    if (frame.type === 'close') return this.#handleClose(frame)
-    switch (this.#state) {
-      case 'waiting':
-        return frame.type === 'hello' ? this.#handleHello(frame) : early(frame, 'HELLO')
-      case 'greeting':
-        return frame.type === 'welcome' ? this.#handleWelcome(frame) : early(frame, 'WELCOME')
-      case 'admitting':
-        return this.#keepEarly(decoded)
-      case 'answering':
-      case 'live':
-        return this.#handleLive(decoded)
-      default:
-        return early(frame, 'HELLO')
-    }
-  }
-
-  #handleHello(hello: HelloFrame): Violation | undefined {
-    const version = chooseVersion(hello.versions)
-    if (version === undefined) {
-      const message = `HELLO: versions has none of ${PROTOCOL_VERSIONS.join(', ')}`
-      this.#finish({ code: 'PROTOCOL_VERSION_UNSUPPORTED', message, retryable: false })
+    if (frame.type === 'close') {
+      this.#end(reasonOf(frame))
       return undefined
     }
-    if (hello.replica === this.#self.replica) {
-      return { code: 'PROTOCOL_REMOTE', message: 'HELLO: replica is our own name' }
+    switch (this.#state) {
+      case 'waiting':
+        return frame.type === 'hello' ? this.#handleHello(frame) : outOfOrder(frame, 'HELLO')
+      case 'greeting':
+        return frame.type === 'welcome' ? this.#handleWelcome(frame) : outOfOrder(frame, 'WELCOME')
+      case 'admitting':
+        return this.#accepter.keepEarly(decoded)
+      case 'answering':
+      case 'live':
+        return this.#conversation.handleFrame(decoded)
+      default:
+        return outOfOrder(frame, 'HELLO')
     }
-    this.#hello = hello
-    this.#version = version
-    this.#state = 'admitting'
-    const { replica, epoch, head, subscriptions, token } = hello
-    this.#emit({ type: 'hello', hello: { version, replica, epoch, head, subscriptions, token } })
-    return undefined
   }
 
-  /** Events that follow HELLO wait for the decision, at most as many as the initial credit allows. */
-  #keepEarly(decoded: DecodedFrame): Violation | undefined {
-    const { frame, byteLength } = decoded
-    if (frame.type !== 'events' && frame.type !== 'part') return early(frame, 'WELCOME')
-    this.#earlyBytes += byteLength
-    if (this.#earlyBytes > INITIAL_CREDIT_BYTES) {
-      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'EVENTS: more bytes than the initial credit' }
-    }
-    this.#early.push(decoded)
+  #handleHello(frame: HelloFrame): Violation | undefined {
+    const answer = this.#accepter.handleHello(frame)
+    if ('unsupported' in answer) return this.#unsupported(answer.unsupported)
+    if ('code' in answer) return answer
+    this.#state = 'admitting'
+    this.#emit({ type: 'hello', hello: answer })
     return undefined
   }
 
   /** Accepter: the driver has decided to talk to this peer. */
   handleAdmission(admission: Admission, nowMs: number): void {
-    if (this.#state === 'closed') return
-    const hello = this.#hello
-    if (this.#state !== 'admitting' || hello === undefined) throw new InvariantError('nobody asked for admission')
-    this.#at(nowMs)
-    const { windowBytes, answerHoldMs } = this.limits
-    const agreement = agreeAsAccepter(this.#self, hello, admission)
-    const receive = new ReceiveCredit(windowBytes, INITIAL_CREDIT_BYTES)
-    const credit = { send: new SendCredit(hello.credit), receive }
-    const exchange = new Exchange(this.#host, agreement.sendFrom, admission.head, agreement.granted, credit)
-    this.#exchange = exchange
-    this.#state = 'answering'
-    const version = this.#version ?? 1
-    this.#control(welcomeFrame(this.#self, version, hello, agreement, admission.head, receive.tell()))
-    this.#agree(exchange, agreement, { replica: hello.replica, epoch: hello.epoch }, admission.peer)
-    for (const { frame, byteLength } of this.#early) {
-      const wrong = this.#handleLive({ frame, byteLength })
-      if (wrong !== undefined) return this.#violated(wrong)
-    }
-    this.#early = []
-    if (exchange.receiver.finalSeen && agreement.backfill.length === 0) {
-      exchange.hold()
-      this.#holdUntilMs = nowMs + answerHoldMs
-    }
-    this.#advance()
+    this.#during(nowMs, () => this.#admit(admission, nowMs))
   }
 
-  #handleWelcome(welcome: WelcomeFrame): Violation | undefined {
-    const { exchange, hello, start } = this.#greeted()
-    if (!PROTOCOL_VERSIONS.includes(welcome.version)) {
-      const message = 'WELCOME: version is none that was offered'
-      this.#finish({ code: 'PROTOCOL_VERSION_UNSUPPORTED', message, retryable: false })
-      return undefined
+  #admit(admission: Admission, nowMs: number): void {
+    assert(this.#state === 'admitting', 'nobody asked for admission')
+    const { exchange, early, ...greeted } = this.#accepter.admit(admission)
+    this.#state = 'answering'
+    this.#agree(exchange, greeted)
+    for (const decoded of early) {
+      this.#judge(this.#conversation.handleFrame(decoded))
+      if (this.#isClosed) return
     }
-    const agreement = agreeAsDialer(hello, welcome)
-    if (typeof agreement === 'string') return { code: 'PROTOCOL_REMOTE', message: agreement }
-    this.#version = welcome.version
+    if (exchange.receiver.finalSeen && greeted.agreement.backfill.length === 0) {
+      exchange.hold()
+      this.#watch.holdAnswer(nowMs)
+    }
+  }
+
+  #handleWelcome(frame: WelcomeFrame): Violation | undefined {
+    const greeting = this.#dialer
+    assert(greeting !== undefined, 'a greeting session has said HELLO')
+    const answer = greeting.handleWelcome(frame)
+    if ('unsupported' in answer) return this.#unsupported(answer.unsupported)
+    if ('code' in answer) return answer
     this.#state = 'live'
-    exchange.grantCredit(welcome.credit)
-    const started = sendFrom(start)
-    // Behind where we began: the peer lost what it had, and begins there. Ahead: an ACK was lost.
-    if (agreement.sendFrom < started || agreement.sendFrom > exchange.sender.sent) {
-      exchange.moveTo(agreement.sendFrom)
-    }
-    const remembered = start.peer?.replica === welcome.replica ? start.peer : undefined
-    const { replica, epoch } = welcome
-    this.#agree(exchange, agreement, { replica, epoch }, remembered)
+    this.#agree(greeting.exchange, answer)
     return undefined
   }
 
-  #greeted(): { exchange: Exchange; hello: HelloFrame; start: StartInput } {
-    const exchange = this.#exchange
-    const hello = this.#hello
-    const start = this.#start
-    if (exchange === undefined || hello === undefined || start === undefined) {
-      throw new InvariantError('a greeting session has said HELLO')
-    }
-    return { exchange, hello, start }
-  }
-
-  #agree(exchange: Exchange, agreement: Agreement, peer: Self, remembered: PeerState | undefined): void {
-    this.#handshakeDueMs = undefined
-    this.#sharing.start(agreement)
-    const pending = new Set(agreement.backfill)
-    const complete = agreement.granted.filter((name) => !pending.has(name))
-    const record = new PeerRecord(peer.replica, peer.epoch, agreement.sendFrom, complete)
-    this.#emitEstablished(peer.replica)
+  #agree(exchange: Exchange, greeted: Greeted): void {
+    const { version, agreement, record, remembered } = greeted
+    this.#version = version
+    this.#watch.established()
+    this.#conversation.exchange = exchange
+    this.#conversation.sharing.start(agreement)
+    exchange.introduce(record)
+    this.#conversation.emitEstablished()
     exchange.agree(record, agreement, remembered?.acked ?? 0)
-  }
-
-  #emitEstablished(peer: ReplicaId): void {
-    this.#emit({ type: 'established', peer, granted: this.granted, refused: this.#sharing.refused })
-  }
-
-  #handleLive(decoded: DecodedFrame): Violation | undefined {
-    const { frame, byteLength } = decoded
-    const exchange = this.#exchange
-    if (exchange === undefined) throw new InvariantError('a live session has an exchange')
-    switch (frame.type) {
-      case 'events':
-        return exchange.handleEvents(frame, byteLength)
-      case 'part':
-        return exchange.receiver.handlePart(frame.bytes, byteLength)
-      case 'ack':
-        return exchange.handleAck(frame)
-      case 'rejects':
-        this.#emit({ type: 'rejected', rejects: frame.rejects })
-        return undefined
-      case 'check':
-        return exchange.handleCheck(frame)
-      case 'resync':
-        return this.#diverged(exchange.handleResync())
-      case 'subscribe':
-        return this.#handleSubscribe(frame.collections)
-      case 'grant':
-        return this.#handleGrantFrame(frame)
-      case 'signal': {
-        const wrong = this.#signals.receive(frame.key, frame.value)
-        if (wrong === undefined) this.#emit({ type: 'signal', key: frame.key, value: frame.value })
-        return wrong
-      }
-      case 'ping':
-        this.#pongOwed = true
-        return undefined
-      case 'pong':
-        return undefined
-      case 'hello':
-      case 'welcome':
-      case 'close':
-        return { code: 'PROTOCOL_REMOTE', message: `${frame.type.toUpperCase()}: sent twice` }
-      default:
-        return this.#streams.receive(frame)
-    }
-  }
-
-  #handleSubscribe(collections: readonly CollectionId[]): Violation | undefined {
-    const token = this.#host.token()
-    const wrong = this.#sharing.asked(token, collections)
-    if (wrong === undefined) this.#emit({ type: 'subscribe', token, collections })
-    return wrong
   }
 
   /** The driver's decision about a `subscribe` output. What is in neither list is refused. */
@@ -382,51 +255,26 @@ export class SyncSession {
     refused: readonly Refusal[],
     nowMs: number,
   ): void {
-    const decision = this.#sharing.decide(token, { granted, refused })
-    if (decision === undefined || this.#isClosed) return
-    this.#at(nowMs)
-    this.#control({ type: 'grant', ...decision })
-    this.#extend({ granted: decision.granted, refused: [] })
-    this.#advance()
-  }
-
-  #handleGrantFrame(decision: Decision): Violation | undefined {
-    const wrong = this.#sharing.answered(decision)
-    if (wrong === undefined) this.#extend(decision)
-    return wrong
-  }
-
-  #extend(decision: Decision): void {
-    const added = this.#sharing.extend(decision)
-    this.#exchange?.extend(this.granted, added)
-    const peer = this.#exchange?.record?.replica
-    if (peer === undefined || (added.length === 0 && decision.refused.length === 0)) return
-    this.#emitEstablished(peer)
+    this.#during(nowMs, () => this.#conversation.decide(token, granted, refused))
   }
 
   /** Asks to share more collections. Both sides may, once they know each other; before, nothing happens. */
   subscribe(collections: readonly CollectionId[], nowMs: number): void {
     if (this.#state !== 'live' && this.#state !== 'answering') return
-    this.#at(nowMs)
-    const added = this.#sharing.ask(collections)
-    if (added.length > 0) this.#control({ type: 'subscribe', collections: added })
+    this.#during(nowMs, () => this.#conversation.subscribe(collections))
   }
 
   /** The page that a `read` output asked for. */
   handleRead(token: number, answer: ReadAnswer, nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#exchange?.handleRead(token, answer)
-    if (this.#state === 'opening' && this.#start !== undefined) this.#greet(this.#start)
-    this.#advance()
+    this.#during(nowMs, () => {
+      this.#exchange?.handleRead(token, answer)
+      if (this.#state === 'opening') this.#greet()
+    })
   }
 
   /** What an `append` output asked for is durable. */
   handleAppended(token: number, answer: AppendAnswer, nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#exchange?.handleAppended(token, answer)
-    this.#advance()
+    this.#during(nowMs, () => this.#exchange?.handleAppended(token, answer))
   }
 
   /**
@@ -434,61 +282,52 @@ export class SyncSession {
    * session ends and tells the peer the code; nothing of the append was acknowledged.
    */
   handleFailed(_token: number, failure: Failure, nowMs: number): void {
-    this.refuse({ ...failure, retryAfterMs: undefined }, nowMs)
+    const { code, message, retryable } = failure
+    this.#during(nowMs, () => this.#finish({ code, message, retryable }))
   }
 
   handleDigest(token: number, answer: DigestAnswer, nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#exchange?.handleDigest(token, answer)
-    this.#advance()
+    this.#during(nowMs, () => this.#exchange?.handleDigest(token, answer))
   }
 
   handleVerified(token: number, equal: boolean, nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#diverged(this.#exchange?.handleVerified(token, equal))
-    this.#advance()
+    this.#during(nowMs, () => this.#judge(this.#exchange?.handleVerified(token, equal)))
   }
 
   /** Our durable log has grown. Only positions are kept until the peer takes more. */
   handleLogGrew(head: Position, nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#exchange?.sender.grow(head)
-    this.#advance()
+    this.#during(nowMs, () => this.#exchange?.sender.grow(head))
   }
 
   /** Whether the transport takes another message now. */
   handleWritable(writable: boolean, nowMs: number): void {
-    this.#at(nowMs)
-    this.#writable = writable
-    this.#advance()
+    this.#during(nowMs, () => {
+      this.#writable = writable
+    })
   }
 
+  /** Time has passed: to be called at {@link deadlineMs}; harmless at any other time. */
   handleTimeout(nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    if (this.#handshakeDueMs !== undefined && nowMs >= this.#handshakeDueMs) {
-      return this.#timedOut('the handshake took too long')
-    }
-    if (this.#state === 'live' && this.#heardMs !== undefined) {
-      const silentMs = nowMs - this.#heardMs
-      if (silentMs >= this.limits.idleMs) return this.#timedOut('the peer is silent')
-      if (silentMs >= this.limits.keepAliveMs && !this.#pinged) {
-        this.#pinged = true
-        this.#control({ type: 'ping' })
+    this.#during(nowMs, () => this.#handleAlarms(nowMs))
+  }
+
+  #handleAlarms(nowMs: number): void {
+    for (const alarm of this.#watch.alarms(nowMs)) {
+      switch (alarm) {
+        case 'handshake':
+          return this.#timedOut('the handshake took too long')
+        case 'idle':
+          return this.#timedOut('the peer is silent')
+        case 'ping':
+          this.#control({ type: 'ping' })
+          break
+        case 'answer':
+          // The answer goes out with what there is.
+          this.#exchange?.release()
+          break
       }
     }
-    if (this.#holdUntilMs !== undefined && nowMs >= this.#holdUntilMs) this.#release()
     this.#exchange?.handleTimeout(nowMs)
-    this.#advance()
-  }
-
-  /** The answer goes out with what there is. */
-  #release(): void {
-    this.#holdUntilMs = undefined
-    this.#exchange?.release()
   }
 
   #timedOut(message: string): void {
@@ -497,64 +336,64 @@ export class SyncSession {
 
   /** The connection has ended, whoever ended it. */
   handleClosed(nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#end({
-      code: 'TRANSPORT_CLOSED',
-      message: 'the connection was lost',
-      retryable: true,
-      retryAfterMs: undefined,
-    })
+    const message = 'the connection was lost'
+    const reason = { code: 'TRANSPORT_CLOSED', message, retryable: true, retryAfterMs: undefined } as const
+    this.#during(nowMs, () => this.#end(reason))
   }
 
   /** Ends the session with a reason that the peer is told: an accepter's refusal, or any other. */
   refuse(reason: SessionClose, nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#finish(reason)
+    this.#during(nowMs, () => this.#finish(reason))
   }
 
   /** Ends the session in good order. The peer may dial again. */
   close(nowMs: number, code: SessionClose['code'] = 'LOCAL'): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#finish({ code, message: 'closed by the application', retryable: true })
+    const message = 'closed by the application'
+    this.#during(nowMs, () => this.#finish({ code, message, retryable: true }))
   }
 
-  /** Gives the peer a value of which only the last counts; undefined withdraws it. */
+  /**
+   * Gives the peer a value of which only the last counts; undefined withdraws it.
+   *
+   * @throws UsageError when the key or value is too large, or there are too many keys.
+   */
   setSignal(key: string, value: Uint8Array | undefined, nowMs: number): void {
-    if (this.#isClosed) return
-    this.#at(nowMs)
-    this.#signals.set(key, value)
+    this.#during(nowMs, () => this.#conversation.signals.set(key, value))
   }
 
-  /** Opens a byte pipe to the peer and returns its number. */
+  /**
+   * Opens a byte pipe to the peer and returns its number.
+   *
+   * @throws UsageError when the protocol's name or the head is too large.
+   */
   openStream(protocol: string, head: Uint8Array, nowMs: number): number {
-    this.#at(nowMs)
-    return this.#streams.openStream(protocol, head)
+    this.#nowMs = nowMs
+    return this.#conversation.streams.openStream(protocol, head)
   }
 
-  /** Takes bytes for the peer; false: wait for `stream-writable` before the next. */
+  /**
+   * Takes bytes for the peer; false: wait for `stream-writable` before the next.
+   *
+   * @throws UsageError when the writer did not wait, or had ended the stream.
+   */
   writeStream(stream: number, bytes: Uint8Array, nowMs: number): boolean {
-    if (this.#isClosed) return false
-    this.#at(nowMs)
-    return this.#streams.write(stream, bytes)
+    this.#nowMs = nowMs
+    return this.#conversation.streams.write(stream, bytes)
   }
 
+  /** Nothing more will be written to this stream; the peer still may. */
   endStream(stream: number, nowMs: number): void {
-    this.#at(nowMs)
-    this.#streams.end(stream)
+    this.#during(nowMs, () => this.#conversation.streams.end(stream))
   }
 
+  /** Ends a stream in both directions at once. */
   resetStream(stream: number, code: string, message: string, nowMs: number): void {
-    this.#at(nowMs)
-    this.#streams.reset(stream, code, message)
+    this.#during(nowMs, () => this.#conversation.streams.reset(stream, code, message))
   }
 
   /** Bytes of a `stream-bytes` output were used: the peer may send as many more. */
   consumed(stream: number, bytes: number, nowMs: number): void {
-    this.#at(nowMs)
-    this.#streams.consumed(stream, bytes)
+    this.#during(nowMs, () => this.#conversation.streams.consumed(stream, bytes))
   }
 
   /** What to do next; undefined when there is nothing. Call it until then after every other call. */
@@ -575,26 +414,24 @@ export class SyncSession {
         return this.#outbox.compose({ exchange: this.#exchange })
       case 'answering': {
         // Held back until the answer is whole, or has waited long enough.
-        if (this.#holdUntilMs !== undefined && this.#exchange?.answering === true) return undefined
-        this.#holdUntilMs = undefined
+        if (this.#watch.holding && this.#exchange?.answering === true) return undefined
+        this.#watch.releaseAnswer()
         this.#state = 'live'
-        return this.#composeLive()
+        return this.#conversation.compose(this.#outbox)
       }
       case 'live':
-        return this.#composeLive()
+        return this.#conversation.compose(this.#outbox)
       default:
         return undefined
     }
   }
 
-  #composeLive(): Uint8Array | undefined {
-    if (this.#pongOwed) this.#control({ type: 'pong' })
-    this.#pongOwed = false
-    return this.#outbox.compose({
-      exchange: this.#exchange,
-      signals: this.#signals,
-      streams: this.#streams,
-    })
+  /** One thing that happened, and what it lets start. Nothing happens to a session that is over. */
+  #during(nowMs: number, happened: () => void): void {
+    if (this.#isClosed) return
+    this.#at(nowMs)
+    happened()
+    this.#advance()
   }
 
   /** Lets everything that can start do so. */
@@ -608,7 +445,7 @@ export class SyncSession {
 
   #at(nowMs: number): void {
     this.#nowMs = nowMs
-    if (this.#state === 'waiting') this.#handshakeDueMs ??= nowMs + this.limits.handshakeMs
+    this.#watch.expectHandshake(nowMs)
   }
 
   #emit(output: SessionOutput): void {
@@ -619,44 +456,29 @@ export class SyncSession {
     this.#outbox.push(frame)
   }
 
-  #violated(violation: Violation): void {
-    this.#finish({ ...violation, retryable: false })
-  }
-
-  #diverged(divergence: Divergence | undefined): undefined {
-    if (divergence !== undefined) this.#finish({ ...divergence, retryable: true })
+  #unsupported(message: string): undefined {
+    this.#finish({ code: 'PROTOCOL_VERSION_UNSUPPORTED', message, retryable: false })
     return undefined
   }
 
-  #handleClose(frame: CloseFrame): undefined {
-    const { code, message, retryable, retryAfterMs } = frame
-    // A code of a later version is handed on: only what it says about a retry matters here.
-    const known = code === CLOSED || !/^[A-Z_]+$/.test(code) ? 'REMOTE' : (code as ErrorCode)
-    this.#end({ code: known, message, retryable, retryAfterMs })
-    return undefined
+  /** Ends the session when something is wrong. Only a divergence may be gone later. */
+  #judge(wrong: Violation | Divergence | undefined): void {
+    if (wrong !== undefined) this.#finish({ ...wrong, retryable: wrong.code === 'PROTOCOL_DIVERGED' })
   }
 
   /** Tells the peer why, and ends. */
-  #finish(reason: Omit<SessionClose, 'retryAfterMs'> & { readonly retryAfterMs?: number | undefined }): void {
-    const { code, message, retryable, retryAfterMs } = reason
-    const wireCode = code === 'LOCAL' || code === 'REMOTE' ? CLOSED : code
-    const frame: CloseFrame = { type: 'close', code: wireCode, message, retryable, retryAfterMs }
+  #finish(ending: Ending): void {
+    const { code, message, retryable, retryAfterMs } = ending
     if (this.#state !== 'idle') {
-      this.#emit({ type: 'send', bytes: this.#outbox.composeLast(this.#exchange, frame) })
+      const bytes = this.#outbox.composeLast(this.#exchange, closeFrame(ending))
+      this.#emit({ type: 'send', bytes })
     }
     this.#end({ code, message, retryable, retryAfterMs })
   }
 
   #end(reason: SessionClose): void {
     this.#state = 'closed'
-    this.#streams.fail('TRANSPORT_CLOSED', 'the session is over')
+    this.#conversation.streams.fail('TRANSPORT_CLOSED', 'the session is over')
     this.#emit({ type: 'close', reason })
   }
-}
-
-/** The code of CLOSE in good order. */
-const CLOSED = 'CLOSED'
-
-function early(frame: Frame, expected: string): Violation {
-  return { code: 'PROTOCOL_REMOTE', message: `${frame.type}: sent before ${expected}` }
 }

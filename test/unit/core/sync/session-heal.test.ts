@@ -1,0 +1,77 @@
+import { describe, expect, test } from 'vitest'
+import { End, SessionPair, TinyReplica } from '../../../support/session-pair.ts'
+
+const A = 'node/a'
+
+function met(): { edge: TinyReplica; cloud: TinyReplica } {
+  const edge = new TinyReplica('edge', [A])
+  const cloud = new TinyReplica('cloud', [A])
+  for (let i = 0; i < 20; i += 1) {
+    edge.write(A, `edge-${i}`, `e${i}`)
+    cloud.write(A, `cloud-${i}`, `c${i}`)
+  }
+  new SessionPair(edge, cloud).run().cut()
+  return { edge, cloud }
+}
+
+describe('a replica that lost part of its log', () => {
+  test('and has a new epoch gets back what it had written itself', () => {
+    const { edge, cloud } = met()
+    const before = edge.content([A])
+    edge.loseTail(25, '00000000000000aa')
+    edge.peers.clear()
+    const pair = new SessionPair(edge, cloud).run()
+    expect(edge.content([A])).toEqual(before)
+    expect(cloud.content([A])).toEqual(before)
+    expect(pair.dialer.session.resyncs).toBeLessThanOrEqual(1)
+  })
+
+  test('and did not notice is healed as well', () => {
+    const { edge, cloud } = met()
+    const before = edge.content([A])
+    edge.loseTail(10)
+    const pair = new SessionPair(edge, cloud).run()
+    expect(edge.content([A])).toEqual(before)
+    expect(pair.dialer.session.resyncs + pair.accepter.session.resyncs).toBeGreaterThan(0)
+  })
+
+  test('is healed when it is the accepter', () => {
+    const { edge, cloud } = met()
+    const before = edge.content([A])
+    cloud.loseTail(15, '00000000000000bb')
+    cloud.peers.clear()
+    new SessionPair(edge, cloud).run()
+    expect(cloud.content([A])).toEqual(before)
+    expect(edge.content([A])).toEqual(before)
+  })
+
+  test('makes the dialer go back when the accepter knows less than was believed', () => {
+    const { edge, cloud } = met()
+    const old = cloud.peers.get('edge')
+    edge.write(A, 'later', 'x')
+    new SessionPair(edge, cloud).run().cut()
+    if (old === undefined) throw new Error('they have met')
+    cloud.peers.set('edge', { ...old, cursor: 5 })
+    edge.write(A, 'last', 'y')
+    const pair = new SessionPair(edge, cloud).run()
+    expect(cloud.content([A])).toEqual(edge.content([A]))
+    expect(cloud.peers.get('edge')?.cursor).toBeGreaterThanOrEqual(edge.head)
+    expect(pair.dialer.session.resyncs).toBe(0)
+  })
+
+  test('that cannot be healed is left alone for a minute', () => {
+    const { edge, cloud } = met()
+    // The cloud does not take an entry that it does not reject either: a bug, or a broken disk.
+    edge.write(A, 'ghost', 'x')
+    const ghost = edge.log.at(-1)
+    if (ghost === undefined) throw new Error('it was written')
+    cloud.store = (entry, from) =>
+      entry.document === 'ghost' ? undefined : TinyReplica.prototype.store.call(cloud, entry, from)
+    const pair = new SessionPair(edge, cloud).run()
+    const reasons = [pair.dialer, pair.accepter].map((end: End) => end.closed)
+    expect(reasons).toContainEqual(
+      expect.objectContaining({ code: 'PROTOCOL_DIVERGED', retryable: true, retryAfterMs: 60_000 }),
+    )
+    expect(reasons.every((reason) => reason !== undefined)).toBe(true)
+  })
+})

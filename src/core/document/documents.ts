@@ -196,6 +196,8 @@ export class Documents {
     const held = this.#loaded.get(entry.document)
     if (held === undefined) return
     if (entry.kind === 'leave') {
+      // After a move the document is at home elsewhere already, and stays.
+      if (entry.collection !== held.document.collection) return
       held.document.deleted = true
       this.#tell(held, 'remote')
       return

@@ -1,0 +1,181 @@
+import type { Random } from '../../../core/index.ts'
+import { createReconciler } from '../../reconciler/index.ts'
+import { meetsSelector } from '../objects/label-selector.ts'
+import { mapAt, mapsAt, numberAt, textAt } from '../objects/read.ts'
+import { type JsonObject, type KubeObject, ObjectError, type ObjectKey, type ObjectStore } from '../objects/types.ts'
+import type { Controller, ControllerOptions } from './scheduler.ts'
+
+/** How many pods one pass makes or deletes; the next pass follows at once. */
+const BURST_MAX = 50
+
+export interface ReplicaSetOptions extends ControllerOptions {
+  /**
+   * Which replica sets are run here. A set whose template names a node is run by that node, also while it
+   * is cut off; every other one by the cloud. So each set has one runner, and no pod is made twice.
+   */
+  readonly runs: (nodeName: string | undefined) => boolean
+}
+
+/** Keeps as many pods of each replica set as it asks for. */
+export function createReplicaSetController(options: ReplicaSetOptions): Controller {
+  const { store } = options
+  const reconciler = createReconciler({
+    ...options,
+    reconcile: async (key) => {
+      const more = await reconcile(options, parseKey(key))
+      return more ? { retryAfterMs: 0 } : undefined
+    },
+  })
+  const hintOwner = (pod: KubeObject): void => {
+    const owner = controllerOf(pod)
+    if (owner?.['kind'] === 'ReplicaSet') reconciler.hint(`${pod.metadata.namespace}/${String(owner['name'])}`)
+  }
+  const hint = ({ object }: { readonly object: KubeObject }): void => {
+    reconciler.hint(`${object.metadata.namespace}/${object.metadata.name}`)
+  }
+  const cancels = [
+    store.watch('replicasets.apps', {}, hint),
+    store.watch('pods', {}, ({ object }) => hintOwner(object)),
+  ]
+  for (const object of store.list('replicasets.apps').items) hint({ object })
+  // Pods whose set went while nobody looked have to go as well.
+  for (const pod of store.list('pods').items) hintOwner(pod)
+  return {
+    close: async () => {
+      for (const cancel of cancels) cancel()
+      await reconciler.close()
+    },
+  }
+}
+
+/** @returns whether there is more to do. */
+async function reconcile(options: ReplicaSetOptions, key: ObjectKey): Promise<boolean> {
+  const { store, runs, random, logger } = options
+  const set = store.get(key)
+  if (set === undefined) return await removeOrphans(options, key)
+  const template = mapAt(set, 'spec', 'template')
+  if (!runs(textAt(template, 'spec', 'nodeName'))) return false
+  if (set.metadata.deletionTimestamp !== undefined) return false
+  const pods = podsOf(store, set)
+  const active = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isFinished(pod))
+  const wanted = numberAt(set, 'spec', 'replicas') ?? 1
+  const missing = Math.min(BURST_MAX, wanted - active.length)
+  for (let i = 0; i < missing; i += 1) await store.create(podFrom(set, template, random), { author: 'replicaset' })
+  const surplus = active.sort(leastValuableFirst).slice(0, Math.min(BURST_MAX, active.length - wanted))
+  for (const pod of wanted < active.length ? surplus : []) await remove(store, pod)
+  if (missing > 0 || wanted < active.length) {
+    logger.info('replica set scaled', { namespace: key.namespace, name: key.name, from: active.length, to: wanted })
+  }
+  await writeStatus(store, key, podsOf(store, set))
+  return Math.abs(wanted - active.length) > BURST_MAX
+}
+
+/** The pods of a set that is gone: garbage collection by owner, for pods that are run here. */
+async function removeOrphans(options: ReplicaSetOptions, key: ObjectKey): Promise<boolean> {
+  const { store, runs } = options
+  const orphans = store.list('pods', key.namespace).items.filter((pod) => {
+    const owner = controllerOf(pod)
+    return owner?.['kind'] === 'ReplicaSet' && owner['name'] === key.name
+  })
+  for (const pod of orphans) {
+    const pinned = mapAt(pod, 'metadata', 'annotations')?.[PINNED] === 'true'
+    const node = pinned ? textAt(pod, 'spec', 'nodeName') : undefined
+    if (runs(node) && pod.metadata.deletionTimestamp === undefined) await remove(store, pod)
+  }
+  return false
+}
+
+/** Marks pods whose set named the node, so that the same side cleans up after it. */
+const PINNED = 'tideway.io/pinned-by-template'
+
+async function remove(store: ObjectStore, pod: KubeObject): Promise<void> {
+  const { namespace, name, uid } = pod.metadata
+  try {
+    await store.delete({ resource: 'pods', namespace, name }, { uid, author: 'replicaset' })
+  } catch (error) {
+    if (!(error instanceof ObjectError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error
+  }
+}
+
+function podsOf(store: ObjectStore, set: KubeObject): KubeObject[] {
+  const selector = mapAt(set, 'spec', 'selector')
+  return store.list('pods', set.metadata.namespace).items.filter((pod) => {
+    const owner = controllerOf(pod)
+    if (owner !== undefined) return owner['uid'] === set.metadata.uid
+    return meetsSelector(selector, mapAt(pod, 'metadata', 'labels'))
+  })
+}
+
+function podFrom(set: KubeObject, template: JsonObject | undefined, random: Random): KubeObject {
+  const { name, namespace, uid } = set.metadata
+  const metadata = mapAt(template, 'metadata') ?? {}
+  const pinned = textAt(template, 'spec', 'nodeName') !== undefined
+  const annotations = { ...mapAt(metadata, 'annotations'), ...(pinned ? { [PINNED]: 'true' } : {}) }
+  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name, uid, controller: true, blockOwnerDeletion: true }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      ...metadata,
+      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+      name: `${name}-${suffix(random)}`,
+      generateName: `${name}-`,
+      ...(namespace === undefined ? {} : { namespace }),
+      ownerReferences: [owner],
+    },
+    spec: mapAt(template, 'spec') ?? {},
+    status: { phase: 'Pending' },
+  } as KubeObject
+}
+
+// The alphabet of generated names: no vowels and nothing that looks alike (apimachinery, SafeEncodeString).
+const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
+
+function suffix(random: Random): string {
+  const bytes = new Uint8Array(5)
+  random.fill(bytes)
+  return [...bytes].map((byte) => ALPHABET[byte % ALPHABET.length]).join('')
+}
+
+async function writeStatus(store: ObjectStore, key: ObjectKey, pods: readonly KubeObject[]): Promise<void> {
+  const live = pods.filter((pod) => !isFinished(pod) && pod.metadata.deletionTimestamp === undefined)
+  const ready = live.filter(isReady).length
+  const recipe = (set: KubeObject): KubeObject => {
+    const status = {
+      replicas: live.length,
+      fullyLabeledReplicas: live.length,
+      readyReplicas: ready,
+      availableReplicas: ready,
+      observedGeneration: set.metadata.generation ?? 1,
+    }
+    const known = mapAt(set, 'status')
+    const same = Object.entries(status).every(([field, value]) => known?.[field] === value)
+    return same ? set : { ...set, status: { ...known, ...status } }
+  }
+  await store.update(key, recipe, { part: 'observed', author: 'replicaset' })
+}
+
+function controllerOf(object: KubeObject): JsonObject | undefined {
+  return mapsAt(object, 'metadata', 'ownerReferences').find((owner) => owner['controller'] === true)
+}
+
+function isReady(pod: KubeObject): boolean {
+  return mapsAt(pod, 'status', 'conditions').some(({ type, status }) => type === 'Ready' && status === 'True')
+}
+
+function isFinished(pod: KubeObject): boolean {
+  const phase = textAt(pod, 'status', 'phase')
+  return phase === 'Succeeded' || phase === 'Failed'
+}
+
+/** Pods that do not run yet go first, then the youngest. */
+function leastValuableFirst(a: KubeObject, b: KubeObject): number {
+  if (isReady(a) !== isReady(b)) return isReady(a) ? 1 : -1
+  const [left, right] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '']
+  return left < right ? 1 : left > right ? -1 : a.metadata.name < b.metadata.name ? -1 : 1
+}
+
+function parseKey(key: string): ObjectKey {
+  const [namespace = '', name = ''] = key.split('/')
+  return { resource: 'replicasets.apps', namespace, name }
+}

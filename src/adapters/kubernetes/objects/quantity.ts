@@ -1,0 +1,85 @@
+/** A quantity is kept as a whole number of billionths, as apimachinery rounds it. */
+const NANO = 1_000_000_000n
+
+const BINARY: Readonly<Record<string, bigint>> = {
+  Ki: 1n << 10n, Mi: 1n << 20n, Gi: 1n << 30n, Ti: 1n << 40n, Pi: 1n << 50n, Ei: 1n << 60n,
+}
+/** Powers of ten by suffix. */
+const DECIMAL: Readonly<Record<string, number>> = {
+  n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18,
+}
+
+/** More digits than any real quantity has; past this a text is not a quantity. */
+const DIGITS_MAX = 64
+
+type Format = 'binary' | 'decimal' | 'exponent'
+
+/** The value of a Kubernetes quantity (`500m`, `1Gi`, `2e3`) in billionths, undefined when it is not one. */
+export function quantityNano(text: string): bigint | undefined {
+  return parse(text)?.nano
+}
+
+/** The form in which the API shows a quantity: `1000m` becomes `1`, `1024Mi` becomes `1Gi`. */
+export function canonicalQuantity(text: string): string | undefined {
+  const parsed = parse(text)
+  if (parsed === undefined) return undefined
+  const { nano, format } = parsed
+  if (nano === 0n) return '0'
+  const size = nano < 0n ? -nano : nano
+  if (format === 'binary' && size >= 1024n * NANO) return binaryText(nano)
+  let exponent = -9
+  while (exponent < 18 && nano % 10n ** BigInt(exponent + 9 + 3) === 0n) exponent += 3
+  const digits = String(nano / 10n ** BigInt(exponent + 9))
+  if (format === 'exponent') return exponent === 0 ? digits : `${digits}e${exponent}`
+  const suffix = Object.keys(DECIMAL).find((key) => DECIMAL[key] === exponent) ?? ''
+  return digits + suffix
+}
+
+function binaryText(nano: bigint): string {
+  let value = ceilDivide(nano, NANO)
+  let power = 0
+  while (power < 6 && value % 1024n === 0n) {
+    value /= 1024n
+    power += 1
+  }
+  return `${value}${['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'][power] ?? ''}`
+}
+
+function parse(text: string): { nano: bigint; format: Format } | undefined {
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3})?$/.exec(text)
+  if (match === null || text.length > DIGITS_MAX) return undefined
+  const [, sign, whole = '', fraction = '', suffix = ''] = match
+  if (whole === '' && fraction === '') return undefined
+  const digits = BigInt(whole + fraction)
+  const factor = BINARY[suffix]
+  const isExponent = /^[eE][+-]?\d/.test(suffix)
+  const exponent = isExponent ? Number(suffix.slice(1)) : (DECIMAL[suffix] ?? 0)
+  const scaled = scale(digits * (factor ?? 1n), exponent + 9 - fraction.length)
+  const nano = sign === '-' ? -scaled : scaled
+  return { nano, format: factor !== undefined ? 'binary' : isExponent ? 'exponent' : 'decimal' }
+}
+
+function scale(digits: bigint, power: number): bigint {
+  return power >= 0 ? digits * 10n ** BigInt(power) : ceilDivide(digits, 10n ** BigInt(-power))
+}
+
+function ceilDivide(a: bigint, b: bigint): bigint {
+  const quotient = a / b
+  return a % b > 0n ? quotient + 1n : quotient
+}
+
+/** A quantity of CPU in thousandths, rounded up; undefined when the value is no quantity. */
+export function parseMillis(value: unknown): number | undefined {
+  return parseScaled(value, 1_000_000n)
+}
+
+/** A quantity in whole units (bytes, pods), rounded up; undefined when the value is no quantity. */
+export function parseWhole(value: unknown): number | undefined {
+  return parseScaled(value, NANO)
+}
+
+function parseScaled(value: unknown, unit: bigint): number | undefined {
+  const text = typeof value === 'number' ? String(value) : value
+  const nano = typeof text === 'string' ? quantityNano(text) : undefined
+  return nano === undefined ? undefined : Number(ceilDivide(nano, unit))
+}

@@ -16,7 +16,7 @@ export interface ReconcilerOptions {
    * Brings one key to where it should be. Called for one key by one worker at a time; a hint that
    * arrives meanwhile leads to one more call. Must be safe to repeat.
    */
-  readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult | void>
+  readonly reconcile: (key: string, signal: AbortSignal) => Promise<ReconcileResult>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

@@ -154,8 +154,11 @@ export interface PodRuntime {
   removeContainer(id: string): Promise<void>
   /** Kills what still runs in the sandbox and forgets it and its containers. */
   removeSandbox(id: string): Promise<void>
-  /** Everything that this runtime holds, running or not. The truth; hints only say when to look. */
-  list(): Promise<RuntimeState>
+  /**
+   * Everything that this runtime holds, running or not, or only what belongs to one pod. The truth;
+   * hints only say when to look.
+   */
+  list(podUid?: string): Promise<RuntimeState>
   /** Calls back whenever something may have changed. */
   watch(listener: (hint: RuntimeHint) => void): () => void
   /** Lets go of everything without touching the pods. Idempotent. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
@@ -21,11 +21,13 @@ import { Container, type ContainerContext } from './container.ts'
 import { ContainerFiles, type ContainerRecord } from './container-files.ts'
 import { containerRoot, containerVariables, splitByName } from './environment.ts'
 import { LIMITS } from './limits.ts'
-import { cleanMountPath, isUnder, type MountPlan, planMounts, realHost } from './mount-plan.ts'
+import { cleanMountPath, type MountPlan, planMounts, realHost } from './mount-plan.ts'
 import type { Unshare } from './mount-support.ts'
 import { isAlive } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
+import { formatSandbox, parseSandbox } from './sandbox-files.ts'
 import { checkContainer, checkSandbox } from './spec-check.ts'
+import { linkVolumes, makeMountPoint } from './volume-links.ts'
 
 /** Everything that was found out about the host before the runtime was made. */
 export interface Host {
@@ -107,8 +109,8 @@ export class ProcessRuntime implements PodRuntime {
       const createdAtMs = this.#host.clock.wallMs()
       const directory = this.#path('sandboxes', spec.uid)
       await mkdir(directory, { recursive: true, mode: 0o700 })
-      const record = { version: 1, spec, createdAtMs, bootId: this.#host.bootId }
-      await writeAtomic(join(directory, 'sandbox.json'), JSON.stringify(record), { sync: true })
+      const text = formatSandbox({ spec, createdAtMs })
+      await writeAtomic(join(directory, 'sandbox.json'), text, { sync: true })
       return this.#addSandbox(spec, createdAtMs).status
     })
   }
@@ -154,12 +156,17 @@ export class ProcessRuntime implements PodRuntime {
     })
   }
 
-  async list(): Promise<RuntimeState> {
+  async list(podUid?: string): Promise<RuntimeState> {
     this.#check()
+    const isAsked = (uid: string): boolean => podUid === undefined || podUid === uid
     const containers = await Promise.all(
-      [...this.#containers.values()].map((container) => container.status()),
+      [...this.#containers.values()]
+        .filter((container) => isAsked(container.record.podUid))
+        .map((container) => container.status()),
     )
-    const sandboxes = [...this.#sandboxes.values()].map((sandbox) => sandbox.status)
+    const sandboxes = [...this.#sandboxes.values()]
+      .map((sandbox) => sandbox.status)
+      .filter((sandbox) => isAsked(sandbox.uid))
     return { sandboxes, containers }
   }
 
@@ -191,7 +198,8 @@ export class ProcessRuntime implements PodRuntime {
     const container = new Container(record, files, this.#context)
     this.#containers.set(id, container)
 
-    const root = await this.#linkVolumes(sandbox, spec.name, mounts)
+    const root = containerRoot(sandbox.spec.directory, spec.name)
+    await linkVolumes(root, mounts)
     const env = { ...this.environment(sandbox.spec, { name: spec.name, mounts }), ...spec.env }
     const workingDir = this.#workingDir(spec, mounts, root)
     const visible = this.supports.mounts ? mounts : []
@@ -206,7 +214,7 @@ export class ProcessRuntime implements PodRuntime {
       this.#hint(record.podUid)
       throw new RuntimeError('StartFailed', problem)
     }
-    for (const point of plan.make) await makeMountPoint(point.kind, point.path)
+    for (const point of plan.make) await makeMountPoint(point)
     const { plain, odd } = splitByName({ ...env, TIDEWAY_CONTAINER_ID: id })
     const words = [
       ...(odd.length > 0 ? ['/usr/bin/env', ...odd] : []),
@@ -261,24 +269,6 @@ export class ProcessRuntime implements PodRuntime {
     if (unshare === undefined || plan.steps.length === 0) return undefined
     const script = ['/bin/sh', mountScript, files.directory, workingDir]
     return [...unshare, ...script, ...plan.steps, '--', ...words]
-  }
-
-  /** Makes a link for every volume that is not inside another one, where it can be found in both modes. */
-  async #linkVolumes(
-    sandbox: Sandbox,
-    container: string,
-    mounts: ContainerSpec['mounts'],
-  ): Promise<string> {
-    const root = containerRoot(sandbox.spec.directory, container)
-    await rm(root, { recursive: true, force: true })
-    await mkdir(root, { recursive: true })
-    for (const mount of mounts) {
-      if (mount.path === '/' || mounts.some((other) => isUnder(mount.path, other.path))) continue
-      const link = join(root, mount.path)
-      await mkdir(dirname(link), { recursive: true })
-      await symlink(mount.source, link)
-    }
-    return root
   }
 
   #workingDir(spec: ContainerSpec, mounts: ContainerSpec['mounts'], root: string): string {
@@ -394,24 +384,6 @@ function commandRequired(spec: ContainerSpec): RuntimeError {
   )
 }
 
-function parseSandbox(text: string): { readonly spec: SandboxSpec; readonly createdAtMs: number } {
-  const parsed: unknown = JSON.parse(text)
-  if (isSandboxRecord(parsed)) return parsed
-  throw new Error('the sandbox record lacks fields or has a newer version')
-}
-
-function isSandboxRecord(
-  value: unknown,
-): value is { readonly spec: SandboxSpec; readonly createdAtMs: number } {
-  if (typeof value !== 'object' || value === null) return false
-  if (!('version' in value) || value.version !== 1) return false
-  if (!('createdAtMs' in value) || typeof value.createdAtMs !== 'number') return false
-  if (!('spec' in value) || typeof value.spec !== 'object' || value.spec === null) return false
-  const spec = new Map<string, unknown>(Object.entries(value.spec))
-  const names = ['namespace', 'name', 'uid', 'hostname', 'directory']
-  return names.every((name) => typeof spec.get(name) === 'string')
-}
-
 async function namesIn(directory: string): Promise<readonly string[]> {
   try {
     return await readdir(directory)
@@ -419,13 +391,4 @@ async function namesIn(directory: string): Promise<readonly string[]> {
     if (isNotFound(error)) return []
     throw error
   }
-}
-
-async function makeMountPoint(kind: 'dir' | 'file', path: string): Promise<void> {
-  if (kind === 'dir') {
-    await mkdir(path, { recursive: true })
-    return
-  }
-  await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, '', { flag: 'a' })
 }

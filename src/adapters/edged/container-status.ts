@@ -1,0 +1,119 @@
+import type { JsonObject } from '../kubernetes/objects/types.ts'
+import type { ContainerStatus } from '../runtime/index.ts'
+import { kubeTime } from './conditions.ts'
+import { asNumber, asObject, asObjects, asText } from './json.ts'
+import { type BackoffWait, runsOf } from './pod-plan.ts'
+import type { ContainerView, PodView } from './pod-view.ts'
+
+/** Why a container does not run although it should. */
+export interface Waiting {
+  readonly reason: string
+  readonly message?: string | undefined
+}
+
+/** What one container's status is made from. */
+export interface ContainerFacts {
+  readonly pod: PodView
+  readonly runtimeName: string
+  readonly observed: readonly ContainerStatus[]
+  readonly backoffs: ReadonlyMap<string, BackoffWait>
+  readonly waiting: ReadonlyMap<string, Waiting>
+  readonly initDone: boolean
+}
+
+/** The status of one container, as kubelet reports it. */
+export function containerStatus(container: ContainerView, facts: ContainerFacts): JsonObject {
+  const { pod, runtimeName, observed } = facts
+  const runs = runsOf(observed, container.name)
+  const latest = runs.at(-1)
+  const before = runs.at(-2)
+  const old = oldStatus(pod, container.name)
+  if (latest === undefined && old !== undefined && !facts.waiting.has(container.name)) {
+    // The runtime has forgotten it, or holds nothing yet after a restart: what was said stands.
+    if (asText(old['containerID']) !== undefined && old['containerID'] !== '') return old
+  }
+  const wait = waitingOf(container, latest, facts)
+  const state = wait === undefined ? stateOf(latest, runtimeName) : { waiting: wait }
+  const last = wait !== undefined && latest?.state === 'exited' ? latest : before
+  const isRunning = wait === undefined && latest?.state === 'running'
+  const isDone = container.kind === 'init' && latest?.state === 'exited' && latest.exitCode === 0
+  return {
+    ...(latest === undefined ? {} : { containerID: `${runtimeName}://${latest.id}` }),
+    image: container.image,
+    imageID: '',
+    lastState: last === undefined ? asObject(old?.['lastState']) : stateOf(last, runtimeName),
+    name: container.name,
+    ready: container.kind === 'init' ? isDone : isRunning,
+    restartCount: latest?.attempt ?? asNumber(old?.['restartCount']) ?? 0,
+    started: isRunning,
+    state,
+  }
+}
+
+function oldStatus(pod: PodView, name: string): JsonObject | undefined {
+  const all = [
+    ...asObjects(pod.status['initContainerStatuses']),
+    ...asObjects(pod.status['containerStatuses']),
+  ]
+  return all.find((each) => each['name'] === name)
+}
+
+function waitingOf(
+  container: ContainerView,
+  latest: ContainerStatus | undefined,
+  facts: ContainerFacts,
+): JsonObject | undefined {
+  const given = facts.waiting.get(container.name)
+  if (given !== undefined && latest?.state !== 'running') return toWaiting(given)
+  const { pod } = facts
+  const backoff = facts.backoffs.get(container.name)
+  if (backoff !== undefined && backoff.delayMs > 0) {
+    return toWaiting({
+      reason: 'CrashLoopBackOff',
+      message: backoffMessage(pod, container.name, backoff.delayMs),
+    })
+  }
+  if (latest !== undefined && latest.state !== 'created') return undefined
+  const isBehindInit = container.kind === 'app' && pod.initContainers.length > 0 && !facts.initDone
+  const isFirst = pod.initContainers[0]?.name === container.name || pod.initContainers.length === 0
+  return { reason: isBehindInit || !isFirst ? 'PodInitializing' : 'ContainerCreating' }
+}
+
+/** What kubelet says of a container that keeps ending, also in events. */
+export function backoffMessage(pod: PodView, container: string, delayMs: number): string {
+  const where = `${pod.name}_${pod.namespace}(${pod.uid})`
+  return `back-off ${goDuration(delayMs)} restarting failed container=${container} pod=${where}`
+}
+
+/** A duration as Go prints it: `10s`, `2m40s`. */
+export function goDuration(ms: number): string {
+  const seconds = ms / 1000
+  if (seconds < 60) return `${seconds}s`
+  const minutes = Math.floor(seconds / 60)
+  const rest = `${seconds % 60}s`
+  return minutes < 60 ? `${minutes}m${rest}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${rest}`
+}
+
+function toWaiting(waiting: Waiting): JsonObject {
+  const { reason, message } = waiting
+  return message === undefined ? { reason } : { message, reason }
+}
+
+function stateOf(run: ContainerStatus | undefined, runtimeName: string): JsonObject {
+  if (run === undefined) return {}
+  if (run.state === 'running' || run.state === 'unknown') {
+    return { running: { startedAt: kubeTime(run.startedAtMs ?? run.createdAtMs) } }
+  }
+  if (run.state === 'created') return { waiting: { reason: 'ContainerCreating' } }
+  return {
+    terminated: {
+      containerID: `${runtimeName}://${run.id}`,
+      exitCode: run.exitCode ?? 137,
+      finishedAt: run.finishedAtMs === undefined ? null : kubeTime(run.finishedAtMs),
+      ...(run.message === undefined ? {} : { message: run.message }),
+      reason: run.reason ?? 'Error',
+      ...(run.signal === undefined ? {} : { signal: run.signal }),
+      startedAt: run.startedAtMs === undefined ? null : kubeTime(run.startedAtMs),
+    },
+  }
+}

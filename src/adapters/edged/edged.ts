@@ -1,0 +1,296 @@
+import { mkdir, readdir, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Cancel, Clock, Random } from '../../core/interfaces/clock.ts'
+import type { Logger } from '../../core/interfaces/logger.ts'
+import type {
+  JsonObject,
+  KubeObject,
+  ObjectEvent,
+  ObjectKey,
+  ObjectStore,
+  PodLogs,
+} from '../kubernetes/objects/types.ts'
+import {
+  type BackoffLimits,
+  createReconciler,
+  type Reconciler,
+  type ReconcileResult,
+} from '../reconciler/index.ts'
+import type { PodRuntime } from '../runtime/index.ts'
+import { RESTART_BACKOFF, type RestartBackoff } from './backoff.ts'
+import { EventRecorder } from './event-recorder.ts'
+import { asObject } from './json.ts'
+import { podLogs } from './logs.ts'
+import { readNodeFacts } from './node-facts.ts'
+import { registerNode } from './node-registrar.ts'
+import type { NodeFacts } from './node-status.ts'
+import { referencesOf, viewPod } from './pod-view.ts'
+import { PodWorker } from './pod-worker.ts'
+
+/** What {@link createEdged} needs. */
+export interface EdgedOptions {
+  /** The name of this node. */
+  readonly node: string
+  readonly store: ObjectStore
+  readonly runtime: PodRuntime
+  /** Where the files of pods and their logs live. Made when missing. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** What the node reports as its kubelet's version. */
+  readonly version: string
+  /** The addresses of the node and of its pods. Default: the first outside IPv4 address. */
+  readonly addresses?: readonly string[] | undefined
+  /** Capacities that differ from what was found, such as `{ pods: '50' }`. */
+  readonly capacity?: Readonly<Record<string, string>> | undefined
+  /**
+   * Resolves once the store holds what the cloud wants. Pods that run here and are not in the store
+   * are left alone until then. Default: the store is complete.
+   */
+  readonly loaded?: Promise<unknown> | undefined
+  /** Restart waits of containers. Default: kubelet's. */
+  readonly restartBackoff?: RestartBackoff | undefined
+  /** Waits after failures of edged itself. */
+  readonly retryBackoff?: BackoffLimits | undefined
+  /** How often the runtime is listed without a hint. Default 10 s. */
+  readonly relistMs?: number | undefined
+}
+
+/** The pods of one node. */
+export interface Edged {
+  /** The logs of the pods of this node. */
+  readonly logs: PodLogs
+  /** Resolves when the node is registered and every pod known at the start has been looked at. */
+  readonly ready: Promise<void>
+  /** The spec of a lease that says: this node is alive now. For a signal, not for the log. */
+  heartbeat(): JsonObject
+  /** Lets go of everything. Containers keep running, for the next edged to take up. Idempotent. */
+  close(): Promise<void>
+}
+
+const RELIST_MS = 10_000
+/** How often the node itself is looked at: pressure comes and goes without a hint. */
+const NODE_LOOK_MS = 60_000
+const LEASE_SECONDS = 40
+const NODE_KEY = 'node'
+
+/**
+ * Runs the pods that the store assigns to this node, and reports on them and on the node.
+ *
+ * Level-triggered: changes of objects and hints of the runtime only say where to look. Nothing that
+ * matters is kept in memory, so a restart at any moment goes on where things stand.
+ */
+export function createEdged(options: EdgedOptions): Edged {
+  return new NodeAgent(options)
+}
+
+class NodeAgent implements Edged {
+  readonly logs: PodLogs
+  readonly ready: Promise<void>
+  readonly #options: EdgedOptions
+  readonly #reconciler: Reconciler
+  readonly #events: EventRecorder
+  readonly #closed = new AbortController()
+  readonly #pods = new Map<string, ObjectKey>()
+  readonly #seen = new Map<string, string>()
+  readonly #cancels: Cancel[] = []
+  #worker: PodWorker | undefined
+  #facts: NodeFacts | undefined
+  #mayClean = false
+  #relisting: Promise<void> | undefined
+  #relistTimer: Cancel | undefined
+
+  constructor(options: EdgedOptions) {
+    this.#options = options
+    const { node, store, runtime, clock, random, logger } = options
+    this.#events = new EventRecorder({ store, node, clock, random, logger })
+    this.#reconciler = createReconciler({
+      reconcile: (key) => this.#reconcile(key),
+      clock,
+      random,
+      logger,
+      backoff: options.retryBackoff,
+    })
+    this.logs = podLogs({ node, store, runtime, clock, closed: this.#closed.signal })
+    this.ready = this.#open()
+    // Whoever does not wait for it still gets the failure, here.
+    this.ready.catch((error: unknown) => logger.error('edged cannot start', { node, error }))
+  }
+
+  heartbeat(): JsonObject {
+    const renewTime = new Date(this.#options.clock.wallMs()).toISOString().replace('Z', '000Z')
+    return { holderIdentity: this.#options.node, leaseDurationSeconds: LEASE_SECONDS, renewTime }
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort()
+    this.#relistTimer?.()
+    for (const cancel of this.#cancels.splice(0)) cancel()
+    await this.ready.catch(() => {})
+    for (const cancel of this.#cancels.splice(0)) cancel()
+    await this.#relisting
+    await this.#reconciler.close()
+    await this.#events.settled()
+  }
+
+  async #open(): Promise<void> {
+    const { node, store, runtime, clock, logger } = this.#options
+    await mkdir(this.#options.directory, { recursive: true, mode: 0o755 })
+    const directory = await realpath(this.#options.directory)
+    this.#facts = await this.#lookAtNode()
+    this.#worker = new PodWorker({
+      store,
+      runtime,
+      directory,
+      clock,
+      logger,
+      backoff: this.#options.restartBackoff ?? RESTART_BACKOFF,
+      node: () => this.#node(),
+      record: (occurrence) => this.#events.record(occurrence),
+      hint: (uid) => this.#reconciler.hint(uid),
+    })
+    await registerNode(store, this.#facts, clock)
+    if (this.#closed.signal.aborted) return
+    this.#watchObjects()
+    this.#cancels.push(runtime.watch((hint) => this.#reconciler.hint(hint.podUid)))
+    await this.#relist()
+    this.#scheduleRelist()
+    this.#scheduleNodeLook()
+    this.#whenLoaded(directory)
+    await this.#reconciler.idle()
+    logger.info('edged is ready', { node, pods: this.#pods.size })
+  }
+
+  /** Orphans are cleaned only once it is certain that they are orphans. */
+  #whenLoaded(directory: string): void {
+    const clean = async (): Promise<void> => {
+      await this.#options.loaded
+      if (this.#closed.signal.aborted) return
+      this.#mayClean = true
+      const { sandboxes } = await this.#options.runtime.list()
+      const directories = await readdir(join(directory, 'pods')).catch(() => [])
+      for (const uid of [...sandboxes.map((sandbox) => sandbox.uid), ...directories]) {
+        if (!this.#pods.has(uid)) this.#reconciler.hint(uid)
+      }
+    }
+    clean().catch((error: unknown) => {
+      this.#options.logger.warn('cannot look for orphaned pods', { error })
+    })
+  }
+
+  #watchObjects(): void {
+    const { store } = this.#options
+    const pods = store.list('pods')
+    for (const pod of pods.items) this.#take(pod)
+    const since = { since: pods.resourceVersion }
+    this.#cancels.push(store.watch('pods', since, (event) => this.#onPod(event)))
+    for (const resource of ['configmaps', 'secrets']) {
+      this.#cancels.push(
+        store.watch(resource, since, (event) => this.#onReference(resource, event.object)),
+      )
+    }
+    this.#cancels.push(
+      store.watch('nodes', since, (event) => {
+        if (event.object.metadata.name === this.#options.node) this.#reconciler.hint(NODE_KEY)
+      }),
+    )
+  }
+
+  #onPod(event: ObjectEvent): void {
+    const uid = event.object.metadata.uid
+    if (uid === undefined) return
+    if (event.type !== 'DELETED') return this.#take(event.object)
+    if (this.#pods.delete(uid)) this.#reconciler.hint(uid)
+  }
+
+  #take(pod: KubeObject): void {
+    const { namespace, name, uid } = pod.metadata
+    if (uid === undefined) return
+    if (asObject(pod['spec'])['nodeName'] === this.#options.node) {
+      this.#pods.set(uid, { resource: 'pods', namespace, name })
+      this.#reconciler.hint(uid)
+    } else if (this.#pods.delete(uid)) {
+      this.#reconciler.hint(uid)
+    }
+  }
+
+  #onReference(resource: string, object: KubeObject): void {
+    const { namespace, name } = object.metadata
+    for (const [uid, key] of this.#pods) {
+      if (key.namespace !== namespace) continue
+      const pod = this.#options.store.get(key)
+      if (pod === undefined || !referencesOf(viewPod(pod)).has(`${resource}/${name}`)) continue
+      this.#reconciler.hint(uid)
+    }
+  }
+
+  async #reconcile(key: string): Promise<ReconcileResult> {
+    if (key === NODE_KEY) {
+      await registerNode(this.#options.store, this.#node(), this.#options.clock)
+      return undefined
+    }
+    const pod = this.#pods.get(key)
+    if (pod === undefined && !this.#mayClean) return undefined
+    return await this.#worker?.reconcile(key, pod)
+  }
+
+  /** Lists the runtime and looks again at every pod whose containers are not as they were last time. */
+  async #relist(): Promise<void> {
+    const state = await this.#options.runtime.list()
+    const seen = new Map<string, string>()
+    for (const { sandboxId, podUid, id, state: at } of state.containers) {
+      seen.set(podUid, `${seen.get(podUid) ?? ''}${sandboxId} ${id} ${at}\n`)
+    }
+    for (const sandbox of state.sandboxes) {
+      seen.set(sandbox.uid, `${seen.get(sandbox.uid) ?? ''}${sandbox.id} ${sandbox.ready}\n`)
+    }
+    for (const uid of new Set([...seen.keys(), ...this.#seen.keys()])) {
+      if (seen.get(uid) !== this.#seen.get(uid)) this.#reconciler.hint(uid)
+    }
+    this.#seen.clear()
+    for (const [uid, text] of seen) this.#seen.set(uid, text)
+  }
+
+  #scheduleRelist(): void {
+    if (this.#closed.signal.aborted) return
+    const { clock, relistMs, logger } = this.#options
+    this.#relistTimer = clock.schedule(relistMs ?? RELIST_MS, () => {
+      this.#relisting = this.#relist()
+        .catch((error: unknown) => logger.warn('cannot list the runtime', { error }))
+        .finally(() => {
+          this.#relisting = undefined
+          this.#scheduleRelist()
+        })
+    })
+  }
+
+  #scheduleNodeLook(): void {
+    if (this.#closed.signal.aborted) return
+    const { clock, logger } = this.#options
+    const cancel = clock.schedule(NODE_LOOK_MS, () => {
+      this.#cancels.splice(this.#cancels.indexOf(cancel), 1)
+      this.#lookAgain()
+        .catch((error: unknown) => logger.warn('cannot look at the node', { error }))
+        .finally(() => this.#scheduleNodeLook())
+    })
+    this.#cancels.push(cancel)
+  }
+
+  async #lookAgain(): Promise<void> {
+    this.#facts = await this.#lookAtNode()
+    this.#reconciler.hint(NODE_KEY)
+    await this.#events.prune()
+  }
+
+  #lookAtNode(): Promise<NodeFacts> {
+    const { node, version, runtime, directory, addresses, capacity } = this.#options
+    const runtimeVersion = `${runtime.name}://${runtime.version}`
+    return readNodeFacts({ name: node, version, runtimeVersion, directory, addresses, capacity })
+  }
+
+  #node(): NodeFacts {
+    if (this.#facts === undefined) throw new Error('the node has not been looked at')
+    return this.#facts
+  }
+}

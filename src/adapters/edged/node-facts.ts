@@ -1,0 +1,75 @@
+import { readFile, statfs } from 'node:fs/promises'
+import { arch, availableParallelism, freemem, networkInterfaces, platform, release, totalmem } from 'node:os'
+import { bootId } from '../runtime/boot-id.ts'
+import { kubeArch, type NodeFacts, type NodePressure } from './node-status.ts'
+
+/** What {@link readNodeFacts} is told. */
+export interface NodeFactsOptions {
+  readonly name: string
+  readonly version: string
+  readonly runtimeVersion: string
+  /** Where pods live: the space of its file system is the node's. */
+  readonly directory: string
+  readonly addresses: readonly string[] | undefined
+  readonly capacity: Readonly<Record<string, string>> | undefined
+}
+
+const PODS_MAX = 110
+/** kubelet's hard eviction thresholds. */
+const MEMORY_BYTES_MIN = 100 * 1024 * 1024
+const DISK_FRACTION_MIN = 0.1
+
+/** Looks at this machine. */
+export async function readNodeFacts(options: NodeFactsOptions): Promise<NodeFacts> {
+  const disk = await statfs(options.directory)
+  return {
+    name: options.name,
+    addresses: options.addresses ?? [firstAddress()],
+    capacity: {
+      cpu: String(availableParallelism()),
+      'ephemeral-storage': `${Math.floor((disk.blocks * disk.bsize) / 1024)}Ki`,
+      memory: `${Math.floor(totalmem() / 1024)}Ki`,
+      pods: String(PODS_MAX),
+      ...options.capacity,
+    },
+    os: platform(),
+    arch: kubeArch(arch()),
+    kernelVersion: release(),
+    osImage: await osImage(),
+    machineID: (await readFile('/etc/machine-id', 'utf8').catch(() => '')).trim(),
+    bootID: await bootId(),
+    runtimeVersion: options.runtimeVersion,
+    version: options.version,
+    pressure: await readPressure(disk),
+  }
+}
+
+async function readPressure(disk: {
+  readonly bavail: number
+  readonly blocks: number
+}): Promise<NodePressure> {
+  return {
+    memory: freemem() < MEMORY_BYTES_MIN,
+    disk: disk.blocks > 0 && disk.bavail / disk.blocks < DISK_FRACTION_MIN,
+    pid: await isShortOfPids(),
+  }
+}
+
+async function isShortOfPids(): Promise<boolean> {
+  // The fourth field of loadavg is "running/all" threads.
+  const load = await readFile('/proc/loadavg', 'utf8').catch(() => '')
+  const max = Number(await readFile('/proc/sys/kernel/pid_max', 'utf8').catch(() => '0'))
+  const all = Number(/\/(\d+)/.exec(load)?.[1] ?? 0)
+  return max > 0 && all > max * 0.9
+}
+
+async function osImage(): Promise<string> {
+  const text = await readFile('/etc/os-release', 'utf8').catch(() => '')
+  return /^PRETTY_NAME="?(.*?)"?$/m.exec(text)?.[1] ?? `${platform()} ${release()}`
+}
+
+function firstAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  const found = all.find((address) => !address.internal && address.family === 'IPv4')
+  return found?.address ?? '127.0.0.1'
+}

@@ -1,0 +1,47 @@
+import type { Clock } from '../../core/interfaces/clock.ts'
+import type { Logger } from '../../core/interfaces/logger.ts'
+import type { ObjectStore } from '../kubernetes/objects/types.ts'
+import type { PodRuntime } from '../runtime/index.ts'
+import type { RestartBackoff } from './backoff.ts'
+import type { Occurrence } from './event-record.ts'
+import type { NodeFacts } from './node-status.ts'
+import type { PodView } from './pod-view.ts'
+
+/** What everything that works on pods shares. */
+export interface PodContext {
+  readonly store: ObjectStore
+  readonly runtime: PodRuntime
+  /** Where the directories of pods and their logs are. */
+  readonly directory: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly backoff: RestartBackoff
+  readonly node: () => NodeFacts
+  readonly record: (occurrence: Occurrence) => void
+  /** Asks for another look at a pod. */
+  readonly hint: (uid: string) => void
+}
+
+/** Tells about a pod, or about one of its containers. */
+export function tell(
+  context: PodContext,
+  pod: PodView,
+  type: 'Normal' | 'Warning',
+  reason: string,
+  message: string,
+  container?: string,
+): void {
+  const list = pod.initContainers.some((each) => each.name === container)
+    ? 'initContainers'
+    : 'containers'
+  context.record({
+    kind: 'Pod',
+    namespace: pod.namespace,
+    name: pod.name,
+    uid: pod.uid,
+    type,
+    reason,
+    message,
+    fieldPath: container === undefined ? undefined : `spec.${list}{${container}}`,
+  })
+}

@@ -1,0 +1,240 @@
+import type { ContainerStatus } from '../runtime/index.ts'
+import { nextRun, type RestartBackoff } from './backoff.ts'
+import { asNumber, asObject, asObjects, asText } from './json.ts'
+import { fromLabels, specHash } from './labels.ts'
+import { allContainers, type ContainerView, type PodView } from './pod-view.ts'
+
+/** A container to stop, and why. */
+export interface StopStep {
+  readonly container: ContainerStatus
+  readonly graceMs: number
+  readonly why: 'deleted' | 'changed' | 'finished'
+}
+
+/** A container to start. */
+export interface StartStep {
+  readonly container: ContainerView
+  readonly attempt: number
+  readonly hash: string
+  /** The wait after this run ends. */
+  readonly backoffMs: number
+}
+
+/** A container that waits because it keeps ending. */
+export interface BackoffWait {
+  readonly untilMs: number
+  readonly delayMs: number
+}
+
+/** What to do next for one pod. */
+export interface PodPlan {
+  readonly stops: readonly StopStep[]
+  readonly starts: readonly StartStep[]
+  /** Ended runs that nobody needs any more: all but the newest two of a container. */
+  readonly removes: readonly ContainerStatus[]
+  readonly backoffs: ReadonlyMap<string, BackoffWait>
+  /** Look again then, even if nothing happens. */
+  readonly wakeAtMs: number | undefined
+  readonly initDone: boolean
+  /** Nothing runs, and nothing will be started any more. */
+  readonly isEnded: boolean
+}
+
+/** What {@link planPod} decides on. */
+export interface PlanInput {
+  readonly pod: PodView
+  /** Every container of this pod that the runtime holds. */
+  readonly observed: readonly ContainerStatus[]
+  readonly backoff: RestartBackoff
+  readonly nowMs: number
+}
+
+/** What one container needs. */
+type Need =
+  | { readonly type: 'running' }
+  | { readonly type: 'succeeded' }
+  | { readonly type: 'failed' }
+  | { readonly type: 'start'; readonly step: StartStep }
+  | { readonly type: 'wait'; readonly wait: BackoffWait }
+
+/** The runs of one container, oldest first. */
+export function runsOf(
+  observed: readonly ContainerStatus[],
+  name: string,
+): readonly ContainerStatus[] {
+  return observed.filter((run) => run.name === name).sort((a, b) => a.attempt - b.attempt)
+}
+
+/**
+ * Decides what to do next, from what is desired and what is there. Looks at nothing else and keeps
+ * nothing, so asking again after any crash gives the right answer.
+ */
+export function planPod(input: PlanInput): PodPlan {
+  const { pod, observed } = input
+  const phase = asText(pod.status['phase'])
+  const isOver = pod.isDeleted || phase === 'Succeeded' || phase === 'Failed'
+  if (isOver) return endPlan(input, pod.isDeleted ? 'deleted' : 'finished')
+
+  const draft = newDraft(pod, observed)
+  const initDone = planInit(input, draft)
+  if (draft.hasFailed) return endPlan(input, 'finished')
+  if (initDone) {
+    const needs = pod.containers.map((container) => plan(input, draft, container))
+    if (needs.every((need) => need.type === 'succeeded' || need.type === 'failed')) {
+      return endPlan(input, 'finished')
+    }
+  }
+  const waits = [...draft.backoffs.values()].map((wait) => wait.untilMs)
+  return {
+    stops: draft.stops,
+    starts: draft.starts,
+    removes: surplus(pod, observed),
+    backoffs: draft.backoffs,
+    wakeAtMs: waits.length === 0 ? undefined : Math.min(...waits),
+    initDone,
+    isEnded: false,
+  }
+}
+
+interface Draft {
+  readonly stops: StopStep[]
+  readonly starts: StartStep[]
+  readonly backoffs: Map<string, BackoffWait>
+  hasFailed: boolean
+}
+
+function newDraft(pod: PodView, observed: readonly ContainerStatus[]): Draft {
+  const known = new Set(allContainers(pod).map((container) => container.name))
+  const strangers = observed.filter((run) => isActive(run) && !known.has(run.name))
+  return {
+    stops: strangers.map((container) => ({ container, graceMs: pod.graceMs, why: 'changed' })),
+    starts: [],
+    backoffs: new Map(),
+    hasFailed: false,
+  }
+}
+
+/** Walks the init containers in order. @returns whether the others may run. */
+function planInit(input: PlanInput, draft: Draft): boolean {
+  const { pod, observed } = input
+  const hasRun = pod.containers.some(
+    (each) => runsOf(observed, each.name).length > 0 || pastOf(pod, each.name) !== undefined,
+  )
+  for (const container of pod.initContainers) {
+    // Once the pod has got past them, plain init containers are not run again.
+    if (hasRun && container.kind === 'init') continue
+    const need = plan(input, draft, container)
+    if (need.type === 'failed') draft.hasFailed = true
+    const isPassed = need.type === 'succeeded' || (container.kind === 'sidecar' && need.type === 'running')
+    if (!isPassed && !(hasRun && container.kind === 'sidecar')) return false
+  }
+  return true
+}
+
+function plan(input: PlanInput, draft: Draft, container: ContainerView): Need {
+  const need = needOf(input, container, draft)
+  if (need.type === 'start') draft.starts.push(need.step)
+  if (need.type === 'wait') draft.backoffs.set(container.name, need.wait)
+  return need
+}
+
+function needOf(input: PlanInput, container: ContainerView, draft: Draft): Need {
+  const { pod, observed, nowMs } = input
+  const hash = specHash(container)
+  const latest = runsOf(observed, container.name).at(-1)
+  if (latest === undefined) return needOfPast(pod, container, hash, input.backoff)
+  const isChanged = fromLabels(latest).hash !== hash
+  if (latest.state === 'created') {
+    const { attempt } = latest
+    const { backoffMs } = fromLabels(latest)
+    return { type: 'start', step: { container, attempt, hash, backoffMs } }
+  }
+  if (isActive(latest)) {
+    if (isChanged) draft.stops.push({ container: latest, graceMs: pod.graceMs, why: 'changed' })
+    return { type: 'running' }
+  }
+  const isSuccess = latest.exitCode === 0
+  if (!isChanged && !restarts(pod, container, isSuccess)) {
+    return { type: isSuccess ? 'succeeded' : 'failed' }
+  }
+  const next = nextRun({ ...latest, backoffMs: fromLabels(latest).backoffMs }, input.backoff)
+  if (!isChanged && next.notBeforeMs > nowMs) {
+    return { type: 'wait', wait: { untilMs: next.notBeforeMs, delayMs: next.delayMs } }
+  }
+  const attempt = latest.attempt + 1
+  const backoffMs = isChanged ? 0 : next.backoffMs
+  return { type: 'start', step: { container, attempt, hash, backoffMs } }
+}
+
+/** A container that the runtime does not hold: new, or its runtime state was lost. */
+function needOfPast(
+  pod: PodView,
+  container: ContainerView,
+  hash: string,
+  backoff: RestartBackoff,
+): Need {
+  const past = pastOf(pod, container.name)
+  if (past === undefined) {
+    return { type: 'start', step: { container, attempt: 0, hash, backoffMs: 0 } }
+  }
+  if (past.exitCode !== undefined && !restarts(pod, container, past.exitCode === 0)) {
+    return { type: past.exitCode === 0 ? 'succeeded' : 'failed' }
+  }
+  const attempt = past.restartCount + 1
+  return { type: 'start', step: { container, attempt, hash, backoffMs: backoff.firstMs } }
+}
+
+/** What the pod's own status says of a container that has run before. */
+function pastOf(
+  pod: PodView,
+  name: string,
+): { readonly restartCount: number; readonly exitCode: number | undefined } | undefined {
+  const statuses = [
+    ...asObjects(pod.status['initContainerStatuses']),
+    ...asObjects(pod.status['containerStatuses']),
+  ]
+  const status = statuses.find((each) => each['name'] === name)
+  if (status === undefined || asText(status['containerID']) === undefined) return undefined
+  if (status['containerID'] === '') return undefined
+  const terminated = asObject(asObject(status['state'])['terminated'])
+  return {
+    restartCount: asNumber(status['restartCount']) ?? 0,
+    exitCode: asNumber(terminated['exitCode']),
+  }
+}
+
+/** Whether a container that has ended is to run again. */
+function restarts(pod: PodView, container: ContainerView, isSuccess: boolean): boolean {
+  if (container.kind === 'sidecar') return true
+  if (container.kind === 'init') return !isSuccess && pod.restartPolicy !== 'Never'
+  if (pod.restartPolicy === 'Always') return true
+  return pod.restartPolicy === 'OnFailure' && !isSuccess
+}
+
+function endPlan(input: PlanInput, why: 'deleted' | 'finished'): PodPlan {
+  const { pod, observed } = input
+  const active = observed.filter(isActive)
+  return {
+    stops: active.map((container) => ({ container, graceMs: pod.graceMs, why })),
+    starts: [],
+    removes: surplus(pod, observed),
+    backoffs: new Map(),
+    wakeAtMs: undefined,
+    initDone: pod.containers.some((each) => runsOf(observed, each.name).length > 0),
+    isEnded: active.length === 0,
+  }
+}
+
+function surplus(pod: PodView, observed: readonly ContainerStatus[]): readonly ContainerStatus[] {
+  const names = allContainers(pod).map((container) => container.name)
+  return names.flatMap((name) =>
+    runsOf(observed, name)
+      .slice(0, -2)
+      .filter((run) => run.state === 'exited'),
+  )
+}
+
+/** Whether a process may be behind a container. */
+export function isActive(container: ContainerStatus): boolean {
+  return container.state === 'running' || container.state === 'unknown'
+}

@@ -1,0 +1,132 @@
+import type { JsonObject } from '../kubernetes/objects/types.ts'
+import { type Condition, kubeTime, mergeConditions } from './conditions.ts'
+import { type ContainerFacts, containerStatus } from './container-status.ts'
+import { asObject, asObjects, asText } from './json.ts'
+import { type PodPhase, podPhase } from './pod-phase.ts'
+import type { PodView } from './pod-view.ts'
+import { qosClass } from './qos.ts'
+
+/** Everything that a pod's status is made from. */
+export interface PodFacts extends ContainerFacts {
+  readonly isEnded: boolean
+  readonly hasSandbox: boolean
+  readonly hostIPs: readonly string[]
+  readonly podIPs: readonly string[]
+  readonly nowMs: number
+}
+
+/**
+ * The status of a pod, as kubelet reports it. Fields and conditions of others are kept; nothing in it
+ * changes unless something happened, so that writing it only on a change is enough.
+ */
+export function podStatus(facts: PodFacts): JsonObject {
+  const { pod, hostIPs, podIPs, nowMs } = facts
+  const init = pod.initContainers.map((container) => containerStatus(container, facts))
+  const app = pod.containers.map((container) => containerStatus(container, facts))
+  const phase = terminalPhase(pod) ?? podPhase(pod, init, app, facts.isEnded)
+  const { reason: _reason, message: _message, ...kept } = pod.status
+  return {
+    ...kept,
+    conditions: mergeConditions(
+      pod.status['conditions'],
+      podConditions(facts, phase, init, app),
+      nowMs,
+      { lastProbeTime: null },
+    ),
+    containerStatuses: app,
+    ...(hostIPs[0] === undefined ? {} : { hostIP: hostIPs[0] }),
+    hostIPs: hostIPs.map((ip) => ({ ip })),
+    ...(init.length === 0 ? {} : { initContainerStatuses: init }),
+    phase,
+    ...(facts.hasSandbox && podIPs[0] !== undefined
+      ? { podIP: podIPs[0], podIPs: podIPs.map((ip) => ({ ip })) }
+      : {}),
+    qosClass: qosClass(pod),
+    startTime: asText(pod.status['startTime']) ?? kubeTime(nowMs),
+  }
+}
+
+/** A pod that has ended stays as it ended, also when somebody else has ended it. */
+function terminalPhase(pod: PodView): PodPhase | undefined {
+  const phase = pod.status['phase']
+  return phase === 'Succeeded' || phase === 'Failed' ? phase : undefined
+}
+
+function podConditions(
+  facts: PodFacts,
+  phase: PodPhase,
+  init: readonly JsonObject[],
+  app: readonly JsonObject[],
+): readonly Condition[] {
+  const containersReady = readiness(phase, unreadyOf(app, init, facts))
+  return [
+    { type: 'PodReadyToStartContainers', status: facts.hasSandbox ? 'True' : 'False' },
+    initialized(facts, phase, init),
+    podReady(facts.pod, containersReady),
+    { ...containersReady, type: 'ContainersReady' },
+    { type: 'PodScheduled', status: 'True' },
+  ]
+}
+
+function initialized(
+  facts: PodFacts,
+  phase: PodPhase,
+  init: readonly JsonObject[],
+): Condition {
+  const type = 'Initialized'
+  if (phase === 'Succeeded') return { type, status: 'True', reason: 'PodCompleted' }
+  const isDone = (status: JsonObject): boolean => status['ready'] === true
+  const open = init.filter((status) => !isDone(status)).map((status) => String(status['name']))
+  if (facts.initDone || open.length === 0) return { type, status: 'True' }
+  return {
+    type,
+    status: 'False',
+    reason: 'ContainersNotInitialized',
+    message: `containers with incomplete status: [${open.join(' ')}]`,
+  }
+}
+
+function unreadyOf(
+  app: readonly JsonObject[],
+  init: readonly JsonObject[],
+  facts: PodFacts,
+): readonly string[] {
+  const sidecars = facts.pod.initContainers
+    .filter((container) => container.kind === 'sidecar')
+    .map((container) => container.name)
+  return [...init.filter((status) => sidecars.includes(String(status['name']))), ...app]
+    .filter((status) => status['ready'] !== true)
+    .map((status) => String(status['name']))
+}
+
+function readiness(
+  phase: PodPhase,
+  unready: readonly string[],
+): Omit<Condition, 'type'> {
+  if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' }
+  if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' }
+  if (unready.length === 0) return { status: 'True' }
+  return {
+    status: 'False',
+    reason: 'ContainersNotReady',
+    message: `containers with unready status: [${unready.join(' ')}]`,
+  }
+}
+
+/** Ready is more than its containers: readiness gates are conditions that others set. */
+function podReady(pod: PodView, containersReady: Omit<Condition, 'type'>): Condition {
+  const type = 'Ready'
+  if (containersReady.status !== 'True') return { ...containersReady, type }
+  const conditions = asObjects(pod.status['conditions'])
+  for (const gate of asObjects(pod.spec['readinessGates'])) {
+    const name = asText(gate['conditionType']) ?? ''
+    const found = asObject(conditions.find((condition) => condition['type'] === name))
+    if (found['status'] === 'True') continue
+    const problem =
+      found['status'] === undefined
+        ? `corresponding condition of pod readiness gate "${name}" does not exist.`
+        : `the status of pod readiness gate "${name}" is not "True", but ${String(found['status'])}`
+    return { type, status: 'False', reason: 'ReadinessGatesNotReady', message: problem }
+  }
+  return { type, status: 'True' }
+}

@@ -1,0 +1,124 @@
+import type { JsonObject, KubeObject } from '../kubernetes/objects/types.ts'
+import { asNumber, asObject, asObjects, asText, asTexts, asTextMap } from './json.ts'
+
+/** One container of a pod spec. */
+export interface ContainerView {
+  readonly name: string
+  readonly image: string
+  readonly command: readonly string[]
+  readonly args: readonly string[]
+  readonly workingDir: string | undefined
+  readonly env: readonly JsonObject[]
+  readonly envFrom: readonly JsonObject[]
+  readonly volumeMounts: readonly JsonObject[]
+  readonly requests: JsonObject
+  readonly limits: JsonObject
+  /** Declares probes, which are not run. */
+  readonly hasProbes: boolean
+  /** `sidecar` is an init container that keeps running (restartPolicy Always). */
+  readonly kind: 'app' | 'init' | 'sidecar'
+  readonly json: JsonObject
+}
+
+/** A pod as edged reads it. Whatever is malformed in it counts as absent. */
+export interface PodView {
+  readonly object: KubeObject
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly nodeName: string | undefined
+  readonly initContainers: readonly ContainerView[]
+  readonly containers: readonly ContainerView[]
+  readonly volumes: readonly JsonObject[]
+  readonly restartPolicy: 'Always' | 'OnFailure' | 'Never'
+  /** How long its containers get to stop, in milliseconds. */
+  readonly graceMs: number
+  readonly isDeleted: boolean
+  readonly hostname: string
+  readonly status: JsonObject
+  readonly spec: JsonObject
+}
+
+const GRACE_SECONDS_DEFAULT = 30
+
+/** Reads a pod. */
+export function viewPod(object: KubeObject): PodView {
+  const { metadata } = object
+  const spec = asObject(object['spec'])
+  const graceSeconds =
+    metadata.deletionGracePeriodSeconds ??
+    asNumber(spec['terminationGracePeriodSeconds']) ??
+    GRACE_SECONDS_DEFAULT
+  const policy = asText(spec['restartPolicy'])
+  return {
+    object,
+    namespace: metadata.namespace ?? 'default',
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    nodeName: asText(spec['nodeName']),
+    initContainers: asObjects(spec['initContainers']).map((each) =>
+      viewContainer(each, asText(each['restartPolicy']) === 'Always' ? 'sidecar' : 'init'),
+    ),
+    containers: asObjects(spec['containers']).map((each) => viewContainer(each, 'app')),
+    volumes: asObjects(spec['volumes']),
+    restartPolicy: policy === 'Never' || policy === 'OnFailure' ? policy : 'Always',
+    graceMs: Math.max(graceSeconds, 0) * 1000,
+    isDeleted: metadata.deletionTimestamp !== undefined && metadata.deletionTimestamp !== null,
+    hostname: asText(spec['hostname']) ?? metadata.name.slice(0, 63),
+    status: asObject(object['status']),
+    spec,
+  }
+}
+
+function viewContainer(json: JsonObject, kind: ContainerView['kind']): ContainerView {
+  const resources = asObject(json['resources'])
+  const probes = ['livenessProbe', 'readinessProbe', 'startupProbe']
+  return {
+    name: asText(json['name']) ?? '',
+    image: asText(json['image']) ?? '',
+    command: asTexts(json['command']),
+    args: asTexts(json['args']),
+    workingDir: asText(json['workingDir']),
+    env: asObjects(json['env']),
+    envFrom: asObjects(json['envFrom']),
+    volumeMounts: asObjects(json['volumeMounts']),
+    requests: asObject(resources['requests']),
+    limits: asObject(resources['limits']),
+    hasProbes: probes.some((name) => json[name] !== undefined),
+    kind,
+    json,
+  }
+}
+
+/** All containers of a pod: init containers first, in order. */
+export function allContainers(pod: PodView): readonly ContainerView[] {
+  return [...pod.initContainers, ...pod.containers]
+}
+
+/** The names of the config maps and secrets that a pod refers to, as `configmaps/NAME`. */
+export function referencesOf(pod: PodView): ReadonlySet<string> {
+  const found = new Set<string>()
+  const add = (resource: string, name: string | undefined): void => {
+    if (name !== undefined) found.add(`${resource}/${name}`)
+  }
+  for (const container of allContainers(pod)) {
+    for (const from of container.envFrom) {
+      add('configmaps', asTextMap(from['configMapRef'])['name'])
+      add('secrets', asTextMap(from['secretRef'])['name'])
+    }
+    for (const variable of container.env) {
+      const from = asObject(variable['valueFrom'])
+      add('configmaps', asTextMap(from['configMapKeyRef'])['name'])
+      add('secrets', asTextMap(from['secretKeyRef'])['name'])
+    }
+  }
+  for (const volume of pod.volumes) {
+    const projected = asObjects(asObject(volume['projected'])['sources'])
+    add('secrets', asTextMap(volume['secret'])['secretName'])
+    for (const source of [volume, ...projected]) {
+      add('configmaps', asTextMap(source['configMap'])['name'])
+      add('secrets', asTextMap(source['secret'])['name'])
+    }
+  }
+  return found
+}

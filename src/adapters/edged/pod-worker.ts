@@ -1,0 +1,213 @@
+import { readdir, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type KubeObject, type ObjectKey, ObjectError } from '../kubernetes/objects/types.ts'
+import type { ReconcileResult } from '../reconciler/index.ts'
+import type { ContainerStatus, RuntimeState } from '../runtime/index.ts'
+import { backoffMessage, type Waiting } from './container-status.ts'
+import { sameJson } from './json.ts'
+import { fromLabels } from './labels.ts'
+import { type PodContext, tell } from './pod-context.ts'
+import { podPaths } from './pod-paths.ts'
+import { isActive, type PodPlan, planPod, runsOf, type StopStep } from './pod-plan.ts'
+import { PodStarter, type Problem, type StartResult } from './pod-starter.ts'
+import { podStatus } from './pod-status.ts'
+import { PodStopper } from './pod-stopper.ts'
+import { type PodView, viewPod } from './pod-view.ts'
+import { removePodDirectory } from './pod-volumes.ts'
+
+/** A path of the host may appear, and a runtime come back, without anybody saying so. */
+const PROBLEM_RETRY_MS = 10_000
+/** What can change without a hint: the rest is decided by objects, and those are watched. */
+const UNANNOUNCED: readonly string[] = ['FailedMount', 'Failed']
+
+/** Brings one pod at a time to where it should be. Every pass begins with what is there. */
+export class PodWorker {
+  readonly #context: PodContext
+  readonly #starter: PodStarter
+  readonly #stopper: PodStopper
+  /** What was wrong with each pod in its last pass: only what is new is told. */
+  readonly #told = new Map<string, ReadonlySet<string>>()
+
+  constructor(context: PodContext) {
+    this.#context = context
+    this.#starter = new PodStarter(context)
+    this.#stopper = new PodStopper(context.runtime, context.logger, context.hint)
+  }
+
+  /** One pass over the pod that the store has at `key`, or over what is left of pod `uid`. */
+  async reconcile(uid: string, key: ObjectKey | undefined): Promise<ReconcileResult> {
+    const object = key === undefined ? undefined : this.#context.store.get(key)
+    if (object === undefined || object.metadata.uid !== uid) return await this.#clean(uid)
+    const pod = viewPod(object)
+    const observed = await this.#observe(uid)
+    const plan = this.#plan(pod, observed.containers)
+    for (const stop of plan.stops) this.#stop(pod, stop)
+    for (const old of plan.removes) await this.#removeRun(old)
+    if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
+    const result = await this.#start(pod, plan)
+    this.#tellProblems(pod, [...result.problems, ...backoffProblems(pod, plan, observed.containers)])
+    const after = await this.#report(pod, result.waiting)
+    return this.#nextLook(result, after)
+  }
+
+  /** Ends the pod's time on this node: last words, then nothing of it is left. */
+  async #finish(pod: PodView): Promise<ReconcileResult> {
+    await this.#report(pod, new Map())
+    await this.#removeAll(pod.uid, podPaths(this.#context.directory, pod).logs)
+    // Somebody else has yet to do something: the object goes when they are done.
+    if ((pod.object.metadata.finalizers ?? []).length > 0) return undefined
+    try {
+      await this.#context.store.remove(keyOf(pod), { uid: pod.uid })
+    } catch (error) {
+      if (!(error instanceof ObjectError && error.reason === 'NotFound')) throw error
+    }
+    return undefined
+  }
+
+  /** A pod without an object: its containers get their grace, then everything goes. */
+  async #clean(uid: string): Promise<ReconcileResult> {
+    const { containers, sandboxes } = await this.#observe(uid)
+    const active = containers.filter(isActive)
+    for (const run of active) this.#stopper.stop(run.id, uid, fromLabels(run).graceMs)
+    // The end of each stop leads to another pass.
+    if (active.length > 0) return undefined
+    const sandbox = sandboxes[0]
+    const logs =
+      sandbox === undefined ? undefined : podPaths(this.#context.directory, sandbox).logs
+    await this.#removeAll(uid, logs)
+    return undefined
+  }
+
+  async #removeAll(uid: string, logs: string | undefined): Promise<void> {
+    const { directory, runtime } = this.#context
+    this.#told.delete(uid)
+    const { sandboxes } = await this.#observe(uid)
+    for (const sandbox of sandboxes) await runtime.removeSandbox(sandbox.id)
+    await removePodDirectory(join(directory, 'pods', uid))
+    if (logs !== undefined) await rm(logs, { recursive: true, force: true })
+  }
+
+  async #start(pod: PodView, plan: PodPlan): Promise<StartResult> {
+    const nothing: StartResult = { waiting: new Map(), problems: [] }
+    if (plan.isEnded || pod.isDeleted) return nothing
+    const problems = await this.#starter.prepare(pod)
+    if (plan.starts.length === 0) return { ...nothing, problems }
+    if (problems.length === 0) return await this.#starter.start(pod, plan.starts)
+    const reason = pod.initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating'
+    const names = plan.starts.map((step) => step.container.name)
+    return { waiting: new Map(names.map((name) => [name, { reason }])), problems }
+  }
+
+  #stop(pod: PodView, stop: StopStep): void {
+    const { container, graceMs, why } = stop
+    if (!this.#stopper.stop(container.id, pod.uid, graceMs)) return
+    const { name } = container
+    const message =
+      why === 'changed'
+        ? `Container ${name} definition changed, will be restarted`
+        : `Stopping container ${name}`
+    tell(this.#context, pod, 'Normal', 'Killing', message, name)
+  }
+
+  async #removeRun(run: ContainerStatus): Promise<void> {
+    await this.#context.runtime.removeContainer(run.id)
+    const prefix = basename(run.logPath)
+    const directory = dirname(run.logPath)
+    const names = await readdir(directory).catch(() => [])
+    for (const name of names) {
+      if (name === prefix || name.startsWith(`${prefix}.`)) {
+        await rm(join(directory, name), { force: true })
+      }
+    }
+  }
+
+  /** Writes the status as it is after this pass. @returns the plan that follows from it. */
+  async #report(pod: PodView, waiting: ReadonlyMap<string, Waiting>): Promise<PodPlan> {
+    const { store, runtime, clock, node } = this.#context
+    const observed = await this.#observe(pod.uid)
+    const current = store.get(keyOf(pod))
+    const fresh = current?.metadata.uid === pod.uid ? viewPod(current) : pod
+    const plan = this.#plan(fresh, observed.containers)
+    const { addresses } = node()
+    const recipe = (object: KubeObject): KubeObject => {
+      const status = podStatus({
+        pod: viewPod(object),
+        runtimeName: runtime.name,
+        observed: observed.containers,
+        backoffs: plan.backoffs,
+        waiting,
+        initDone: plan.initDone,
+        isEnded: plan.isEnded,
+        hasSandbox: observed.sandboxes.some((sandbox) => sandbox.ready),
+        hostIPs: addresses,
+        podIPs: observed.sandboxes[0]?.ip === undefined ? addresses : [observed.sandboxes[0].ip],
+        nowMs: clock.wallMs(),
+      })
+      return sameJson(object['status'], status) ? object : { ...object, status }
+    }
+    if (current === undefined || recipe(current) === current) return plan
+    try {
+      const options = { part: 'observed', uid: pod.uid, author: 'edged' } as const
+      await store.update(keyOf(pod), recipe, options)
+    } catch (error) {
+      // Gone or replaced meanwhile: the hint for that is on its way.
+      const isGone =
+        error instanceof ObjectError && ['NotFound', 'Conflict'].includes(error.reason)
+      if (!isGone) throw error
+    }
+    return plan
+  }
+
+  #nextLook(result: StartResult, plan: PodPlan): ReconcileResult {
+    const nowMs = this.#context.clock.wallMs()
+    const delays: number[] = []
+    if (plan.wakeAtMs !== undefined) delays.push(Math.max(plan.wakeAtMs - nowMs, 0))
+    const isStuck = result.problems.some((problem) => UNANNOUNCED.includes(problem.reason))
+    if (isStuck) delays.push(PROBLEM_RETRY_MS)
+    // Something can be started now that could not at the beginning of this pass.
+    const isNews = plan.starts.some((step) => !result.waiting.has(step.container.name))
+    if (isNews || plan.stops.length > 0) delays.push(0)
+    return delays.length === 0 ? undefined : { retryAfterMs: Math.min(...delays) }
+  }
+
+  #tellProblems(pod: PodView, problems: readonly Problem[]): void {
+    const told = this.#told.get(pod.uid)
+    const now = new Set<string>()
+    for (const problem of problems) {
+      const { reason, message, container } = problem
+      const key = [reason, container, problem.key ?? message].join('\0')
+      now.add(key)
+      if (told?.has(key) !== true) tell(this.#context, pod, 'Warning', reason, message, container)
+    }
+    this.#told.set(pod.uid, now)
+  }
+
+  #plan(pod: PodView, observed: readonly ContainerStatus[]): PodPlan {
+    const { backoff, clock } = this.#context
+    return planPod({ pod, observed, backoff, nowMs: clock.wallMs() })
+  }
+
+  async #observe(uid: string): Promise<RuntimeState> {
+    return await this.#context.runtime.list(uid)
+  }
+}
+
+function backoffProblems(
+  pod: PodView,
+  plan: PodPlan,
+  observed: readonly ContainerStatus[],
+): readonly Problem[] {
+  return [...plan.backoffs]
+    .filter(([, wait]) => wait.delayMs > 0)
+    .map(([container, wait]) => ({
+      reason: 'BackOff',
+      // The wait is left out, so that all of them count as one event, as kubelet has it.
+      message: backoffMessage(pod, container, wait.delayMs).replace(/^back-off \S+ /, 'Back-off '),
+      container,
+      key: runsOf(observed, container).at(-1)?.id,
+    }))
+}
+
+function keyOf(pod: PodView): ObjectKey {
+  return { resource: 'pods', namespace: pod.namespace, name: pod.name }
+}

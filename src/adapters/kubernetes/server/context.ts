@@ -1,6 +1,7 @@
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { KubeObject, ObjectKey, ObjectStore, Resource } from '../objects/types.ts'
 import type { Served } from './catalog.ts'
+import type { Exclusive } from './exclusive.ts'
 import { isTrue } from './request.ts'
 import { badRequest } from './status.ts'
 
@@ -23,6 +24,7 @@ export interface RequestContext {
   readonly options: WriteOptions
   readonly clock: Clock
   readonly mayWrite: WriteGuard
+  readonly exclusive: Exclusive
   /** Texts for `Warning` headers of the answer. */
   readonly warnings: string[]
 }

@@ -59,7 +59,7 @@ async function createNamed(context: RequestContext, given: KubeObject, name: str
   const key = keyOf(context, name)
   const why = context.mayWrite(key, owned)
   if (why !== undefined) throw forbidden(served, name, why)
-  if (!options.dryRun) return await store.create(owned, { author: options.manager })
+  if (!options.dryRun) return await context.exclusive(key, () => store.create(owned, { author: options.manager }))
   if (store.get(key) !== undefined) throw alreadyExists(context, name)
   const metadata = { ...owned.metadata, uid: randomUUID(), creationTimestamp: nowText(context.clock) }
   return { ...owned, metadata }

@@ -81,12 +81,14 @@ export async function deleteObject(context: RequestContext, name: string, deleti
   if (why !== undefined) throw forbidden(served, name, why)
   if (resource.id === 'namespaces' && PERMANENT.has(name)) throw forbidden(served, name, 'this namespace may not be deleted')
   if (deletion.dryRun) return answerOf(context, current, false)
-  const last = await store.delete(key, {
-    gracePeriodSeconds: deletion.gracePeriodSeconds,
-    uid,
-    resourceVersion,
-    author: options.manager,
-  })
+  const last = await context.exclusive(key, () =>
+    store.delete(key, {
+      gracePeriodSeconds: deletion.gracePeriodSeconds,
+      uid,
+      resourceVersion,
+      author: options.manager,
+    }),
+  )
   return answerOf(context, last, store.get(key)?.metadata.uid === current.metadata.uid)
 }
 

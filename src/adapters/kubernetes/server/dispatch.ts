@@ -3,6 +3,7 @@ import type { ApiServerOptions } from './api-server.ts'
 import { parseObject, readBody } from './body.ts'
 import type { Catalog, Served } from './catalog.ts'
 import { keyOf, nowText, type RequestContext, type User, writeOptions } from './context.ts'
+import { createExclusive } from './exclusive.ts'
 import { logRequest, sendLog } from './logs.ts'
 import { negotiate } from './negotiate.ts'
 import { methodNotAllowed, operate } from './operations.ts'
@@ -30,6 +31,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions
   /** How to end each stream that is open. */
   readonly #streams = new Set<() => void>()
+  readonly #exclusive = createExclusive()
   #requests = 0
   #isClosing = false
 
@@ -149,7 +151,7 @@ export class Dispatcher {
     const isLog = info.subresource === 'log' && served.subresources.some((part) => part.name === 'log')
     const answer = negotiate(isLog ? undefined : request.headers.accept)
     const context: RequestContext = {
-      store, served, resource, clock, mayWrite,
+      store, served, resource, clock, mayWrite, exclusive: this.#exclusive,
       namespace: info.namespace,
       query: info.query,
       options: writeOptions(info.query, request.headers['user-agent']),

@@ -42,7 +42,7 @@ export function listPage(store: ObjectStore, resource: Resource, namespace: stri
   }
   const { items, resourceVersion } = store.list(resource.id, namespace)
   const version = start?.version ?? resourceVersion
-  const from = start === undefined ? 0 : firstAfter(items, start.namespace, start.name)
+  const from = start === undefined ? 0 : firstAfter(items, start.place)
   const page: KubeObject[] = []
   let index = from
   for (; index < items.length && (limit <= 0 || page.length < limit); index++) {
@@ -63,24 +63,27 @@ export function listPage(store: ObjectStore, resource: Resource, namespace: stri
   }
 }
 
-/** The first index whose object is after this place, in the order of a store. */
-function firstAfter(items: readonly KubeObject[], namespace: string, name: string): number {
-  const index = items.findIndex((item) => {
-    const itemNamespace = item.metadata.namespace ?? ''
-    return itemNamespace > namespace || (itemNamespace === namespace && item.metadata.name > name)
-  })
+/** The first index whose object is after this one, in the order of a store. */
+function firstAfter(items: readonly KubeObject[], start: string): number {
+  const exact = items.findIndex((item) => placeOf(item) === start)
+  if (exact >= 0) return exact + 1
+  const index = items.findIndex((item) => placeOf(item) > start)
   return index < 0 ? items.length : index
+}
+
+function placeOf(object: KubeObject): string {
+  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`
 }
 
 interface Token {
   readonly version: number
-  readonly namespace: string
-  readonly name: string
+  /** `namespace/name` of the last object of the page before. */
+  readonly place: string
 }
 
 function writeToken(version: number, last: KubeObject): string {
-  const start = `${last.metadata.namespace ?? ''}/${last.metadata.name}`
-  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: version, start })).toString('base64url')
+  const token = { v: 'meta.k8s.io/v1', rv: version, start: placeOf(last) }
+  return Buffer.from(JSON.stringify(token)).toString('base64url')
 }
 
 function readToken(text: string | null, current: number): Token | undefined {
@@ -94,8 +97,7 @@ function readToken(text: string | null, current: number): Token | undefined {
   if (version > current) {
     throw new StatusError('Expired', 'The provided continue parameter is from another replica: start the list anew without it')
   }
-  const slash = start.indexOf('/')
-  return { version, namespace: start.slice(0, slash), name: start.slice(slash + 1) }
+  return { version, place: start }
 }
 
 function parseToken(text: string): Json | undefined {

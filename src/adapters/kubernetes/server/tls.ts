@@ -43,6 +43,7 @@ type Library = typeof X509
 
 /** Loaded when first used: who brings certificates of their own needs no library to make them. */
 async function library(): Promise<Library> {
+  await import('reflect-metadata')
   const x509 = await import('@peculiar/x509')
   x509.cryptoProvider.set(webcrypto as unknown as Crypto)
   return x509

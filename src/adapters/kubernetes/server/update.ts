@@ -158,9 +158,15 @@ export async function writeObject(
   const current = store.get(key)
   if (current === undefined) throw notFound(served, name)
   if (options.dryRun) return recipe(current)
-  const written = await store.update(key, recipe, { part: part === 'status' ? 'observed' : 'desired', author: options.manager })
-  if (isFinished(written)) await store.remove(key, written.metadata.uid === undefined ? {} : { uid: written.metadata.uid })
-  return written
+  return await context.exclusive(key, async () => {
+    const written = await store.update(key, recipe, {
+      part: part === 'status' ? 'observed' : 'desired',
+      author: options.manager,
+    })
+    const { uid } = written.metadata
+    if (isFinished(written)) await store.remove(key, uid === undefined ? {} : { uid })
+    return written
+  })
 }
 
 /** Whether an object that is being deleted waits for nothing any more. */
@@ -196,5 +202,8 @@ export async function bindPod(context: RequestContext, name: string, body: Objec
     throw new StatusError('Conflict', `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid ?? ''}`)
   }
   if (options.dryRun) bind(pod)
-  else await store.update(keyOf(context, name), bind, { part: 'desired', author: options.manager })
+  else {
+    const key = keyOf(context, name)
+    await context.exclusive(key, () => store.update(key, bind, { part: 'desired', author: options.manager }))
+  }
 }

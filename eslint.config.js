@@ -34,10 +34,6 @@ export default tseslint.config(
         'error',
         { allowThrowingAny: true, allowThrowingUnknown: true },
       ],
-      '@typescript-eslint/only-throw-error': [
-        'error',
-        { allowThrowingAny: true, allowThrowingUnknown: true },
-      ],
       '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
       '@typescript-eslint/switch-exhaustiveness-check': [
         'error',

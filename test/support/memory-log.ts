@@ -1,0 +1,22 @@
+import { systemRandom } from '../../src/system.ts'
+import { nodeSha256 } from '../../src/system-node.ts'
+import { MemoryMedium, memoryStorage } from '../../src/adapters/storage/memory/index.ts'
+import type { Storage } from '../../src/core/interfaces/storage.ts'
+import { GENESIS_ACTOR } from '../../src/core/document/kind.ts'
+import { EventLog } from '../../src/core/log/event-log.ts'
+
+export const sha256 = nodeSha256()
+
+/** A log on a memory storage, or on the given one. */
+export function openLog(
+  options: { readonly storage?: Storage; readonly replica?: string; readonly genesis?: readonly string[] } = {},
+): Promise<EventLog> {
+  return EventLog.open({
+    storage: options.storage ?? memoryStorage({ medium: new MemoryMedium() }),
+    replica: options.replica,
+    sha256,
+    random: systemRandom,
+    genesisActor: GENESIS_ACTOR,
+    isGenesis: (hash) => options.genesis?.includes(hash) ?? false,
+  })
+}

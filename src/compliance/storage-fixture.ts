@@ -58,7 +58,7 @@ export function batch(records: readonly NewRecord[], puts: readonly Put[] = []):
 }
 
 /** A page bound that no check reaches by accident. */
-export const BYTES_MAX = 64 * 1_024 * 1_024
+export const BYTES_MAX: number = 64 * 1_024 * 1_024
 const PAGES_MAX = 10_000
 
 /** Every record that a query matches, page by page. */

@@ -85,7 +85,7 @@ export class PeerLink {
       const { peer, subscriptions } = options
       this.#tell((now) => this.#session.start({ peer, subscriptions, head: log.head }, now))
     } else {
-      this.#drain()
+      this.#tell((now) => this.#session.accept(now))
     }
     void this.#pump()
   }
@@ -170,6 +170,8 @@ export class PeerLink {
         return this.#send(output.bytes)
       case 'hello':
         return this.#admit(output.hello)
+      case 'subscribe':
+        return this.#grant(output.token, output.collections)
       case 'established':
         this.peer = output.peer
         this.granted = output.granted
@@ -242,11 +244,20 @@ export class PeerLink {
     this.#later((now) => this.#session.handleAdmission({ peer, granted, refused, head: log.head }, now))
   }
 
+  /** The peer wants to share more. */
+  #grant(token: number, asked: readonly CollectionId[]): void {
+    const { policy, principal } = this.#options
+    const granted = asked.filter((collection) => policy.mayRead(principal, collection))
+    this.#later((now) => this.#session.handleGrant(token, granted, [], now))
+  }
+
   #read(output: Extract<SessionOutput, { type: 'read' }>): void {
-    const { token, after, upTo, collections, bytesMax } = output
+    const { token, after, upTo, collections, bytesMax, everything } = output
     const page = this.#options.log.read({ after, upTo, collections, bytesMax })
+    // A dialer reads before it knows who answers: what came from the peer that it expects stays here.
+    const peer = this.peer ?? this.#options.peer?.replica
     const answer = page.then(({ entries, upTo: reached, end }) => ({
-      entries: entries.filter((entry) => entry.from === undefined || entry.from !== this.peer).map(toWire),
+      entries: entries.filter((entry) => everything || entry.from === undefined || entry.from !== peer).map(toWire),
       upTo: reached,
       end,
     }))

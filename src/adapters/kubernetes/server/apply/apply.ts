@@ -4,7 +4,7 @@ import type { StructType } from '../schema/schema.ts'
 import { StatusError } from '../status.ts'
 import { difference, type FieldSet, intersection, isEmptySet, NO_FIELDS, pathsOf, sameSet, union } from './field-set.ts'
 import { type Manager, managerId, readManagers, withManagers } from './managers.ts'
-import { changedFields, fieldsOf, mergeTyped, withoutFields } from './typed-value.ts'
+import { changedFields, emptyObject, fieldsOf, mergeTyped, withoutFields } from './typed-value.ts'
 
 /** Who writes, and through which part of the API. */
 export interface Writer {
@@ -106,12 +106,11 @@ export function recordUpdate(
   after: KubeObject,
   writer: Writer,
 ): KubeObject {
-  const start: JsonObject = before ?? { metadata: {}, spec: {} }
-  const was = counted(before === undefined ? start : before, writer)
+  const was = counted(before ?? {}, writer)
   const is = counted(after, writer)
   const known = baseManagers(before, after)
   if (before !== undefined && sameJson(was, is)) return withManagers(after, known)
-  const changed = changedFields(type, before === undefined ? { metadata: {}, spec: {}, ...was } : was, is)
+  const changed = changedFields(type, before === undefined ? emptyObject(type) : was, is)
   const removed = difference(fieldsOf(type, was), fieldsOf(type, is))
   const mine = {
     name: writer.manager,

@@ -83,6 +83,17 @@ function itemFields(struct: StructType, item: Json, isNew: boolean): FieldSet {
   return { self: true, children: structFields(struct, item, (field, value) => valueFields(field, value, isNew)).children }
 }
 
+/** What Go writes for an object of this type in which nothing is set: the structs that are always there. */
+export function emptyObject(type: StructType): JsonObject {
+  const out: Draft = {}
+  for (const field of type.fields.values()) {
+    const struct = structType(field.type)
+    if (field.shape === 'one' && struct !== undefined && !field.pointer) out[field.name] = emptyObject(struct)
+    else if (field.shape === 'list' && !field.omitEmpty) out[field.name] = []
+  }
+  return out
+}
+
 /** The paths whose value is new or another in `after`. */
 export function changedFields(type: StructType, before: JsonObject, after: JsonObject): FieldSet {
   const children = new Map<string, FieldSet>()

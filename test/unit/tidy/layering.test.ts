@@ -59,7 +59,7 @@ describe('layering', () => {
       'src/core/document/a.ts': `import { next } from '@automerge/automerge'`,
       'src/transports/websocket/a.ts': `import { b } from '../../core/errors.ts'\nimport 'ws'`,
       'src/adapters/edged/a.ts': `import { b } from '../runtime/index.ts'\nimport 'node:fs'`,
-      'examples/demo/a.ts': `import { b } from 'tideway'\nimport 'pino'\nimport './story.ts'`,
+      'examples/demo/a.ts': `import { b } from 'tideway'\nimport 'pino'\nimport './story.ts'\nimport '../shared/logger.ts'`,
     })
     expect(reports).toEqual([])
   })

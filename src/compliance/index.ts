@@ -1,4 +1,6 @@
 export { ComplianceError, type DeadlineMs, type TestFunction } from './check.ts'
+export { type RuntimeSuiteOptions, runtimeSuite } from './runtime.ts'
+export type { RuntimePlace } from './runtime-fixture.ts'
 export { type StorageSuiteOptions, storageSuite } from './storage.ts'
 export type { StoragePlace } from './storage-fixture.ts'
 export { type TransportSuiteOptions, transportSuite } from './transport.ts'

@@ -5,7 +5,7 @@ import { consoleLogger, type Replica, systemClock, systemRandom } from 'tideway'
 import { createEdged, type Edged, type EdgedOptions } from 'tideway/adapters/edged'
 import type { KubeObject, OpenObjectStore } from 'tideway/adapters/kubernetes/objects'
 import type { PodRuntime } from 'tideway/adapters/runtime'
-import { processRuntime, type ProcessRuntimeOptions } from 'tideway/adapters/runtime/process'
+import { type ProcessRuntimeOptions, processRuntime } from 'tideway/adapters/runtime/process'
 import { eventually, openTestReplica, openTestStore } from '../support/fleet.ts'
 
 /** One node with a store, a runtime and edged, and a way to take each of them down and up again. */
@@ -184,7 +184,12 @@ export function mainOf(status: PodStatus): ContainerStatusJson | undefined {
 }
 
 /** A pod with one container that runs a shell script. */
-export function shellPod(name: string, script: string, spec: object = {}, main: object = {}): KubeObject {
+export function shellPod(
+  name: string,
+  script: string,
+  spec: object = {},
+  main: object = {},
+): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',

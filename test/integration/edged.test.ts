@@ -72,11 +72,9 @@ describe.each(['auto', 'never'] as const)('a pod with mounts %s', (mounts) => {
       'PodScheduled=True',
     ])
     const key = { resource: 'configmaps', namespace: 'default', name: 'app' }
-    await place.store.update(
-      key,
-      (map) => ({ ...map, data: { color: 'blue', size: 'big' } }),
-      { part: 'desired' },
-    )
+    await place.store.update(key, (map) => ({ ...map, data: { color: 'blue', size: 'big' } }), {
+      part: 'desired',
+    })
     const expected = [
       'red hunter2 web hello-red-$(UNSET)-$(COLOR) big',
       'red',
@@ -121,13 +119,16 @@ test.each([
   ['Never', 'exit 0', 'Succeeded', 0],
   ['Never', 'exit 7', 'Failed', 7],
   ['OnFailure', 'exit 0', 'Succeeded', 0],
-] as const)('with restartPolicy %s, "%s" ends as %s', async (restartPolicy, script, phase, code) => {
-  const place = await open()
-  await place.create(shellPod('job', script, { restartPolicy }))
-  const status = await place.podWhere('job', (each) => each.phase === phase)
-  expect(mainOf(status)?.state.terminated?.exitCode).toBe(code)
-  expect(mainOf(status)?.restartCount).toBe(0)
-})
+] as const)(
+  'with restartPolicy %s, "%s" ends as %s',
+  async (restartPolicy, script, phase, code) => {
+    const place = await open()
+    await place.create(shellPod('job', script, { restartPolicy }))
+    const status = await place.podWhere('job', (each) => each.phase === phase)
+    expect(mainOf(status)?.state.terminated?.exitCode).toBe(code)
+    expect(mainOf(status)?.restartCount).toBe(0)
+  },
+)
 
 test('init containers run one after the other, before the others', async () => {
   const place = await open()
@@ -150,18 +151,28 @@ test('init containers run one after the other, before the others', async () => {
     ),
   )
   const status = await place.podWhere('ordered', (each) => each.phase === 'Succeeded')
-  expect(status.initContainerStatuses?.map((each) => each.state.terminated?.exitCode)).toEqual([0, 0])
+  expect(status.initContainerStatuses?.map((each) => each.state.terminated?.exitCode)).toEqual([
+    0, 0,
+  ])
   expect(await place.log('ordered')).toBe('one\ntwo\n')
 })
 
 test('a missing config map keeps a container waiting, until it appears', async () => {
   const place = await open()
   await place.create(
-    shellPod('late', 'echo $COLOR; sleep 100', {}, {
-      env: [{ name: 'COLOR', valueFrom: { configMapKeyRef: { name: 'app', key: 'color' } } }],
-    }),
+    shellPod(
+      'late',
+      'echo $COLOR; sleep 100',
+      {},
+      {
+        env: [{ name: 'COLOR', valueFrom: { configMapKeyRef: { name: 'app', key: 'color' } } }],
+      },
+    ),
   )
-  const waiting = await place.podWhere('late', (each) => mainOf(each)?.state.waiting?.message !== undefined)
+  const waiting = await place.podWhere(
+    'late',
+    (each) => mainOf(each)?.state.waiting?.message !== undefined,
+  )
   expect(mainOf(waiting)?.state.waiting).toEqual({
     reason: 'CreateContainerConfigError',
     message: 'configmap "app" not found',
@@ -175,7 +186,10 @@ test('a missing config map keeps a container waiting, until it appears', async (
 test('a container without a command waits with a reason that says what to do', async () => {
   const place = await open()
   await place.create(shellPod('image', '', {}, { command: [], image: 'nginx:1.27' }))
-  const status = await place.podWhere('image', (each) => mainOf(each)?.state.waiting?.message !== undefined)
+  const status = await place.podWhere(
+    'image',
+    (each) => mainOf(each)?.state.waiting?.message !== undefined,
+  )
   expect(mainOf(status)?.state.waiting?.reason).toBe('CommandRequired')
   expect(mainOf(status)?.state.waiting?.message).toContain('set "command" to a program')
 })
@@ -211,9 +225,11 @@ test('deleting a pod asks its processes to stop, then removes everything of it',
 
 test('a deletion without grace ends a stop that is under way', async () => {
   const place = await open()
-  await place.create(shellPod('web', 'trap "" TERM; while :; do sleep 0.05; done', {
-    terminationGracePeriodSeconds: 600,
-  }))
+  await place.create(
+    shellPod('web', 'trap "" TERM; while :; do sleep 0.05; done', {
+      terminationGracePeriodSeconds: 600,
+    }),
+  )
   await place.podWhere('web', (each) => mainOf(each)?.state.running !== undefined)
   const key = { resource: 'pods', namespace: 'default', name: 'web' }
   await place.store.delete(key)
@@ -229,7 +245,9 @@ test('containers outlive edged and are taken up again, with what happened meanwh
   const flag = join(place.directory, 'end')
   await place.create(shellPod('steady', 'echo $$; sleep 1000'))
   await place.create(
-    shellPod('ends', `while [ ! -e ${flag} ]; do sleep 0.05; done; exit 5`, { restartPolicy: 'Never' }),
+    shellPod('ends', `while [ ! -e ${flag} ]; do sleep 0.05; done; exit 5`, {
+      restartPolicy: 'Never',
+    }),
   )
   const before = await place.podWhere('steady', (each) => mainOf(each)?.state.running !== undefined)
   await place.podWhere('ends', (each) => mainOf(each)?.state.running !== undefined)
@@ -250,10 +268,12 @@ test('a pod whose object vanished while edged was away is stopped and cleaned up
   await place.down()
   await place.store.remove({ resource: 'pods', namespace: 'default', name: 'ghost' })
   await place.up()
-  await expect.poll(() => place.runtime.list(), { timeout: 15_000 }).toEqual({
-    containers: [],
-    sandboxes: [],
-  })
+  await expect
+    .poll(() => place.runtime.list(), { timeout: 15_000 })
+    .toEqual({
+      containers: [],
+      sandboxes: [],
+    })
 })
 
 test('orphans are left alone until the store is loaded', async () => {

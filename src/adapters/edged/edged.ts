@@ -13,8 +13,8 @@ import type {
 import {
   type BackoffLimits,
   createReconciler,
-  type Reconciler,
   type ReconcileResult,
+  type Reconciler,
 } from '../reconciler/index.ts'
 import type { PodRuntime } from '../runtime/index.ts'
 import { RESTART_BACKOFF, type RestartBackoff } from './backoff.ts'

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
-import { ObjectError, type KubeObject, type ObjectStore } from '../kubernetes/objects/types.ts'
+import { type KubeObject, ObjectError, type ObjectStore } from '../kubernetes/objects/types.ts'
 import {
   aggregationKey,
   isFrom,

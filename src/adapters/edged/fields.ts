@@ -1,8 +1,7 @@
-import { asTextMap } from './json.ts'
-import { parseMillis, parseQuantity } from './quantity.ts'
-import { type ContainerView, type PodView, allContainers } from './pod-view.ts'
-import { asObject, asText } from './json.ts'
 import type { JsonObject } from '../kubernetes/objects/types.ts'
+import { asObject, asText, asTextMap } from './json.ts'
+import { allContainers, type ContainerView, type PodView } from './pod-view.ts'
+import { parseMillis, parseQuantity } from './quantity.ts'
 
 /** What fieldRef and resourceFieldRef need besides the pod. */
 export interface FieldContext {

@@ -1,7 +1,7 @@
 import { mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { asText } from './json.ts'
 import type { JsonObject } from '../kubernetes/objects/types.ts'
+import { asText } from './json.ts'
 
 /**
  * Checks what a hostPath volume expects at its path and makes what its type says may be made.

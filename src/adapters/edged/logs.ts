@@ -105,7 +105,10 @@ function filterOf(request: LogRequest, clock: Clock): LogFilter {
   const bySeconds = sinceSeconds === undefined ? undefined : clock.wallMs() - sinceSeconds * 1000
   const byTime = sinceTime === undefined ? undefined : Date.parse(sinceTime)
   if (byTime !== undefined && Number.isNaN(byTime)) {
-    throw new ObjectError('BadRequest', `sinceTime ${JSON.stringify(sinceTime)} is no RFC 3339 time`)
+    throw new ObjectError(
+      'BadRequest',
+      `sinceTime ${JSON.stringify(sinceTime)} is no RFC 3339 time`,
+    )
   }
   return { timestamps, limitBytes, sinceMs: bySeconds ?? byTime }
 }

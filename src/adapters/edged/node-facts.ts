@@ -1,5 +1,13 @@
 import { readFile, statfs } from 'node:fs/promises'
-import { arch, availableParallelism, freemem, networkInterfaces, platform, release, totalmem } from 'node:os'
+import {
+  arch,
+  availableParallelism,
+  freemem,
+  networkInterfaces,
+  platform,
+  release,
+  totalmem,
+} from 'node:os'
 import { bootId } from '../runtime/boot-id.ts'
 import { kubeArch, type NodeFacts, type NodePressure } from './node-status.ts'
 

@@ -1,5 +1,10 @@
 import type { Clock } from '../../core/interfaces/clock.ts'
-import { type KubeObject, type ObjectKey, ObjectError, type ObjectStore } from '../kubernetes/objects/types.ts'
+import {
+  type KubeObject,
+  ObjectError,
+  type ObjectKey,
+  type ObjectStore,
+} from '../kubernetes/objects/types.ts'
 import { asObject, sameJson } from './json.ts'
 import { type NodeFacts, nodeLabels, nodeStatus, withNodeLabels } from './node-status.ts'
 

@@ -125,7 +125,8 @@ function planInit(input: PlanInput, draft: Draft): boolean {
     if (hasRun && container.kind === 'init') continue
     const need = plan(input, draft, container)
     if (need.type === 'failed') draft.hasFailed = true
-    const isPassed = need.type === 'succeeded' || (container.kind === 'sidecar' && need.type === 'running')
+    const isPassed =
+      need.type === 'succeeded' || (container.kind === 'sidecar' && need.type === 'running')
     if (!isPassed && !(hasRun && container.kind === 'sidecar')) return false
   }
   return true

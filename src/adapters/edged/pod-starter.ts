@@ -1,6 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import type { KubeObject } from '../kubernetes/objects/types.ts'
-import { type ContainerSpec, type Limits, RuntimeError, type SandboxSpec } from '../runtime/index.ts'
+import {
+  type ContainerSpec,
+  type Limits,
+  RuntimeError,
+  type SandboxSpec,
+} from '../runtime/index.ts'
 import type { Waiting } from './container-status.ts'
 import { type ConfigSource, resolveEnv } from './env.ts'
 import { expand } from './expansion.ts'

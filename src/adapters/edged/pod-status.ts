@@ -68,11 +68,7 @@ function podConditions(
   ]
 }
 
-function initialized(
-  facts: PodFacts,
-  phase: PodPhase,
-  init: readonly JsonObject[],
-): Condition {
+function initialized(facts: PodFacts, phase: PodPhase, init: readonly JsonObject[]): Condition {
   const type = 'Initialized'
   if (phase === 'Succeeded') return { type, status: 'True', reason: 'PodCompleted' }
   const isDone = (status: JsonObject): boolean => status['ready'] === true
@@ -99,10 +95,7 @@ function unreadyOf(
     .map((status) => String(status['name']))
 }
 
-function readiness(
-  phase: PodPhase,
-  unready: readonly string[],
-): Omit<Condition, 'type'> {
+function readiness(phase: PodPhase, unready: readonly string[]): Omit<Condition, 'type'> {
   if (phase === 'Succeeded') return { status: 'False', reason: 'PodCompleted' }
   if (phase === 'Failed') return { status: 'False', reason: 'PodFailed' }
   if (unready.length === 0) return { status: 'True' }

@@ -36,7 +36,6 @@ export class PodStopper {
     return current === undefined
   }
 
-
   async #run(id: string, graceMs: number): Promise<void> {
     try {
       await this.#runtime.stopContainer(id, graceMs)

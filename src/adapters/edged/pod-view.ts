@@ -1,5 +1,5 @@
 import type { JsonObject, KubeObject } from '../kubernetes/objects/types.ts'
-import { asNumber, asObject, asObjects, asText, asTexts, asTextMap } from './json.ts'
+import { asNumber, asObject, asObjects, asText, asTextMap, asTexts } from './json.ts'
 
 /** One container of a pod spec. */
 export interface ContainerView {

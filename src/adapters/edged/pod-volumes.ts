@@ -67,7 +67,8 @@ async function prepareVolume(
     return undefined
   }
   const others = Object.keys(volume).filter((key) => key !== 'name' && key !== 'emptyDir')
-  if (others.length > 0) return `volumes of type ${others.join(', ')} are not supported on this node`
+  if (others.length > 0)
+    return `volumes of type ${others.join(', ')} are not supported on this node`
   // A volume without any type is an emptyDir.
   await mkdir(directory, { recursive: true, mode: 0o777 })
   return undefined
@@ -89,8 +90,7 @@ export async function containerMounts(
     const subPath = expand(asText(each['subPathExpr']) ?? asText(each['subPath']) ?? '', env)
     const isOutside = subPath.startsWith('/') || subPath.split('/').includes('..')
     if (isOutside) return { mounts, problem: `subPath ${JSON.stringify(subPath)} is invalid` }
-    const base =
-      asText(asObject(volume['hostPath'])['path']) ?? volumeDirectory(podDirectory, name)
+    const base = asText(asObject(volume['hostPath'])['path']) ?? volumeDirectory(podDirectory, name)
     const source = subPath === '' ? base : join(base, subPath)
     if (subPath !== '' && !hasFiles(volume) && !(await isThere(source))) {
       await mkdir(source, { recursive: true, mode: 0o750 })

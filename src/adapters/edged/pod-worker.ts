@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type KubeObject, type ObjectKey, ObjectError } from '../kubernetes/objects/types.ts'
+import { type KubeObject, ObjectError, type ObjectKey } from '../kubernetes/objects/types.ts'
 import type { ReconcileResult } from '../reconciler/index.ts'
 import type { ContainerStatus, RuntimeState } from '../runtime/index.ts'
 import { backoffMessage, type Waiting } from './container-status.ts'
@@ -45,7 +45,10 @@ export class PodWorker {
     for (const old of plan.removes) await this.#removeRun(old)
     if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
     const result = await this.#start(pod, plan)
-    this.#tellProblems(pod, [...result.problems, ...backoffProblems(pod, plan, observed.containers)])
+    this.#tellProblems(pod, [
+      ...result.problems,
+      ...backoffProblems(pod, plan, observed.containers),
+    ])
     const after = await this.#report(pod, result.waiting)
     return this.#nextLook(result, after)
   }
@@ -72,8 +75,7 @@ export class PodWorker {
     // The end of each stop leads to another pass.
     if (active.length > 0) return undefined
     const sandbox = sandboxes[0]
-    const logs =
-      sandbox === undefined ? undefined : podPaths(this.#context.directory, sandbox).logs
+    const logs = sandbox === undefined ? undefined : podPaths(this.#context.directory, sandbox).logs
     await this.#removeAll(uid, logs)
     return undefined
   }
@@ -151,8 +153,7 @@ export class PodWorker {
       await store.update(keyOf(pod), recipe, options)
     } catch (error) {
       // Gone or replaced meanwhile: the hint for that is on its way.
-      const isGone =
-        error instanceof ObjectError && ['NotFound', 'Conflict'].includes(error.reason)
+      const isGone = error instanceof ObjectError && ['NotFound', 'Conflict'].includes(error.reason)
       if (!isGone) throw error
     }
     return plan

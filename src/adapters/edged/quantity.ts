@@ -25,7 +25,9 @@ const SUFFIXES: Readonly<Record<string, number>> = {
 export function parseQuantity(value: unknown): number | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined
   if (typeof value !== 'string') return undefined
-  const match = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)$/.exec(value)
+  const match = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)$/.exec(
+    value,
+  )
   if (match === null) return undefined
   const [, digits = '', exponent, suffix = ''] = match
   const factor = exponent === undefined ? (SUFFIXES[suffix] ?? 1) : 10 ** Number(exponent)

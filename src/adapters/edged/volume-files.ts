@@ -26,7 +26,9 @@ const VOLUME_BYTES_MAX = 16 * 1024 * 1024
 
 /** Whether a volume is made of files that come from objects. */
 export function hasFiles(volume: JsonObject): boolean {
-  return ['configMap', 'secret', 'downwardAPI', 'projected'].some((kind) => volume[kind] !== undefined)
+  return ['configMap', 'secret', 'downwardAPI', 'projected'].some(
+    (kind) => volume[kind] !== undefined,
+  )
 }
 
 /** Works out the files of a config map, secret, downward API or projected volume. */
@@ -45,7 +47,8 @@ export function volumeFiles(
     }
     let bytes = 0
     for (const file of files.values()) bytes += file.bytes.length
-    if (bytes > VOLUME_BYTES_MAX) refuse(`the volume would hold more than ${VOLUME_BYTES_MAX} bytes`)
+    if (bytes > VOLUME_BYTES_MAX)
+      refuse(`the volume would hold more than ${VOLUME_BYTES_MAX} bytes`)
     return { type: 'ready', files }
   } catch (error) {
     if (error instanceof VolumeProblem) return { type: 'missing', message: error.message }
@@ -158,7 +161,9 @@ function checkPath(path: string): string {
 
 function modeOf(source: JsonObject, fallback: number): number {
   const mode = asNumber(source['defaultMode'])
-  return mode !== undefined && Number.isInteger(mode) && mode >= 0 && mode <= 0o777 ? mode : fallback
+  return mode !== undefined && Number.isInteger(mode) && mode >= 0 && mode <= 0o777
+    ? mode
+    : fallback
 }
 
 function isOptional(reference: JsonObject): boolean {

@@ -1,0 +1,171 @@
+import { check, checkEqual } from './check.ts'
+import type { RuntimeCheck } from './runtime-fixture.ts'
+
+/** Says when it is told to end, and ends with a code of its own. */
+const POLITE = 'trap "echo asked; exit 9" TERM; echo up; while :; do sleep 0.05; done'
+/** Ends only when it is killed. */
+const STUBBORN = 'trap "" TERM; echo up; while :; do sleep 0.05; done'
+
+/** What is promised of ends, of repeated calls and of drivers that come and go. */
+export const lifeChecks: readonly RuntimeCheck[] = [
+  {
+    name: 'stopping asks first: a container that ends in time keeps its own exit code',
+    async run({ runtime, sandbox, shell, until, eventually, readLog }) {
+      const spec = shell(POLITE)
+      const { id } = await runtime.startContainer(sandbox.id, spec)
+      await eventually(async () => (await readLog(spec.logPath)).includes('up'), 'coming up')
+      await runtime.stopContainer(id, 10_000)
+      const ended = await until(id, (each) => each.state === 'exited', 'waiting for the end')
+      checkEqual(ended.exitCode, 9, 'exit code')
+      check((await readLog(spec.logPath)).includes('asked'), 'its last words are not in the log')
+    },
+  },
+  {
+    name: 'a container that does not end within its grace is killed',
+    async run({ runtime, sandbox, shell, until, eventually, readLog }) {
+      const spec = shell(STUBBORN)
+      const { id } = await runtime.startContainer(sandbox.id, spec)
+      await eventually(async () => (await readLog(spec.logPath)).includes('up'), 'coming up')
+      await runtime.stopContainer(id, 100)
+      const ended = await until(id, (each) => each.state === 'exited', 'waiting for the end')
+      checkEqual(ended.exitCode, 137, 'exit code')
+    },
+  },
+  {
+    name: 'a second stop with less grace shortens the first',
+    async run({ runtime, sandbox, shell, until, eventually, readLog }) {
+      const spec = shell(STUBBORN)
+      const { id } = await runtime.startContainer(sandbox.id, spec)
+      await eventually(async () => (await readLog(spec.logPath)).includes('up'), 'coming up')
+      const first = runtime.stopContainer(id, 3_600_000)
+      await runtime.stopContainer(id, 0)
+      await first
+      await until(id, (each) => each.state === 'exited', 'waiting for the end')
+    },
+  },
+  {
+    name: 'the whole tree of processes ends with its container',
+    async run({ runtime, sandbox, sandboxSpec, shell, until, eventually, readLog }) {
+      const beat = `${sandboxSpec.directory}/beat`
+      // A grandchild that goes on after its parent, and would for ever.
+      const script = `(while :; do echo x >> ${beat}; sleep 0.05; done) & ${POLITE}`
+      const spec = shell(script)
+      const { id } = await runtime.startContainer(sandbox.id, spec)
+      await eventually(async () => (await readLog(spec.logPath)).includes('up'), 'coming up')
+      await runtime.stopContainer(id, 5_000)
+      await until(id, (each) => each.state === 'exited', 'waiting for the end')
+      const before = await readLog(beat)
+      await new Promise((resolve) => {
+        setTimeout(resolve, 300)
+      })
+      checkEqual((await readLog(beat)).length, before.length, 'what the grandchild has written')
+    },
+  },
+  {
+    name: 'stopping what has stopped, and removing what is gone, succeeds',
+    async run({ runtime, sandbox, shell, until }) {
+      const { id } = await runtime.startContainer(sandbox.id, shell('exit 0'))
+      await until(id, (each) => each.state === 'exited', 'waiting for the end')
+      await runtime.stopContainer(id, 1_000)
+      await runtime.removeContainer(id)
+      await runtime.removeContainer(id)
+      await runtime.stopContainer(id, 1_000)
+      await runtime.removeSandbox(sandbox.id)
+      await runtime.removeSandbox(sandbox.id)
+      checkEqual(await runtime.list(), { sandboxes: [], containers: [] }, 'what is left')
+    },
+  },
+  {
+    name: 'running the same sandbox again returns it',
+    async run({ runtime, sandbox, sandboxSpec }) {
+      const again = await runtime.runSandbox(sandboxSpec)
+      checkEqual(again.id, sandbox.id, 'the id')
+      checkEqual((await runtime.list()).sandboxes.length, 1, 'number of sandboxes')
+    },
+  },
+  {
+    name: 'removing a container leaves its log',
+    async run({ runtime, sandbox, shell, until, readLog }) {
+      const spec = shell('echo kept')
+      const { id } = await runtime.startContainer(sandbox.id, spec)
+      await until(id, (each) => each.state === 'exited', 'waiting for the end')
+      await runtime.removeContainer(id)
+      check((await readLog(spec.logPath)).includes('kept'), 'the log is gone')
+    },
+  },
+  {
+    name: 'removing a sandbox kills what runs in it',
+    async run({ runtime, sandbox, shell }) {
+      await runtime.startContainer(sandbox.id, shell(STUBBORN))
+      await runtime.removeSandbox(sandbox.id)
+      checkEqual(await runtime.list(), { sandboxes: [], containers: [] }, 'what is left')
+    },
+  },
+  {
+    name: 'list can be asked for one pod',
+    async run({ runtime, sandbox, sandboxSpec, shell }) {
+      await runtime.startContainer(sandbox.id, shell('sleep 100'))
+      checkEqual(
+        await runtime.list('another-pod'),
+        { sandboxes: [], containers: [] },
+        'another pod',
+      )
+      const own = await runtime.list(sandboxSpec.uid)
+      checkEqual([own.sandboxes.length, own.containers.length], [1, 1], 'this pod')
+    },
+  },
+  {
+    name: 'an end is hinted at',
+    async run({ runtime, sandbox, sandboxSpec, shell, eventually }) {
+      const hints: string[] = []
+      await runtime.startContainer(sandbox.id, shell('sleep 0.3'))
+      const cancel = runtime.watch((hint) => hints.push(hint.podUid))
+      await eventually(async () => hints.includes(sandboxSpec.uid), 'waiting for a hint')
+      cancel()
+    },
+  },
+  {
+    name: 'containers outlive the driver, and the next one stops them',
+    async run({ runtime, sandbox, shell, reopen, until, eventually, readLog }) {
+      const spec = shell(POLITE)
+      const { id, startedAtMs } = await runtime.startContainer(sandbox.id, spec)
+      await eventually(async () => (await readLog(spec.logPath)).includes('up'), 'coming up')
+      const next = await reopen()
+      const [found] = (await next.list()).containers
+      checkEqual(
+        [found?.id, found?.state, found?.startedAtMs],
+        [id, 'running', startedAtMs],
+        'the container that was found',
+      )
+      await next.stopContainer(id, 10_000)
+      const ended = await until(id, (each) => each.state === 'exited', 'waiting for the end')
+      checkEqual(ended.exitCode, 9, 'exit code')
+    },
+  },
+  {
+    name: 'the exit code and the output of a container that ends while no driver is there are found',
+    async run({ runtime, sandbox, sandboxSpec, shell, reopen, until, readLog }) {
+      const done = `${sandboxSpec.directory}/done`
+      const spec = shell(`echo before; sleep 0.3; echo after; echo x > ${done}; exit 11`)
+      const { id } = await runtime.startContainer(sandbox.id, spec)
+      await runtime.close()
+      while ((await readLog(done)) === '') {
+        await new Promise((resolve) => {
+          setTimeout(resolve, 20)
+        })
+      }
+      await reopen()
+      const ended = await until(id, (each) => each.state === 'exited', 'finding the end')
+      checkEqual([ended.exitCode, ended.reason], [11, 'Error'], 'how it ended')
+      const words = (await readLog(spec.logPath)).match(/before|after/g)
+      checkEqual(words, ['before', 'after'], 'the output, once')
+    },
+  },
+  {
+    name: 'closing twice is harmless',
+    async run({ runtime }) {
+      await runtime.close()
+      await runtime.close()
+    },
+  },
+]

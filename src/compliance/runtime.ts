@@ -1,0 +1,112 @@
+import type { ContainerSpec, ContainerStatus } from '../adapters/runtime/index.ts'
+import { type DeadlineMs, type TestFunction, within } from './check.ts'
+import { containerChecks } from './runtime-containers.ts'
+import type { RuntimeCheck, RuntimePlace } from './runtime-fixture.ts'
+import { lifeChecks } from './runtime-life.ts'
+
+/** Options of {@link runtimeSuite}. */
+export interface RuntimeSuiteOptions {
+  /** Registers one check with the test runner. */
+  readonly test: TestFunction
+  /** Makes a new, empty place. Called once for each check. */
+  readonly factory: () => RuntimePlace | Promise<RuntimePlace>
+  /** An image that has `sh`, `sleep`, `cat` and `echo`. Default: `local/shell`. */
+  readonly image?: string | undefined
+  /** How long one check may wait for something to happen. Default: 20 s. */
+  readonly deadlineMs?: DeadlineMs | undefined
+}
+
+const CHECKS: readonly RuntimeCheck[] = [...containerChecks, ...lifeChecks]
+const LOOK_MS = 20
+
+/**
+ * Checks every promise of the PodRuntime interface against one implementation, with real processes.
+ *
+ * A promise that the implementation does not make (`supports`) passes unchecked.
+ */
+export function runtimeSuite(options: RuntimeSuiteOptions): void {
+  const deadlineMs = options.deadlineMs ?? 20_000
+  for (const each of CHECKS) {
+    options.test(each.name, async () => {
+      const place = await options.factory()
+      try {
+        await runCheck(each, place, options.image ?? 'local/shell', deadlineMs)
+      } finally {
+        await place.dispose()
+      }
+    })
+  }
+}
+
+async function runCheck(
+  { when, run }: RuntimeCheck,
+  place: RuntimePlace,
+  image: string,
+  deadlineMs: DeadlineMs,
+): Promise<void> {
+  let runtime = await within(place.open(), deadlineMs, 'opening')
+  try {
+    if (when?.(runtime.supports) === false) return
+    const directory = await place.podDirectory()
+    const uid = 'suite-pod-1'
+    const sandboxSpec = { namespace: 'suite', name: 'pod', uid, hostname: 'pod', directory }
+    const sandbox = await within(runtime.runSandbox(sandboxSpec), deadlineMs, 'running a sandbox')
+    const eventually = (isSo: () => Promise<boolean>, what: string): Promise<void> =>
+      within(waitUntil(isSo), deadlineMs, what)
+    await run({
+      runtime,
+      sandbox,
+      sandboxSpec,
+      async reopen() {
+        await within(runtime.close(), deadlineMs, 'closing')
+        runtime = await within(place.open(), deadlineMs, 'opening again')
+        return runtime
+      },
+      shell: (script, over = {}) => shellContainer(directory, image, script, over),
+      readLog: (path) => place.readLog(path),
+      async until(id, fits, what) {
+        let found: ContainerStatus | undefined
+        await eventually(async () => {
+          found = (await runtime.list()).containers.find((each) => each.id === id)
+          return found !== undefined && fits(found)
+        }, what)
+        if (found === undefined) throw new Error('unreachable: eventually has waited for it')
+        return found
+      },
+      eventually,
+    })
+  } finally {
+    await within(runtime.close(), deadlineMs, 'closing')
+  }
+}
+
+function shellContainer(
+  directory: string,
+  image: string,
+  script: string,
+  over: Partial<ContainerSpec>,
+): ContainerSpec {
+  const name = over.name ?? 'main'
+  const attempt = over.attempt ?? 0
+  return {
+    name,
+    attempt,
+    image,
+    command: ['sh', '-c', script],
+    args: [],
+    env: {},
+    mounts: [],
+    limits: {},
+    logPath: `${directory}-logs/${name}/${attempt}.log`,
+    labels: {},
+    ...over,
+  }
+}
+
+async function waitUntil(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) {
+    await new Promise((resolve) => {
+      setTimeout(resolve, LOOK_MS)
+    })
+  }
+}

@@ -13,6 +13,8 @@ import type { Storage, StoredRecord } from '../../src/core/interfaces/storage.ts
 const KILLS = 30
 const WRITER = fileURLToPath(new URL('storage-crash-writer.ts', import.meta.url))
 
+const writers: Writer[] = []
+
 type Writer = ChildProcessByStdio<Writable, Readable, null>
 
 /** One append that the writer was told is durable. */
@@ -27,7 +29,11 @@ describe('level storage under kill -9', () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'tideway-crash-'))
   })
-  afterAll(() => rm(directory, { recursive: true, force: true }))
+  afterAll(async () => {
+    // Only after a failure is one of them still alive.
+    for (const writer of writers) writer.kill('SIGKILL')
+    await rm(directory, { recursive: true, force: true })
+  })
 
   test(`keeps every acknowledged append through ${KILLS} kills`, async () => {
     const acknowledged: Acknowledged[] = []
@@ -46,7 +52,9 @@ describe('level storage under kill -9', () => {
 
 function start(directory: string, life: number): Writer {
   const args = ['--import', 'tsx', WRITER, directory, String(life)]
-  return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const writer = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  writers.push(writer)
+  return writer
 }
 
 // Lets a writer append until it has told of `count`, and kills it wherever it then is.

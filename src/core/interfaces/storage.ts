@@ -97,7 +97,7 @@ export interface Storage {
   /**
    * One page of records in order of position.
    *
-   * @throws StorageCorruptError when a record does not match its checksum.
+   * @throws StorageCorruptError when a record does not match its checksum; `fields.position` says which.
    */
   read(query: RecordQuery): Promise<RecordPage>
   /** The values of several keys, in the order asked, `undefined` where there is none. */

@@ -1,7 +1,7 @@
 import { open as openFile, readdir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClassicLevel, Snapshot } from 'classic-level'
-import { StorageUnavailableError } from '../../../core/errors.ts'
+import { StorageUnavailableError, UsageError } from '../../../core/errors.ts'
 import { BATCH_KEY, decodePosition, encodePosition } from './keys.ts'
 import { storageErrorOf } from './level-errors.ts'
 import { openLevel } from './open-level.ts'
@@ -44,6 +44,7 @@ export class LevelDatabase {
   #readers = 0
   #idle: (() => void) | undefined
   #reopening: Promise<void> | undefined
+  #isClosed = false
 
   private constructor(directory: string, level: Level, batch: number) {
     this.#directory = directory
@@ -58,10 +59,10 @@ export class LevelDatabase {
 
   /** Runs one read. The handle must not be kept past it. */
   async read<Result>(run: (level: Level) => Promise<Result>): Promise<Result> {
-    await this.#reopening?.catch(() => undefined)
+    // Nothing is awaited in the normal case: a read that was called before a close is counted by then.
+    while (this.#reopening !== undefined) await this.#reopening.catch(() => undefined)
     if (this.#level === undefined) await this.#reopen()
-    const level = this.#level
-    if (level === undefined) throw new StorageUnavailableError('the directory cannot be opened')
+    const level = this.#opened()
     this.#readers += 1
     try {
       return await run(level)
@@ -80,8 +81,7 @@ export class LevelDatabase {
    */
   async write(operations: readonly LevelOperation[]): Promise<void> {
     if (this.#doubt !== undefined || this.#level === undefined) await this.#recover()
-    const level = this.#level
-    if (level === undefined) throw new StorageUnavailableError('the directory cannot be opened')
+    const level = this.#opened()
     const batch = this.#batch + 1
     try {
       await level.batch([...operations, batchMark(batch)], { sync: true })
@@ -94,6 +94,7 @@ export class LevelDatabase {
 
   /** Waits for reads under way, then lets go of the files. */
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#reopening?.catch(() => undefined)
     await this.#whenIdle()
     const level = this.#level
@@ -119,7 +120,13 @@ export class LevelDatabase {
     return this.#reopening
   }
 
+  #opened(): Level {
+    if (this.#level !== undefined) return this.#level
+    throw new UsageError('USAGE_CLOSED', 'the storage is closed')
+  }
+
   async #replaceLevel(): Promise<void> {
+    if (this.#isClosed) return
     await this.#whenIdle()
     const old = this.#level
     this.#level = undefined

@@ -9,7 +9,8 @@ import { levelStorage } from '../../../../src/adapters/storage/level/index.ts'
 // show the batch, and finds it in its log when it is opened again. This is played here by a batch
 // that fails and is written by the close.
 
-type Write = (operations: unknown[], options: object) => Promise<void>
+type Operation = { type: 'put' | 'del'; key: Uint8Array; value?: Uint8Array }
+type Write = (operations: Operation[], options: object) => Promise<void>
 
 let directory: string
 const { batch, close } = ClassicLevel.prototype
@@ -23,16 +24,20 @@ afterEach(async () => {
 })
 
 function failNextBatch(): void {
-  let held: unknown[] | undefined
+  const held: Operation[] = []
   const write = batch as unknown as Write
-  ClassicLevel.prototype.batch = (async (operations: unknown[]) => {
-    held ??= operations
-    throw Object.assign(new Error('IO error: Input/output error'), { code: 'LEVEL_IO_ERROR' })
-  }) as unknown as typeof batch
+  const failing = {
+    put: (key: Uint8Array, value: Uint8Array) => held.push({ type: 'put', key, value }),
+    del: (key: Uint8Array) => held.push({ type: 'del', key }),
+    async write() {
+      throw Object.assign(new Error('IO error: Input/output error'), { code: 'LEVEL_IO_ERROR' })
+    },
+  }
+  ClassicLevel.prototype.batch = (() => failing) as unknown as typeof batch
   ClassicLevel.prototype.close = async function closeHeld(this: ClassicLevel) {
     ClassicLevel.prototype.batch = batch
     ClassicLevel.prototype.close = close
-    if (held !== undefined) await write.call(this, held, { sync: true })
+    await write.call(this, held, { sync: true })
     await close.call(this)
   }
 }

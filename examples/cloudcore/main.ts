@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+import { join } from 'node:path'
+import { addSettings, EXIT_TEXT, ExitWith, type Flags, newProgram, runCommandLine, sourcesText } from '../shared/command-line.ts'
+import { runProgram } from '../shared/lifetime.ts'
+import { createLogger } from '../shared/logging.ts'
+import { resolveSettings } from '../shared/resolve-settings.ts'
+import type { CloudEndpoints } from './cloud-endpoints.ts'
+import { CLOUD_ENV, type CloudSettings, cloudSettings } from './cloud-settings.ts'
+import { startCloud } from './run-cloud.ts'
+import { addTokenCommands } from './token-commands.ts'
+
+const HELP = `
+Try first:
+  cloudcore                                         start; it prints where everything is
+  export KUBECONFIG=~/.local/state/tideway/cloudcore/kubeconfig
+  kubectl get nodes                                 none yet
+  cloudcore token create --node edge-1              print a token for a node
+  edgecore --token TOKEN                            on that node: join, and run its pods
+  kubectl create configmap greeting --from-literal=text=hello
+
+Other ways to start it:
+  cloudcore --api-address 127.0.0.1:0 --sync-address 127.0.0.1:0 --data /tmp/cloud
+                                                    on free ports, beside another one
+  cloudcore --sync-address 0.0.0.0:10000 --advertise cloud.example:10000
+                                                    for edges on other machines
+  TIDEWAY_CLOUDCORE_LOG_LEVEL=debug cloudcore --config cloudcore.yaml
+
+To throw a node out: kubectl -n kube-system delete secret node-certificate-NAME
+
+${sourcesText(cloudSettings, CLOUD_ENV)}
+
+${EXIT_TEXT}
+`
+
+const program = newProgram(
+  'cloudcore',
+  `The cloud side of a Tideway fleet: a Kubernetes API without a cluster, and the port that edges sync
+with. Everything is kept in one directory; no database and no root are needed.`,
+).addHelpText('after', HELP)
+addSettings(program.command('run', { isDefault: true }), cloudSettings, CLOUD_ENV)
+  .description('run the cloud side until SIGTERM or SIGINT; what cloudcore does without a command')
+  .action(run)
+addTokenCommands(program)
+program.addHelpText('after', () => optionsText())
+process.exitCode = await runCommandLine(program, process.argv.slice(2))
+
+async function run(flags: Flags): Promise<void> {
+  const file = typeof flags['config'] === 'string' ? flags['config'] : undefined
+  const settings = await resolveSettings(cloudSettings, { flags, env: process.env, envPrefix: CLOUD_ENV, file })
+  const logger = createLogger('cloudcore', settings.logLevel, settings.logFormat)
+  const exitCode = await runProgram({
+    logger,
+    directory: settings.data,
+    start: async (teardown) => {
+      const endpoints = await startCloud(settings, logger, teardown)
+      const { api, sync, fleet } = endpoints
+      if (settings.logFormat === 'text') process.stdout.write(greeting(settings, endpoints))
+      logger.info('ready', { api, sync, fleet, kubeconfig: join(settings.data, 'kubeconfig') })
+    },
+  })
+  if (exitCode !== 0) throw new ExitWith(exitCode)
+}
+
+function greeting({ data, syncAddress }: CloudSettings, { fleet, api, sync }: CloudEndpoints): string {
+  const isLocal = syncAddress.host === '127.0.0.1' || syncAddress.host === '::1'
+  return `
+cloudcore runs the fleet ${fleet}
+  Kubernetes API   ${api}
+  edges dial       ${sync.join(', ')}${isLocal ? '   (this machine only; see --sync-address)' : ''}
+  kubeconfig       ${join(data, 'kubeconfig')}
+
+let a node in      edgecore --token "$(cloudcore token create --node edge-1 --data ${data})"
+then try           kubectl --kubeconfig ${join(data, 'kubeconfig')} get nodes -w
+
+`
+}
+
+/** The options of the command that runs without being named. */
+function optionsText(): string {
+  const command = program.commands.find((candidate) => candidate.name() === 'run')
+  const help = command?.helpInformation() ?? ''
+  return help.slice(help.indexOf('Options:'))
+}

@@ -1,0 +1,89 @@
+import {
+  CLUSTER_COLLECTION,
+  homeOf,
+  type JsonObject,
+  type KubeObject,
+  namespaceCollection,
+  type ObjectKey,
+  secretCollection,
+} from 'tideway/adapters/kubernetes/objects'
+import { nodeCollection } from 'tideway'
+
+/** What nodes may write of what a namespace shares. The rest of it is the cloud's. */
+const NODES_WRITE: ReadonlySet<string> = new Set(['configmaps', 'replicasets.apps'])
+
+/** Whether nodes may write objects of this kind that are not in their own collection. */
+export function nodesWrite(resource: string): boolean {
+  return NODES_WRITE.has(resource)
+}
+
+/** The collections that every node shares from its first connection on. */
+export function firstCollections(node: string): readonly string[] {
+  return [CLUSTER_COLLECTION, nodeCollection(node), namespaceCollection('default')]
+}
+
+/**
+ * Why the replica on a node may not write an object, in words for its user; undefined when it may. It
+ * is what the cloud would say to it later, said at once.
+ */
+export function refusalAtNode(
+  node: string,
+  key: ObjectKey,
+  object: KubeObject | undefined,
+): string | undefined {
+  const metadata = object?.metadata ?? { name: key.name, namespace: key.namespace ?? 'default' }
+  const shape = { apiVersion: 'v1', kind: '', ...object, metadata } as KubeObject
+  const home = homeOf(key.resource, shape)
+  if (home === nodeCollection(node)) return undefined
+  if (nodesWrite(key.resource) && key.namespace !== undefined && home === namespaceCollection(key.namespace)) return undefined
+  const hint =
+    key.resource === 'pods' ? `only pods with spec.nodeName ${node} can be made here` : `nodes write what is theirs, and ${[...NODES_WRITE].join(' and ')} of namespaces`
+  return `the node ${node} may not write ${key.resource} "${key.name}" of ${home}: ${hint}; use the API of the cloud`
+}
+
+/** The collections of the secrets that a pod, or a replica set's template, needs on its node. */
+export function secretsOf(resource: string, object: KubeObject): readonly string[] {
+  const spec = resource === 'pods' ? at(object, 'spec') : at(object, 'spec', 'template', 'spec')
+  const namespace = object.metadata.namespace ?? 'default'
+  const names = new Set<string>()
+  const add = (name: unknown): void => {
+    if (typeof name === 'string' && name !== '') names.add(name)
+  }
+  for (const reference of items(spec, 'imagePullSecrets')) add(reference['name'])
+  for (const volume of items(spec, 'volumes')) {
+    add(at(volume, 'secret')?.['secretName'])
+    for (const source of items(at(volume, 'projected'), 'sources')) add(at(source, 'secret')?.['name'])
+  }
+  for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
+    for (const container of items(spec, list)) {
+      for (const from of items(container, 'envFrom')) add(at(from, 'secretRef')?.['name'])
+      for (const variable of items(container, 'env')) add(at(variable, 'valueFrom', 'secretKeyRef')?.['name'])
+    }
+  }
+  return [...names].map((name) => secretCollection(namespace, name))
+}
+
+/** The node that a pod, or the pods of a replica set, are bound to; undefined for any. */
+export function nodeNameOf(resource: string, object: KubeObject): string | undefined {
+  const spec = resource === 'pods' ? at(object, 'spec') : at(object, 'spec', 'template', 'spec')
+  const node = spec?.['nodeName']
+  return typeof node === 'string' && node !== '' ? node : undefined
+}
+
+/** The kinds whose objects can bring secrets to a node. */
+export const SECRET_USERS: readonly string[] = ['pods', 'replicasets.apps']
+
+function at(object: JsonObject | undefined, ...path: readonly string[]): JsonObject | undefined {
+  let value: unknown = object
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined
+    value = (value as Record<string, unknown>)[key]
+  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
+}
+
+function items(object: JsonObject | undefined, key: string): readonly JsonObject[] {
+  const list = object?.[key]
+  if (!Array.isArray(list)) return []
+  return list.filter((item) => typeof item === 'object' && item !== null && !Array.isArray(item)) as JsonObject[]
+}

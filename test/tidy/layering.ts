@@ -50,7 +50,14 @@ const ROOMS: readonly Room[] = [
   {
     files: /^src\/adapters\/kubernetes\//,
     may: [BASE, RECONCILER, OBJECTS],
-    packages: [NODE, /^yaml$/, /^@peculiar\/x509$/, /^@kubernetes\/client-node$/, /^ws$/],
+    packages: [
+      NODE,
+      /^yaml$/,
+      /^@peculiar\/x509$/,
+      /^reflect-metadata$/,
+      /^@kubernetes\/client-node$/,
+      /^ws$/,
+    ],
   },
   { files: /^src\/adapters\/runtime\/[a-z-]+\.ts$/, may: [BASE], packages: [NODE] },
   { files: /^src\/adapters\/runtime\//, may: [BASE, RUNTIME_INTERFACE], packages: [NODE] },

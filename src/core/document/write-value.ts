@@ -32,7 +32,7 @@ function writeKey(
     return
   }
   if (shape?.type === 'counter' && typeof next === 'number') {
-    writeCounter(draft, key, typeof base === 'number' ? base : 0, next)
+    writeCounter(draft, key, typeof base === 'number' ? base : undefined, next)
     return
   }
   if (writeInside(current, base, next, shape)) return
@@ -67,11 +67,16 @@ function writeInside(
   return true
 }
 
-function writeCounter(draft: Draft, key: string, base: number, next: number): void {
+function writeCounter(draft: Draft, key: string, base: number | undefined, next: number): void {
   const current = draft[key]
+  if (!(current instanceof Counter)) {
+    draft[key] = new Counter(next)
+    return
+  }
+  // Who did not see a counter means the number itself, not an addition.
+  const by = next - (base ?? Number(current.value))
   // The draft of a counter has `increment`, which the type of a stored counter does not show.
-  if (current instanceof Counter) (current as Counter & { increment(by: number): void }).increment(next - base)
-  else draft[key] = new Counter(next)
+  if (by !== 0) (current as Counter & { increment(by: number): void }).increment(by)
 }
 
 function writeSet(values: Draft, base: readonly JsonValue[], next: readonly string[]): void {

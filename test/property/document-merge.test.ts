@@ -1,0 +1,234 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+
+import type { DocumentKind } from '../../src/core/document/kind.ts'
+import { type Edit, OpenDocument } from '../../src/core/document/open-document.ts'
+import { orderKeyBetween, orderKeys } from '../../src/core/document/order-key.ts'
+import type { JsonMap, JsonValue } from '../../src/core/document/value.ts'
+import { equalValues } from '../../src/core/document/value.ts'
+import type { StoredEntry } from '../../src/core/log/entry.ts'
+import { sha256 } from '../support/memory-log.ts'
+
+const KIND: DocumentKind = {
+  name: 'test/v1',
+  shape: {
+    type: 'map',
+    fields: {
+      items: { type: 'list', keys: ['name'], item: { type: 'map', fields: { tags: { type: 'set' } } } },
+      words: { type: 'set' },
+      count: { type: 'counter' },
+    },
+  },
+  skeleton: ['labels', 'items', 'words'],
+}
+
+/** One document of one replica, fed by hand. */
+class Side {
+  readonly document: OpenDocument
+  readonly made: Edit[] = []
+  #position = 0
+
+  constructor(actor: string) {
+    this.document = new OpenDocument('d', KIND, { collection: 'c', actor: actor.repeat(16), sha256 })
+    this.document.load([])
+  }
+
+  write(base: JsonMap, next: JsonMap): void {
+    const edit = this.document.edit(base, next, {})
+    if (edit !== undefined) {
+      this.made.push(edit)
+      for (const event of edit.events) this.document.apply(this.#entry(event.bytes, event.header.hash))
+    }
+  }
+
+  take(edits: readonly Edit[]): void {
+    for (const edit of edits) {
+      for (const { bytes, header } of edit.events) this.document.apply(this.#entry(bytes, header.hash))
+    }
+  }
+
+  #entry(bytes: Uint8Array, hash: string): StoredEntry {
+    this.#position += 1
+    return {
+      kind: 'event',
+      document: 'd',
+      collection: 'c',
+      generation: 1,
+      from: undefined,
+      hash,
+      bytes,
+      position: this.#position,
+    }
+  }
+}
+
+const leaf = fc.oneof(fc.string({ maxLength: 8 }), fc.integer({ min: -1000, max: 1000 }), fc.boolean(), fc.constant(null))
+const key = fc.constantFrom('a', 'b', 'c', 'labels')
+const tree: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    leaf,
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.dictionary(fc.constantFrom('x', 'y', 'z'), tie('value'), { maxKeys: 3 }),
+  ),
+})).value
+const words = fc.uniqueArray(fc.constantFrom('red', 'green', 'blue'), { maxLength: 3 }).map((list) => list.sort())
+const items = fc.uniqueArray(
+  fc.record({ name: fc.constantFrom('p', 'q', 'r', 's'), image: fc.string({ maxLength: 4 }), tags: words }),
+  { selector: (item) => item.name, maxLength: 4 },
+)
+const value: fc.Arbitrary<JsonMap> = fc
+  .tuple(
+    fc.dictionary(key, tree, { maxKeys: 4 }),
+    fc.record({ items, words, count: fc.integer({ min: 0, max: 100 }) }, { requiredKeys: [] }),
+  )
+  .map(([free, shaped]) => ({ ...free, ...shaped }))
+
+/** As a document shows it: what the skeleton made and nobody filled is not shown. */
+function shown(map: JsonMap): JsonMap {
+  const result: Record<string, JsonValue | undefined> = { ...map }
+  for (const path of KIND.skeleton) {
+    const part = result[path]
+    if (typeof part === 'object' && part !== null && Object.keys(part).length === 0) delete result[path]
+  }
+  return result
+}
+
+describe('writing JSON into a document', () => {
+  test('a document shows what was written, through any series of edits', () => {
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 5 }), (values) => {
+        const side = new Side('a')
+        for (const next of values) {
+          side.write(side.document.value, next)
+          expect(equalValues(side.document.value, shown(next)), JSON.stringify([side.document.value, next])).toBe(true)
+        }
+      }),
+    )
+  })
+
+  test('an edit that changes nothing makes no event', () => {
+    fc.assert(
+      fc.property(value, (next) => {
+        const side = new Side('a')
+        side.write(side.document.value, next)
+        const made = side.made.length
+        side.write(side.document.value, structuredClone(side.document.value) as JsonMap)
+        side.write({}, side.document.value)
+        expect(side.made.length).toBe(made)
+      }),
+    )
+  })
+})
+
+describe('merging', () => {
+  test('two sides with the same events show the same, in whatever order they came', () => {
+    fc.assert(
+      fc.property(value, fc.array(value, { maxLength: 3 }), fc.array(value, { maxLength: 3 }), (start, left, right) => {
+        const [a, b] = [new Side('a'), new Side('b')]
+        a.write({}, start)
+        b.take(a.made)
+        const shared = a.made.length
+        for (const next of left) a.write(a.document.value, next)
+        for (const next of right) b.write(b.document.value, next)
+        const fromA = a.made.slice(shared)
+        a.take(b.made)
+        // The other way round, and twice: order and repetition do not matter.
+        b.take([...fromA].reverse())
+        b.take(fromA)
+        expect(b.document.heads).toEqual(a.document.heads)
+        expect(b.document.value).toEqual(a.document.value)
+      }),
+    )
+  })
+
+  test('edits of different fields both survive', () => {
+    fc.assert(
+      fc.property(leaf, leaf, (left, right) => {
+        const [a, b] = [new Side('a'), new Side('b')]
+        a.write({}, { labels: { one: 'old', two: 'old' } })
+        b.take(a.made)
+        const base = a.document.value as { labels: JsonMap }
+        a.write(base, { labels: { ...base.labels, one: left } })
+        b.write(base, { labels: { ...base.labels, two: right } })
+        b.take(a.made)
+        a.take(b.made)
+        expect(a.document.value['labels']).toEqual({ one: left, two: right })
+        expect(b.document.value['labels']).toEqual({ one: left, two: right })
+      }),
+    )
+  })
+
+  test('the same document created on both sides while apart is one merged document', () => {
+    const [a, b] = [new Side('a'), new Side('b')]
+    a.write({}, { labels: { from: 'a' }, items: [{ name: 'p' }] })
+    b.write({}, { labels: { also: 'b' }, items: [{ name: 'q' }], words: ['red'] })
+    a.take(b.made)
+    b.take(a.made)
+    expect(a.document.value).toEqual(b.document.value)
+    expect(a.document.value['labels']).toEqual({ from: 'a', also: 'b' })
+    expect((a.document.value['items'] as { name: string }[]).map((item) => item.name).sort()).toEqual(['p', 'q'])
+  })
+
+  test('items of a list are told apart by their key, never by their place', () => {
+    const [a, b] = [new Side('a'), new Side('b')]
+    a.write({}, { items: [{ name: 'web', image: 'web:1' }] })
+    b.take(a.made)
+    const base = a.document.value
+    a.write(base, { items: [{ name: 'sidecar', image: 's:1' }, { name: 'web', image: 'web:1' }] })
+    b.write(base, { items: [{ name: 'web', image: 'web:2' }] })
+    b.take(a.made)
+    a.take(b.made)
+    const expected = [
+      { name: 'sidecar', image: 's:1' },
+      { name: 'web', image: 'web:2' },
+    ]
+    expect(a.document.value['items']).toEqual(expected)
+    expect(b.document.value['items']).toEqual(expected)
+  })
+
+  test('counters add up', () => {
+    const [a, b] = [new Side('a'), new Side('b')]
+    a.write({}, { count: 1 })
+    b.take(a.made)
+    a.write(a.document.value, { count: 4 })
+    b.write(b.document.value, { count: 2 })
+    a.take(b.made)
+    b.take(a.made)
+    expect([a.document.value['count'], b.document.value['count']]).toEqual([5, 5])
+  })
+
+  test('a writer who saw an older state changes only what it changed', () => {
+    const side = new Side('a')
+    side.write({}, { a: 'old', b: 'old' })
+    const seen = side.document.value
+    side.write(seen, { a: 'old', b: 'new by another' })
+    side.write(seen, { a: 'mine', b: 'old' })
+    expect(side.document.value).toEqual({ a: 'mine', b: 'new by another' })
+  })
+})
+
+describe('order keys', () => {
+  test('between any two there is a third', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(), { maxLength: 60 }), (places) => {
+        const keys: string[] = []
+        for (const place of places) {
+          const index = place % (keys.length + 1)
+          keys.splice(index, 0, orderKeyBetween(keys[index - 1], keys[index]))
+        }
+        expect([...keys].sort()).toEqual(keys)
+        expect(new Set(keys).size).toBe(keys.length)
+      }),
+    )
+  })
+
+  test('a new list gets ordered, distinct keys with room at both ends', () => {
+    for (const count of [0, 1, 2, 25, 26, 27, 700]) {
+      const keys = orderKeys(count)
+      expect([...keys].sort()).toEqual([...keys])
+      expect(new Set(keys).size).toBe(count)
+      if (count > 0) expect((orderKeyBetween(undefined, keys[0]) ?? '') < (keys[0] ?? '')).toBe(true)
+    }
+  })
+})

@@ -1,6 +1,10 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 
-import { openReplica, type Replica, type ReplicaOptions as CoreReplicaOptions } from './core/index.ts'
+import {
+  type ReplicaOptions as CoreReplicaOptions,
+  openReplica,
+  type Replica,
+} from './core/index.ts'
 import { consoleLogger, systemClock, systemRandom } from './system.ts'
 
 /** What a replica is made of. Only `storage` has no default. */
@@ -32,19 +36,18 @@ export {
   type Batch,
   BufferOverflowError,
   type Cancel,
+  CLOUD,
   type Clock,
   type CloseReason,
-  CLOUD,
-  cloudPolicy,
   type CloudRules,
   type CollectionId,
   type ConnectedPeer,
   type Connection,
   ConnectionClosedError,
   type ConnectOptions,
-  type Denial,
+  cloudPolicy,
   DENIED,
-  denyAll,
+  type Denial,
   DialError,
   type DocumentChange,
   DocumentError,
@@ -52,15 +55,16 @@ export {
   type DocumentId,
   type DocumentKind,
   type DocumentRecord,
-  edgePolicy,
+  denyAll,
   type EditOptions,
   type EntryKind,
   type Epoch,
-  equalValues,
   type ErrorCode,
   type ErrorFields,
   type ErrorOptions,
   type EventHash,
+  edgePolicy,
+  equalValues,
   freeze,
   type Grant,
   grants,

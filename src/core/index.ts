@@ -1,7 +1,23 @@
 // What the other rooms and the package root may use of the engine. No logic.
 
-export { CLOUD, type CloudRules, cloudPolicy, edgePolicy, nodeCollection, nodeOf, nodePrincipal } from './access/fleet.ts'
-export { DENIED, denyAll, type Grant, grants, type Policy, type Principal, type WriteRequest } from './access/policy.ts'
+export {
+  CLOUD,
+  type CloudRules,
+  cloudPolicy,
+  edgePolicy,
+  nodeCollection,
+  nodeOf,
+  nodePrincipal,
+} from './access/fleet.ts'
+export {
+  DENIED,
+  denyAll,
+  type Grant,
+  grants,
+  type Policy,
+  type Principal,
+  type WriteRequest,
+} from './access/policy.ts'
 export type { DocumentChange, DocumentHandle } from './document/handle.ts'
 export { type DocumentKind, PLAIN_KIND } from './document/kind.ts'
 export type { EditOptions } from './document/open-document.ts'
@@ -30,7 +46,16 @@ export {
   TidewayError,
   UsageError,
 } from './errors.ts'
-export type { ActorId, CollectionId, DocumentId, Epoch, EventHash, Heads, Position, ReplicaId } from './ids.ts'
+export type {
+  ActorId,
+  CollectionId,
+  DocumentId,
+  Epoch,
+  EventHash,
+  Heads,
+  Position,
+  ReplicaId,
+} from './ids.ts'
 export type { AbortOptions } from './interfaces/abort.ts'
 export type { Cancel, Clock, Random } from './interfaces/clock.ts'
 export type { Sha256 } from './interfaces/hasher.ts'
@@ -46,20 +71,25 @@ export type {
   StorageFeatures,
   StoredRecord,
 } from './interfaces/storage.ts'
-export type { CloseReason, Connection, Listener, Transport, TransportFeatures } from './interfaces/transport.ts'
+export type {
+  CloseReason,
+  Connection,
+  Listener,
+  Transport,
+  TransportFeatures,
+} from './interfaces/transport.ts'
 export type { StoredEntry } from './log/entry.ts'
 export type { DocumentRecord, RejectedRecord } from './log/records.ts'
 export type { Denial } from './log/submission.ts'
+export type {
+  ConnectedPeer,
+  ConnectOptions,
+  OpenOptions,
+  ReplicaOptions,
+  StreamAccepter,
+} from './replica/options.ts'
 export type { PeerStream } from './replica/peer-stream.ts'
-export {
-  type ConnectedPeer,
-  type ConnectOptions,
-  type OpenOptions,
-  openReplica,
-  type Replica,
-  type ReplicaOptions,
-  type StreamAccepter,
-} from './replica/replica.ts'
+export { openReplica, type Replica } from './replica/replica.ts'
 export type { Signal } from './replica/signals.ts'
 export type { Uplink, UplinkStatus } from './replica/uplink.ts'
 export type { EntryKind } from './sync/io.ts'

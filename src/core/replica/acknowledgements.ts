@@ -63,7 +63,8 @@ export class AcknowledgementTable {
   /** Rejects everyone who waits: the replica is closing. */
   close(): void {
     for (const waiters of [...this.#waiters.values()]) {
-      for (const waiter of [...waiters]) waiter.reject(new UsageError('USAGE_CLOSED', 'the replica is closed'))
+      for (const waiter of [...waiters])
+        waiter.reject(new UsageError('USAGE_CLOSED', 'the replica is closed'))
     }
   }
 }

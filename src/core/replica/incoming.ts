@@ -1,8 +1,8 @@
+import { ProtocolError } from '../errors.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
-import { unpackEvents, type StoredEntry } from '../log/entry.ts'
+import { type StoredEntry, unpackEvents } from '../log/entry.ts'
 import { readEvent } from '../log/event.ts'
 import type { CheckedEvent, IncomingEntry } from '../log/submission.ts'
-import { ProtocolError } from '../errors.ts'
 import type { WireEntry } from '../sync/io.ts'
 
 /**
@@ -19,7 +19,8 @@ export function checkEntry(wire: WireEntry, sha256: Sha256): IncomingEntry {
       return { wire, events: unpack(wire.bytes).map((bytes) => checkEvent(bytes, sha256)) }
     case 'tombstone':
     case 'leave':
-      if (wire.bytes.length > 0) throw new ProtocolError('PROTOCOL_REMOTE', 'an entry carries bytes that its kind has not')
+      if (wire.bytes.length > 0)
+        throw new ProtocolError('PROTOCOL_REMOTE', 'an entry carries bytes that its kind has not')
       return { wire, events: [] }
   }
 }

@@ -37,7 +37,8 @@ export function digestMatches(
       const page = await log.read({ after, collections: granted, bytesMax: PAGE_BYTES_MAX })
       for (const { kind, from, document, generation, hash } of page.entries) {
         if (from === peer && from !== undefined) continue
-        if (kind === 'event' && hash !== undefined) digest.subtract(digestTerm(document, generation, hash, sha256))
+        if (kind === 'event' && hash !== undefined)
+          digest.subtract(digestTerm(document, generation, hash, sha256))
         if (kind === 'tombstone') digest.subtract(digestTerm(document, generation, kind, sha256))
       }
       if (page.end) break

@@ -61,7 +61,8 @@ export class LinkTable {
 
   #remove(link: PeerLink): void {
     this.#all.delete(link)
-    if (link.peer !== undefined && this.#byPeer.get(link.peer) === link) this.#byPeer.delete(link.peer)
+    if (link.peer !== undefined && this.#byPeer.get(link.peer) === link)
+      this.#byPeer.delete(link.peer)
     for (const collection of link.granted) {
       const links = this.#byCollection.get(collection)
       links?.delete(link)

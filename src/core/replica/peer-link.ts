@@ -1,19 +1,24 @@
 import type { Policy, Principal } from '../access/policy.ts'
-import { ConnectionClosedError, isTidewayError, ProtocolError, type TidewayError } from '../errors.ts'
+import {
+  ConnectionClosedError,
+  isTidewayError,
+  ProtocolError,
+  type TidewayError,
+} from '../errors.ts'
 import type { CollectionId, Position, ReplicaId } from '../ids.ts'
 import type { Cancel, Clock } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Connection } from '../interfaces/transport.ts'
 import type { EventLog } from '../log/event-log.ts'
-import type { Denial, IncomingEntry } from '../log/submission.ts'
 import type { DocumentRecord } from '../log/records.ts'
+import type { Denial, IncomingEntry } from '../log/submission.ts'
 import type { Hello, PeerState, Reject, SessionClose, SessionOutput } from '../sync/io.ts'
 import { SyncSession } from '../sync/session.ts'
 import { checkEntry, toWire } from './incoming.ts'
 import { digestAnswer, digestMatches } from './link-digest.ts'
-import { StreamTable } from './stream-table.ts'
 import type { PeerStream } from './peer-stream.ts'
+import { StreamTable } from './stream-table.ts'
 
 /** How long a peer's acknowledgement may stay in memory before it is written down. */
 const REMEMBER_MS = 500
@@ -69,12 +74,17 @@ export class PeerLink {
     this.#options = options
     this.principal = options.principal
     const { log, connection, role } = options
-    this.#logger = options.logger.child({ remote: connection.remoteAddress, principal: options.principal })
+    this.#logger = options.logger.child({
+      remote: connection.remoteAddress,
+      principal: options.principal,
+    })
     this.#session = new SyncSession({ role, replica: log.replica, epoch: log.epoch })
     this.streams = new StreamTable({
-      write: (stream, bytes) => this.#tell((now) => this.#session.writeStream(stream, bytes, now)) ?? false,
+      write: (stream, bytes) =>
+        this.#tell((now) => this.#session.writeStream(stream, bytes, now)) ?? false,
       end: (stream) => this.#tell((now) => this.#session.endStream(stream, now)),
-      reset: (stream, code, message) => this.#tell((now) => this.#session.resetStream(stream, code, message, now)),
+      reset: (stream, code, message) =>
+        this.#tell((now) => this.#session.resetStream(stream, code, message, now)),
       consumed: (stream, bytes) => this.#tell((now) => this.#session.consumed(stream, bytes, now)),
     })
     this.closed = new Promise((resolve) => {
@@ -106,7 +116,8 @@ export class PeerLink {
   /** @throws ConnectionClosedError when the link is over. */
   openStream(protocol: string, head: Uint8Array): PeerStream {
     const id = this.#tell((now) => this.#session.openStream(protocol, head, now))
-    if (id === undefined || this.peer === undefined) throw new ConnectionClosedError('the peer is not connected')
+    if (id === undefined || this.peer === undefined)
+      throw new ConnectionClosedError('the peer is not connected')
     return this.streams.add(this.peer, id)
   }
 
@@ -157,7 +168,12 @@ export class PeerLink {
       // A bug of ours must not take other peers down with this one.
       this.#logger.error('a link failed', { error })
       this.#options.connection.abort(asError(error))
-      this.#finish({ code: 'PROTOCOL_REMOTE', message: 'internal failure', retryable: true, retryAfterMs: 5_000 })
+      this.#finish({
+        code: 'PROTOCOL_REMOTE',
+        message: 'internal failure',
+        retryable: true,
+        retryAfterMs: 5_000,
+      })
     } finally {
       this.#draining = false
     }
@@ -175,19 +191,26 @@ export class PeerLink {
       case 'established':
         this.peer = output.peer
         this.granted = output.granted
-        for (const refusal of output.refused) this.#logger.warn('a subscription was refused', { ...refusal })
-        return events.established(this)
+        for (const refusal of output.refused)
+          this.#logger.warn('a subscription was refused', { ...refusal })
+        events.established(this)
+        // Until now nobody told this link of our edits: what came during the handshake is not lost.
+        return this.#session.handleLogGrew(log.head, this.#options.clock.monotonicMs())
       case 'read':
         return this.#read(output)
       case 'append':
         return this.#append(output)
       case 'digest':
-        return this.#answer(output.token, digestAnswer(log, this.granted, this.peer), (answer, now) =>
-          this.#session.handleDigest(output.token, answer, now),
+        return this.#answer(
+          output.token,
+          digestAnswer(log, this.granted, this.peer),
+          (answer, now) => this.#session.handleDigest(output.token, answer, now),
         )
       case 'verify': {
         const equal = digestMatches(log, this.#options.sha256, this.granted, this.peer, output)
-        return this.#answer(output.token, equal, (answer, now) => this.#session.handleVerified(output.token, answer, now))
+        return this.#answer(output.token, equal, (answer, now) =>
+          this.#session.handleVerified(output.token, answer, now),
+        )
       }
       case 'acknowledged':
         this.#rememberSoon(output.peer)
@@ -198,7 +221,12 @@ export class PeerLink {
         return events.signal(this, output.key, output.value)
       case 'stream-opened': {
         if (this.peer === undefined) return
-        return events.stream(this, output.protocol, output.head, this.streams.add(this.peer, output.stream))
+        return events.stream(
+          this,
+          output.protocol,
+          output.head,
+          this.streams.add(this.peer, output.stream),
+        )
       }
       case 'stream-bytes':
       case 'stream-ended':
@@ -234,14 +262,22 @@ export class PeerLink {
       const reason = { ...denial, retryable: false, retryAfterMs: undefined }
       return this.#later((now) => this.#session.refuse(reason, now))
     }
-    const granted = hello.subscriptions.filter((collection) => policy.mayRead(principal, collection))
+    const granted = hello.subscriptions.filter((collection) =>
+      policy.mayRead(principal, collection),
+    )
     const refused = hello.subscriptions
       .filter((collection) => !granted.includes(collection))
-      .map((collection) => ({ collection, code: 'ACCESS_DENIED' as const, message: 'the policy does not allow this' }))
+      .map((collection) => ({
+        collection,
+        code: 'ACCESS_DENIED' as const,
+        message: 'the policy does not allow this',
+      }))
     const peer = log.peer(hello.replica) ?? fresh(hello.replica)
     this.peer = hello.replica
     this.granted = granted
-    this.#later((now) => this.#session.handleAdmission({ peer, granted, refused, head: log.head }, now))
+    this.#later((now) =>
+      this.#session.handleAdmission({ peer, granted, refused, head: log.head }, now),
+    )
   }
 
   /** The peer wants to share more. */
@@ -257,7 +293,9 @@ export class PeerLink {
     // A dialer reads before it knows who answers: what came from the peer that it expects stays here.
     const peer = this.peer ?? this.#options.peer?.replica
     const answer = page.then(({ entries, upTo: reached, end }) => ({
-      entries: entries.filter((entry) => everything || entry.from === undefined || entry.from !== peer).map(toWire),
+      entries: entries
+        .filter((entry) => everything || entry.from === undefined || entry.from !== peer)
+        .map(toWire),
       upTo: reached,
       end,
     }))
@@ -274,19 +312,36 @@ export class PeerLink {
     } catch (error) {
       return this.#later((now) => this.#session.handleFailed(token, asError(error), now))
     }
-    const check = (entry: IncomingEntry, home: CollectionId, record: DocumentRecord | undefined): Denial | undefined =>
-      this.#deny(entry, home, record)
+    const check = (
+      entry: IncomingEntry,
+      home: CollectionId,
+      record: DocumentRecord | undefined,
+    ): Denial | undefined => this.#deny(entry, home, record)
     const stored = log.commit({ type: 'remote', from: peer.replica, entries, peer, check })
-    this.#answer(token, stored, ({ rejects }, now) => this.#session.handleAppended(token, { rejects }, now))
+    this.#answer(token, stored, ({ rejects }, now) =>
+      this.#session.handleAppended(token, { rejects }, now),
+    )
   }
 
-  #deny(entry: IncomingEntry, home: CollectionId, record: DocumentRecord | undefined): Denial | undefined {
+  #deny(
+    entry: IncomingEntry,
+    home: CollectionId,
+    record: DocumentRecord | undefined,
+  ): Denial | undefined {
     const { policy, principal } = this.#options
     const { kind, document } = entry.wire
     if (!this.granted.includes(home) && kind !== 'join') {
-      return { code: 'ACCESS_DENIED', message: 'the document is in a collection that this connection does not share' }
+      return {
+        code: 'ACCESS_DENIED',
+        message: 'the document is in a collection that this connection does not share',
+      }
     }
-    return policy.mayWrite(principal, { kind, document, collection: home, exists: record !== undefined })
+    return policy.mayWrite(principal, {
+      kind,
+      document,
+      collection: home,
+      exists: record !== undefined,
+    })
   }
 
   /** Gives the session an answer when it is there, or the reason why there is none. */
@@ -350,7 +405,11 @@ export class PeerLink {
     this.#over = true
     this.#deadline?.cancel()
     this.#rememberNow()
-    this.streams.close(new ConnectionClosedError('the connection to the peer ended', { fields: { code: reason.code } }))
+    this.streams.close(
+      new ConnectionClosedError('the connection to the peer ended', {
+        fields: { code: reason.code },
+      }),
+    )
     this.#end(reason)
   }
 }
@@ -361,5 +420,8 @@ function fresh(replica: ReplicaId): PeerState {
 
 function asError(error: unknown): TidewayError {
   if (isTidewayError(error)) return error
-  return new ProtocolError('PROTOCOL_REMOTE', error instanceof Error ? error.message : 'unknown failure')
+  return new ProtocolError(
+    'PROTOCOL_REMOTE',
+    error instanceof Error ? error.message : 'unknown failure',
+  )
 }

@@ -1,83 +1,35 @@
 import { denyAll, type Policy, type Principal } from '../access/policy.ts'
 import { Documents } from '../document/documents.ts'
 import { createHandle, type DocumentHandle } from '../document/handle.ts'
-import { type DocumentKind, GENESIS_ACTOR, genesisEvent, PLAIN_KIND } from '../document/kind.ts'
+import { GENESIS_ACTOR, genesisEvent, PLAIN_KIND } from '../document/kind.ts'
 import type { JsonMap } from '../document/value.ts'
 import { ConnectionClosedError, DocumentError, UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
-import type { Cancel, Clock, Random } from '../interfaces/clock.ts'
-import type { Sha256 } from '../interfaces/hasher.ts'
-import type { Logger } from '../interfaces/logger.ts'
-import type { Storage } from '../interfaces/storage.ts'
-import type { Connection, Listener, Transport } from '../interfaces/transport.ts'
+import type { Cancel } from '../interfaces/clock.ts'
+import type { Connection, Listener } from '../interfaces/transport.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import { type AppendListener, EventLog } from '../log/event-log.ts'
 import type { DocumentRecord, RejectedRecord } from '../log/records.ts'
 import type { Reject } from '../sync/io.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
-import { checkName } from './names.ts'
 import { LinkTable, unauthenticated } from './link-table.ts'
+import { checkName } from './names.ts'
+import type {
+  ConnectedPeer,
+  ConnectOptions,
+  OpenOptions,
+  ReplicaOptions,
+  StreamAccepter,
+} from './options.ts'
 import { type LinkEvents, type LinkOptions, PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
 import { type Signal, SignalTable } from './signals.ts'
+import { StreamAccepters } from './stream-accepters.ts'
 import { Uplink } from './uplink.ts'
 
 /** Documents that nobody holds stay loaded up to this estimate, below the WASM heap's slow growth. */
 const CACHE_BYTES = 40 << 20
 const DIAL_TIMEOUT_MS = 10_000
-
-/** What a replica is made of. Only `storage` has no default. */
-export interface ReplicaOptions {
-  /** Belongs to the replica from here on: it is closed with it. */
-  readonly storage: Storage
-  /**
-   * The name of this replica, unique in its fleet and the same at every start. Default: the one that the
-   * storage was first used with, or a random one.
-   */
-  readonly name?: ReplicaId | undefined
-  /** What peers may read and write. Default: nothing. */
-  readonly policy?: Policy | undefined
-  /** The kinds of documents that begin with a skeleton. A plain document needs none. */
-  readonly kinds?: readonly DocumentKind[] | undefined
-  /** How many bytes of documents that nobody holds stay loaded. Default 40 MiB, by estimate. */
-  readonly cacheBytesMax?: number | undefined
-  /** WASM memory to set aside at the start, for a cache of more than 40 MiB. Default none. */
-  readonly heapReserveBytes?: number | undefined
-  readonly clock: Clock
-  readonly random: Random
-  readonly sha256: Sha256
-  readonly logger: Logger
-}
-
-export interface OpenOptions {
-  /** The home of the document if it is new here. Default `default`. */
-  readonly collection?: CollectionId | undefined
-  readonly kind?: DocumentKind | undefined
-}
-
-/** How to keep one peer connected. */
-export interface ConnectOptions {
-  readonly transport: Transport
-  /** What the transport dials, such as `wss://cloud.example:10000`. */
-  readonly address: string
-  /** Which collections to share with the peer. */
-  readonly collections: readonly CollectionId[]
-  /** Who the transport makes sure that the peer is: the policy is asked about this name. Default `cloud`. */
-  readonly principal?: Principal | undefined
-  /** The name of the replica that is expected there, to go on where the last process stopped. Default: the principal. */
-  readonly peer?: ReplicaId | undefined
-  readonly dialTimeoutMs?: number | undefined
-}
-
-/** A peer that is connected now. */
-export interface ConnectedPeer {
-  readonly replica: ReplicaId
-  readonly principal: Principal
-  readonly collections: readonly CollectionId[]
-}
-
-/** Handles one stream that a peer opened. What it throws resets the stream. */
-export type StreamAccepter = (stream: PeerStream, head: Uint8Array, principal: Principal) => Promise<void>
 
 /**
  * A participant with a log: opens documents, syncs with peers, and keeps everything that was written.
@@ -92,7 +44,7 @@ export class Replica {
   readonly #links = new LinkTable()
   readonly #signals = new SignalTable()
   readonly #uplinks = new Set<Uplink>()
-  readonly #accepters = new Map<string, StreamAccepter>()
+  readonly #accepters = new StreamAccepters()
   readonly #listeners = new Set<Listener>()
   readonly #rejectListeners = new Set<(documents: readonly DocumentId[]) => void>()
   readonly #peerListeners = new Set<(peer: ConnectedPeer, connected: boolean) => void>()
@@ -136,7 +88,10 @@ export class Replica {
    * @throws UsageError when the id or the collection is not 1 to 512 (256) bytes of text.
    * @throws DocumentError `DOCUMENT_BROKEN` when it cannot be read from its events.
    */
-  async open<Value = JsonMap>(id: DocumentId, options: OpenOptions = {}): Promise<DocumentHandle<Value>> {
+  async open<Value = JsonMap>(
+    id: DocumentId,
+    options: OpenOptions = {},
+  ): Promise<DocumentHandle<Value>> {
     this.#check()
     checkName('id', id, 512)
     const collection = checkName('collection', options.collection ?? 'default', 256)
@@ -175,12 +130,16 @@ export class Replica {
   }
 
   /** Every document whose id starts with `prefix`, in order of id, deleted ones included. */
-  documents(prefix = ''): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
+  documents(
+    prefix = '',
+  ): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
     return this.#log.documents(prefix)
   }
 
   /** Events of ours that a peer refused. They no longer count in their documents and are kept here. */
-  rejected(): AsyncIterable<RejectedRecord & { readonly document: DocumentId; readonly hash: string }> {
+  rejected(): AsyncIterable<
+    RejectedRecord & { readonly document: DocumentId; readonly hash: string }
+  > {
     return this.#log.rejected()
   }
 
@@ -196,7 +155,11 @@ export class Replica {
   }
 
   /** Reads the log itself, in order of position. */
-  readLog(query: { readonly after: Position; readonly document?: DocumentId; readonly bytesMax: number }): Promise<{
+  readLog(query: {
+    readonly after: Position
+    readonly document?: DocumentId
+    readonly bytesMax: number
+  }): Promise<{
     readonly entries: readonly StoredEntry[]
     readonly upTo: Position
     readonly end: boolean
@@ -245,7 +208,10 @@ export class Replica {
     this.#check()
     const { principal } = connection
     if (principal === undefined) return connection.abort(unauthenticated())
-    this.#link({ role: 'accepter', connection, principal, subscriptions: [], peer: undefined }, undefined)
+    this.#link(
+      { role: 'accepter', connection, principal, subscriptions: [], peer: undefined },
+      undefined,
+    )
   }
 
   /** The peers that are connected now. */
@@ -285,16 +251,14 @@ export class Replica {
   openStream(peer: ReplicaId, protocol: string, head: Uint8Array): PeerStream {
     this.#check()
     const link = this.#links.of(peer)
-    if (link === undefined) throw new ConnectionClosedError('the peer is not connected', { fields: { peer } })
+    if (link === undefined)
+      throw new ConnectionClosedError('the peer is not connected', { fields: { peer } })
     return link.openStream(protocol, head)
   }
 
   /** Serves streams of one protocol that peers open. One accepter a protocol; the last one counts. */
   onStream(protocol: string, accepter: StreamAccepter): Cancel {
-    this.#accepters.set(protocol, accepter)
-    return () => {
-      if (this.#accepters.get(protocol) === accepter) this.#accepters.delete(protocol)
-    }
+    return this.#accepters.set(protocol, accepter)
   }
 
   /**
@@ -331,7 +295,16 @@ export class Replica {
   ): PeerLink {
     const { clock, sha256, logger, policy } = this.#options
     const events = this.#events(uplink)
-    const link = new PeerLink({ ...options, log: this.#log, policy, clock, sha256, logger, events, signals: this.#signals.own })
+    const link = new PeerLink({
+      ...options,
+      log: this.#log,
+      policy,
+      clock,
+      sha256,
+      logger,
+      events,
+      signals: this.#signals.own,
+    })
     this.#links.add(link)
     void link.closed.then((reason) => {
       logger.debug('a link closed', { peer: link.peer, principal: link.principal, ...reason })
@@ -352,28 +325,22 @@ export class Replica {
         }
         this.#tellPeer(link, true)
       },
-      acknowledged: (peer, received, durable) => this.#acknowledgements.note(peer, received, durable),
+      acknowledged: (peer, received, durable) =>
+        this.#acknowledgements.note(peer, received, durable),
       rejected: (peer, rejects) => void this.#reject(peer, rejects),
       signal: ({ peer, principal }, key, value) => {
         if (peer !== undefined) this.#signals.deliver({ key, value, peer, principal })
       },
-      stream: (link, protocol, head, stream) => this.#acceptStream(link, protocol, head, stream),
+      stream: (link, protocol, head, stream) =>
+        this.#accepters.accept(stream, protocol, head, link.principal),
     }
   }
 
   #tellPeer(link: PeerLink, connected: boolean): void {
     if (link.peer === undefined) return
-    if (!connected && this.#links.of(link.peer) !== undefined && this.#links.of(link.peer) !== link) return
+    if (!connected && this.#links.of(link.peer) !== undefined && this.#links.of(link.peer) !== link)
+      return
     for (const listener of [...this.#peerListeners]) listener(described(link), connected)
-  }
-
-  #acceptStream(link: PeerLink, protocol: string, head: Uint8Array, stream: PeerStream): void {
-    const accepter = this.#accepters.get(protocol)
-    if (accepter === undefined) return stream.reset('UNKNOWN_PROTOCOL', `nobody serves streams of ${protocol} here`)
-    accepter(stream, head, link.principal).catch((error: unknown) => {
-      const message = error instanceof Error ? error.message : 'the stream failed'
-      stream.reset('FAILED', message)
-    })
   }
 
   async #reject(peer: ReplicaId, rejects: readonly Reject[]): Promise<void> {

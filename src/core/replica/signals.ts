@@ -14,7 +14,10 @@ export interface Signal {
 /** Signals that were set here, and who listens to those of peers. */
 export class SignalTable {
   readonly own: Map<string, Uint8Array> = new Map()
-  readonly #listeners = new Set<{ readonly prefix: string; readonly listener: (signal: Signal) => void }>()
+  readonly #listeners = new Set<{
+    readonly prefix: string
+    readonly listener: (signal: Signal) => void
+  }>()
 
   listen(prefix: string, listener: (signal: Signal) => void): Cancel {
     const entry = { prefix, listener }

@@ -1,5 +1,5 @@
-import type { ReplicaId } from '../ids.ts'
 import { ConnectionClosedError } from '../errors.ts'
+import type { ReplicaId } from '../ids.ts'
 import type { SessionOutput } from '../sync/io.ts'
 import { PeerStream, type StreamCarrier } from './peer-stream.ts'
 
@@ -35,7 +35,11 @@ export class StreamTable {
       case 'stream-writable':
         return stream.resume()
       case 'stream-reset':
-        return stream.fail(new ConnectionClosedError('the peer reset the stream', { fields: { code: output.code, message: output.message } }))
+        return stream.fail(
+          new ConnectionClosedError('the peer reset the stream', {
+            fields: { code: output.code, message: output.message },
+          }),
+        )
     }
   }
 

@@ -12,7 +12,12 @@ export type UplinkStatus =
   | { readonly type: 'connecting'; readonly attempt: number }
   | { readonly type: 'connected'; readonly peer: string }
   /** Between attempts. `error` is why the last one ended. */
-  | { readonly type: 'waiting'; readonly attempt: number; readonly delayMs: number; readonly error: Error }
+  | {
+      readonly type: 'waiting'
+      readonly attempt: number
+      readonly delayMs: number
+      readonly error: Error
+    }
   /** For good: it was closed, or the other side said that trying again is of no use. */
   | { readonly type: 'stopped'; readonly error: Error | undefined }
 
@@ -68,9 +73,12 @@ export class Uplink {
 
   /** Adds collections, on the connection that is open and on every later one. */
   subscribe(collections: readonly CollectionId[]): void {
-    const added = collections.filter((collection) => !this.#subscriptions.has(collection))
-    for (const collection of added) this.#subscriptions.add(collection)
-    if (added.length > 0) this.#link?.subscribe(added)
+    for (const collection of collections) this.#subscriptions.add(collection)
+    // Asked again when it was refused before: what a peer allows may have changed.
+    const missing = collections.filter(
+      (collection) => this.#link?.granted.includes(collection) !== true,
+    )
+    if (missing.length > 0) this.#link?.subscribe(missing)
   }
 
   /** Dials now instead of waiting, if it waits. */
@@ -95,7 +103,11 @@ export class Uplink {
     this.#set({ type: 'connecting', attempt: this.#attempt })
     const abort = new AbortController()
     this.#abort = abort
-    const cancel = clock.schedule(dialTimeoutMs, () => abort.abort(new DialError('the peer did not answer in time', { fields: { address, dialTimeoutMs } })))
+    const cancel = clock.schedule(dialTimeoutMs, () =>
+      abort.abort(
+        new DialError('the peer did not answer in time', { fields: { address, dialTimeoutMs } }),
+      ),
+    )
     let connection: Connection
     try {
       connection = await transport.dial(address, { signal: abort.signal })
@@ -127,7 +139,12 @@ export class Uplink {
     const fraction = new DataView(bytes.buffer).getUint32(0) / 2 ** 32
     const delayMs = backoffMs(this.#attempt, fraction, { retryAfterMs })
     this.#attempt += 1
-    logger.info('the peer is not connected', { address, attempt: this.#attempt, delayMs, error: error.message })
+    logger.info('the peer is not connected', {
+      address,
+      attempt: this.#attempt,
+      delayMs,
+      error: error.message,
+    })
     this.#set({ type: 'waiting', attempt: this.#attempt, delayMs, error })
     this.#cancel = clock.schedule(delayMs, () => {
       this.#running = this.#connect()
@@ -141,9 +158,14 @@ export class Uplink {
 }
 
 function closeError(reason: SessionClose): Error {
-  return new DialError(reason.message, { retryable: reason.retryable, fields: { code: reason.code } })
+  return new DialError(reason.message, {
+    retryable: reason.retryable,
+    fields: { code: reason.code },
+  })
 }
 
 function asError(error: unknown): Error {
-  return error instanceof Error ? error : new DialError('the peer cannot be reached', { cause: error })
+  return error instanceof Error
+    ? error
+    : new DialError('the peer cannot be reached', { cause: error })
 }

@@ -103,7 +103,8 @@ class WorkQueue implements Reconciler {
     if (entry.queued) return
     entry.queued = true
     this.#queue.push(key)
-    this.#pump()
+    // Not in this turn: hints that come together are one pass, and hint() runs no foreign code.
+    queueMicrotask(() => this.#pump())
   }
 
   #pump(): void {
@@ -128,8 +129,6 @@ class WorkQueue implements Reconciler {
   async #run(key: string, entry: Entry): Promise<void> {
     let delayMs: number | undefined
     try {
-      // Started in a microtask so that hint() never runs foreign code before it returns.
-      await Promise.resolve()
       const result = await this.#options.reconcile(key, this.#abort.signal)
       entry.failures = 0
       delayMs = result?.retryAfterMs

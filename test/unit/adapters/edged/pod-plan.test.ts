@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest'
+import { RESTART_BACKOFF } from '../../../../src/adapters/edged/backoff.ts'
+import { type PodPlan, planPod } from '../../../../src/adapters/edged/pod-plan.ts'
+import type { PodView } from '../../../../src/adapters/edged/pod-view.ts'
+import type { ContainerStatus } from '../../../../src/adapters/runtime/index.ts'
+import { ended, pod, run } from './pods.ts'
+
+const NOW = 3_000
+
+function plan(of: PodView, observed: readonly ContainerStatus[], nowMs = NOW): PodPlan {
+  return planPod({ pod: of, observed, backoff: RESTART_BACKOFF, nowMs })
+}
+
+/** A plan in a few words. */
+function words(of: PodView, observed: readonly ContainerStatus[], nowMs = NOW): string {
+  const { starts, stops, removes, backoffs, isEnded } = plan(of, observed, nowMs)
+  return [
+    ...stops.map((stop) => `stop ${stop.container.id} ${stop.why}`),
+    ...starts.map((start) => `start ${start.container.name} ${start.attempt}`),
+    ...removes.map((old) => `remove ${old.id}`),
+    ...[...backoffs].map(([name, wait]) => `wait ${name} ${wait.untilMs}`),
+    ...(isEnded ? ['ended'] : []),
+  ].join(', ')
+}
+
+const always = pod()
+const onFailure = pod({ restartPolicy: 'OnFailure' })
+const never = pod({ restartPolicy: 'Never' })
+const deleted = pod({}, { deletionTimestamp: '2026-01-01T00:00:00Z' })
+const init = (name: string) => ({ name, image: 'x', command: ['run'] })
+const withInit = pod({ initContainers: [init('one'), init('two')] })
+const withInitNever = pod({ initContainers: [init('one'), init('two')], restartPolicy: 'Never' })
+const sidecar = { ...init('side'), restartPolicy: 'Always' }
+const withSidecar = pod({ initContainers: [sidecar], restartPolicy: 'Never' })
+
+describe('what to do next', () => {
+  test.each<[string, PodView, readonly ContainerStatus[], string]>([
+    ['a new pod', always, [], 'start main 0'],
+    ['a running one', always, [run(always, 'main')], ''],
+    ['made but not started', always, [run(always, 'main', { state: 'created' })], 'start main 0'],
+    ['the first end, policy Always', always, [ended(always, 'main', 0)], 'start main 1'],
+    ['success, policy OnFailure', onFailure, [ended(onFailure, 'main', 0)], 'ended'],
+    ['failure, policy OnFailure', onFailure, [ended(onFailure, 'main', 1)], 'start main 1'],
+    ['failure, policy Never', never, [ended(never, 'main', 1)], 'ended'],
+    [
+      'the second end',
+      always,
+      [ended(always, 'main', 1), ended(always, 'main', 1, { attempt: 1, backoffMs: 10_000 })],
+      'wait main 12000',
+    ],
+    [
+      'old runs',
+      always,
+      [
+        ended(always, 'main', 1),
+        ended(always, 'main', 1, { attempt: 1 }),
+        run(always, 'main', { attempt: 2 }),
+      ],
+      'remove main-0',
+    ],
+    ['another definition', always, [run(always, 'main', { labels: {} })], 'stop main-0 changed'],
+    [
+      'another definition, stopped',
+      never,
+      [ended(never, 'main', 137, { labels: {} })],
+      'start main 1',
+    ],
+    [
+      'a container that the pod lacks',
+      always,
+      [run(always, 'main'), run(always, 'gone')],
+      'stop gone-0 changed',
+    ],
+    ['deleted while it runs', deleted, [run(deleted, 'main')], 'stop main-0 deleted'],
+    ['deleted and stopped', deleted, [ended(deleted, 'main', 0)], 'ended'],
+    ['deleted before it ran', deleted, [], 'ended'],
+    ['init: the first', withInit, [], 'start one 0'],
+    ['init: running', withInit, [run(withInit, 'one')], ''],
+    ['init: the second', withInit, [ended(withInit, 'one', 0)], 'start two 0'],
+    ['init: failed', withInit, [ended(withInit, 'one', 1)], 'start one 1'],
+    ['init: failed, policy Never', withInitNever, [ended(withInitNever, 'one', 1)], 'ended'],
+    [
+      'init: done',
+      withInit,
+      [ended(withInit, 'one', 0), ended(withInit, 'two', 0)],
+      'start main 0',
+    ],
+    ['init: not again once the others ran', withInit, [run(withInit, 'main')], ''],
+    ['a sidecar is running before the others start', withSidecar, [], 'start side 0'],
+    [
+      'a sidecar that runs lets the others start',
+      withSidecar,
+      [run(withSidecar, 'side')],
+      'start main 0',
+    ],
+    [
+      'a sidecar that ended runs again',
+      withSidecar,
+      [ended(withSidecar, 'side', 0), run(withSidecar, 'main')],
+      'start side 1',
+    ],
+    [
+      'a sidecar is stopped when the others have ended',
+      withSidecar,
+      [run(withSidecar, 'side'), ended(withSidecar, 'main', 0)],
+      'stop side-0 finished',
+    ],
+  ])('%s', (_name, of, observed, expected) => {
+    expect(words(of, observed)).toBe(expected)
+  })
+
+  test('a wait that is over is a start', () => {
+    const observed = [ended(always, 'main', 1, { attempt: 1, backoffMs: 10_000 })]
+    expect(words(always, observed, 12_000)).toBe('start main 2')
+  })
+
+  test('a pod that has ended stays ended when its containers are forgotten', () => {
+    const done = pod({ restartPolicy: 'Always' }, {}, { phase: 'Failed' })
+    expect(words(done, [])).toBe('ended')
+    expect(words(done, [run(done, 'main')])).toBe('stop main-0 finished')
+  })
+
+  test('restart counts go on when the runtime has lost its state', () => {
+    const state = { terminated: { exitCode: 1 } }
+    const status = {
+      containerStatuses: [{ name: 'main', containerID: 'p://x', restartCount: 4, state }],
+    }
+    expect(words(pod({}, {}, status), [])).toBe('start main 5')
+    expect(words(pod({ restartPolicy: 'Never' }, {}, status), [])).toBe('ended')
+  })
+
+  test('the grace of a deletion overrides that of the pod', () => {
+    const spec = { terminationGracePeriodSeconds: 60 }
+    const over = { deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 1 }
+    const short = pod(spec, over)
+    expect(plan(short, [run(short, 'main')]).stops[0]?.graceMs).toBe(1_000)
+    expect(plan(deleted, [run(deleted, 'main')]).stops[0]?.graceMs).toBe(30_000)
+  })
+
+  test('deciding twice on the same gives the same', () => {
+    const observed = [ended(always, 'main', 1, { attempt: 3, backoffMs: 40_000 })]
+    expect(plan(always, observed)).toEqual(plan(always, observed))
+  })
+})

@@ -1,0 +1,71 @@
+import { type LogFormat, type LogLevel, logSettings } from '../shared/logging.ts'
+import { stateDirectory } from '../shared/private-files.ts'
+import {
+  type Address,
+  addressSetting,
+  directorySetting,
+  labelSetting,
+  listSetting,
+  parseAddress,
+  type Setting,
+  switchSetting,
+  textSetting,
+  type Values,
+} from '../shared/settings.ts'
+
+/** What the environment variables of edgecore start with. */
+export const EDGE_ENV = 'TIDEWAY_EDGECORE_'
+
+/** The settings of everything that only looks at a data directory. */
+export const directorySettings: { readonly data: Setting<string> } = {
+  data: directorySetting(
+    'where the node keeps its log, credentials and the files of its pods, readable by its user only',
+    () => stateDirectory('edgecore'),
+    '$XDG_STATE_HOME/tideway/edgecore, with ~/.local/state for XDG_STATE_HOME',
+  ),
+}
+
+/** What joining a fleet can be told. */
+export const joinSettings: {
+  readonly data: Setting<string>
+  readonly token: Setting<string | undefined>
+  readonly name: Setting<string | undefined>
+} = {
+  ...directorySettings,
+  token: textSetting(
+    'lets this node into a fleet, once; "cloudcore token create --node NAME" makes it',
+    'TOKEN',
+    'none; needed once',
+  ),
+  name: labelSetting(
+    'the name of this node, if it is to be checked: the token says it',
+    'the name in the token',
+  ),
+}
+
+/** Every setting of edgecore. */
+export const edgeSettings: typeof joinSettings & {
+  readonly server: Setting<readonly Address[]>
+  readonly apiAddress: Setting<Address>
+  readonly address: Setting<string | undefined>
+  readonly stopPodsOnExit: Setting<boolean>
+  readonly logLevel: Setting<LogLevel>
+  readonly logFormat: Setting<LogFormat>
+} = {
+  ...joinSettings,
+  server: listSetting(
+    'where to dial the cloud, tried in turn',
+    { placeholder: 'HOST:PORT', allowed: 'a host and a port', parse: parseAddress },
+    'what the token said',
+  ),
+  apiAddress: addressSetting(
+    "where this node's own Kubernetes API listens, for kubectl, also while it is cut off",
+    '127.0.0.1:6444',
+  ),
+  address: textSetting('the address that the node and its pods report', 'IP', 'the first outside one'),
+  stopPodsOnExit: switchSetting('stop the pods when edgecore stops; else they go on running', false),
+  ...logSettings,
+}
+
+export type JoinSettings = Values<typeof joinSettings>
+export type EdgeSettings = Values<typeof edgeSettings>

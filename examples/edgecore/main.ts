@@ -1,0 +1,136 @@
+#!/usr/bin/env node
+import { join } from 'node:path'
+import { levelStorage } from 'tideway/adapters/storage/level'
+import { addSettings, EXIT_TEXT, ExitWith, type Flags, newProgram, runCommandLine, sourcesText } from '../shared/command-line.ts'
+import { runProgram } from '../shared/lifetime.ts'
+import { createLogger, logSettings } from '../shared/logging.ts'
+import { makePrivateDirectory } from '../shared/private-files.ts'
+import { asProgramError } from '../shared/program-error.ts'
+import { resolveSettings } from '../shared/resolve-settings.ts'
+import type { Values } from '../shared/settings.ts'
+import { directorySettings, EDGE_ENV, type EdgeSettings, edgeSettings, joinSettings } from './edge-settings.ts'
+import { enrol } from './enrol.ts'
+import { openRuntime, type RunningEdge, startEdge } from './run-edge.ts'
+import { describeEdge } from './status-command.ts'
+import { stopPods } from './stop-pods.ts'
+
+const HELP = `
+Try first:
+  edgecore --token TOKEN                            join and run; "cloudcore token create --node NAME"
+                                                    on the cloud's machine prints TOKEN
+  edgecore status                                   connection, last sync, pods
+  export KUBECONFIG=~/.local/state/tideway/edgecore/kubeconfig
+  kubectl get pods -w                               reads and writes, also while it is cut off
+
+Other ways to start it:
+  edgecore join --token TOKEN                       join only; "edgecore" runs later, also offline
+  edgecore --data /tmp/edge-2 --api-address 127.0.0.1:0 --token TOKEN
+                                                    a second node on this machine, on a free port
+  edgecore --server cloud.example:10000             the cloud has moved
+
+Pods are plain processes here: a container needs a command, and its image is only a name. They go on
+running when edgecore stops or is killed, and the next edgecore takes them over. To stop them too:
+"edgecore --stop-pods-on-exit", or "edgecore stop-pods" when it does not run.
+
+${sourcesText(edgeSettings, EDGE_ENV)}
+
+${EXIT_TEXT}
+`
+
+const program = newProgram(
+  'edgecore',
+  `One node of a Tideway fleet: runs the pods that the cloud assigns to it, serves them by a Kubernetes
+API of its own, and goes on with both while the cloud cannot be reached.`,
+).addHelpText('after', HELP)
+addSettings(program.command('run', { isDefault: true }), edgeSettings, EDGE_ENV)
+  .description('run the node until SIGTERM or SIGINT; what edgecore does without a command')
+  .action(run)
+addSettings(program.command('join'), { ...joinSettings, ...logSettings }, EDGE_ENV)
+  .description('let this node into a fleet, without running it yet')
+  .action(joinOnly)
+addSettings(program.command('status'), directorySettings, EDGE_ENV)
+  .description('show how the running edgecore is')
+  .action(async (flags: Flags) => {
+    process.stdout.write(await describeEdge((await settingsOf(flags)).data))
+  })
+addSettings(program.command('stop-pods'), directorySettings, EDGE_ENV)
+  .description('stop every pod of this node; edgecore must not run')
+  .action(stopAll)
+program.addHelpText('after', () => optionsText())
+process.exitCode = await runCommandLine(program, process.argv.slice(2))
+
+function settingsOf(flags: Flags): Promise<Values<typeof edgeSettings>> {
+  const file = typeof flags['config'] === 'string' ? flags['config'] : undefined
+  return resolveSettings(edgeSettings, { flags, env: process.env, envPrefix: EDGE_ENV, file })
+}
+
+async function run(flags: Flags): Promise<void> {
+  const settings = await settingsOf(flags)
+  const logger = createLogger('edgecore', settings.logLevel, settings.logFormat)
+  const exitCode = await runProgram({
+    logger,
+    directory: settings.data,
+    start: async (teardown, stop) => {
+      const running = await startEdge(settings, logger, teardown, stop)
+      if (settings.logFormat === 'text') process.stdout.write(greeting(settings, running))
+      logger.info('ready', { ...running, kubeconfig: join(settings.data, 'kubeconfig') })
+    },
+  })
+  if (exitCode !== 0) throw new ExitWith(exitCode)
+}
+
+async function joinOnly(flags: Flags): Promise<void> {
+  const settings = await settingsOf(flags)
+  const logger = createLogger('edgecore', settings.logLevel, settings.logFormat)
+  const identity = await locked(settings, () => enrol({ ...settings, directory: settings.data }, logger))
+  process.stdout.write(`${identity.node} is a node of the fleet ${identity.fleet} now; run it: edgecore --data ${settings.data}\n`)
+}
+
+async function stopAll(flags: Flags): Promise<void> {
+  const settings = await settingsOf(flags)
+  const logger = createLogger('edgecore', 'warn', settings.logFormat)
+  const count = await locked(settings, async () => {
+    const runtime = await openRuntime(settings.data, logger)
+    try {
+      return await stopPods(runtime)
+    } finally {
+      await runtime.close()
+    }
+  })
+  process.stdout.write(`stopped ${count} pods\n`)
+}
+
+/** Does something while no other process has the data directory. */
+async function locked<Result>({ data }: EdgeSettings, work: () => Promise<Result>): Promise<Result> {
+  try {
+    await makePrivateDirectory(data)
+    const storage = await levelStorage({ directory: join(data, 'log') })
+    try {
+      return await work()
+    } finally {
+      await storage.close()
+    }
+  } catch (error) {
+    throw asProgramError(error, data) ?? error
+  }
+}
+
+function greeting({ data }: EdgeSettings, { node, fleet, api }: RunningEdge): string {
+  const kubeconfig = join(data, 'kubeconfig')
+  return `
+edgecore runs the node ${node} of the fleet ${fleet}
+  Kubernetes API   ${api}
+  kubeconfig       ${kubeconfig}
+
+then try           kubectl --kubeconfig ${kubeconfig} get pods -w
+                   edgecore status --data ${data}
+
+`
+}
+
+/** The options of the command that runs without being named. */
+function optionsText(): string {
+  const command = program.commands.find((candidate) => candidate.name() === 'run')
+  const help = command?.helpInformation() ?? ''
+  return help.slice(help.indexOf('Options:'))
+}

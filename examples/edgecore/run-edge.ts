@@ -1,0 +1,182 @@
+import { join } from 'node:path'
+import { createReplica, edgePolicy, type Logger, type Replica, systemClock, systemRandom } from 'tideway'
+import { createEdged, type Edged } from 'tideway/adapters/edged'
+import { createReplicaSetController } from 'tideway/adapters/kubernetes/controllers'
+import { builtinResources, createObjectStore, documentKinds, type ObjectStore } from 'tideway/adapters/kubernetes/objects'
+import { type PodRuntime } from 'tideway/adapters/runtime'
+import { processRuntime } from 'tideway/adapters/runtime/process'
+import { levelStorage } from 'tideway/adapters/storage/level'
+import { fastSha256 } from '../shared/fast-hash.ts'
+import type { Teardown } from '../shared/lifetime.ts'
+import { makePrivateDirectory } from '../shared/private-files.ts'
+import { EXIT, ProgramError } from '../shared/program-error.ts'
+import type { EdgeSettings } from './edge-settings.ts'
+import { enrol } from './enrol.ts'
+import { FleetLink } from './fleet-link.ts'
+import { startLocalApi } from './local-api.ts'
+import type { NodeIdentity } from './node-identity.ts'
+import { serveLogs } from './served-logs.ts'
+import { readStatus, StatusWriter } from './status-file.ts'
+import { stopPods } from './stop-pods.ts'
+
+/** How often the node says that it is alive. */
+const HEARTBEAT_MS = 10_000
+/** The version that the node reports as its kubelet's: that of the API which is spoken here. */
+const KUBELET_VERSION = 'v1.33.0-tideway'
+/** A log that is new gets this long after the first connection to fill before orphans are cleaned. */
+const FILL_MS = 10_000
+
+/** Where a running edgecore can be reached. */
+export interface RunningEdge {
+  readonly node: string
+  readonly fleet: string
+  readonly api: string
+}
+
+/**
+ * Starts the node: its log, its pods, its own Kubernetes API, and the connection to the cloud. All but
+ * the last work without the cloud, from the log.
+ */
+export async function startEdge(
+  settings: EdgeSettings,
+  logger: Logger,
+  teardown: Teardown,
+  stop: (reason: ProgramError) => void,
+): Promise<RunningEdge> {
+  const directory = settings.data
+  await makePrivateDirectory(directory)
+  const storage = await levelStorage({ directory: join(directory, 'log') })
+  teardown.add('log', () => storage.close())
+  const identity = await enrol({ directory, token: settings.token, name: settings.name }, logger)
+  const { node, fleet } = identity
+  const replica = await createReplica({
+    storage,
+    name: node,
+    policy: edgePolicy(),
+    kinds: documentKinds(builtinResources),
+    sha256: fastSha256,
+    logger,
+  })
+  teardown.add('replica', () => replica.close())
+  const isNew = replica.head === 0
+  const store = await openStore(replica, fleet, logger, teardown)
+  const status = new StatusWriter(directory, { node, fleet }, (await readStatus(directory))?.lastSyncAt ?? '', logger)
+  teardown.add('status', () => status.close())
+  const filled = new Filled(isNew)
+  teardown.add('first fill', () => filled.close())
+  const edged = await startPods(settings, node, store, filled.done, logger, teardown)
+  startHeartbeat(replica, edged, node, teardown)
+  teardown.add('logs for the cloud', serveLogs(replica, edged.logs))
+  const { apiAddress: address } = settings
+  const api = await startLocalApi({ directory, node, address, store, logs: edged.logs, logger })
+  teardown.add('Kubernetes API', () => api.close())
+  status.api = api.url
+  const link = new FleetLink({
+    identity,
+    addresses: settings.server.length > 0 ? settings.server : identity.addresses,
+    replica,
+    store,
+    logger,
+    onStatus: (change) => {
+      status.handleUplink(change)
+      if (change.type === 'connected') filled.connected()
+    },
+    onRefused: () => stop(refused(identity)),
+  })
+  teardown.add('connection to the cloud', () => link.close())
+  return { node, fleet, api: api.url }
+}
+
+function refused({ node, fleet }: NodeIdentity): ProgramError {
+  return new ProgramError(
+    'CREDENTIALS_REFUSED',
+    EXIT.refused,
+    `the fleet ${fleet} no longer accepts the certificate of the node ${node}: it was revoked, replaced or has expired. The pods go on running. To come back: edgecore join --token TOKEN`,
+    { fields: { node, fleet } },
+  )
+}
+
+async function openStore(
+  replica: Replica,
+  fleet: string,
+  logger: Logger,
+  teardown: Teardown,
+): Promise<ObjectStore> {
+  const store = await createObjectStore({
+    replica,
+    resources: builtinResources,
+    fleet,
+    sha256: fastSha256,
+    wallMs: () => systemClock.wallMs(),
+    onError: (error) => logger.error('an object cannot be shown', { error }),
+  })
+  teardown.add('objects', () => store.close())
+  return store
+}
+
+/** Where the process runtime of a data directory keeps its state. */
+export function openRuntime(directory: string, logger: Logger): Promise<PodRuntime> {
+  return processRuntime({ directory: join(directory, 'runtime'), clock: systemClock, logger })
+}
+
+async function startPods(
+  settings: EdgeSettings,
+  node: string,
+  store: ObjectStore,
+  loaded: Promise<void>,
+  logger: Logger,
+  teardown: Teardown,
+): Promise<Edged> {
+  const parts = { store, clock: systemClock, random: systemRandom, logger }
+  const runtime = await openRuntime(settings.data, logger)
+  teardown.add('runtime', () => runtime.close())
+  if (settings.stopPodsOnExit) teardown.add('pods', () => stopPods(runtime))
+  const edged = createEdged({
+    ...parts,
+    node,
+    runtime,
+    directory: join(settings.data, 'pods'),
+    version: KUBELET_VERSION,
+    addresses: settings.address === undefined ? undefined : [settings.address],
+    loaded,
+  })
+  teardown.add('edged', () => edged.close())
+  await edged.ready
+  const sets = createReplicaSetController({ ...parts, runs: (name) => name === node })
+  teardown.add('replica sets', () => sets.close())
+  return edged
+}
+
+function startHeartbeat(replica: Replica, edged: Edged, node: string, teardown: Teardown): void {
+  const beat = (): void => {
+    replica.signal(`lease/${node}`, new TextEncoder().encode(JSON.stringify(edged.heartbeat())))
+  }
+  beat()
+  const timer = setInterval(beat, HEARTBEAT_MS)
+  teardown.add('heartbeat', () => clearInterval(timer))
+}
+
+/**
+ * Whether the log holds what the cloud wants. One that held anything at the start does; a new one does
+ * some time after it was first connected. Until then pods that nobody knows are left alone.
+ */
+class Filled {
+  readonly done: Promise<void>
+  #resolve: () => void = () => undefined
+  #cancel: (() => void) | undefined
+
+  constructor(isNew: boolean) {
+    this.done = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    if (!isNew) this.#resolve()
+  }
+
+  connected(): void {
+    this.#cancel ??= systemClock.schedule(FILL_MS, this.#resolve)
+  }
+
+  close(): void {
+    this.#cancel?.()
+  }
+}

@@ -165,7 +165,7 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
       { part: 'observed' },
     )
     expect(ok(await waiting)).toBe('pod/web condition met\n')
-    const watching = kubectl('get', 'cm', '--watch', '--request-timeout=4s', '-o', 'name')
+    const watching = run(['get', 'cm', '--watch', '-o', 'name'], { until: 'configmap/late' })
     ok(await kubectl('create', 'cm', 'late', '--from-literal=a=b'))
     expect((await watching).stdout).toContain('configmap/late')
   })
@@ -178,7 +178,7 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
     )
     expect(ok(await kubectl('logs', 'web'))).toBe('first line\nsecond line\n')
     refused(await kubectl('logs', 'web', '-c', 'none'), /container none is not valid for pod web/)
-    const following = await run(['logs', '-f', 'web', '--request-timeout=3s'])
+    const following = await run(['logs', '-f', 'web'], { until: 'second line\n' })
     expect(following.stdout).toBe('first line\nsecond line\n')
   })
 

@@ -104,24 +104,35 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** A kubectl that talks to a test server: call it with arguments and, for `-f -`, a text. */
-export type RunKubectl = (args: readonly string[], more?: { readonly input?: string; readonly editor?: string }) => Promise<CommandResult>
+/** What a command gets beside its arguments. */
+export interface CommandOptions {
+  /** For `-f -`. */
+  readonly input?: string
+  /** KUBE_EDITOR. */
+  readonly editor?: string
+  /** The command is ended as soon as it has printed this: for what never ends by itself. */
+  readonly until?: string
+}
+
+/** A kubectl that talks to a test server. */
+export type RunKubectl = (args: readonly string[], options?: CommandOptions) => Promise<CommandResult>
 
 /** How long one command may take, in milliseconds. */
 const COMMAND_MS = 40_000
 
 /** Makes a {@link RunKubectl}. Its caches are in the folder of the server. */
 export function kubectlFor(target: TestApiServer, path: string): RunKubectl {
-  return (args, more = {}) =>
+  return (args, options = {}) =>
     new Promise((resolve, reject) => {
       const child = spawn(path, args, {
-        env: { PATH: process.env['PATH'], HOME: target.folder, KUBECONFIG: target.kubeconfig, KUBE_EDITOR: more.editor },
+        env: { PATH: process.env['PATH'], HOME: target.folder, KUBECONFIG: target.kubeconfig, KUBE_EDITOR: options.editor },
         timeout: COMMAND_MS,
       })
       let stdout = ''
       let stderr = ''
       child.stdout.on('data', (chunk) => {
         stdout += String(chunk)
+        if (options.until !== undefined && stdout.includes(options.until)) child.kill()
       })
       child.stderr.on('data', (chunk) => {
         stderr += String(chunk)
@@ -129,6 +140,6 @@ export function kubectlFor(target: TestApiServer, path: string): RunKubectl {
       child.on('error', reject)
       child.on('close', (code) => resolve({ code: code ?? -1, stdout, stderr }))
       child.stdin.on('error', () => undefined)
-      child.stdin.end(more.input ?? '')
+      child.stdin.end(options.input ?? '')
     })
 }

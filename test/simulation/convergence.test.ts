@@ -11,7 +11,7 @@ describe('replicas that crash, are cut off and meet again', () => {
       const { failures, trace } = await simulate({ seed })
       if (failures.length > 0 || only !== undefined) {
         console.error(`rerun with SIM_SEED=${seed} npx vitest run --project simulation`)
-        console.error(trace.slice(-40).join('\n'))
+        console.error(trace.slice(only === undefined ? -40 : 0).join('\n'))
       }
       expect(failures).toEqual([])
     })

@@ -128,7 +128,9 @@ export class Simulator {
     this.note(`${machine.name} started at ${replica.head}`)
     replica.onAppended((entries) => {
       if (!process.alive) return
-      const hashes = entries.flatMap((entry) => (entry.hash === undefined ? [] : [entry.hash]))
+      // Equal first changes of two documents have one hash: an event is named by both.
+      const events = entries.filter((entry) => entry.hash !== undefined)
+      const hashes = events.map((entry) => `${entry.document} ${entry.hash}`)
       this.#witness.appended(machine, hashes, entries.map((entry) => entry.collection))
     })
     replica.serve(this.network.listen(machine.name))
@@ -166,8 +168,8 @@ export class Simulator {
   #logger(machine: Machine): Logger {
     const { problems } = this
     const logger: Logger = {
-      debug: () => undefined,
-      info: () => undefined,
+      debug: (message, fields) => this.note(`${machine.name} says: ${message} ${brief(fields)}`),
+      info: (message, fields) => this.note(`${machine.name} says: ${message} ${brief(fields)}`),
       warn: (message, fields) => this.note(`${machine.name} warns: ${message} ${brief(fields)}`),
       error: (message, fields) => problems.push(`${machine.name}: ${message} ${brief(fields)}`),
       child: () => logger,

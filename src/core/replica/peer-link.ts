@@ -11,17 +11,14 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Connection } from '../interfaces/transport.ts'
 import type { EventLog } from '../log/event-log.ts'
-import type { DocumentRecord } from '../log/records.ts'
-import type { Denial, IncomingEntry } from '../log/submission.ts'
+import type { IncomingEntry, RemoteSubmission } from '../log/submission.ts'
 import type { Hello, PeerState, Reject, SessionClose, SessionOutput } from '../sync/io.ts'
 import { SyncSession } from '../sync/session.ts'
-import { checkEntry, toWire } from './incoming.ts'
+import { checkEntry, denyEntry, toWire } from './incoming.ts'
 import { digestAnswer, digestMatches } from './link-digest.ts'
+import { PeerMemory } from './peer-memory.ts'
 import type { PeerStream } from './peer-stream.ts'
 import { StreamTable } from './stream-table.ts'
-
-/** How long a peer's acknowledgement may stay in memory before it is written down. */
-const REMEMBER_MS = 500
 
 /** What a link tells its replica. */
 export interface LinkEvents {
@@ -64,10 +61,10 @@ export class PeerLink {
   readonly #options: LinkOptions
   readonly #session: SyncSession
   readonly #logger: Logger
+  readonly #memory: PeerMemory
   #deadline: { atMs: number; cancel: Cancel } | undefined
   #draining = false
   #over = false
-  #remember: { peer: PeerState; cancel: Cancel } | undefined
   #end: (reason: SessionClose) => void = () => undefined
 
   constructor(options: LinkOptions) {
@@ -78,6 +75,7 @@ export class PeerLink {
       remote: connection.remoteAddress,
       principal: options.principal,
     })
+    this.#memory = new PeerMemory(log, options.clock, this.#logger)
     this.#session = new SyncSession({ role, replica: log.replica, epoch: log.epoch })
     this.streams = new StreamTable({
       write: (stream, bytes) =>
@@ -213,7 +211,7 @@ export class PeerLink {
         )
       }
       case 'acknowledged':
-        this.#rememberSoon(output.peer)
+        this.#memory.soon(output.peer)
         return events.acknowledged(output.peer.replica, output.received, output.durable)
       case 'rejected':
         return events.rejected(this.peer ?? '', output.rejects)
@@ -305,43 +303,19 @@ export class PeerLink {
   #append(output: Extract<SessionOutput, { type: 'append' }>): void {
     const { log, sha256 } = this.#options
     const { token, peer } = output
-    this.#forget()
+    this.#memory.forget()
     let entries: readonly IncomingEntry[]
     try {
       entries = output.entries.map((entry) => checkEntry(entry, sha256))
     } catch (error) {
       return this.#later((now) => this.#session.handleFailed(token, asError(error), now))
     }
-    const check = (
-      entry: IncomingEntry,
-      home: CollectionId,
-      record: DocumentRecord | undefined,
-    ): Denial | undefined => this.#deny(entry, home, record)
+    const check: RemoteSubmission['check'] = (entry, home, record) =>
+      denyEntry(this.#options, this.granted, entry, home, record)
     const stored = log.commit({ type: 'remote', from: peer.replica, entries, peer, check })
     this.#answer(token, stored, ({ rejects }, now) =>
       this.#session.handleAppended(token, { rejects }, now),
     )
-  }
-
-  #deny(
-    entry: IncomingEntry,
-    home: CollectionId,
-    record: DocumentRecord | undefined,
-  ): Denial | undefined {
-    const { policy, principal } = this.#options
-    const { kind, document } = entry.wire
-    if (!this.granted.includes(home) && kind !== 'join') {
-      return {
-        code: 'ACCESS_DENIED',
-        message: 'the document is in a collection that this connection does not share',
-      }
-    }
-    return policy.mayWrite(principal, {
-      kind,
-      document,
-      collection: home,
-      exists: record !== undefined,
-    })
   }
 
   /** Gives the session an answer when it is there, or the reason why there is none. */
@@ -358,26 +332,6 @@ export class PeerLink {
   /** For answers that are known at once: outputs are done in order, so the session is told afterwards. */
   #later(input: (nowMs: number) => void): void {
     queueMicrotask(() => this.#tell(input))
-  }
-
-  #rememberSoon(peer: PeerState): void {
-    this.#remember?.cancel()
-    const cancel = this.#options.clock.schedule(REMEMBER_MS, () => this.#rememberNow())
-    this.#remember = { peer, cancel }
-  }
-
-  #rememberNow(): void {
-    const remember = this.#remember
-    if (remember === undefined) return
-    this.#forget()
-    this.#options.log.commit({ type: 'peer', peer: remember.peer }).catch((error: unknown) => {
-      this.#logger.warn('an acknowledgement could not be written down', { error })
-    })
-  }
-
-  #forget(): void {
-    this.#remember?.cancel()
-    this.#remember = undefined
   }
 
   #schedule(): void {
@@ -404,7 +358,7 @@ export class PeerLink {
     if (this.#over) return
     this.#over = true
     this.#deadline?.cancel()
-    this.#rememberNow()
+    this.#memory.now()
     this.streams.close(
       new ConnectionClosedError('the connection to the peer ended', {
         fields: { code: reason.code },

@@ -46,7 +46,9 @@ export function decodeMessage(message: Uint8Array): DecodedMessage {
   }
   if (message.length === 0) return violation('PROTOCOL_REMOTE', 'message: empty')
   try {
-    return { frames: readFrames(new BoundedTokenizer(message)) }
+    // A plain array: slices of a subclass, as Node's sockets give, would share memory with the message.
+    const plain = new Uint8Array(message.buffer, message.byteOffset, message.length)
+    return { frames: readFrames(new BoundedTokenizer(plain)) }
   } catch (error) {
     if (error instanceof MalformedError) return { violation: error.violation }
     // The CBOR library throws plain errors; which item it was in is not known.

@@ -1,7 +1,7 @@
 import { builtinResources, createObjectStore, documentKinds, type OpenObjectStore } from 'tideway/adapters/kubernetes/objects'
 import { memoryStorage } from 'tideway/adapters/storage/memory'
 import { consoleLogger, createReplica, type Replica, type ReplicaOptions } from 'tideway'
-import { nodeSha256 } from '../../src/system-node.ts'
+import { nodeSha256 } from '../../src/node/index.ts'
 
 /** A replica on a memory storage that knows the Kubernetes kinds. */
 export function openTestReplica(options: Partial<ReplicaOptions> = {}): Promise<Replica> {

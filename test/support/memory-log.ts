@@ -1,11 +1,12 @@
 import { systemRandom } from '../../src/system.ts'
-import { nodeSha256 } from '../../src/system-node.ts'
+import { nodeSha256 } from '../../src/node/index.ts'
 import { MemoryMedium, memoryStorage } from '../../src/adapters/storage/memory/index.ts'
+import type { Sha256 } from '../../src/core/interfaces/hasher.ts'
 import type { Storage } from '../../src/core/interfaces/storage.ts'
 import { GENESIS_ACTOR } from '../../src/core/document/kind.ts'
 import { EventLog } from '../../src/core/log/event-log.ts'
 
-export const sha256 = nodeSha256()
+export const sha256: Sha256 = nodeSha256()
 
 /** A log on a memory storage, or on the given one. */
 export function openLog(

@@ -1,8 +1,11 @@
+import type { Policy, Principal } from '../access/policy.ts'
 import { ProtocolError } from '../errors.ts'
+import type { CollectionId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { type StoredEntry, unpackEvents } from '../log/entry.ts'
 import { readEvent } from '../log/event.ts'
-import type { CheckedEvent, IncomingEntry } from '../log/submission.ts'
+import type { DocumentRecord } from '../log/records.ts'
+import type { CheckedEvent, Denial, IncomingEntry } from '../log/submission.ts'
 import type { WireEntry } from '../sync/io.ts'
 
 /**
@@ -41,4 +44,26 @@ function unpack(bytes: Uint8Array): readonly Uint8Array[] {
 export function toWire(entry: StoredEntry): WireEntry {
   const { kind, document, collection, generation, bytes } = entry
   return { kind, document, collection, generation, bytes }
+}
+
+/**
+ * Why an entry of a peer may not be taken: its document is at home in a collection that the connection
+ * does not share, or the policy does not allow the write.
+ */
+export function denyEntry(
+  access: { readonly policy: Policy; readonly principal: Principal },
+  granted: readonly CollectionId[],
+  entry: IncomingEntry,
+  home: CollectionId,
+  record: DocumentRecord | undefined,
+): Denial | undefined {
+  const { kind, document, collection } = entry.wire
+  if (!granted.includes(kind === 'join' ? collection : home)) {
+    return {
+      code: 'ACCESS_DENIED',
+      message: 'the document is in a collection that this connection does not share',
+    }
+  }
+  const request = { kind, document, collection: home, exists: record !== undefined }
+  return access.policy.mayWrite(access.principal, request)
 }

@@ -33,8 +33,6 @@ const DIAL_TIMEOUT_MS = 10_000
 
 /**
  * A participant with a log: opens documents, syncs with peers, and keeps everything that was written.
- *
- * @see createReplica
  */
 export class Replica {
   readonly #options: ReplicaOptions & { readonly policy: Policy }
@@ -44,6 +42,7 @@ export class Replica {
   readonly #links = new LinkTable()
   readonly #signals = new SignalTable()
   readonly #uplinks = new Set<Uplink>()
+  readonly #lastPeer = new Map<Uplink, ReplicaId>()
   readonly #accepters = new StreamAccepters()
   readonly #listeners = new Set<Listener>()
   readonly #rejectListeners = new Set<(documents: readonly DocumentId[]) => void>()
@@ -286,8 +285,6 @@ export class Replica {
     await step(() => this.#log.close())
     if (failures.length > 0) throw failures[0]
   }
-
-  readonly #lastPeer = new Map<Uplink, ReplicaId>()
 
   #link(
     options: Pick<LinkOptions, 'role' | 'connection' | 'principal' | 'subscriptions' | 'peer'>,

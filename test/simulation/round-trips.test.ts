@@ -8,13 +8,13 @@ const COLLECTION = ownCollection(EDGE)
 async function edit(world: Simulator, machine: Machine, index: number, text: string): Promise<void> {
   const replica = machine.process?.replica
   if (replica === undefined) throw new Error('the machine is not running')
-  const handle = await replica.open<Record<string, unknown>>(`${COLLECTION}/doc-${index}`, { collection: COLLECTION })
+  const id = `${COLLECTION}/doc-${index}`
+  const handle = await world.until(replica.open<Record<string, unknown>>(id, { collection: COLLECTION }))
   handle.change((draft) => {
     draft['text'] = text
   })
   const durable = handle.durable()
-  await world.advance(20)
-  await durable
+  await world.until(durable)
   await handle.close()
 }
 

@@ -1,5 +1,4 @@
 import { Checkers, stateOf } from './checkers.ts'
-import { settle } from './clock.ts'
 import { type Machine, SHARED, ownCollection, Simulator, CLOUD } from './simulator.ts'
 import { Workload } from './workload.ts'
 
@@ -103,14 +102,15 @@ async function converge(world: Simulator, checkers: Checkers): Promise<number> {
   let differences: readonly string[] = ['nobody has looked yet']
   while (world.time.nowMs - since < CONVERGENCE_MS) {
     await world.advance(2_000)
-    differences = await differencesOf(world)
+    differences = await world.until(differencesOf(world))
     if (differences.length === 0) break
   }
   for (const difference of differences) checkers.failures.push(`I3: ${difference}`)
   for (const machine of world.machines) {
-    if (machine.process !== undefined) await checkers.checkPromises(machine.name, machine.process.replica)
+    if (machine.process === undefined) continue
+    await world.until(checkers.checkPromises(machine.name, machine.process.replica))
   }
-  await checkers.checkEverywhere(world.machines)
+  await world.until(checkers.checkEverywhere(world.machines))
   return world.time.nowMs - since
 }
 
@@ -129,7 +129,6 @@ async function differencesOf(world: Simulator): Promise<readonly string[]> {
       differences.push(`${collection} differs\n${sides.join('\n')}`)
     }
   }
-  await settle()
   return differences
 }
 

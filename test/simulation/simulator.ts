@@ -161,6 +161,19 @@ export class Simulator {
     while (this.time.step(untilMs)) await settle()
   }
 
+  /** Waits for something that itself needs time to pass, such as a disk. */
+  async until<Result>(promise: Promise<Result>): Promise<Result> {
+    let done = false
+    const mark = (): void => {
+      done = true
+    }
+    promise.then(mark, mark)
+    await settle()
+    for (let i = 0; i < 10_000 && !done; i += 1) await this.advance(1)
+    if (!done) throw new Error('nothing came of it in ten simulated seconds')
+    return await promise
+  }
+
   note(line: string): void {
     this.trace.push(`${this.time.nowMs.toFixed(3)} ${line}`)
   }

@@ -60,7 +60,9 @@ export function applyConfiguration(
   const last = managers.get(id)
   managers.delete(id)
   const others = [...managers.values()]
-  const kept = others.map((manager) => manager.fields).reduce(union, mine.fields)
+  // What identifies the object is in every configuration, so that no pruning reaches it.
+  const named = union(fieldsOf(type, config), mine.fields)
+  const kept = others.map((manager) => manager.fields).reduce(union, named)
   const base: JsonObject = live ?? {}
   const merged = withoutFields(type, mergeTyped(type, base, config), last?.fields ?? NO_FIELDS, kept)
   const before = counted(base, writer)

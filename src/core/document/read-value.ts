@@ -32,7 +32,7 @@ function readMap(node: Record<string, unknown>): JsonValue {
   const set = node[SET_MARK]
   if (isObject(set)) return Object.keys(set).sort()
   const map: Record<string, JsonValue> = {}
-  for (const key of Object.keys(node)) if (key !== ORDER_MARK) map[key] = readValue(node[key])
+  for (const key of Object.keys(node).sort()) if (key !== ORDER_MARK) map[key] = readValue(node[key])
   return map
 }
 

@@ -1,7 +1,13 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type CommandResult, kubectlFor, type RunKubectl, startTestApiServer, type TestApiServer } from '../support/api-server.ts'
+import {
+  type CommandResult,
+  kubectlFor,
+  type RunKubectl,
+  startTestApiServer,
+  type TestApiServer,
+} from '../support/api-server.ts'
 import { findKubectls, KUBECTL_HINT } from '../support/kubectl.ts'
 import { skipUnless } from '../support/skip.ts'
 
@@ -55,7 +61,8 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
   let target: TestApiServer
   let run: RunKubectl
   const kubectl = (...args: readonly string[]): Promise<CommandResult> => run(args)
-  const apply = (input: string, ...args: readonly string[]): Promise<CommandResult> => run(['apply', '-f', '-', ...args], { input })
+  const apply = (input: string, ...args: readonly string[]): Promise<CommandResult> =>
+    run(['apply', '-f', '-', ...args], { input })
 
   beforeAll(async () => {
     target = await startTestApiServer()
@@ -78,39 +85,86 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
     const diff = await run(['diff', '-f', '-'], { input: POD('nginx:2') })
     expect(diff.code).toBe(1)
     expect(diff.stdout).toContain('+  - image: nginx:2'.slice(4))
-    expect(ok(await kubectl('get', 'pod', 'web', '-o', 'jsonpath={.spec.containers[0].image}'))).toBe('nginx:1')
+    expect(
+      ok(await kubectl('get', 'pod', 'web', '-o', 'jsonpath={.spec.containers[0].image}')),
+    ).toBe('nginx:1')
     expect(ok(await apply(POD('nginx:2')))).toBe('pod/web configured\n')
     const pod = JSON.parse(ok(await kubectl('get', 'pod', 'web', '-o', 'json')))
     expect(pod.spec.containers[0]).toMatchObject({
-      image: 'nginx:2', imagePullPolicy: 'IfNotPresent', env: [{ name: 'A', value: '1' }],
+      image: 'nginx:2',
+      imagePullPolicy: 'IfNotPresent',
+      env: [{ name: 'A', value: '1' }],
       ports: [{ containerPort: 80, protocol: 'TCP' }],
     })
     expect(pod.status).toEqual({ phase: 'Pending', qosClass: 'BestEffort' })
   })
 
   test('gets as a table, wide, by label, by field, over all namespaces', async () => {
-    expect(ok(await kubectl('get', 'pods'))).toMatch(/^NAME +READY +STATUS +RESTARTS +AGE\nweb +0\/1 +Pending +0 +\d+s\n$/)
-    expect(ok(await kubectl('get', 'pods', '-o', 'wide'))).toMatch(/NODE +NOMINATED NODE +READINESS GATES/)
-    expect(ok(await kubectl('get', 'pods', '-A', '-l', 'app=web', '--field-selector', 'status.phase=Pending', '-o', 'name'))).toBe('pod/web\n')
+    expect(ok(await kubectl('get', 'pods'))).toMatch(
+      /^NAME +READY +STATUS +RESTARTS +AGE\nweb +0\/1 +Pending +0 +\d+s\n$/,
+    )
+    expect(ok(await kubectl('get', 'pods', '-o', 'wide'))).toMatch(
+      /NODE +NOMINATED NODE +READINESS GATES/,
+    )
+    expect(
+      ok(
+        await kubectl(
+          'get',
+          'pods',
+          '-A',
+          '-l',
+          'app=web',
+          '--field-selector',
+          'status.phase=Pending',
+          '-o',
+          'name',
+        ),
+      ),
+    ).toBe('pod/web\n')
     expect(ok(await kubectl('get', 'pods', '-l', 'app notin (web)', '-o', 'name'))).toBe('')
     expect(ok(await kubectl('get', 'pod', 'web', '-o', 'yaml'))).toContain('  name: web\n')
-    refused(await kubectl('get', 'pods', '--field-selector', 'nope=1'), /field label not supported: nope/)
-    refused(await kubectl('get', 'pods', 'missing'), 'Error from server (NotFound): pods "missing" not found')
+    refused(
+      await kubectl('get', 'pods', '--field-selector', 'nope=1'),
+      /field label not supported: nope/,
+    )
+    refused(
+      await kubectl('get', 'pods', 'missing'),
+      'Error from server (NotFound): pods "missing" not found',
+    )
     expect(ok(await kubectl('describe', 'pod', 'web'))).toMatch(/^Name: +web$/m)
   })
 
   test('applies on the server: created, conflict, force, co-owned, removed', async () => {
-    expect(ok(await apply(CONFIG('2'), '--server-side', '--field-manager=one'))).toBe('configmap/settings serverside-applied\n')
+    expect(ok(await apply(CONFIG('2'), '--server-side', '--field-manager=one'))).toBe(
+      'configmap/settings serverside-applied\n',
+    )
     const other = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {b: "3"}\n'
-    refused(await apply(other, '--server-side', '--field-manager=two'), 'Apply failed with 1 conflict: conflict with "one": .data.b')
+    refused(
+      await apply(other, '--server-side', '--field-manager=two'),
+      'Apply failed with 1 conflict: conflict with "one": .data.b',
+    )
     ok(await apply(other, '--server-side', '--field-manager=two', '--force-conflicts'))
-    expect(ok(await kubectl('get', 'cm', 'settings', '-o', 'jsonpath={.data}'))).toBe('{"a":"1","b":"3"}')
+    expect(ok(await kubectl('get', 'cm', 'settings', '-o', 'jsonpath={.data}'))).toBe(
+      '{"a":"1","b":"3"}',
+    )
     const less = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings}\ndata: {c: "4"}\n'
     ok(await apply(less, '--server-side', '--field-manager=one'))
-    expect(ok(await kubectl('get', 'cm', 'settings', '-o', 'jsonpath={.data}'))).toBe('{"b":"3","c":"4"}')
-    const dry = ok(await apply(CONFIG('9'), '--server-side', '--field-manager=two', '--force-conflicts', '--dry-run=server'))
+    expect(ok(await kubectl('get', 'cm', 'settings', '-o', 'jsonpath={.data}'))).toBe(
+      '{"b":"3","c":"4"}',
+    )
+    const dry = ok(
+      await apply(
+        CONFIG('9'),
+        '--server-side',
+        '--field-manager=two',
+        '--force-conflicts',
+        '--dry-run=server',
+      ),
+    )
     expect(dry).toContain('serverside-applied (server dry run)')
-    expect(ok(await kubectl('get', 'cm', 'settings', '-o', 'jsonpath={.data}'))).toBe('{"b":"3","c":"4"}')
+    expect(ok(await kubectl('get', 'cm', 'settings', '-o', 'jsonpath={.data}'))).toBe(
+      '{"b":"3","c":"4"}',
+    )
   })
 
   test('turns from applying on the client to applying on the server', async () => {
@@ -122,36 +176,96 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
   })
 
   test('creates from files and generators', async () => {
-    expect(ok(await run(['create', '-f', '-'], { input: REPLICA_SET }))).toBe('replicaset.apps/three created\n')
-    refused(await run(['create', '-f', '-'], { input: REPLICA_SET }), /AlreadyExists.*replicasets.apps "three" already exists/)
+    expect(ok(await run(['create', '-f', '-'], { input: REPLICA_SET }))).toBe(
+      'replicaset.apps/three created\n',
+    )
+    refused(
+      await run(['create', '-f', '-'], { input: REPLICA_SET }),
+      /AlreadyExists.*replicasets.apps "three" already exists/,
+    )
     ok(await kubectl('create', 'configmap', 'made', '--from-literal=k=v'))
     ok(await kubectl('create', 'secret', 'generic', 'hidden', '--from-literal=k=v'))
     ok(await kubectl('create', 'namespace', 'apart'))
     ok(await kubectl('create', 'serviceaccount', 'robot'))
     ok(await kubectl('create', 'service', 'clusterip', 'front', '--tcp=80:8080'))
     expect(ok(await kubectl('get', 'cm', 'made', '-o', 'jsonpath={.data}'))).toBe('{"k":"v"}')
-    expect(ok(await kubectl('get', 'secret', 'hidden', '-o', 'jsonpath={.data.k} {.type}'))).toBe('dg== Opaque')
-    expect(ok(await kubectl('get', 'svc', 'front', '-o', 'jsonpath={.spec.ports[0].targetPort}'))).toBe('8080')
-    refused(await kubectl('create', 'cm', 'x', '--from-literal=a=b', '-n', 'nowhere'), 'namespaces "nowhere" not found')
+    expect(ok(await kubectl('get', 'secret', 'hidden', '-o', 'jsonpath={.data.k} {.type}'))).toBe(
+      'dg== Opaque',
+    )
+    expect(
+      ok(await kubectl('get', 'svc', 'front', '-o', 'jsonpath={.spec.ports[0].targetPort}')),
+    ).toBe('8080')
+    refused(
+      await kubectl('create', 'cm', 'x', '--from-literal=a=b', '-n', 'nowhere'),
+      'namespaces "nowhere" not found',
+    )
   })
 
   test('patches, labels, annotates, edits and scales', async () => {
-    ok(await kubectl('patch', 'pod', 'web', '-p', '{"spec":{"containers":[{"name":"main","image":"nginx:3"}]}}'))
-    ok(await kubectl('patch', 'pod', 'web', '--type=json', '-p', '[{"op":"add","path":"/metadata/labels/z","value":"2"}]'))
-    ok(await kubectl('patch', 'pod', 'web', '--type=merge', '-p', '{"metadata":{"annotations":{"n":"1"}}}'))
-    ok(await kubectl('patch', 'pod', 'web', '--subresource=status', '--type=merge', '-p', '{"status":{"phase":"Running"}}'))
+    ok(
+      await kubectl(
+        'patch',
+        'pod',
+        'web',
+        '-p',
+        '{"spec":{"containers":[{"name":"main","image":"nginx:3"}]}}',
+      ),
+    )
+    ok(
+      await kubectl(
+        'patch',
+        'pod',
+        'web',
+        '--type=json',
+        '-p',
+        '[{"op":"add","path":"/metadata/labels/z","value":"2"}]',
+      ),
+    )
+    ok(
+      await kubectl(
+        'patch',
+        'pod',
+        'web',
+        '--type=merge',
+        '-p',
+        '{"metadata":{"annotations":{"n":"1"}}}',
+      ),
+    )
+    ok(
+      await kubectl(
+        'patch',
+        'pod',
+        'web',
+        '--subresource=status',
+        '--type=merge',
+        '-p',
+        '{"status":{"phase":"Running"}}',
+      ),
+    )
     ok(await kubectl('label', 'pod', 'web', 'k=v'))
     ok(await kubectl('annotate', 'pod', 'web', 'm=2'))
     const pod = JSON.parse(ok(await kubectl('get', 'pod', 'web', '-o', 'json')))
     expect(pod.metadata.labels).toEqual({ app: 'web', z: '2', k: 'v' })
     expect(pod.metadata.annotations).toMatchObject({ n: '1', m: '2' })
-    expect(pod.spec.containers).toMatchObject([{ name: 'main', image: 'nginx:3', env: [{ name: 'A', value: '1' }] }])
+    expect(pod.spec.containers).toMatchObject([
+      { name: 'main', image: 'nginx:3', env: [{ name: 'A', value: '1' }] },
+    ])
     expect(pod.status.phase).toBe('Running')
     const edited = await run(['edit', 'cm', 'made'], { editor: "sed -i 's/k: v/k: w/'" })
     expect(ok(edited)).toBe('configmap/made edited\n')
     expect(ok(await kubectl('get', 'cm', 'made', '-o', 'jsonpath={.data.k}'))).toBe('w')
     ok(await run(['edit', 'rs', 'three'], { editor: "sed -i 's/b:1/b:2/'" }))
-    expect(ok(await kubectl('get', 'rs', 'three', '-o', 'jsonpath={.spec.template.spec.containers[*].image}'))).toBe('a:1 b:2')
+    expect(
+      ok(
+        await kubectl(
+          'get',
+          'rs',
+          'three',
+          '-o',
+          'jsonpath={.spec.template.spec.containers[*].image}',
+        ),
+      ),
+    ).toBe('a:1 b:2')
     ok(await kubectl('scale', 'rs', 'three', '--replicas=3'))
     expect(ok(await kubectl('get', 'rs'))).toMatch(/^three +3 +0 +0 /m)
   })
@@ -161,7 +275,10 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
     const waiting = kubectl('wait', '--for=condition=Ready', 'pod/web', '--timeout=20s')
     await target.store.update(
       { resource: 'pods', namespace: 'default', name: 'web' },
-      (pod) => ({ ...pod, status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } }),
+      (pod) => ({
+        ...pod,
+        status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+      }),
       { part: 'observed' },
     )
     expect(ok(await waiting)).toBe('pod/web condition met\n')
@@ -183,21 +300,31 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
   })
 
   test('pages and explains', async () => {
-    expect(ok(await kubectl('get', 'cm', '--chunk-size=1', '-o', 'name')).split('\n').length).toBe(5)
-    expect(ok(await kubectl('explain', 'pod.spec.containers'))).toMatch(/containers +<\[\]Container>/)
+    expect(ok(await kubectl('get', 'cm', '--chunk-size=1', '-o', 'name')).split('\n').length).toBe(
+      5,
+    )
+    expect(ok(await kubectl('explain', 'pod.spec.containers'))).toMatch(
+      /containers +<\[\]Container>/,
+    )
     expect(ok(await kubectl('auth', 'can-i', 'get', 'pods'))).toBe('yes\n')
     expect(ok(await kubectl('auth', 'whoami'))).toContain('tester')
   })
 
   test('refuses what is wrong, and says what', async () => {
     const file = join(target.folder, 'bad.yaml')
-    await writeFile(file, 'apiVersion: v1\nkind: Pod\nmetadata: {name: Bad_Name}\nspec: {containers: [{name: c}, {name: c, image: x}], foo: 1}\n')
+    await writeFile(
+      file,
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: Bad_Name}\nspec: {containers: [{name: c}, {name: c, image: x}], foo: 1}\n',
+    )
     refused(await kubectl('create', '-f', file), 'unknown field "spec.foo"')
     const result = await kubectl('create', '--validate=false', '-f', file)
     refused(result, /metadata.name: Invalid value: "Bad_Name": a lowercase RFC 1123 subdomain/)
     refused(result, 'spec.containers[0].image: Required value')
     refused(result, 'spec.containers[1].name: Duplicate value: "c"')
-    refused(await kubectl('patch', 'pod', 'web', '-p', '{"spec":{"restartPolicy":"Never"}}'), /pod updates may not change fields/)
+    refused(
+      await kubectl('patch', 'pod', 'web', '-p', '{"spec":{"restartPolicy":"Never"}}'),
+      /pod updates may not change fields/,
+    )
   })
 
   test('deletes: at once, waiting, by force, a namespace with what is in it', async () => {

@@ -54,7 +54,10 @@ function open(method: string, path: string, sent: Sent = {}): Promise<IncomingMe
         authorization: `Bearer ${sent.token ?? target.token}`,
         ...(sent.body === undefined
           ? {}
-          : { 'content-type': sent.type ?? 'application/json', 'content-length': Buffer.byteLength(sent.body) }),
+          : {
+              'content-type': sent.type ?? 'application/json',
+              'content-length': Buffer.byteLength(sent.body),
+            }),
         ...(sent.accept === undefined ? {} : { accept: sent.accept }),
       },
     })
@@ -70,7 +73,12 @@ async function call(method: string, path: string, sent: Sent = {}): Promise<Answ
   for await (const piece of response) pieces.push(piece as Buffer)
   const text = Buffer.concat(pieces).toString()
   const isJson = String(response.headers['content-type']).startsWith('application/json')
-  return { code: response.statusCode ?? 0, headers: response.headers, text, json: isJson && text !== '' ? JSON.parse(text) : undefined }
+  return {
+    code: response.statusCode ?? 0,
+    headers: response.headers,
+    text,
+    json: isJson && text !== '' ? JSON.parse(text) : undefined,
+  }
 }
 
 const PODS = '/api/v1/namespaces/default/pods'
@@ -101,33 +109,180 @@ describe('bad input', () => {
     ['an empty body', 'POST', MAPS, { body: '' }, 400, /body is empty/],
     ['a list', 'POST', MAPS, { body: '[]' }, 400, /cannot unmarshal array/],
     ['malformed YAML', 'POST', MAPS, { body: 'a: [', type: 'application/yaml' }, 400, /yaml/],
-    ['another kind', 'POST', MAPS, { body: '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"}}' }, 400, /Secret in version "v1" cannot be handled as a ConfigMap/],
-    ['another version', 'POST', MAPS, { body: '{"apiVersion":"v2","kind":"ConfigMap","metadata":{"name":"x"}}' }, 400, /API version in the data \(v2\) does not match/],
-    ['a field of another type', 'POST', PODS, { body: '{"kind":"Pod","spec":{"containers":"x"}}' }, 400, /cannot unmarshal string into Go struct field PodSpec.spec.containers of type \[\]v1.Container/],
-    ['an unknown field, strictly', 'POST', `${MAPS}?fieldValidation=Strict`, { body: '{"kind":"ConfigMap","metadata":{"name":"x"},"dat":{}}' }, 400, /strict decoding error: unknown field "dat"/],
-    ['a field twice, strictly', 'POST', `${MAPS}?fieldValidation=Strict`, { body: '{"kind":"ConfigMap","metadata":{"name":"x","name":"y"}}' }, 400, /duplicate field "metadata.name"/],
+    [
+      'another kind',
+      'POST',
+      MAPS,
+      { body: '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"x"}}' },
+      400,
+      /Secret in version "v1" cannot be handled as a ConfigMap/,
+    ],
+    [
+      'another version',
+      'POST',
+      MAPS,
+      { body: '{"apiVersion":"v2","kind":"ConfigMap","metadata":{"name":"x"}}' },
+      400,
+      /API version in the data \(v2\) does not match/,
+    ],
+    [
+      'a field of another type',
+      'POST',
+      PODS,
+      { body: '{"kind":"Pod","spec":{"containers":"x"}}' },
+      400,
+      /cannot unmarshal string into Go struct field PodSpec.spec.containers of type \[\]v1.Container/,
+    ],
+    [
+      'an unknown field, strictly',
+      'POST',
+      `${MAPS}?fieldValidation=Strict`,
+      { body: '{"kind":"ConfigMap","metadata":{"name":"x"},"dat":{}}' },
+      400,
+      /strict decoding error: unknown field "dat"/,
+    ],
+    [
+      'a field twice, strictly',
+      'POST',
+      `${MAPS}?fieldValidation=Strict`,
+      { body: '{"kind":"ConfigMap","metadata":{"name":"x","name":"y"}}' },
+      400,
+      /duplicate field "metadata.name"/,
+    ],
     ['deep nesting', 'POST', MAPS, { body: '['.repeat(5000) }, 400, /nested too deeply/],
-    ['no name', 'POST', MAPS, { body: '{"kind":"ConfigMap"}' }, 422, /name or generateName is required/],
-    ['another namespace', 'POST', MAPS, { body: '{"metadata":{"name":"x","namespace":"other"}}' }, 400, /does not match the namespace/],
-    ['a version on create', 'POST', MAPS, { body: '{"metadata":{"name":"x","resourceVersion":"1"}}' }, 400, /resourceVersion should not be set/],
-    ['a namespace that is not there', 'POST', '/api/v1/namespaces/none/configmaps', { body: configMap('x') }, 404, /namespaces "none" not found/],
-    ['protobuf that is not', 'POST', MAPS, { body: 'nope', type: 'application/vnd.kubernetes.protobuf' }, 400, /protobuf/],
-    ['a media type nobody reads', 'POST', MAPS, { body: 'x', type: 'text/html' }, 415, /accepted media types include: application\/json, application\/yaml/],
-    ['a patch nobody reads', 'PATCH', `${MAPS}/x`, { body: '{}', type: 'application/json' }, 415, /application\/apply-patch\+yaml/],
-    ['an answer nobody gives', 'GET', MAPS, { accept: 'text/html' }, 406, /only the following media types/],
-    ['an unknown resource', 'GET', '/api/v1/namespaces/default/nopes', {}, 404, /could not find the requested resource/],
-    ['an unknown subresource', 'GET', `${PODS}/x/nope`, {}, 404, /could not find the requested resource/],
-    ['a method that is not there', 'DELETE', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', {}, 405, /does not allow this method/],
-    ['a label selector', 'GET', `${PODS}?labelSelector=a%20in%20b`, {}, 400, /unable to parse requirement/],
-    ['a field selector', 'GET', `${PODS}?fieldSelector=a%3Db`, {}, 400, /field label not supported: a \(known: metadata.name/],
+    [
+      'no name',
+      'POST',
+      MAPS,
+      { body: '{"kind":"ConfigMap"}' },
+      422,
+      /name or generateName is required/,
+    ],
+    [
+      'another namespace',
+      'POST',
+      MAPS,
+      { body: '{"metadata":{"name":"x","namespace":"other"}}' },
+      400,
+      /does not match the namespace/,
+    ],
+    [
+      'a version on create',
+      'POST',
+      MAPS,
+      { body: '{"metadata":{"name":"x","resourceVersion":"1"}}' },
+      400,
+      /resourceVersion should not be set/,
+    ],
+    [
+      'a namespace that is not there',
+      'POST',
+      '/api/v1/namespaces/none/configmaps',
+      { body: configMap('x') },
+      404,
+      /namespaces "none" not found/,
+    ],
+    [
+      'protobuf that is not',
+      'POST',
+      MAPS,
+      { body: 'nope', type: 'application/vnd.kubernetes.protobuf' },
+      400,
+      /protobuf/,
+    ],
+    [
+      'a media type nobody reads',
+      'POST',
+      MAPS,
+      { body: 'x', type: 'text/html' },
+      415,
+      /accepted media types include: application\/json, application\/yaml/,
+    ],
+    [
+      'a patch nobody reads',
+      'PATCH',
+      `${MAPS}/x`,
+      { body: '{}', type: 'application/json' },
+      415,
+      /application\/apply-patch\+yaml/,
+    ],
+    [
+      'an answer nobody gives',
+      'GET',
+      MAPS,
+      { accept: 'text/html' },
+      406,
+      /only the following media types/,
+    ],
+    [
+      'an unknown resource',
+      'GET',
+      '/api/v1/namespaces/default/nopes',
+      {},
+      404,
+      /could not find the requested resource/,
+    ],
+    [
+      'an unknown subresource',
+      'GET',
+      `${PODS}/x/nope`,
+      {},
+      404,
+      /could not find the requested resource/,
+    ],
+    [
+      'a method that is not there',
+      'DELETE',
+      '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews',
+      {},
+      405,
+      /does not allow this method/,
+    ],
+    [
+      'a label selector',
+      'GET',
+      `${PODS}?labelSelector=a%20in%20b`,
+      {},
+      400,
+      /unable to parse requirement/,
+    ],
+    [
+      'a field selector',
+      'GET',
+      `${PODS}?fieldSelector=a%3Db`,
+      {},
+      400,
+      /field label not supported: a \(known: metadata.name/,
+    ],
     ['a limit', 'GET', `${PODS}?limit=x`, {}, 400, /limit/],
     ['a continue token', 'GET', `${PODS}?continue=abc`, {}, 400, /continue key is not valid/],
     ['a resourceVersion', 'GET', `${PODS}?resourceVersion=x`, {}, 400, /not a decimal number/],
-    ['a resourceVersion from the future', 'GET', `${PODS}?resourceVersion=99999999`, {}, 504, /Too large resource version/],
+    [
+      'a resourceVersion from the future',
+      'GET',
+      `${PODS}?resourceVersion=99999999`,
+      {},
+      504,
+      /Too large resource version/,
+    ],
     ['a dry run', 'POST', `${MAPS}?dryRun=Some`, { body: configMap('x') }, 400, /dryRun/],
     ['an encoded path', 'GET', '/api/v1/namespaces/%ff/pods', {}, 400, /percent-encoding/],
-    ['a negative grace', 'DELETE', `${MAPS}/x`, { body: '{"gracePeriodSeconds":-1}' }, 422, /gracePeriodSeconds/],
-    ['an apply without a manager', 'PATCH', `${MAPS}/x`, { body: '{}', type: 'application/apply-patch+yaml' }, 422, /fieldManager: Required value/],
+    [
+      'a negative grace',
+      'DELETE',
+      `${MAPS}/x`,
+      { body: '{"gracePeriodSeconds":-1}' },
+      422,
+      /gracePeriodSeconds/,
+    ],
+    [
+      'an apply without a manager',
+      'PATCH',
+      `${MAPS}/x`,
+      { body: '{}', type: 'application/apply-patch+yaml' },
+      422,
+      /fieldManager: Required value/,
+    ],
     ['no token', 'GET', PODS, { token: 'wrong' }, 401, /Unauthorized/],
   ]
 
@@ -139,17 +294,23 @@ describe('bad input', () => {
   })
 
   test('a body past 3 MiB is refused while it is still coming', async () => {
-    const answer = await call('POST', MAPS, { body: Buffer.alloc(3 * 1024 * 1024 + 1, 0x20) }).catch((error: unknown) => error)
+    const answer = await call('POST', MAPS, {
+      body: Buffer.alloc(3 * 1024 * 1024 + 1, 0x20),
+    }).catch((error: unknown) => error)
     // A client that is still writing may see the connection end before it reads the answer.
-    if (!(answer instanceof Error)) expect(answer).toMatchObject({ code: 413, json: { reason: 'RequestEntityTooLarge' } })
+    if (!(answer instanceof Error))
+      expect(answer).toMatchObject({ code: 413, json: { reason: 'RequestEntityTooLarge' } })
     expect((await call('GET', '/readyz')).text).toBe('ok')
   })
 
   test('bytes that are not HTTP end that connection only', async () => {
     await new Promise<void>((resolve, reject) => {
-      const socket = connect({ port: target.server.port, host: '127.0.0.1', ca: target.caPem }, () => {
-        socket.write('\x00\x01\x02 nonsense\r\n\r\n')
-      })
+      const socket = connect(
+        { port: target.server.port, host: '127.0.0.1', ca: target.caPem },
+        () => {
+          socket.write('\x00\x01\x02 nonsense\r\n\r\n')
+        },
+      )
       socket.on('data', () => undefined)
       socket.on('close', () => resolve())
       socket.on('error', reject)
@@ -167,15 +328,25 @@ describe('writes', () => {
   test('a stale resourceVersion is a conflict, of two at once one wins', async () => {
     const created = (await call('POST', MAPS, { body: configMap('cas', {}, { a: '0' }) })).json
     const body = (a: string): string => JSON.stringify({ ...created, data: { a } })
-    const both = await Promise.all([call('PUT', `${MAPS}/cas`, { body: body('1') }), call('PUT', `${MAPS}/cas`, { body: body('2') })])
+    const both = await Promise.all([
+      call('PUT', `${MAPS}/cas`, { body: body('1') }),
+      call('PUT', `${MAPS}/cas`, { body: body('2') }),
+    ])
     expect(both.map((answer) => answer.code).sort()).toEqual([200, 409])
     const stale = await call('PUT', `${MAPS}/cas`, { body: body('3') })
-    expect(stale.json).toMatchObject({ reason: 'Conflict', details: { name: 'cas', kind: 'configmaps' } })
-    expect(stale.json.message).toContain('the object has been modified; please apply your changes to the latest version')
+    expect(stale.json).toMatchObject({
+      reason: 'Conflict',
+      details: { name: 'cas', kind: 'configmaps' },
+    })
+    expect(stale.json.message).toContain(
+      'the object has been modified; please apply your changes to the latest version',
+    )
   })
 
   test('of two creates at once one wins', async () => {
-    const both = await Promise.all([1, 2].map(() => call('POST', MAPS, { body: configMap('once') })))
+    const both = await Promise.all(
+      [1, 2].map(() => call('POST', MAPS, { body: configMap('once') })),
+    )
     expect(both.map((answer) => answer.code).sort()).toEqual([201, 409])
   })
 
@@ -200,14 +371,19 @@ describe('writes', () => {
   })
 
   test('unknown fields warn where they are not refused', async () => {
-    const answer = await call('POST', MAPS, { body: '{"kind":"ConfigMap","metadata":{"name":"warned"},"dat":{}}' })
+    const answer = await call('POST', MAPS, {
+      body: '{"kind":"ConfigMap","metadata":{"name":"warned"},"dat":{}}',
+    })
     expect(answer.code).toBe(201)
     expect(answer.headers.warning).toBe('299 - "unknown field \\"dat\\""')
     expect(answer.json.dat).toBeUndefined()
   })
 
   test('an object waits for its finalizers', async () => {
-    const body = JSON.stringify({ kind: 'ConfigMap', metadata: { name: 'held', finalizers: ['test.io/hold'] } })
+    const body = JSON.stringify({
+      kind: 'ConfigMap',
+      metadata: { name: 'held', finalizers: ['test.io/hold'] },
+    })
     await call('POST', MAPS, { body })
     expect((await call('DELETE', `${MAPS}/held`)).json.metadata.deletionTimestamp).toBeDefined()
     expect((await call('GET', `${MAPS}/held`)).code).toBe(200)
@@ -222,18 +398,36 @@ describe('writes', () => {
     expect((await call('DELETE', `${MAPS}/guarded`, { body: other })).code).toBe(409)
     const right = JSON.stringify({ preconditions: { uid: created.metadata.uid } })
     expect((await call('DELETE', `${MAPS}/guarded`, { body: right })).json).toMatchObject({
-      kind: 'Status', status: 'Success', details: { name: 'guarded', kind: 'configmaps', uid: created.metadata.uid },
+      kind: 'Status',
+      status: 'Success',
+      details: { name: 'guarded', kind: 'configmaps', uid: created.metadata.uid },
     })
   })
 
   test('a pod is bound once', async () => {
-    const pod = { kind: 'Pod', metadata: { name: 'bound' }, spec: { containers: [{ name: 'c', image: 'i' }] } }
+    const pod = {
+      kind: 'Pod',
+      metadata: { name: 'bound' },
+      spec: { containers: [{ name: 'c', image: 'i' }] },
+    }
     await call('POST', PODS, { body: JSON.stringify(pod) })
-    const body = JSON.stringify({ apiVersion: 'v1', kind: 'Binding', metadata: { name: 'bound' }, target: { kind: 'Node', name: 'node-1' } })
+    const body = JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'bound' },
+      target: { kind: 'Node', name: 'node-1' },
+    })
     expect((await call('POST', `${PODS}/bound/binding`, { body })).code).toBe(201)
     expect((await call('GET', `${PODS}/bound`)).json.spec.nodeName).toBe('node-1')
-    expect((await call('POST', `${PODS}/bound/binding`, { body })).json.message).toContain('is already assigned to node "node-1"')
-    const eviction = JSON.stringify({ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'bound' }, deleteOptions: { gracePeriodSeconds: 0 } })
+    expect((await call('POST', `${PODS}/bound/binding`, { body })).json.message).toContain(
+      'is already assigned to node "node-1"',
+    )
+    const eviction = JSON.stringify({
+      apiVersion: 'policy/v1',
+      kind: 'Eviction',
+      metadata: { name: 'bound' },
+      deleteOptions: { gracePeriodSeconds: 0 },
+    })
     expect((await call('POST', `${PODS}/bound/eviction`, { body: eviction })).code).toBe(201)
     expect((await call('GET', `${PODS}/bound`)).code).toBe(404)
   })
@@ -241,27 +435,44 @@ describe('writes', () => {
 
 describe('lists and watches', () => {
   test('a list comes in pages that end, and a watch from the first page misses nothing', async () => {
-    for (const name of ['p1', 'p2', 'p3']) await call('POST', MAPS, { body: configMap(name, { page: 'yes' }) })
+    for (const name of ['p1', 'p2', 'p3'])
+      await call('POST', MAPS, { body: configMap(name, { page: 'yes' }) })
     const first = (await call('GET', `${MAPS}?labelSelector=page&limit=2`)).json
     expect(first.items.map((item) => item.metadata.name)).toEqual(['p1', 'p2'])
     await call('POST', MAPS, { body: configMap('p0', { page: 'yes' }) })
-    const second = (await call('GET', `${MAPS}?labelSelector=page&limit=2&continue=${first.metadata.continue}`)).json
+    const second = (
+      await call('GET', `${MAPS}?labelSelector=page&limit=2&continue=${first.metadata.continue}`)
+    ).json
     expect(second.items.map((item) => item.metadata.name)).toEqual(['p3'])
     expect(second.metadata.continue).toBeUndefined()
-    const [event] = await events(`${MAPS}?watch=1&labelSelector=page&resourceVersion=${second.metadata.resourceVersion}`, 1)
+    const [event] = await events(
+      `${MAPS}?watch=1&labelSelector=page&resourceVersion=${second.metadata.resourceVersion}`,
+      1,
+    )
     expect(event).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'p0' } } })
   })
 
   test('a continue token of another replica is expired', async () => {
-    const token = Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: 1e9, start: 'default/a' })).toString('base64url')
-    expect((await call('GET', `${MAPS}?limit=1&continue=${token}`)).json).toMatchObject({ code: 410, reason: 'Expired' })
+    const token = Buffer.from(
+      JSON.stringify({ v: 'meta.k8s.io/v1', rv: 1e9, start: 'default/a' }),
+    ).toString('base64url')
+    expect((await call('GET', `${MAPS}?limit=1&continue=${token}`)).json).toMatchObject({
+      code: 410,
+      reason: 'Expired',
+    })
   })
 
   test('a selector sees objects come and go', async () => {
     const { resourceVersion } = (await call('GET', MAPS)).json.metadata
-    const watching = events(`${MAPS}?watch=true&labelSelector=seen%3Dyes&resourceVersion=${resourceVersion}`, 4)
+    const watching = events(
+      `${MAPS}?watch=true&labelSelector=seen%3Dyes&resourceVersion=${resourceVersion}`,
+      4,
+    )
     const patch = (labels: object): Promise<Answer> =>
-      call('PATCH', `${MAPS}/seen`, { body: JSON.stringify({ metadata: { labels } }), type: 'application/merge-patch+json' })
+      call('PATCH', `${MAPS}/seen`, {
+        body: JSON.stringify({ metadata: { labels } }),
+        type: 'application/merge-patch+json',
+      })
     await call('POST', MAPS, { body: configMap('seen') })
     await patch({ seen: 'yes' })
     await patch({ more: '1' })
@@ -276,7 +487,8 @@ describe('lists and watches', () => {
 
   test('a watch-list ends its beginning with a bookmark', async () => {
     await call('POST', MAPS, { body: configMap('listed', { wl: '1' }) })
-    const query = 'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=wl&timeoutSeconds=1'
+    const query =
+      'watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=wl&timeoutSeconds=1'
     const found = await events(`${MAPS}?${query}`, 3)
     expect(found.map((event) => event.type)).toEqual(['ADDED', 'BOOKMARK', 'BOOKMARK'])
     expect(found[1]?.object.metadata.annotations).toEqual({ 'k8s.io/initial-events-end': 'true' })
@@ -287,26 +499,43 @@ describe('lists and watches', () => {
 
   test('a watch from a version of another life is told to begin again', async () => {
     const [event] = await events(`${MAPS}?watch=true&resourceVersion=999999999`, 1)
-    expect(event).toMatchObject({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } })
+    expect(event).toMatchObject({
+      type: 'ERROR',
+      object: { kind: 'Status', code: 410, reason: 'Expired' },
+    })
   })
 
   test('a watch of rows names its columns once', async () => {
     await call('POST', MAPS, { body: configMap('row1', { rows: '1' }) })
-    const response = await open('GET', `${MAPS}?watch=true&labelSelector=rows`, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' })
+    const response = await open('GET', `${MAPS}?watch=true&labelSelector=rows`, {
+      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
+    })
     await call('POST', MAPS, { body: configMap('row2', { rows: '1' }) })
     let text = ''
     for await (const piece of response) {
       text += String(piece)
       if (text.split('\n').length > 2) break
     }
-    const [first, second] = text.split('\n').slice(0, 2).map((line) => (JSON.parse(line) as { object: Body }).object)
+    const [first, second] = text
+      .split('\n')
+      .slice(0, 2)
+      .map((line) => (JSON.parse(line) as { object: Body }).object)
     expect(first?.columnDefinitions.map((column) => column.name)).toEqual(['Name', 'Data', 'Age'])
-    expect(second).toMatchObject({ kind: 'Table', columnDefinitions: null, rows: [{ cells: ['row2', 0, '0s'] }] })
+    expect(second).toMatchObject({
+      kind: 'Table',
+      columnDefinitions: null,
+      rows: [{ cells: ['row2', 0, '0s'] }],
+    })
   })
 
   test('metadata alone, and YAML', async () => {
-    const partial = await call('GET', `${MAPS}/row1`, { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1' })
-    expect(partial.json).toMatchObject({ kind: 'PartialObjectMetadata', metadata: { name: 'row1' } })
+    const partial = await call('GET', `${MAPS}/row1`, {
+      accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1',
+    })
+    expect(partial.json).toMatchObject({
+      kind: 'PartialObjectMetadata',
+      metadata: { name: 'row1' },
+    })
     expect(partial.json.data).toBeUndefined()
     const yaml = await call('GET', `${MAPS}/row1`, { accept: 'application/yaml' })
     expect(yaml.headers['content-type']).toBe('application/yaml')
@@ -319,7 +548,9 @@ test('closing ends watches and log streams, and Node can exit', async () => {
   const path = '/api/v1/namespaces/default/configmaps?watch=true&allowWatchBookmarks=true'
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     const headers = { authorization: `Bearer ${short.token}` }
-    request(new URL(path, short.server.url), { ca: short.caPem, agent: false, headers }, resolve).on('error', reject).end()
+    request(new URL(path, short.server.url), { ca: short.caPem, agent: false, headers }, resolve)
+      .on('error', reject)
+      .end()
   })
   let text = ''
   const ended = new Promise<void>((resolve) => {

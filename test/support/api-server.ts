@@ -3,7 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { consoleLogger, type Logger, systemClock, systemRandom } from 'tideway'
-import type { KubeObject, LogRequest, OpenObjectStore, PodLogs } from 'tideway/adapters/kubernetes/objects'
+import type {
+  KubeObject,
+  LogRequest,
+  OpenObjectStore,
+  PodLogs,
+} from 'tideway/adapters/kubernetes/objects'
 import { ObjectError } from 'tideway/adapters/kubernetes/objects'
 import {
   type ApiServer,
@@ -38,18 +43,23 @@ export function scriptedLogs(lines: readonly string[]): PodLogs {
   async function* read({ follow, signal }: LogRequest): AsyncGenerator<Uint8Array> {
     for (const line of lines) yield Buffer.from(`${line}\n`)
     if (!follow || signal.aborted) return
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    await new Promise<void>((resolve) =>
+      signal.addEventListener('abort', () => resolve(), { once: true }),
+    )
   }
   return {
     open: async (request) => {
-      if (request.previous) throw new ObjectError('BadRequest', 'previous terminated container not found')
+      if (request.previous)
+        throw new ObjectError('BadRequest', 'previous terminated container not found')
       return read(request)
     },
   }
 }
 
 /** Starts one with the namespaces that every cluster has, and one node that is ready. */
-export async function startTestApiServer(options: Partial<ApiServerOptions> = {}): Promise<TestApiServer> {
+export async function startTestApiServer(
+  options: Partial<ApiServerOptions> = {},
+): Promise<TestApiServer> {
   const replica = await openTestReplica()
   const store = await openTestStore(replica)
   for (const name of NAMESPACES) await store.create(namespace(name))
@@ -57,12 +67,19 @@ export async function startTestApiServer(options: Partial<ApiServerOptions> = {}
   const authority = await createAuthority()
   const tls = await issueServerCertificate(authority, { names: ['localhost'], ips: ['127.0.0.1'] })
   const logger: Logger = consoleLogger('warn')
-  const controller = createNamespaceController({ store, clock: systemClock, random: systemRandom, logger })
+  const controller = createNamespaceController({
+    store,
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+  })
   const server = await createApiServer({
     store,
     tls: { cert: tls.certificate, key: tls.key, ca: authority.certificate },
     authenticate: (request) =>
-      sameToken(bearerToken(request) ?? '', TOKEN) ? { name: 'tester', groups: ['system:masters'] } : undefined,
+      sameToken(bearerToken(request) ?? '', TOKEN)
+        ? { name: 'tester', groups: ['system:masters'] }
+        : undefined,
     logs: scriptedLogs(['first line', 'second line']),
     logger,
     clock: systemClock,
@@ -70,9 +87,19 @@ export async function startTestApiServer(options: Partial<ApiServerOptions> = {}
   })
   const folder = await mkdtemp(join(tmpdir(), 'api-server-'))
   const kubeconfig = join(folder, 'kubeconfig')
-  await writeKubeconfig(kubeconfig, { server: server.url, caPem: authority.certificate, token: TOKEN, name: 'test' })
+  await writeKubeconfig(kubeconfig, {
+    server: server.url,
+    caPem: authority.certificate,
+    token: TOKEN,
+    name: 'test',
+  })
   return {
-    server, store, folder, kubeconfig, caPem: authority.certificate, token: TOKEN,
+    server,
+    store,
+    folder,
+    kubeconfig,
+    caPem: authority.certificate,
+    token: TOKEN,
     close: async () => {
       await server.close()
       await controller.close()
@@ -85,12 +112,19 @@ export async function startTestApiServer(options: Partial<ApiServerOptions> = {}
 
 function namespace(name: string): KubeObject {
   return {
-    apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' },
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name },
+    spec: { finalizers: ['kubernetes'] },
+    status: { phase: 'Active' },
   }
 }
 
 const NODE: KubeObject = {
-  apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' }, spec: {},
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name: 'node-1' },
+  spec: {},
   status: {
     conditions: [{ type: 'Ready', status: 'True' }],
     nodeInfo: { kubeletVersion: 'v1.33.0', osImage: 'Linux', kernelVersion: '6.1' },
@@ -115,7 +149,10 @@ export interface CommandOptions {
 }
 
 /** A kubectl that talks to a test server. */
-export type RunKubectl = (args: readonly string[], options?: CommandOptions) => Promise<CommandResult>
+export type RunKubectl = (
+  args: readonly string[],
+  options?: CommandOptions,
+) => Promise<CommandResult>
 
 /** How long one command may take, in milliseconds. */
 const COMMAND_MS = 40_000
@@ -125,7 +162,12 @@ export function kubectlFor(target: TestApiServer, path: string): RunKubectl {
   return (args, options = {}) =>
     new Promise((resolve, reject) => {
       const child = spawn(path, args, {
-        env: { PATH: process.env['PATH'], HOME: target.folder, KUBECONFIG: target.kubeconfig, KUBE_EDITOR: options.editor },
+        env: {
+          PATH: process.env['PATH'],
+          HOME: target.folder,
+          KUBECONFIG: target.kubeconfig,
+          KUBE_EDITOR: options.editor,
+        },
         timeout: COMMAND_MS,
       })
       let stdout = ''

@@ -17,9 +17,11 @@ export function createNamespaceController(options: ControllerOptions): Controlle
   const { store } = options
   const reconciler = createReconciler({
     ...options,
-    reconcile: async (name) => ((await terminate(options, name)) ? undefined : { retryAfterMs: RETRY_MS }),
+    reconcile: async (name) =>
+      (await terminate(options, name)) ? undefined : { retryAfterMs: RETRY_MS },
   })
-  const isEnding = (namespace: KubeObject): boolean => namespace.metadata.deletionTimestamp !== undefined
+  const isEnding = (namespace: KubeObject): boolean =>
+    namespace.metadata.deletionTimestamp !== undefined
   const cancels = [
     store.watch('namespaces', {}, ({ object }) => {
       if (isEnding(object)) reconciler.hint(object.metadata.name)
@@ -59,11 +61,17 @@ async function terminate(options: ControllerOptions, name: string): Promise<bool
       if (object.metadata.deletionTimestamp === undefined) await remove(options, resource, object)
     }
   }
-  const remaining = namespaced(options).reduce((sum, resource) => sum + store.list(resource, name).items.length, 0)
+  const remaining = namespaced(options).reduce(
+    (sum, resource) => sum + store.list(resource, name).items.length,
+    0,
+  )
   if (remaining > 0) return false
   const waits = [...(namespace.metadata.finalizers ?? []), ...contentFinalizers(namespace)]
   if (waits.some((finalizer) => finalizer !== CONTENT_FINALIZER)) return true
-  await store.remove(key, namespace.metadata.uid === undefined ? {} : { uid: namespace.metadata.uid })
+  await store.remove(
+    key,
+    namespace.metadata.uid === undefined ? {} : { uid: namespace.metadata.uid },
+  )
   logger.info('namespace removed', { namespace: name })
   return true
 }
@@ -81,12 +89,22 @@ async function sayTerminating({ store }: ControllerOptions, key: ObjectKey): Pro
   )
 }
 
-async function remove({ store }: ControllerOptions, resource: string, object: KubeObject): Promise<void> {
+async function remove(
+  { store }: ControllerOptions,
+  resource: string,
+  object: KubeObject,
+): Promise<void> {
   const { name, namespace, uid } = object.metadata
   try {
     await store.delete({ resource, namespace, name }, { uid, author: 'namespace-controller' })
   } catch (error) {
     // Gone or replaced meanwhile: the next pass sees what is there now.
-    if (!(error instanceof ObjectError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error
+    if (
+      !(
+        error instanceof ObjectError &&
+        (error.reason === 'NotFound' || error.reason === 'Conflict')
+      )
+    )
+      throw error
   }
 }

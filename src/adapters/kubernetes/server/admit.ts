@@ -1,6 +1,6 @@
 import type { JsonObject, KubeObject } from '../objects/types.ts'
-import { type Writer, recordUpdate, withoutManagers } from './apply/apply.ts'
-import { withManagers, readManagers } from './apply/managers.ts'
+import { recordUpdate, type Writer, withoutManagers } from './apply/apply.ts'
+import { readManagers, withManagers } from './apply/managers.ts'
 import type { ObjectBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keyOf, nowText, type RequestContext } from './context.ts'
@@ -30,7 +30,10 @@ export function writerOf(context: RequestContext, subresource = ''): Writer {
 export function decodeObject(context: RequestContext, body: ObjectBody): KubeObject {
   const { served, options } = context
   const apiVersion = apiVersionOf(served)
-  const found = { apiVersion: textAt(body.value, 'apiVersion') || apiVersion, kind: textAt(body.value, 'kind') || served.kind }
+  const found = {
+    apiVersion: textAt(body.value, 'apiVersion') || apiVersion,
+    kind: textAt(body.value, 'kind') || served.kind,
+  }
   if (found.kind !== served.kind) {
     throw badRequest(
       `${found.kind} in version "${found.apiVersion}" cannot be handled as a ${served.kind}: no kind "${found.kind}" is expected at this path`,
@@ -46,7 +49,8 @@ export function decodeObject(context: RequestContext, body: ObjectBody): KubeObj
   try {
     decoded = decodeTyped(served.type, body.value)
   } catch (error) {
-    if (error instanceof StatusError && error.reason === 'BadRequest') throw badRequest(prefix + error.message)
+    if (error instanceof StatusError && error.reason === 'BadRequest')
+      throw badRequest(prefix + error.message)
     throw error
   }
   const isUntyped = served.type.name.startsWith('unknown.')
@@ -58,8 +62,15 @@ export function decodeObject(context: RequestContext, body: ObjectBody): KubeObj
     throw badRequest(`${prefix}strict decoding error: ${problems.slice(0, CAUSES_MAX).join(', ')}`)
   }
   if (options.validation === 'Warn') context.warnings.push(...problems.slice(0, CAUSES_MAX))
-  const value: JsonObject = isUntyped ? { ...body.value, metadata: decoded.value['metadata'] } : decoded.value
-  return { ...value, apiVersion, kind: served.kind, metadata: objectAt(value, 'metadata') } as KubeObject
+  const value: JsonObject = isUntyped
+    ? { ...body.value, metadata: decoded.value['metadata'] }
+    : decoded.value
+  return {
+    ...value,
+    apiVersion,
+    kind: served.kind,
+    metadata: objectAt(value, 'metadata'),
+  } as KubeObject
 }
 
 /**
@@ -67,26 +78,47 @@ export function decodeObject(context: RequestContext, body: ObjectBody): KubeObj
  *
  * @throws StatusError 400 when it names others.
  */
-export function checkIdentity(context: RequestContext, object: KubeObject, name: string | undefined): void {
+export function checkIdentity(
+  context: RequestContext,
+  object: KubeObject,
+  name: string | undefined,
+): void {
   const { metadata } = object
   const given = metadata.name as string | undefined
   if (name !== undefined && given !== undefined && given !== '' && given !== name) {
-    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
+    throw badRequest(
+      `the name of the object (${given}) does not match the name on the URL (${name})`,
+    )
   }
-  if (metadata.namespace !== undefined && context.namespace !== undefined && metadata.namespace !== context.namespace) {
-    throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  if (
+    metadata.namespace !== undefined &&
+    context.namespace !== undefined &&
+    metadata.namespace !== context.namespace
+  ) {
+    throw badRequest(
+      'the namespace of the provided object does not match the namespace sent on the request',
+    )
   }
 }
 
 /** Refuses an object with everything that is wrong with it, if anything is. */
 export function refuse(context: RequestContext, name: string, causes: readonly Cause[]): void {
-  if (causes.length > 0) throw invalid(context.served.kind, context.served.group, name, causes.slice(0, CAUSES_MAX))
+  if (causes.length > 0)
+    throw invalid(context.served.kind, context.served.group, name, causes.slice(0, CAUSES_MAX))
 }
 
 /** What the server alone sets, taken from the live object. */
 const KEPT = [
-  'name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp',
-  'deletionGracePeriodSeconds', 'generateName', 'selfLink',
+  'name',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generateName',
+  'selfLink',
 ] as const
 
 /**
@@ -95,7 +127,12 @@ const KEPT = [
  * @returns `live` itself when nothing changes but times of ownership.
  * @throws StatusError: 409 when the writer had seen another version, 422 with the causes, 403.
  */
-export function admitUpdate(context: RequestContext, live: KubeObject, given: KubeObject, isApplied: boolean): KubeObject {
+export function admitUpdate(
+  context: RequestContext,
+  live: KubeObject,
+  given: KubeObject,
+  isApplied: boolean,
+): KubeObject {
   const { resource, served } = context
   const name = live.metadata.name
   const before = normalized(context, live)
@@ -108,22 +145,33 @@ export function admitUpdate(context: RequestContext, live: KubeObject, given: Ku
   const kept = { ...given, metadata } as unknown as KubeObject
   const full = resource.status ? withStatus(kept, before['status']) : kept
   const defaulted = applyDefaults(resource.id, full)
-  refuse(context, name, [...checkUpdate(resource, before, defaulted), ...checkObject(resource, defaulted)])
-  const after = isApplied ? defaulted : recordUpdate(served.type, before, defaulted, writerOf(context))
+  refuse(context, name, [
+    ...checkUpdate(resource, before, defaulted),
+    ...checkObject(resource, defaulted),
+  ])
+  const after = isApplied
+    ? defaulted
+    : recordUpdate(served.type, before, defaulted, writerOf(context))
   const why = context.mayWrite(keyOf(context, name), after)
   if (why !== undefined) throw forbidden(served, name, why)
-  const isSame = sameJson(withoutManagers(before), withoutManagers(after)) && sameOwnership(before, after)
+  const isSame =
+    sameJson(withoutManagers(before), withoutManagers(after)) && sameOwnership(before, after)
   return isSame ? live : after
 }
 
 /** The live object in the form in which bodies are read, so that empty maps in it are no difference. */
 function normalized({ served }: RequestContext, live: KubeObject): KubeObject {
-  return served.type.name.startsWith('unknown.') ? live : (decodeTyped(served.type, live).value as KubeObject)
+  return served.type.name.startsWith('unknown.')
+    ? live
+    : (decodeTyped(served.type, live).value as KubeObject)
 }
 
 function sameOwnership(before: KubeObject, after: KubeObject): boolean {
   const timeless = (object: KubeObject): KubeObject['metadata']['managedFields'] =>
-    withManagers(object, readManagers(object).map((manager) => ({ ...manager, time: '' }))).metadata.managedFields
+    withManagers(
+      object,
+      readManagers(object).map((manager) => ({ ...manager, time: '' })),
+    ).metadata.managedFields
   return sameJson(timeless(before), timeless(after))
 }
 
@@ -133,7 +181,11 @@ function withStatus(object: KubeObject, status: JsonObject[string]): KubeObject 
 }
 
 /** What an update of the status makes of an object: only its status may differ. */
-export function admitStatus(context: RequestContext, before: KubeObject, given: KubeObject): KubeObject {
+export function admitStatus(
+  context: RequestContext,
+  before: KubeObject,
+  given: KubeObject,
+): KubeObject {
   checkPreconditions(context, before, given)
   const status = given['status']
   const after = withStatus(before, isObject(status) ? status : undefined)
@@ -142,13 +194,29 @@ export function admitStatus(context: RequestContext, before: KubeObject, given: 
   return sameJson(at(before, 'status'), at(after, 'status')) ? before : after
 }
 
-function checkPreconditions({ served }: RequestContext, before: KubeObject, given: KubeObject): void {
+function checkPreconditions(
+  { served }: RequestContext,
+  before: KubeObject,
+  given: KubeObject,
+): void {
   const name = before.metadata.name
   const { uid, resourceVersion } = given.metadata
   if (uid !== undefined && uid !== '' && uid !== before.metadata.uid) {
-    throw conflict(served, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid ?? ''}`)
+    throw conflict(
+      served,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${before.metadata.uid ?? ''}`,
+    )
   }
-  if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== before.metadata.resourceVersion) {
-    throw conflict(served, name, 'the object has been modified; please apply your changes to the latest version and try again')
+  if (
+    resourceVersion !== undefined &&
+    resourceVersion !== '' &&
+    resourceVersion !== before.metadata.resourceVersion
+  ) {
+    throw conflict(
+      served,
+      name,
+      'the object has been modified; please apply your changes to the latest version and try again',
+    )
   }
 }

@@ -26,7 +26,9 @@ export interface ApiServerOptions {
   /** Who sends a request: undefined answers 401. The socket of the request knows the client certificate. */
   readonly authenticate: (request: IncomingMessage) => User | undefined | Promise<User | undefined>
   /** Whether a user may do something. Default: yes. */
-  readonly authorize?: ((user: User, attributes: Attributes) => Decision | Promise<Decision>) | undefined
+  readonly authorize?:
+    | ((user: User, attributes: Attributes) => Decision | Promise<Decision>)
+    | undefined
   /** Refuses writes of objects that belong to others. The object is undefined for a deletion. */
   readonly mayWrite?: WriteGuard | undefined
   readonly logs: PodLogs
@@ -94,7 +96,14 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const dispatcher = new Dispatcher({
     ...options,
     catalog,
-    paths: { catalog, openApi: openApiOf(catalog, version), version: versionInfo(version), get address() { return address } },
+    paths: {
+      catalog,
+      openApi: openApiOf(catalog, version),
+      version: versionInfo(version),
+      get address() {
+        return address
+      },
+    },
   })
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void dispatcher.serve(request, response)
@@ -129,6 +138,8 @@ async function closeServer(server: Server, dispatcher: Dispatcher, clock: Clock)
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve())
   })
+  // A connection whose last answer is sent goes then, not after the usual time.
+  server.keepAliveTimeout = 1
   dispatcher.endStreams()
   server.closeIdleConnections()
   const cancel = clock.schedule(CLOSE_GRACE_MS, () => server.closeAllConnections())

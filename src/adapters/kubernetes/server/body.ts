@@ -9,7 +9,11 @@ import { badRequest, StatusError } from './status.ts'
 /** The largest request body, in bytes: what kube-apiserver takes. */
 export const BODY_BYTES_MAX: number = 3 * 1024 * 1024
 
-const OBJECT_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'] as const
+const OBJECT_TYPES = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+] as const
 
 /** A body that is one object. */
 export interface ObjectBody {
@@ -84,7 +88,9 @@ export interface Parsed {
 function objectOf({ value, duplicates }: Parsed): ObjectBody {
   if (!isObject(value)) {
     const found = isList(value) ? 'array' : value === null ? 'null' : typeof value
-    throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into an object`)
+    throw badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into an object`,
+    )
   }
   return { value, duplicates }
 }
@@ -115,7 +121,8 @@ export function parseYaml(bytes: Uint8Array): Parsed {
   const document = parseDocument(text, { logLevel: 'silent' })
   const repeated = document.errors.filter((error) => error.code === 'DUPLICATE_KEY')
   const problem = document.errors.find((error) => error.code !== 'DUPLICATE_KEY')
-  if (problem !== undefined) throw badRequest(`error converting YAML to JSON: yaml: ${problem.message.split('\n')[0]}`)
+  if (problem !== undefined)
+    throw badRequest(`error converting YAML to JSON: yaml: ${problem.message.split('\n')[0]}`)
   try {
     const value = document.toJS({ maxAliasCount: 100 }) as Json
     checkDepth(value, 0)

@@ -37,7 +37,16 @@ export interface Catalog {
   byId(id: string): Served | undefined
 }
 
-const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'] as const
+const VERBS = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+] as const
 const PART_VERBS = ['get', 'patch', 'update'] as const
 
 function subresourcesOf(resource: Resource): readonly Subresource[] {
@@ -53,7 +62,13 @@ function subresourcesOf(resource: Resource): readonly Subresource[] {
   }
   if (resource.id === 'namespaces') parts.push({ ...own, name: 'finalize', verbs: ['update'] })
   if (resource.scale) {
-    parts.push({ name: 'scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: PART_VERBS })
+    parts.push({
+      name: 'scale',
+      group: 'autoscaling',
+      version: 'v1',
+      kind: 'Scale',
+      verbs: PART_VERBS,
+    })
   }
   if (resource.status) parts.push({ ...own, name: 'status', verbs: PART_VERBS })
   return parts
@@ -108,8 +123,14 @@ export function catalogOf(resources: readonly Resource[]): Catalog {
     reviewOf('authentication.k8s.io', 'SelfSubjectReview'),
     reviewOf('authorization.k8s.io', 'SelfSubjectAccessReview'),
   ]
-  const byPath = new Map(all.map((served) => [`${served.group}/${served.version}/${served.plural}`, served]))
-  const byId = new Map(all.flatMap((served) => (served.resource === undefined ? [] : [[served.resource.id, served] as const])))
+  const byPath = new Map(
+    all.map((served) => [`${served.group}/${served.version}/${served.plural}`, served]),
+  )
+  const byId = new Map(
+    all.flatMap((served) =>
+      served.resource === undefined ? [] : [[served.resource.id, served] as const],
+    ),
+  )
   return {
     all,
     find: (group, version, plural) => byPath.get(`${group}/${version}/${plural}`),

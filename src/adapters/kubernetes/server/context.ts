@@ -48,15 +48,21 @@ const MANAGER_CHARACTERS_MAX = 128
 export function writeOptions(query: URLSearchParams, agent: string | undefined): WriteOptions {
   const dryRun = query.getAll('dryRun').filter((value) => value !== '')
   if (dryRun.some((value) => value !== 'All')) {
-    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(dryRun[0])}: supported values: "All"`)
+    throw badRequest(
+      `dryRun: Unsupported value: ${JSON.stringify(dryRun[0])}: supported values: "All"`,
+    )
   }
   const manager = query.get('fieldManager') ?? ''
   if (manager.length > MANAGER_CHARACTERS_MAX || /[^\x20-\x7e]/.test(manager)) {
-    throw badRequest(`fieldManager: Invalid value: must be at most ${MANAGER_CHARACTERS_MAX} printable characters`)
+    throw badRequest(
+      `fieldManager: Invalid value: must be at most ${MANAGER_CHARACTERS_MAX} printable characters`,
+    )
   }
   const validation = query.get('fieldValidation') ?? ''
   if (!/^(Ignore|Warn|Strict|)$/.test(validation)) {
-    throw badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(validation.slice(0, 64))}: supported values: "Ignore", "Warn", "Strict"`)
+    throw badRequest(
+      `fieldValidation: Unsupported value: ${JSON.stringify(validation.slice(0, 64))}: supported values: "Ignore", "Warn", "Strict"`,
+    )
   }
   return {
     dryRun: dryRun.length > 0,
@@ -67,7 +73,11 @@ export function writeOptions(query: URLSearchParams, agent: string | undefined):
 }
 
 function agentName(agent: string | undefined): string {
-  const name = (agent ?? '').split('/')[0]?.replace(/[^\x20-\x7e]/g, '').slice(0, MANAGER_CHARACTERS_MAX) ?? ''
+  const name =
+    (agent ?? '')
+      .split('/')[0]
+      ?.replace(/[^\x20-\x7e]/g, '')
+      .slice(0, MANAGER_CHARACTERS_MAX) ?? ''
   return name === '' ? 'unknown' : name
 }
 
@@ -77,6 +87,9 @@ export function nowText(clock: Clock): string {
 }
 
 /** The key of an object of this request. */
-export function keyOf(context: Pick<RequestContext, 'resource' | 'namespace'>, name: string): ObjectKey {
+export function keyOf(
+  context: Pick<RequestContext, 'resource' | 'namespace'>,
+  name: string,
+): ObjectKey {
   return { resource: context.resource.id, namespace: context.namespace, name }
 }

@@ -24,7 +24,11 @@ const NAME_ATTEMPTS_MAX = 8
  * @returns the object as stored, or as it would be with `dryRun`.
  * @throws StatusError: 400, 403, 404 for a namespace that is not there, 409, 422 with the causes.
  */
-export async function createObject(context: RequestContext, given: KubeObject, isApplied = false): Promise<KubeObject> {
+export async function createObject(
+  context: RequestContext,
+  given: KubeObject,
+  isApplied = false,
+): Promise<KubeObject> {
   checkIdentity(context, given, undefined)
   if ((given.metadata.resourceVersion ?? '') !== '') {
     throw badRequest('resourceVersion should not be set on objects to be created')
@@ -36,18 +40,27 @@ export async function createObject(context: RequestContext, given: KubeObject, i
     try {
       return await createNamed(context, given, name, isApplied)
     } catch (error) {
-      const isTaken = error instanceof Error && 'reason' in error && error.reason === 'AlreadyExists'
+      const isTaken =
+        error instanceof Error && 'reason' in error && error.reason === 'AlreadyExists'
       if (!isGenerated || !isTaken || attempt >= NAME_ATTEMPTS_MAX) throw error
     }
   }
 }
 
 function generatedName(prefix: string): string {
-  const suffix = Array.from({ length: SUFFIX_CHARACTERS }, () => ALPHABET[randomInt(ALPHABET.length)] ?? '')
+  const suffix = Array.from(
+    { length: SUFFIX_CHARACTERS },
+    () => ALPHABET[randomInt(ALPHABET.length)] ?? '',
+  )
   return prefix.slice(0, NAME_BASE_CHARACTERS_MAX) + suffix.join('')
 }
 
-async function createNamed(context: RequestContext, given: KubeObject, name: string, isApplied: boolean): Promise<KubeObject> {
+async function createNamed(
+  context: RequestContext,
+  given: KubeObject,
+  name: string,
+  isApplied: boolean,
+): Promise<KubeObject> {
   const { store, resource, served, options } = context
   if (((name as string | undefined) ?? '') === '') {
     refuse(context, '', [required('metadata.name', 'name or generateName is required')])
@@ -59,24 +72,37 @@ async function createNamed(context: RequestContext, given: KubeObject, name: str
   const key = keyOf(context, name)
   const why = context.mayWrite(key, owned)
   if (why !== undefined) throw forbidden(served, name, why)
-  if (!options.dryRun) return await context.exclusive(key, () => store.create(owned, { author: options.manager }))
+  if (!options.dryRun)
+    return await context.exclusive(key, () => store.create(owned, { author: options.manager }))
   if (store.get(key) !== undefined) throw alreadyExists(context, name)
-  const metadata = { ...owned.metadata, uid: randomUUID(), creationTimestamp: nowText(context.clock) }
+  const metadata = {
+    ...owned.metadata,
+    uid: randomUUID(),
+    creationTimestamp: nowText(context.clock),
+  }
   return { ...owned, metadata }
 }
 
 function newObject(context: RequestContext, given: KubeObject, name: string): KubeObject {
   const { resource, namespace } = context
   const {
-    uid: _u, creationTimestamp: _c, deletionTimestamp: _d, deletionGracePeriodSeconds: _s, generation: _g,
-    selfLink: _l, resourceVersion: _r, namespace: _n, ...metadata
+    uid: _u,
+    creationTimestamp: _c,
+    deletionTimestamp: _d,
+    deletionGracePeriodSeconds: _s,
+    generation: _g,
+    selfLink: _l,
+    resourceVersion: _r,
+    namespace: _n,
+    ...metadata
   } = given.metadata
   const named = { ...metadata, name, ...(namespace === undefined ? {} : { namespace }) }
   const { status, ...rest } = given
   const object = applyDefaults(resource.id, { ...rest, metadata: named } as KubeObject)
   if (!resource.status) return status === undefined ? object : { ...object, status }
   // Only a node describes itself when it registers; every other status is reported later.
-  const first = resource.id === 'nodes' ? objectAt(given, 'status') : (initialStatus(resource.id, object) ?? {})
+  const first =
+    resource.id === 'nodes' ? objectAt(given, 'status') : (initialStatus(resource.id, object) ?? {})
   return Object.keys(first).length === 0 ? object : { ...object, status: first }
 }
 
@@ -84,7 +110,9 @@ function newObject(context: RequestContext, given: KubeObject, name: string): Ku
 export function alreadyExists({ served }: RequestContext, name: string): StatusError {
   const text = served.group === '' ? served.plural : `${served.plural}.${served.group}`
   return new StatusError('AlreadyExists', `${text} "${name}" already exists`, {
-    name, group: served.group, kind: served.plural,
+    name,
+    group: served.group,
+    kind: served.plural,
   })
 }
 
@@ -92,8 +120,13 @@ function checkNamespace(context: RequestContext, name: string): void {
   const { store, resource, namespace, served } = context
   if (!resource.namespaced || namespace === undefined) return
   const home = store.get({ resource: 'namespaces', name: namespace })
-  if (home === undefined) throw notFound({ plural: 'namespaces', group: '', kind: 'Namespace' }, namespace)
+  if (home === undefined)
+    throw notFound({ plural: 'namespaces', group: '', kind: 'Namespace' }, namespace)
   if (home.metadata.deletionTimestamp !== undefined) {
-    throw forbidden(served, name, `unable to create new content in namespace ${namespace} because it is being terminated`)
+    throw forbidden(
+      served,
+      name,
+      `unable to create new content in namespace ${namespace} because it is being terminated`,
+    )
   }
 }

@@ -4,8 +4,8 @@ import { keyOf, type RequestContext } from './context.ts'
 import { isList, numberAt, textAt } from './json.ts'
 import { selectorOf } from './list.ts'
 import { wholeNumber } from './request.ts'
-import { kindType } from './schema/schema.ts'
 import { decodeTyped } from './schema/decode.ts'
+import { kindType } from './schema/schema.ts'
 import { badRequest, conflict, forbidden, invalid, notFound, successStatus } from './status.ts'
 
 /** How an object is to be deleted (metav1.DeleteOptions). */
@@ -23,14 +23,24 @@ const POLICIES: ReadonlySet<string> = new Set(['', 'Orphan', 'Background', 'Fore
  *
  * @throws StatusError: 400 for a malformed body, 422 for values that are not allowed.
  */
-export function deletionOf(bytes: Uint8Array, contentType: string | undefined, query: URLSearchParams): Deletion {
+export function deletionOf(
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  query: URLSearchParams,
+): Deletion {
   const value = bytes.length === 0 ? {} : optionsIn(parseObject(bytes, contentType))
   const grace = numberAt(value, 'gracePeriodSeconds') ?? wholeNumber(query, 'gracePeriodSeconds')
   const policy = textAt(value, 'propagationPolicy') || (query.get('propagationPolicy') ?? '')
-  const dryRun = [...listOf(value['dryRun']), ...query.getAll('dryRun')].filter((item) => item !== '')
+  const dryRun = [...listOf(value['dryRun']), ...query.getAll('dryRun')].filter(
+    (item) => item !== '',
+  )
   const causes = [
-    ...(grace !== undefined && grace < 0 ? [bad('gracePeriodSeconds', grace, 'must be greater than or equal to 0')] : []),
-    ...(POLICIES.has(policy) ? [] : [bad('propagationPolicy', policy, 'must be "Foreground", "Background" or "Orphan"')]),
+    ...(grace !== undefined && grace < 0
+      ? [bad('gracePeriodSeconds', grace, 'must be greater than or equal to 0')]
+      : []),
+    ...(POLICIES.has(policy)
+      ? []
+      : [bad('propagationPolicy', policy, 'must be "Foreground", "Background" or "Orphan"')]),
     ...(dryRun.every((item) => item === 'All') ? [] : [bad('dryRun', dryRun, 'must be "All"')]),
   ]
   if (causes.length > 0) throw invalid('DeleteOptions', '', '', causes)
@@ -46,7 +56,9 @@ function optionsIn(body: ObjectBody): JsonObject {
   const kind = textAt(body.value, 'kind')
   const type = kindType('', 'DeleteOptions')
   if (kind !== '' && kind !== 'DeleteOptions') {
-    throw badRequest(`${kind} in version "${textAt(body.value, 'apiVersion')}" cannot be handled as a DeleteOptions`)
+    throw badRequest(
+      `${kind} in version "${textAt(body.value, 'apiVersion')}" cannot be handled as a DeleteOptions`,
+    )
   }
   return type === undefined ? body.value : decodeTyped(type, body.value).value
 }
@@ -55,8 +67,16 @@ function listOf(value: Json | undefined): readonly string[] {
   return isList(value) ? value.map(String) : []
 }
 
-function bad(field: string, value: Json, detail: string): { reason: 'FieldValueInvalid'; field: string; message: string } {
-  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${JSON.stringify(value)}: ${detail}` }
+function bad(
+  field: string,
+  value: Json,
+  detail: string,
+): { reason: 'FieldValueInvalid'; field: string; message: string } {
+  return {
+    reason: 'FieldValueInvalid',
+    field,
+    message: `Invalid value: ${JSON.stringify(value)}: ${detail}`,
+  }
 }
 
 /**
@@ -65,21 +85,34 @@ function bad(field: string, value: Json, detail: string): { reason: 'FieldValueI
  * @returns the object while it is still there, and what a pod last was; otherwise a Status of success.
  * @throws StatusError: 404, 409 when a precondition does not hold, 403.
  */
-export async function deleteObject(context: RequestContext, name: string, deletion: Deletion): Promise<JsonObject> {
+export async function deleteObject(
+  context: RequestContext,
+  name: string,
+  deletion: Deletion,
+): Promise<JsonObject> {
   const { store, served, resource, options } = context
   const key = keyOf(context, name)
   const current = store.get(key)
   if (current === undefined) throw notFound(served, name)
   const { uid, resourceVersion } = deletion
   if (uid !== undefined && uid !== current.metadata.uid) {
-    throw conflict(served, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid ?? ''}`)
+    throw conflict(
+      served,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid ?? ''}`,
+    )
   }
   if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion) {
-    throw conflict(served, name, `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${current.metadata.resourceVersion ?? ''}`)
+    throw conflict(
+      served,
+      name,
+      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${current.metadata.resourceVersion ?? ''}`,
+    )
   }
   const why = context.mayWrite(key, undefined)
   if (why !== undefined) throw forbidden(served, name, why)
-  if (resource.id === 'namespaces' && PERMANENT.has(name)) throw forbidden(served, name, 'this namespace may not be deleted')
+  if (resource.id === 'namespaces' && PERMANENT.has(name))
+    throw forbidden(served, name, 'this namespace may not be deleted')
   if (deletion.dryRun) return answerOf(context, current, false)
   const last = await context.exclusive(key, () =>
     store.delete(key, {
@@ -92,15 +125,27 @@ export async function deleteObject(context: RequestContext, name: string, deleti
   return answerOf(context, last, store.get(key)?.metadata.uid === current.metadata.uid)
 }
 
-const PERMANENT: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public', 'kube-node-lease'])
+const PERMANENT: ReadonlySet<string> = new Set([
+  'default',
+  'kube-system',
+  'kube-public',
+  'kube-node-lease',
+])
 
-function answerOf({ served, resource }: RequestContext, object: KubeObject, isThere: boolean): JsonObject {
+function answerOf(
+  { served, resource }: RequestContext,
+  object: KubeObject,
+  isThere: boolean,
+): JsonObject {
   if (isThere || resource.id === 'pods' || resource.id === 'serviceaccounts') return object
   return successStatus(served, object.metadata.name, object.metadata.uid)
 }
 
 /** Deletes every selected object of a namespace, or of all. Returns what they were. */
-export async function deleteCollection(context: RequestContext, deletion: Deletion): Promise<readonly KubeObject[]> {
+export async function deleteCollection(
+  context: RequestContext,
+  deletion: Deletion,
+): Promise<readonly KubeObject[]> {
   const { store, resource, query, namespace } = context
   const selected = store.list(resource.id, namespace).items.filter(selectorOf(resource, query))
   for (const object of selected) {

@@ -14,7 +14,12 @@ export interface Discovery {
  * @param address where this server is reached, for `/api`.
  * @returns undefined when nothing is served there.
  */
-export function discover(catalog: Catalog, path: string, accept: string | undefined, address: string): Discovery | undefined {
+export function discover(
+  catalog: Catalog,
+  path: string,
+  accept: string | undefined,
+  address: string,
+): Discovery | undefined {
   const [root, group, version, more] = path.split('/').filter((part) => part !== '')
   if (more !== undefined) return undefined
   if (root === 'api') {
@@ -24,7 +29,9 @@ export function discover(catalog: Catalog, path: string, accept: string | undefi
   if (root !== 'apis') return undefined
   if (group === undefined) return aggregated(catalog, false, accept) ?? json(groupList(catalog))
   if (version !== undefined) return resourceList(catalog, group, version)
-  return groupsOf(catalog).includes(group) && group !== '' ? json({ kind: 'APIGroup', apiVersion: 'v1', ...groupOf(catalog, group) }) : undefined
+  return groupsOf(catalog).includes(group) && group !== ''
+    ? json({ kind: 'APIGroup', apiVersion: 'v1', ...groupOf(catalog, group) })
+    : undefined
 }
 
 function json(body: JsonObject): Discovery {
@@ -36,13 +43,23 @@ function groupsOf(catalog: Catalog): readonly string[] {
 }
 
 function versionsOf(catalog: Catalog, group: string): readonly string[] {
-  return [...new Set(catalog.all.filter((served) => served.group === group).map((served) => served.version))]
+  return [
+    ...new Set(
+      catalog.all.filter((served) => served.group === group).map((served) => served.version),
+    ),
+  ]
 }
 
-function aggregated(catalog: Catalog, isCore: boolean, accept: string | undefined): Discovery | undefined {
+function aggregated(
+  catalog: Catalog,
+  isCore: boolean,
+  accept: string | undefined,
+): Discovery | undefined {
   for (const { type, parameters } of parseAccept(accept)) {
     const version = parameters.get('v')
-    const isAsked = parameters.get('as') === 'APIGroupDiscoveryList' && parameters.get('g') === 'apidiscovery.k8s.io'
+    const isAsked =
+      parameters.get('as') === 'APIGroupDiscoveryList' &&
+      parameters.get('g') === 'apidiscovery.k8s.io'
     if (type === 'application/json' && isAsked && (version === 'v2' || version === 'v2beta1')) {
       const groups = groupsOf(catalog).filter((group) => (group === '') === isCore)
       return {
@@ -76,7 +93,15 @@ function servedIn(catalog: Catalog, group: string, version: string): readonly Se
 }
 
 function resourceDiscovery(served: Served): JsonObject {
-  const kindOf = ({ group, version, kind }: { group: string; version: string; kind: string }): JsonObject => ({ group, version, kind })
+  const kindOf = ({
+    group,
+    version,
+    kind,
+  }: {
+    group: string
+    version: string
+    kind: string
+  }): JsonObject => ({ group, version, kind })
   return {
     resource: served.plural,
     responseKind: kindOf(served),
@@ -106,13 +131,20 @@ function coreVersions(address: string): JsonObject {
 }
 
 function groupOf(catalog: Catalog, group: string): JsonObject {
-  const versions = versionsOf(catalog, group).map((version) => ({ groupVersion: `${group}/${version}`, version }))
+  const versions = versionsOf(catalog, group).map((version) => ({
+    groupVersion: `${group}/${version}`,
+    version,
+  }))
   return { name: group, versions, preferredVersion: versions[0] }
 }
 
 function groupList(catalog: Catalog): JsonObject {
   const groups = groupsOf(catalog).filter((group) => group !== '')
-  return { kind: 'APIGroupList', apiVersion: 'v1', groups: groups.map((group) => groupOf(catalog, group)) }
+  return {
+    kind: 'APIGroupList',
+    apiVersion: 'v1',
+    groups: groups.map((group) => groupOf(catalog, group)),
+  }
 }
 
 function resourceList(catalog: Catalog, group: string, version: string): Discovery | undefined {
@@ -136,13 +168,15 @@ function legacyResources(served: Served): readonly JsonObject[] {
     ...(served.shortNames.length === 0 ? {} : { shortNames: served.shortNames }),
     ...(served.categories.length === 0 ? {} : { categories: served.categories }),
   }
-  const parts = served.subresources.map((part): JsonObject => ({
-    name: `${served.plural}/${part.name}`,
-    singularName: '',
-    namespaced: served.namespaced,
-    ...(part.group === served.group ? {} : { group: part.group, version: part.version }),
-    kind: part.kind,
-    verbs: part.verbs,
-  }))
+  const parts = served.subresources.map(
+    (part): JsonObject => ({
+      name: `${served.plural}/${part.name}`,
+      singularName: '',
+      namespaced: served.namespaced,
+      ...(part.group === served.group ? {} : { group: part.group, version: part.version }),
+      kind: part.kind,
+      verbs: part.verbs,
+    }),
+  )
   return [own, ...parts]
 }

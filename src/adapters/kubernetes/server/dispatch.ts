@@ -10,7 +10,7 @@ import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
 import { type Reply, replyStatus, replyText, replyWith, send } from './respond.ts'
-import { accessReview, type Attributes, reviewedAttributes, subjectReview } from './reviews.ts'
+import { type Attributes, accessReview, reviewedAttributes, subjectReview } from './reviews.ts'
 import { notFound, resourceText, StatusError, toStatus, unknownResource } from './status.ts'
 import { startWatch } from './watch.ts'
 
@@ -90,7 +90,11 @@ export class Dispatcher {
     const isReview = served.resource === undefined
     if (!isReview) await this.#authorize(user, attributesOf(info))
     if (this.#requests >= REQUESTS_MAX) {
-      throw new StatusError('TooManyRequests', 'The server has received too many requests and has asked us to try again later', { retryAfterSeconds: 1 })
+      throw new StatusError(
+        'TooManyRequests',
+        'The server has received too many requests and has asked us to try again later',
+        { retryAfterSeconds: 1 },
+      )
     }
     this.#requests += 1
     try {
@@ -102,10 +106,23 @@ export class Dispatcher {
     }
   }
 
-  async #answerPath(request: IncomingMessage, path: string, user: User | undefined): Promise<Reply> {
+  async #answerPath(
+    request: IncomingMessage,
+    path: string,
+    user: User | undefined,
+  ): Promise<Reply> {
     if (user !== undefined && !PUBLIC_PATHS.has(path)) {
       const verb = (request.method ?? 'GET').toLowerCase()
-      await this.#authorize(user, { verb, group: '', version: '', resource: '', subresource: '', namespace: '', name: '', path })
+      await this.#authorize(user, {
+        verb,
+        group: '',
+        version: '',
+        resource: '',
+        subresource: '',
+        namespace: '',
+        name: '',
+        path,
+      })
     }
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     const reply = isRead ? answerPath(this.#options.paths, path, request.headers.accept) : undefined
@@ -123,17 +140,29 @@ export class Dispatcher {
     const { verb, resource, group, namespace, name, subresource, path } = attributes
     const asked = subresource === '' ? resource : `${resource}/${subresource}`
     const scope = namespace === '' ? 'at the cluster scope' : `in the namespace "${namespace}"`
-    const what = resource === '' ? `${verb} path "${path}"` : `${verb} resource "${asked}" in API group "${group}" ${scope}`
-    const subject = resource === '' ? '' : `${resourceText({ plural: resource, group })}${name === '' ? '' : ` "${name}"`} is `
+    const what =
+      resource === ''
+        ? `${verb} path "${path}"`
+        : `${verb} resource "${asked}" in API group "${group}" ${scope}`
+    const subject =
+      resource === ''
+        ? ''
+        : `${resourceText({ plural: resource, group })}${name === '' ? '' : ` "${name}"`} is `
     const message = `${subject}forbidden: User "${user.name}" cannot ${what}: ${decision.reason}`
     return new StatusError('Forbidden', message, { name, group, kind: resource })
   }
 
-  async #review(request: IncomingMessage, info: ResourceRequest, served: Served, user: User): Promise<Reply> {
+  async #review(
+    request: IncomingMessage,
+    info: ResourceRequest,
+    served: Served,
+    user: User,
+  ): Promise<Reply> {
     if (info.verb !== 'create' || info.name !== undefined) throw methodNotAllowed()
     const { format } = negotiate(request.headers.accept)
     const { value } = parseObject(await readBody(request), request.headers['content-type'])
-    if (served.kind === 'SelfSubjectReview') return replyWith(subjectReview(user, nowText(this.#options.clock)), 201, format)
+    if (served.kind === 'SelfSubjectReview')
+      return replyWith(subjectReview(user, nowText(this.#options.clock)), 201, format)
     const why = await this.#refusal(user, reviewedAttributes(served.type, value))
     return replyWith(accessReview(value, why?.message), 201, format)
   }
@@ -148,10 +177,16 @@ export class Dispatcher {
     const resource = served.resource
     if (resource === undefined) throw unknownResource()
     checkScope(info, served)
-    const isLog = info.subresource === 'log' && served.subresources.some((part) => part.name === 'log')
+    const isLog =
+      info.subresource === 'log' && served.subresources.some((part) => part.name === 'log')
     const answer = negotiate(isLog ? undefined : request.headers.accept)
     const context: RequestContext = {
-      store, served, resource, clock, mayWrite, exclusive: this.#exclusive,
+      store,
+      served,
+      resource,
+      clock,
+      mayWrite,
+      exclusive: this.#exclusive,
       namespace: info.namespace,
       query: info.query,
       options: writeOptions(info.query, request.headers['user-agent']),
@@ -165,16 +200,27 @@ export class Dispatcher {
     return await operate(context, info, request, answer)
   }
 
-  #watch(context: RequestContext, answer: ReturnType<typeof negotiate>, response: ServerResponse): void {
+  #watch(
+    context: RequestContext,
+    answer: ReturnType<typeof negotiate>,
+    response: ServerResponse,
+  ): void {
     this.#admitStream()
     const { store, resource, namespace, query, clock } = context
-    const running = startWatch({ store, resource, namespace, query, answer, clock, random: Math.random }, response)
+    const running = startWatch(
+      { store, resource, namespace, query, answer, clock, random: Math.random },
+      response,
+    )
     const { end } = running
     this.#streams.add(end)
     void running.done.then(() => this.#streams.delete(end))
   }
 
-  async #log(context: RequestContext, info: ResourceRequest, response: ServerResponse): Promise<undefined> {
+  async #log(
+    context: RequestContext,
+    info: ResourceRequest,
+    response: ServerResponse,
+  ): Promise<undefined> {
     if (info.verb !== 'get') throw methodNotAllowed()
     const pod = context.store.get(keyOf(context, info.name ?? ''))
     if (pod === undefined) throw notFound(context.served, info.name ?? '')
@@ -196,15 +242,21 @@ export class Dispatcher {
   }
 
   #admitStream(): void {
-    if (this.#isClosing) throw new StatusError('ServiceUnavailable', 'the server is shutting down', { retryAfterSeconds: 1 })
+    if (this.#isClosing)
+      throw new StatusError('ServiceUnavailable', 'the server is shutting down', {
+        retryAfterSeconds: 1,
+      })
     if (this.#streams.size >= STREAMS_MAX) {
-      throw new StatusError('TooManyRequests', 'too many watches and log streams are open', { retryAfterSeconds: 1 })
+      throw new StatusError('TooManyRequests', 'too many watches and log streams are open', {
+        retryAfterSeconds: 1,
+      })
     }
   }
 }
 
 function checkScope(info: ResourceRequest, served: Served): void {
-  const needsNamespace = info.name !== undefined || info.verb === 'create' || info.verb === 'deletecollection'
+  const needsNamespace =
+    info.name !== undefined || info.verb === 'create' || info.verb === 'deletecollection'
   if (served.namespaced && info.namespace === undefined && needsNamespace) {
     throw info.name === undefined ? methodNotAllowed() : unknownResource()
   }

@@ -12,7 +12,12 @@ export function encodeObject(object: KubeObject): string {
 }
 
 /** The JSON of a list. */
-export function encodeList(kind: string, apiVersion: string, metadata: JsonObject, items: readonly KubeObject[]): string {
+export function encodeList(
+  kind: string,
+  apiVersion: string,
+  metadata: JsonObject,
+  items: readonly KubeObject[],
+): string {
   const head = JSON.stringify({ kind, apiVersion, metadata })
   return `${head.slice(0, -1)},"items":[${items.map(encodeObject).join(',')}]}\n`
 }

@@ -10,11 +10,11 @@ export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubec
 export type { Attributes } from './reviews.ts'
 export {
   type Authority,
-  certificateFingerprint,
   type ClientSubject,
+  type Credential,
+  certificateFingerprint,
   createAuthority,
   createSigningRequest,
-  type Credential,
   issueClientCertificate,
   issueServerCertificate,
   loadOrCreateAuthority,

@@ -41,7 +41,13 @@ export function inspectJson(text: string): JsonFacts {
       case '[': {
         if (levels.length >= JSON_DEPTH_MAX) throw badRequest('the body is nested too deeply')
         const isMap = text[index] === '{'
-        levels.push({ keys: isMap ? new Set() : undefined, path: pathOf(level), key: '', index: 0, expectsKey: isMap })
+        levels.push({
+          keys: isMap ? new Set() : undefined,
+          path: pathOf(level),
+          key: '',
+          index: 0,
+          expectsKey: isMap,
+        })
         break
       }
       case '}':
@@ -63,7 +69,8 @@ export function inspectJson(text: string): JsonFacts {
 function noteKey(level: Level, quoted: string, duplicates: string[]): void {
   level.expectsKey = false
   level.key = unquote(quoted)
-  if (level.keys?.has(level.key) === true && duplicates.length < DUPLICATES_MAX) duplicates.push(pathOf(level))
+  if (level.keys?.has(level.key) === true && duplicates.length < DUPLICATES_MAX)
+    duplicates.push(pathOf(level))
   level.keys?.add(level.key)
 }
 

@@ -48,7 +48,11 @@ export function numberAt(value: Json | undefined, ...path: readonly string[]): n
 }
 
 /** A copy with one field set, or removed when `value` is undefined. Other parts are shared. */
-export function withField(object: JsonObject, path: readonly string[], value: Json | undefined): JsonObject {
+export function withField(
+  object: JsonObject,
+  path: readonly string[],
+  value: Json | undefined,
+): JsonObject {
   const [key, ...rest] = path
   if (key === undefined) return object
   const copy: Draft = { ...object }
@@ -61,7 +65,12 @@ export function withField(object: JsonObject, path: readonly string[], value: Js
 /** Sets a field as an own property, whatever its name: `__proto__` from a client stays a plain key. */
 export function setOwn(target: Draft, key: string, value: Json): void {
   if (key === '__proto__') {
-    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+    Object.defineProperty(target, key, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
   } else {
     target[key] = value
   }

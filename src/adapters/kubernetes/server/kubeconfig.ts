@@ -16,12 +16,21 @@ export interface KubeconfigSubject {
 }
 
 /** The text of a kubeconfig. */
-export function kubeconfigText({ server, caPem, token, name, namespace = 'default' }: KubeconfigSubject): string {
+export function kubeconfigText({
+  server,
+  caPem,
+  token,
+  name,
+  namespace = 'default',
+}: KubeconfigSubject): string {
   return stringify({
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [
-      { name, cluster: { server, 'certificate-authority-data': Buffer.from(caPem).toString('base64') } },
+      {
+        name,
+        cluster: { server, 'certificate-authority-data': Buffer.from(caPem).toString('base64') },
+      },
     ],
     users: [{ name, user: { token } }],
     contexts: [{ name, context: { cluster: name, user: name, namespace } }],

@@ -32,7 +32,12 @@ export function selectorOf(resource: Resource, query: URLSearchParams): Selector
  * @throws StatusError: 400 for malformed parameters, 410 for a `continue` of another replica, 504 for a
  * resourceVersion that is not reached here.
  */
-export function listPage(store: ObjectStore, resource: Resource, namespace: string | undefined, query: URLSearchParams): Page {
+export function listPage(
+  store: ObjectStore,
+  resource: Resource,
+  namespace: string | undefined,
+  query: URLSearchParams,
+): Page {
   const select = selectorOf(resource, query)
   const limit = wholeNumber(query, 'limit') ?? 0
   const start = readToken(query.get('continue'), store.resourceVersion)
@@ -91,11 +96,19 @@ function readToken(text: string | null, current: number): Token | undefined {
   const parsed = parseToken(text)
   const version = at(parsed, 'rv')
   const start = at(parsed, 'start')
-  if (at(parsed, 'v') !== 'meta.k8s.io/v1' || typeof start !== 'string' || typeof version !== 'number' || !Number.isSafeInteger(version)) {
+  if (
+    at(parsed, 'v') !== 'meta.k8s.io/v1' ||
+    typeof start !== 'string' ||
+    typeof version !== 'number' ||
+    !Number.isSafeInteger(version)
+  ) {
     throw badRequest('continue key is not valid: the token was not made by this server')
   }
   if (version > current) {
-    throw new StatusError('Expired', 'The provided continue parameter is from another replica: start the list anew without it')
+    throw new StatusError(
+      'Expired',
+      'The provided continue parameter is from another replica: start the list anew without it',
+    )
   }
   return { version, place: start }
 }
@@ -117,33 +130,48 @@ export function versionParameter(query: URLSearchParams): number | undefined {
   const text = query.get('resourceVersion')
   if (text === null || text === '') return undefined
   if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) {
-    throw badRequest(`resourceVersion: Invalid value: ${JSON.stringify(text.slice(0, 64))}: not a decimal number`)
+    throw badRequest(
+      `resourceVersion: Invalid value: ${JSON.stringify(text.slice(0, 64))}: not a decimal number`,
+    )
   }
   return Number(text)
 }
 
 /** 504 for a version that this replica has not reached. */
 export function tooLargeVersion(asked: number, current: number): StatusError {
-  return new StatusError('Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
-    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-    retryAfterSeconds: 1,
-  })
+  return new StatusError(
+    'Timeout',
+    `Timeout: Too large resource version: ${asked}, current: ${current}`,
+    {
+      causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+      retryAfterSeconds: 1,
+    },
+  )
 }
 
 function checkVersion(query: URLSearchParams, current: number): void {
   const match = query.get('resourceVersionMatch') ?? ''
   const version = versionParameter(query)
   if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan') {
-    throw badRequest(`resourceVersionMatch: Unsupported value: ${JSON.stringify(match.slice(0, 64))}: supported values: "Exact", "NotOlderThan"`)
+    throw badRequest(
+      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match.slice(0, 64))}: supported values: "Exact", "NotOlderThan"`,
+    )
   }
   if (match !== '' && version === undefined) {
-    throw badRequest('resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided')
+    throw badRequest(
+      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+    )
   }
   if (version !== undefined && version > current) throw tooLargeVersion(version, current)
   if (match === 'Exact' && version === 0) {
-    throw badRequest('resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"')
+    throw badRequest(
+      'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    )
   }
   if (match === 'Exact' && version !== current) {
-    throw new StatusError('Expired', `The resourceVersion for the provided list is too old: ${version}, current: ${current}`)
+    throw new StatusError(
+      'Expired',
+      `The resourceVersion for the provided list is too old: ${version}, current: ${current}`,
+    )
   }
 }

@@ -10,9 +10,14 @@ import { badRequest, invalid } from './status.ts'
  * @throws StatusError: 400 when no container or one that is not in the pod is named, 422 for numbers out
  * of range.
  */
-export function logRequest(pod: KubeObject, query: URLSearchParams, signal: AbortSignal): LogRequest {
+export function logRequest(
+  pod: KubeObject,
+  query: URLSearchParams,
+  signal: AbortSignal,
+): LogRequest {
   const name = pod.metadata.name
-  if (textAt(pod, 'spec', 'nodeName') === '') throw badRequest(`pod ${name} does not have a host assigned`)
+  if (textAt(pod, 'spec', 'nodeName') === '')
+    throw badRequest(`pod ${name} does not have a host assigned`)
   const tailLines = wholeNumber(query, 'tailLines')
   const limitBytes = wholeNumber(query, 'limitBytes')
   const sinceSeconds = wholeNumber(query, 'sinceSeconds')
@@ -22,10 +27,22 @@ export function logRequest(pod: KubeObject, query: URLSearchParams, signal: Abor
     ...atLeast('limitBytes', limitBytes, 1),
     ...atLeast('sinceSeconds', sinceSeconds, 1),
     ...(sinceSeconds !== undefined && sinceTime !== undefined
-      ? [{ reason: 'FieldValueForbidden' as const, field: 'sinceSeconds', message: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified' }]
+      ? [
+          {
+            reason: 'FieldValueForbidden' as const,
+            field: 'sinceSeconds',
+            message: 'Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
+          },
+        ]
       : []),
     ...(sinceTime !== undefined && Number.isNaN(Date.parse(sinceTime))
-      ? [{ reason: 'FieldValueInvalid' as const, field: 'sinceTime', message: 'Invalid value: not an RFC 3339 time' }]
+      ? [
+          {
+            reason: 'FieldValueInvalid' as const,
+            field: 'sinceTime',
+            message: 'Invalid value: not an RFC 3339 time',
+          },
+        ]
       : []),
   ]
   if (causes.length > 0) throw invalid('PodLogOptions', '', name, causes)
@@ -44,9 +61,19 @@ export function logRequest(pod: KubeObject, query: URLSearchParams, signal: Abor
   }
 }
 
-function atLeast(field: string, value: number | undefined, min: number): readonly { reason: 'FieldValueInvalid'; field: string; message: string }[] {
+function atLeast(
+  field: string,
+  value: number | undefined,
+  min: number,
+): readonly { reason: 'FieldValueInvalid'; field: string; message: string }[] {
   if (value === undefined || value >= min) return []
-  return [{ reason: 'FieldValueInvalid', field, message: `Invalid value: ${value}: must be greater than or equal to ${min}` }]
+  return [
+    {
+      reason: 'FieldValueInvalid',
+      field,
+      message: `Invalid value: ${value}: must be greater than or equal to ${min}`,
+    },
+  ]
 }
 
 function containerOf(pod: KubeObject, asked: string): string {
@@ -60,7 +87,9 @@ function containerOf(pod: KubeObject, asked: string): string {
   }
   if (main.length === 1 && main[0] !== undefined) return main[0]
   const inits = init.length === 0 ? '' : ` or one of the init containers: [${init.join(' ')}]`
-  throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${main.join(' ')}]${inits}`)
+  throw badRequest(
+    `a container name must be specified for pod ${name}, choose one of: [${main.join(' ')}]${inits}`,
+  )
 }
 
 /**
@@ -68,7 +97,11 @@ function containerOf(pod: KubeObject, asked: string): string {
  *
  * @throws what `logs` throws, before anything is sent.
  */
-export async function sendLog(logs: PodLogs, request: LogRequest, response: ServerResponse): Promise<void> {
+export async function sendLog(
+  logs: PodLogs,
+  request: LogRequest,
+  response: ServerResponse,
+): Promise<void> {
   const pieces = await logs.open(request)
   response.writeHead(200, { 'Content-Type': 'text/plain', 'Cache-Control': 'no-cache, private' })
   response.flushHeaders()

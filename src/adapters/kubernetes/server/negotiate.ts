@@ -37,7 +37,8 @@ function parseRange(text: string): MediaRange {
   const parameters = new Map<string, string>()
   for (const part of rest) {
     const equals = part.indexOf('=')
-    if (equals > 0) parameters.set(part.slice(0, equals).trim().toLowerCase(), part.slice(equals + 1).trim())
+    if (equals > 0)
+      parameters.set(part.slice(0, equals).trim().toLowerCase(), part.slice(equals + 1).trim())
   }
   return { type: type.trim().toLowerCase(), parameters }
 }
@@ -67,8 +68,12 @@ function formatOf(type: string): Answer['format'] | undefined {
 function asOf(range: MediaRange): Answer['as'] | undefined {
   const kind = range.parameters.get('as')
   if (kind === undefined) return 'object'
-  const isServed = range.parameters.get('g') === 'meta.k8s.io' && /^v1(beta1)?$/.test(range.parameters.get('v') ?? '')
+  const isServed =
+    range.parameters.get('g') === 'meta.k8s.io' &&
+    /^v1(beta1)?$/.test(range.parameters.get('v') ?? '')
   if (!isServed) return undefined
   if (kind === 'Table') return 'table'
-  return kind === 'PartialObjectMetadata' || kind === 'PartialObjectMetadataList' ? 'metadata' : undefined
+  return kind === 'PartialObjectMetadata' || kind === 'PartialObjectMetadataList'
+    ? 'metadata'
+    : undefined
 }

@@ -34,7 +34,10 @@ export function openApiOf(catalog: Catalog, version: string): OpenApi {
   function index(): JsonObject {
     const paths: Draft = {}
     for (const path of groups.keys()) {
-      const hash = createHash('sha256').update(document(path) ?? '').digest('hex').toUpperCase()
+      const hash = createHash('sha256')
+        .update(document(path) ?? '')
+        .digest('hex')
+        .toUpperCase()
       paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }
     }
     return { paths }
@@ -56,9 +59,16 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
     const operation = (action: string): JsonObject => ({
       operationId: `${action}${served.group}${served.version}${served.kind}`,
       parameters: ['dryRun', 'fieldManager', 'fieldValidation'].map((name) => ({
-        name, in: 'query', schema: { type: 'string', uniqueItems: true },
+        name,
+        in: 'query',
+        schema: { type: 'string', uniqueItems: true },
       })),
-      responses: { 200: { description: 'OK', content: { 'application/json': { schema: reference(served.type.name) } } } },
+      responses: {
+        200: {
+          description: 'OK',
+          content: { 'application/json': { schema: reference(served.type.name) } },
+        },
+      },
       'x-kubernetes-action': action,
       'x-kubernetes-group-version-kind': kind,
     })
@@ -79,7 +89,9 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
 
 function schemaName(type: string): string {
   const [pkg = '', kind = ''] = type.split('.')
-  return pkg === 'meta' ? `io.k8s.apimachinery.pkg.apis.meta.v1.${kind}` : `io.k8s.api.${pkg}.v1.${kind}`
+  return pkg === 'meta'
+    ? `io.k8s.apimachinery.pkg.apis.meta.v1.${kind}`
+    : `io.k8s.api.${pkg}.v1.${kind}`
 }
 
 function reference(type: string): JsonObject {
@@ -92,7 +104,9 @@ function rootSchema(served: Served): JsonObject {
   return {
     ...schema,
     properties: { apiVersion: text, kind: text, ...(schema['properties'] as JsonObject) },
-    'x-kubernetes-group-version-kind': [{ group: served.group, kind: served.kind, version: served.version }],
+    'x-kubernetes-group-version-kind': [
+      { group: served.group, kind: served.kind, version: served.version },
+    ],
   }
 }
 
@@ -127,8 +141,11 @@ const SCALARS: Readonly<Record<string, JsonObject>> = {
 
 function fieldSchema(field: Field): JsonObject {
   const isStruct = structType(field.type) !== undefined
-  const item: JsonObject = isStruct ? reference(field.type) : (SCALARS[field.type] ?? { type: 'object' })
-  if (field.shape === 'map') return { type: 'object', additionalProperties: item, ...extensions(field) }
+  const item: JsonObject = isStruct
+    ? reference(field.type)
+    : (SCALARS[field.type] ?? { type: 'object' })
+  if (field.shape === 'map')
+    return { type: 'object', additionalProperties: item, ...extensions(field) }
   if (field.shape === 'list') return { type: 'array', items: item, ...extensions(field) }
   return isStruct ? { allOf: [item], ...extensions(field) } : item
 }
@@ -136,7 +153,11 @@ function fieldSchema(field: Field): JsonObject {
 function extensions(field: Field): JsonObject {
   const out: Record<string, Json> = {}
   if (field.shape === 'list') {
-    out['x-kubernetes-list-type'] = field.set ? 'set' : field.listKeys !== undefined ? 'map' : 'atomic'
+    out['x-kubernetes-list-type'] = field.set
+      ? 'set'
+      : field.listKeys !== undefined
+        ? 'map'
+        : 'atomic'
     if (field.listKeys !== undefined) out['x-kubernetes-list-map-keys'] = field.listKeys
   } else if (field.atomic) {
     out['x-kubernetes-map-type'] = 'atomic'

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
-import { mediaType, parseJson, parseObject, readBody, unsupportedMediaType } from './body.ts'
 import { decodeObject } from './admit.ts'
+import { mediaType, parseJson, parseObject, readBody, unsupportedMediaType } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keyOf, type RequestContext } from './context.ts'
 import { createObject } from './create.ts'
@@ -15,11 +15,14 @@ import { type Reply, replyWith } from './respond.ts'
 import { patchedScale, scaleOf, withScale } from './scale.ts'
 import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
 import { includeObject, metadataOf, tableOf } from './table/table.ts'
-import { bindPod, patchObject, replaceObject, writeObject, type Written } from './update.ts'
+import { bindPod, patchObject, replaceObject, type Written, writeObject } from './update.ts'
 
 /** 405 for a verb that a resource does not have. */
 export function methodNotAllowed(): StatusError {
-  return new StatusError('MethodNotAllowed', 'the server does not allow this method on the requested resource')
+  return new StatusError(
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+  )
 }
 
 /** Carries out one request to a stored resource that is answered with one document. */
@@ -53,11 +56,17 @@ export async function operate(
       return writtenReply(context, await write(context, info, name, request, 'object'), answer)
     }
     case 'delete':
-      return replyWith(await deleteObject(context, name ?? '', await deletion(context, request)), 200, answer.format)
+      return replyWith(
+        await deleteObject(context, name ?? '', await deletion(context, request)),
+        200,
+        answer.format,
+      )
     case 'deletecollection': {
       const items = await deleteCollection(context, await deletion(context, request))
       const metadata = { resourceVersion: String(context.store.resourceVersion) }
-      return jsonText(encodeList(`${context.served.kind}List`, apiVersionOf(context.served), metadata, items))
+      return jsonText(
+        encodeList(`${context.served.kind}List`, apiVersionOf(context.served), metadata, items),
+      )
     }
     case 'watch':
       throw methodNotAllowed()
@@ -94,7 +103,8 @@ async function operateOnPart(
   if (!part.verbs.includes(info.verb)) throw methodNotAllowed()
   switch (subresource) {
     case 'status': {
-      if (info.verb !== 'get') return writtenReply(context, await write(context, info, name, request, 'status'), answer)
+      if (info.verb !== 'get')
+        return writtenReply(context, await write(context, info, name, request, 'status'), answer)
       const object = context.store.get(keyOf(context, name))
       if (object === undefined) throw notFound(context.served, name)
       return objectReply(context, object, answer)
@@ -104,8 +114,15 @@ async function operateOnPart(
     case 'finalize':
       return objectReply(context, await finalize(context, name, request), answer)
     case 'binding':
-      await bindPod(context, name, parseObject(await readBody(request), request.headers['content-type']))
-      return replyWith({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
+      await bindPod(
+        context,
+        name,
+        parseObject(await readBody(request), request.headers['content-type']),
+      )
+      return replyWith(
+        { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
+        201,
+      )
     case 'eviction':
       return await evict(context, name, request)
     default:
@@ -132,15 +149,27 @@ async function scale(
   } else {
     const isJsonPatch = type === 'application/json-patch+json'
     if (!isJsonPatch && !/^application\/(strategic-)?merge-patch\+json$/.test(type)) {
-      throw unsupportedMediaType(['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'])
+      throw unsupportedMediaType([
+        'application/json-patch+json',
+        'application/merge-patch+json',
+        'application/strategic-merge-patch+json',
+      ])
     }
     const { value } = parseJson(bytes)
     change = (object) => withScale(object, patchedScale(object, value, isJsonPatch))
   }
-  return replyWith(scaleOf(await writeObject(context, name, 'object', change, false)), 200, answer.format)
+  return replyWith(
+    scaleOf(await writeObject(context, name, 'object', change, false)),
+    200,
+    answer.format,
+  )
 }
 
-async function finalize(context: RequestContext, name: string, request: IncomingMessage): Promise<KubeObject> {
+async function finalize(
+  context: RequestContext,
+  name: string,
+  request: IncomingMessage,
+): Promise<KubeObject> {
   const { value } = parseObject(await readBody(request), request.headers['content-type'])
   const finalizers = at(value, 'spec', 'finalizers') ?? []
   const change = (object: KubeObject): KubeObject =>
@@ -148,32 +177,56 @@ async function finalize(context: RequestContext, name: string, request: Incoming
   return await writeObject(context, name, 'object', change, false)
 }
 
-async function evict(context: RequestContext, name: string, request: IncomingMessage): Promise<Reply> {
+async function evict(
+  context: RequestContext,
+  name: string,
+  request: IncomingMessage,
+): Promise<Reply> {
   const { value } = parseObject(await readBody(request), request.headers['content-type'])
   const given = at(value, 'metadata', 'name')
-  if (given !== undefined && given !== name) throw badRequest('name in URL does not match name in Eviction object')
+  if (given !== undefined && given !== name)
+    throw badRequest('name in URL does not match name in Eviction object')
   const options = at(value, 'deleteOptions')
   const bytes = Buffer.from(JSON.stringify(isObject(options) ? options : {}))
   await deleteObject(context, name, deletionOf(bytes, 'application/json', context.query))
-  return replyWith({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 }, 201)
+  return replyWith(
+    { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
+    201,
+  )
 }
 
 function writtenReply(context: RequestContext, written: Written, answer: Answer): Reply {
   return objectReply(context, written.object, answer, written.isNew ? 201 : 200)
 }
 
-function objectReply(context: RequestContext, object: KubeObject, answer: Answer, code = 200): Reply {
+function objectReply(
+  context: RequestContext,
+  object: KubeObject,
+  answer: Answer,
+  code = 200,
+): Reply {
   const { resource, query, clock, warnings } = context
   if (answer.as === 'table') {
     const table = tableOf({
-      resource, objects: [object], metadata: { resourceVersion: object.metadata.resourceVersion }, include: includeObject(query),
-      metaVersion: answer.metaVersion, nowMs: clock.wallMs(), hasHeader: true,
+      resource,
+      objects: [object],
+      metadata: { resourceVersion: object.metadata.resourceVersion },
+      include: includeObject(query),
+      metaVersion: answer.metaVersion,
+      nowMs: clock.wallMs(),
+      hasHeader: true,
     })
     return { ...replyWith(table, code, answer.format), warnings }
   }
-  const body: JsonObject = answer.as === 'metadata' ? metadataOf(object, answer.metaVersion) : object
-  if (answer.format === 'yaml') return { ...replyWith(withoutUndefined(body), code, 'yaml'), warnings }
-  return { ...jsonText(answer.as === 'metadata' ? JSON.stringify(body) : encodeObject(object)), code, warnings }
+  const body: JsonObject =
+    answer.as === 'metadata' ? metadataOf(object, answer.metaVersion) : object
+  if (answer.format === 'yaml')
+    return { ...replyWith(withoutUndefined(body), code, 'yaml'), warnings }
+  return {
+    ...jsonText(answer.as === 'metadata' ? JSON.stringify(body) : encodeObject(object)),
+    code,
+    warnings,
+  }
 }
 
 /** `yaml` would write what JSON leaves out. */
@@ -182,7 +235,11 @@ function withoutUndefined(body: JsonObject): JsonObject {
 }
 
 function jsonText(text: string): Reply {
-  return { code: 200, contentType: 'application/json', text: text.endsWith('\n') ? text : `${text}\n` }
+  return {
+    code: 200,
+    contentType: 'application/json',
+    text: text.endsWith('\n') ? text : `${text}\n`,
+  }
 }
 
 function listReply(context: RequestContext, answer: Answer): Reply {
@@ -190,15 +247,31 @@ function listReply(context: RequestContext, answer: Answer): Reply {
   const { items, metadata } = listPage(store, resource, namespace, query)
   if (answer.as === 'table') {
     const table = tableOf({
-      resource, objects: items, metadata, include: includeObject(query), metaVersion: answer.metaVersion,
-      nowMs: clock.wallMs(), hasHeader: true,
+      resource,
+      objects: items,
+      metadata,
+      include: includeObject(query),
+      metaVersion: answer.metaVersion,
+      nowMs: clock.wallMs(),
+      hasHeader: true,
     })
     return replyWith(table, 200, answer.format)
   }
   if (answer.as === 'metadata') {
     const partial = items.map((item) => metadataOf(item, answer.metaVersion))
-    return replyWith({ kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${answer.metaVersion}`, metadata, items: partial }, 200, answer.format)
+    return replyWith(
+      {
+        kind: 'PartialObjectMetadataList',
+        apiVersion: `meta.k8s.io/${answer.metaVersion}`,
+        metadata,
+        items: partial,
+      },
+      200,
+      answer.format,
+    )
   }
   const text = encodeList(`${served.kind}List`, apiVersionOf(served), metadata, items)
-  return answer.format === 'yaml' ? replyWith(JSON.parse(text) as JsonObject, 200, 'yaml') : jsonText(text)
+  return answer.format === 'yaml'
+    ? replyWith(JSON.parse(text) as JsonObject, 200, 'yaml')
+    : jsonText(text)
 }

@@ -15,10 +15,19 @@ export interface PathSource {
 }
 
 /** Paths that need no user, so that probes and clients can find out whether and what this is. */
-export const PUBLIC_PATHS: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz', '/version'])
+export const PUBLIC_PATHS: ReadonlySet<string> = new Set([
+  '/healthz',
+  '/livez',
+  '/readyz',
+  '/version',
+])
 
 /** The answer to a GET of a path that is no resource: health, version, discovery, OpenAPI. */
-export function answerPath(source: PathSource, path: string, accept: string | undefined): Reply | undefined {
+export function answerPath(
+  source: PathSource,
+  path: string,
+  accept: string | undefined,
+): Reply | undefined {
   const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
   if (clean === '/healthz' || clean === '/livez' || clean === '/readyz') return replyText('ok')
   if (clean === '/version') return replyWith(source.version)
@@ -36,9 +45,26 @@ export function answerPath(source: PathSource, path: string, accept: string | un
 }
 
 function rootPaths(catalog: Catalog): readonly string[] {
-  const groups = new Set(catalog.all.filter(({ group }) => group !== '').map(({ group, version }) => `${group}/${version}`))
-  const roots = [...groups].flatMap((group) => [`/apis/${group.split('/')[0] ?? ''}`, `/apis/${group}`])
-  return ['/api', '/api/v1', '/apis', ...roots, '/healthz', '/livez', '/openapi/v3', '/readyz', '/version']
+  const groups = new Set(
+    catalog.all
+      .filter(({ group }) => group !== '')
+      .map(({ group, version }) => `${group}/${version}`),
+  )
+  const roots = [...groups].flatMap((group) => [
+    `/apis/${group.split('/')[0] ?? ''}`,
+    `/apis/${group}`,
+  ])
+  return [
+    '/api',
+    '/api/v1',
+    '/apis',
+    ...roots,
+    '/healthz',
+    '/livez',
+    '/openapi/v3',
+    '/readyz',
+    '/version',
+  ]
 }
 
 /** The answer to `/version` for a version such as `v1.33.0`. */

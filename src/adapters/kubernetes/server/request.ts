@@ -35,7 +35,7 @@ export interface PathRequest {
 export type RequestInfo = ResourceRequest | PathRequest
 
 /** The longest request target that is looked at, in characters. */
-export const TARGET_CHARACTERS_MAX = 16 * 1024
+export const TARGET_CHARACTERS_MAX: number = 16 * 1024
 
 const NAMESPACE_SUBRESOURCES: ReadonlySet<string> = new Set(['status', 'finalize'])
 
@@ -50,13 +50,23 @@ export function parseRequest(method: string, target: string): RequestInfo {
   const mark = target.indexOf('?')
   const path = mark < 0 ? target : target.slice(0, mark)
   const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1))
-  const segments = path.split('/').filter((segment) => segment !== '').map(decodeSegment)
+  const segments = path
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map(decodeSegment)
   const isCore = segments[0] === 'api'
   const depth = isCore ? 2 : 3
-  if ((!isCore && segments[0] !== 'apis') || segments.length <= depth) return { type: 'path', path, query }
+  if ((!isCore && segments[0] !== 'apis') || segments.length <= depth)
+    return { type: 'path', path, query }
   const group = isCore ? '' : (segments[1] ?? '')
   const version = segments[depth - 1] ?? ''
-  return resourceRequest(method, group, version, segments.slice(depth), query) ?? { type: 'path', path, query }
+  return (
+    resourceRequest(method, group, version, segments.slice(depth), query) ?? {
+      type: 'path',
+      path,
+      query,
+    }
+  )
 }
 
 function resourceRequest(
@@ -69,7 +79,8 @@ function resourceRequest(
   let namespace: string | undefined
   let rest = segments
   const [first, second, third] = segments
-  const isInside = first === 'namespaces' && third !== undefined && !NAMESPACE_SUBRESOURCES.has(third)
+  const isInside =
+    first === 'namespaces' && third !== undefined && !NAMESPACE_SUBRESOURCES.has(third)
   if (isInside) {
     namespace = second
     rest = segments.slice(2)
@@ -115,7 +126,9 @@ export function wholeNumber(query: URLSearchParams, key: string): number | undef
   if (text === null || text === '') return undefined
   const value = Number(text)
   if (!/^-?\d{1,16}$/.test(text) || !Number.isSafeInteger(value)) {
-    throw badRequest(`strconv.ParseInt: parsing "${text.slice(0, 64)}": invalid syntax (parameter ${key})`)
+    throw badRequest(
+      `strconv.ParseInt: parsing "${text.slice(0, 64)}": invalid syntax (parameter ${key})`,
+    )
   }
   return value
 }

@@ -35,14 +35,24 @@ export function replyText(text: string, code = 200): Reply {
 }
 
 /** A Status as an answer. */
-export function replyStatus({ code, body }: { readonly code: number; readonly body: JsonObject }): Reply {
+export function replyStatus({
+  code,
+  body,
+}: {
+  readonly code: number
+  readonly body: JsonObject
+}): Reply {
   const seconds = numberAt(body, 'details', 'retryAfterSeconds')
   const headers = seconds === undefined ? {} : { 'Retry-After': String(seconds) }
   return { ...replyWith(body, code), headers }
 }
 
 /** Sends an answer, compressed where the client takes it and it is worth it. */
-export async function send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
+export async function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  reply: Reply,
+): Promise<void> {
   if (response.destroyed || response.headersSent) return
   let body: Uint8Array = Buffer.from(reply.text)
   response.setHeader('Content-Type', reply.contentType)
@@ -51,7 +61,10 @@ export async function send(request: IncomingMessage, response: ServerResponse, r
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
   const warnings = (reply.warnings ?? []).slice(0, WARNINGS_MAX)
   if (warnings.length > 0) response.setHeader('Warning', warnings.map(warningOf))
-  if (body.length >= COMPRESSED_BYTES_MIN && /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
+  if (
+    body.length >= COMPRESSED_BYTES_MIN &&
+    /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+  ) {
     body = await compress(body, { level: constants.Z_BEST_SPEED })
     response.setHeader('Content-Encoding', 'gzip')
   }

@@ -36,23 +36,42 @@ export function withScale(object: KubeObject, body: ObjectBody['value']): KubeOb
   const name = object.metadata.name
   const given = textAt(scale, 'metadata', 'name')
   if (given !== '' && given !== name) {
-    throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
+    throw badRequest(
+      `the name of the object (${given}) does not match the name on the URL (${name})`,
+    )
   }
   const replicas = numberAt(scale, 'spec', 'replicas') ?? 0
   if (replicas < 0) {
     throw invalid('Scale', 'autoscaling', name, [
-      { reason: 'FieldValueInvalid', field: 'spec.replicas', message: `Invalid value: ${replicas}: must be greater than or equal to 0` },
+      {
+        reason: 'FieldValueInvalid',
+        field: 'spec.replicas',
+        message: `Invalid value: ${replicas}: must be greater than or equal to 0`,
+      },
     ])
   }
-  const { resourceVersion, uid } = objectAt(scale, 'metadata') as { resourceVersion?: string; uid?: string }
-  const metadata = { ...object.metadata, resourceVersion: resourceVersion ?? '', uid: uid ?? object.metadata.uid ?? '' }
+  const { resourceVersion, uid } = objectAt(scale, 'metadata') as {
+    resourceVersion?: string
+    uid?: string
+  }
+  const metadata = {
+    ...object.metadata,
+    resourceVersion: resourceVersion ?? '',
+    uid: uid ?? object.metadata.uid ?? '',
+  }
   return { ...object, metadata, spec: { ...objectAt(object, 'spec'), replicas } }
 }
 
 /** The Scale of an object after a patch. */
-export function patchedScale(object: KubeObject, patch: JsonObject[string], isJsonPatch: boolean): JsonObject {
+export function patchedScale(
+  object: KubeObject,
+  patch: JsonObject[string],
+  isJsonPatch: boolean,
+): JsonObject {
   const scale = JSON.parse(JSON.stringify(scaleOf(object))) as JsonObject
-  const patched = isJsonPatch ? applyJsonPatch(scale, patch ?? null) : applyMergePatch(scale, patch ?? null)
+  const patched = isJsonPatch
+    ? applyJsonPatch(scale, patch ?? null)
+    : applyMergePatch(scale, patch ?? null)
   if (!isObject(patched)) throw badRequest('the patch does not leave a Scale')
   return patched
 }

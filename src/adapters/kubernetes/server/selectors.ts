@@ -75,16 +75,19 @@ function parseLabels(text: string): readonly Requirement[] {
     const value = isEmpty ? '' : next
     if (!isEmpty) index += 1
     if (operator === '<' || operator === '>') {
-      if (!/^-?\d+$/.test(value)) throw unparsable(text, `${value}: for 'Gt', 'Lt' operators, the value must be an integer`)
+      if (!/^-?\d+$/.test(value))
+        throw unparsable(text, `${value}: for 'Gt', 'Lt' operators, the value must be an integer`)
       return { key, operator: operator === '>' ? 'greater' : 'less', values: [value] }
     }
-    if (operator === '=' || operator === '==') return { key, operator: 'in', values: [checkValue(value, text)] }
+    if (operator === '=' || operator === '==')
+      return { key, operator: 'in', values: [checkValue(value, text)] }
     if (operator === '!=') return { key, operator: 'notin', values: [checkValue(value, text)] }
     throw unparsable(text, `found '${operator}', expected: in, notin, =, ==, !=, gt, lt`)
   }
 
   function valueList(): readonly string[] {
-    if (tokens[index] !== '(') throw unparsable(text, `found '${tokens[index] ?? ''}', expected: '('`)
+    if (tokens[index] !== '(')
+      throw unparsable(text, `found '${tokens[index] ?? ''}', expected: '('`)
     index += 1
     const values: string[] = []
     let expectsValue = true
@@ -130,12 +133,20 @@ function tokenize(text: string): readonly string[] {
 }
 
 function checkKey(key: string, text: string): string {
-  if (!KEY.test(key)) throw unparsable(text, `<nil>: Invalid value: "${key}": name part must consist of alphanumeric characters, '-', '_' or '.'`)
+  if (!KEY.test(key))
+    throw unparsable(
+      text,
+      `<nil>: Invalid value: "${key}": name part must consist of alphanumeric characters, '-', '_' or '.'`,
+    )
   return key
 }
 
 function checkValue(value: string, text: string): string {
-  if (!VALUE.test(value)) throw unparsable(text, `values[0]: Invalid value: "${value}": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'`)
+  if (!VALUE.test(value))
+    throw unparsable(
+      text,
+      `values[0]: Invalid value: "${value}": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'`,
+    )
   return value
 }
 
@@ -164,14 +175,21 @@ export function fieldSelector(text: string | null, known: SelectableFields): Sel
   if (terms.length > REQUIREMENTS_MAX) throw badRequest('the selector has too many requirements')
   const checks = terms.map((term): Selector => {
     const match = /^([^=!]+)(==|!=|=)(.*)$/s.exec(term)
-    if (match === null) throw badRequest(`invalid selector: '${text.slice(0, 256)}'; can't understand '${term.slice(0, 256)}'`)
+    if (match === null)
+      throw badRequest(
+        `invalid selector: '${text.slice(0, 256)}'; can't understand '${term.slice(0, 256)}'`,
+      )
     const [, key = '', operator, raw = ''] = match
     const value = raw.replace(/\\([\\,=])/g, '$1')
     const read = Object.hasOwn(known, key) ? known[key] : undefined
     if (read === undefined) {
-      throw badRequest(`field label not supported: ${key} (known: ${Object.keys(known).sort().join(', ')})`)
+      throw badRequest(
+        `field label not supported: ${key} (known: ${Object.keys(known).sort().join(', ')})`,
+      )
     }
-    return operator === '!=' ? (object) => read(object) !== value : (object) => read(object) === value
+    return operator === '!='
+      ? (object) => read(object) !== value
+      : (object) => read(object) === value
   })
   return (object) => checks.every((check) => check(object))
 }

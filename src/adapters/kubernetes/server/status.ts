@@ -1,4 +1,9 @@
-import { type Json, type JsonObject, ObjectError, type ObjectErrorReason } from '../objects/types.ts'
+import {
+  type Json,
+  type JsonObject,
+  ObjectError,
+  type ObjectErrorReason,
+} from '../objects/types.ts'
 import type { Cause } from './kinds/checks.ts'
 
 /** The reasons that only the HTTP layer gives, beside those of a store (metav1.StatusReason). */
@@ -65,7 +70,10 @@ export interface NamedResource {
 }
 
 /** `pods` or `replicasets.apps`, as messages write it. */
-export function resourceText(resource: { readonly plural: string; readonly group: string }): string {
+export function resourceText(resource: {
+  readonly plural: string
+  readonly group: string
+}): string {
   return resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`
 }
 
@@ -106,10 +114,20 @@ export function forbidden(resource: NamedResource, name: string, why: string): S
 }
 
 /** 422 with one cause a field. */
-export function invalid(kind: string, group: string, name: string, causes: readonly Cause[]): StatusError {
+export function invalid(
+  kind: string,
+  group: string,
+  name: string,
+  causes: readonly Cause[],
+): StatusError {
   const texts = causes.map((cause) => `${cause.field}: ${cause.message}`)
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
-  return new StatusError('Invalid', `${kind} "${name}" is invalid: ${list}`, { name, group, kind, causes })
+  return new StatusError('Invalid', `${kind} "${name}" is invalid: ${list}`, {
+    name,
+    group,
+    kind,
+    causes,
+  })
 }
 
 /** 400 with a message as it stands. */
@@ -121,8 +139,12 @@ export function badRequest(message: string): StatusError {
 export type ResourceLookup = (id: string) => NamedResource | undefined
 
 /** Any failure as the Status to answer with. Of what is not a refusal, nothing is told but that it happened. */
-export function toStatus(error: unknown, lookup: ResourceLookup): { code: number; body: JsonObject } {
-  if (error instanceof StatusError) return statusOf(error.code, error.reason, error.message, error.details)
+export function toStatus(
+  error: unknown,
+  lookup: ResourceLookup,
+): { code: number; body: JsonObject } {
+  if (error instanceof StatusError)
+    return statusOf(error.code, error.reason, error.message, error.details)
   if (error instanceof ObjectError) {
     const resource = error.key === undefined ? undefined : lookup(error.key.resource)
     const isInvalid = error.reason === 'Invalid'
@@ -135,9 +157,16 @@ export function toStatus(error: unknown, lookup: ResourceLookup): { code: number
     }
     return statusOf(CODES[error.reason], error.reason, error.message, details)
   }
-  return statusOf(500, 'InternalError', 'Internal error occurred: the request could not be completed', {
-    causes: [{ reason: 'InternalError', message: 'unexpected failure; the log of the server has more' }],
-  })
+  return statusOf(
+    500,
+    'InternalError',
+    'Internal error occurred: the request could not be completed',
+    {
+      causes: [
+        { reason: 'InternalError', message: 'unexpected failure; the log of the server has more' },
+      ],
+    },
+  )
 }
 
 function statusOf(
@@ -160,7 +189,11 @@ function statusOf(
 }
 
 /** The Status of a success, as DELETE answers when the object is gone. */
-export function successStatus(resource: NamedResource, name: string, uid: string | undefined): JsonObject {
+export function successStatus(
+  resource: NamedResource,
+  name: string,
+  uid: string | undefined,
+): JsonObject {
   return {
     kind: 'Status',
     apiVersion: 'v1',

@@ -31,7 +31,11 @@ export interface ClientSubject {
   readonly days: number
 }
 
-const ALGORITHM: EcKeyGenParams & EcdsaParams = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
+const ALGORITHM: EcKeyGenParams & EcdsaParams = {
+  name: 'ECDSA',
+  namedCurve: 'P-256',
+  hash: 'SHA-256',
+}
 const DAY_MS = 86_400_000
 const AUTHORITY_DAYS = 3_650
 const SERVER_DAYS = 825
@@ -61,7 +65,10 @@ export async function createAuthority(name = 'tideway'): Promise<Authority> {
     signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign,
+        true,
+      ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   })
@@ -71,7 +78,11 @@ export async function createAuthority(name = 'tideway'): Promise<Authority> {
 /** A certificate for a server that is reached at these names and addresses. */
 export async function issueServerCertificate(
   authority: Authority,
-  subject: { readonly names: readonly string[]; readonly ips: readonly string[]; readonly days?: number },
+  subject: {
+    readonly names: readonly string[]
+    readonly ips: readonly string[]
+    readonly days?: number
+  },
 ): Promise<Credential> {
   const x509 = await library()
   const keys = await generateKeys()
@@ -102,7 +113,10 @@ export async function issueClientCertificate(
 ): Promise<string> {
   const x509 = await library()
   return await sign(x509, authority, {
-    subject: nameOf([...subject.organizations.map((name): [string, string] => ['O', name]), ['CN', subject.commonName]]),
+    subject: nameOf([
+      ...subject.organizations.map((name): [string, string] => ['O', name]),
+      ['CN', subject.commonName],
+    ]),
     publicKey: await provenKey(x509, requestOrKey),
     days: subject.days,
     usage: x509.ExtendedKeyUsage.clientAuth,
@@ -113,7 +127,8 @@ export async function issueClientCertificate(
 async function provenKey(x509: Library, pem: string): Promise<X509.PublicKey> {
   if (pem.includes('BEGIN PUBLIC KEY')) return new x509.PublicKey(pem)
   const request = new x509.Pkcs10CertificateRequest(pem)
-  if (!(await request.verify())) throw new Error('the signature of the certificate request does not hold')
+  if (!(await request.verify()))
+    throw new Error('the signature of the certificate request does not hold')
   return request.publicKey
 }
 
@@ -146,7 +161,8 @@ export async function loadOrCreateAuthority(directory: string): Promise<Authorit
   const keyPath = join(directory, 'ca.key')
   const [certificate, key] = await Promise.all([readIfThere(certificatePath), readIfThere(keyPath)])
   if (certificate !== undefined && key !== undefined) return { certificate, key }
-  if (certificate !== undefined) throw new Error(`${keyPath} is missing beside ca.crt: restore it, or remove both`)
+  if (certificate !== undefined)
+    throw new Error(`${keyPath} is missing beside ca.crt: restore it, or remove both`)
   // A key alone is what a crash between the two writes leaves: nothing has been signed with it yet.
   const authority = await createAuthority()
   await writeSecretFile(keyPath, authority.key)
@@ -232,11 +248,16 @@ function validity(days: number): { readonly notBefore: Date; readonly notAfter: 
 }
 
 async function generateKeys(): Promise<CryptoKeyPair> {
-  return (await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])) as unknown as CryptoKeyPair
+  return (await webcrypto.subtle.generateKey(ALGORITHM, true, [
+    'sign',
+    'verify',
+  ])) as unknown as CryptoKeyPair
 }
 
 async function exportKey(key: CryptoKey): Promise<string> {
-  const bytes = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key as unknown as webcrypto.CryptoKey))
+  const bytes = Buffer.from(
+    await webcrypto.subtle.exportKey('pkcs8', key as unknown as webcrypto.CryptoKey),
+  )
   const lines = bytes.toString('base64').match(/.{1,64}/g) ?? []
   return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
 }

@@ -16,7 +16,9 @@ export async function loadOrCreateToken(path: string): Promise<string> {
   const known = (await readIfThere(path))?.trim()
   if (known !== undefined) {
     if (known.length < TOKEN_CHARACTERS_MIN || /\s/.test(known)) {
-      throw new Error(`${path} holds no usable token: at least ${TOKEN_CHARACTERS_MIN} characters without spaces`)
+      throw new Error(
+        `${path} holds no usable token: at least ${TOKEN_CHARACTERS_MIN} characters without spaces`,
+      )
     }
     return known
   }

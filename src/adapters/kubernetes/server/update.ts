@@ -2,7 +2,7 @@ import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
 import { admitStatus, admitUpdate, checkIdentity, decodeObject, refuse, writerOf } from './admit.ts'
 import { applyConfiguration } from './apply/apply.ts'
-import { type ObjectBody, mediaType, parseJson, parseYaml, unsupportedMediaType } from './body.ts'
+import { mediaType, type ObjectBody, parseJson, parseYaml, unsupportedMediaType } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keyOf, type RequestContext } from './context.ts'
 import { createObject } from './create.ts'
@@ -29,12 +29,20 @@ const UPSERTED: ReadonlySet<string> = new Set(['events', 'leases.coordination.k8
 const APPLY_ATTEMPTS_MAX = 4
 
 /** Replaces an object, or its status. */
-export async function replaceObject(context: RequestContext, name: string, body: ObjectBody, part: Part): Promise<Written> {
+export async function replaceObject(
+  context: RequestContext,
+  name: string,
+  body: ObjectBody,
+  part: Part,
+): Promise<Written> {
   const given = decodeObject(context, body)
   checkIdentity(context, given, name)
   const isThere = context.store.get(keyOf(context, name)) !== undefined
   if (!isThere && part === 'object' && UPSERTED.has(context.resource.id)) {
-    const named = { ...given, metadata: { ...given.metadata, name, resourceVersion: undefined } } as unknown as KubeObject
+    const named = {
+      ...given,
+      metadata: { ...given.metadata, name, resourceVersion: undefined },
+    } as unknown as KubeObject
     return { object: await createObject(context, named), isNew: true }
   }
   return { object: await writeObject(context, name, part, () => given, false), isNew: false }
@@ -60,13 +68,25 @@ export async function patchObject(
   part: Part,
 ): Promise<Written> {
   const type = mediaType(contentType)
-  if (type === 'application/apply-patch+yaml') return await applyObject(context, name, parseYaml(bytes), part)
+  if (type === 'application/apply-patch+yaml')
+    return await applyObject(context, name, parseYaml(bytes), part)
   if (!PATCH_TYPES.some((known) => known === type)) throw unsupportedMediaType(PATCH_TYPES)
   if (context.query.has('force')) {
-    throw new StatusError('Invalid', 'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch', {
-      group: 'meta.k8s.io', kind: 'PatchOptions',
-      causes: [{ reason: 'FieldValueForbidden', field: 'force', message: 'Forbidden: may not be specified for non-apply patch' }],
-    })
+    throw new StatusError(
+      'Invalid',
+      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
+      {
+        group: 'meta.k8s.io',
+        kind: 'PatchOptions',
+        causes: [
+          {
+            reason: 'FieldValueForbidden',
+            field: 'force',
+            message: 'Forbidden: may not be specified for non-apply patch',
+          },
+        ],
+      },
+    )
   }
   const { value: patch, duplicates } = parseJson(bytes)
   const isStrategic = type === 'application/strategic-merge-patch+json'
@@ -83,24 +103,49 @@ export async function patchObject(
   return { object: await writeObject(context, name, part, recipe, false), isNew: false }
 }
 
-function patchedBy(context: RequestContext, type: string, current: KubeObject, patch: JsonObject[string]): JsonObject[string] {
+function patchedBy(
+  context: RequestContext,
+  type: string,
+  current: KubeObject,
+  patch: JsonObject[string],
+): JsonObject[string] {
   if (type === 'application/json-patch+json') return applyJsonPatch(current, patch ?? null)
-  if (!isObject(patch)) throw badRequest('error decoding patch: json: cannot unmarshal the patch into an object')
+  if (!isObject(patch))
+    throw badRequest('error decoding patch: json: cannot unmarshal the patch into an object')
   if (type === 'application/merge-patch+json') return applyMergePatch(current, patch)
   return applyStrategicPatch(current, patch, context.served.type)
 }
 
-async function applyObject(context: RequestContext, name: string, body: ObjectBody | { value: unknown; duplicates: readonly string[] }, part: Part): Promise<Written> {
-  if (!isObject(body.value)) throw badRequest('error decoding YAML: the configuration is not an object')
+async function applyObject(
+  context: RequestContext,
+  name: string,
+  body: ObjectBody | { value: unknown; duplicates: readonly string[] },
+  part: Part,
+): Promise<Written> {
+  if (!isObject(body.value))
+    throw badRequest('error decoding YAML: the configuration is not an object')
   if (!context.query.get('fieldManager')) {
-    throw new StatusError('Invalid', 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch', {
-      group: 'meta.k8s.io', kind: 'PatchOptions',
-      causes: [{ reason: 'FieldValueRequired', field: 'fieldManager', message: 'Required value: is required for apply patch' }],
-    })
+    throw new StatusError(
+      'Invalid',
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+      {
+        group: 'meta.k8s.io',
+        kind: 'PatchOptions',
+        causes: [
+          {
+            reason: 'FieldValueRequired',
+            field: 'fieldManager',
+            message: 'Required value: is required for apply patch',
+          },
+        ],
+      },
+    )
   }
   const expected = { apiVersion: apiVersionOf(context.served), kind: context.served.kind }
   if (textAt(body.value, 'apiVersion') === '' || textAt(body.value, 'kind') === '') {
-    throw badRequest('invalid object type: apiVersion and kind must be set in a configuration to apply')
+    throw badRequest(
+      'invalid object type: apiVersion and kind must be set in a configuration to apply',
+    )
   }
   const config = decodeObject(context, { value: body.value, duplicates: body.duplicates })
   checkIdentity(context, config, name)
@@ -108,36 +153,62 @@ async function applyObject(context: RequestContext, name: string, body: ObjectBo
     throw badRequest('metadata.managedFields must be nil')
   }
   const { status, ...main } = config
-  const content = part === 'status'
-    ? { ...expected, metadata: { name }, ...(status === undefined ? {} : { status }) }
-    : context.resource.status ? main : config
-  const metadata = { ...objectAt(content as JsonObject, 'metadata'), name, ...(context.namespace === undefined ? {} : { namespace: context.namespace }) }
+  const content =
+    part === 'status'
+      ? { ...expected, metadata: { name }, ...(status === undefined ? {} : { status }) }
+      : context.resource.status
+        ? main
+        : config
+  const metadata = {
+    ...objectAt(content as JsonObject, 'metadata'),
+    name,
+    ...(context.namespace === undefined ? {} : { namespace: context.namespace }),
+  }
   const shaped = { ...content, metadata } as unknown as KubeObject
   for (let attempt = 1; ; attempt++) {
     try {
       return await applyOnce(context, name, shaped, part)
     } catch (error) {
-      const isRace = error instanceof ObjectError && (error.reason === 'AlreadyExists' || error.reason === 'NotFound')
+      const isRace =
+        error instanceof ObjectError &&
+        (error.reason === 'AlreadyExists' || error.reason === 'NotFound')
       if (!isRace || attempt >= APPLY_ATTEMPTS_MAX) throw error
     }
   }
 }
 
-async function applyOnce(context: RequestContext, name: string, config: KubeObject, part: Part): Promise<Written> {
+async function applyOnce(
+  context: RequestContext,
+  name: string,
+  config: KubeObject,
+  part: Part,
+): Promise<Written> {
   const { served, options, store } = context
   const writer = writerOf(context, part === 'status' ? 'status' : '')
   if (store.get(keyOf(context, name)) === undefined) {
     if (part === 'status') throw notFound(served, name)
     if ((config.metadata.uid ?? '') !== '') {
-      throw new StatusError('Conflict', `uid mismatch: the provided object specified uid ${config.metadata.uid ?? ''}, and no existing object was found`)
+      throw new StatusError(
+        'Conflict',
+        `uid mismatch: the provided object specified uid ${config.metadata.uid ?? ''}, and no existing object was found`,
+      )
     }
     const { resourceVersion: _, ...metadata } = config.metadata
-    const created = applyConfiguration(served.type, undefined, { ...config, metadata } as KubeObject, writer, options.force)
+    const created = applyConfiguration(
+      served.type,
+      undefined,
+      { ...config, metadata } as KubeObject,
+      writer,
+      options.force,
+    )
     return { object: await createObject(context, created, true), isNew: true }
   }
   const recipe = (current: KubeObject): KubeObject => {
     const applied = applyConfiguration(served.type, current, config, writer, options.force)
-    return { ...applied, metadata: { ...applied.metadata, resourceVersion: config.metadata.resourceVersion ?? '' } }
+    return {
+      ...applied,
+      metadata: { ...applied.metadata, resourceVersion: config.metadata.resourceVersion ?? '' },
+    }
   }
   return { object: await writeObject(context, name, part, recipe, true), isNew: false }
 }
@@ -154,7 +225,9 @@ export async function writeObject(
   if (part === 'status' && !context.resource.status) throw notFound(served, name)
   const key = keyOf(context, name)
   const recipe = (current: KubeObject): KubeObject =>
-    part === 'status' ? admitStatus(context, current, change(current)) : admitUpdate(context, current, change(current), isApplied)
+    part === 'status'
+      ? admitStatus(context, current, change(current))
+      : admitUpdate(context, current, change(current), isApplied)
   const current = store.get(key)
   if (current === undefined) throw notFound(served, name)
   if (options.dryRun) return recipe(current)
@@ -172,23 +245,36 @@ export async function writeObject(
 /** Whether an object that is being deleted waits for nothing any more. */
 function isFinished(object: KubeObject): boolean {
   const { metadata } = object
-  if (metadata.deletionTimestamp === undefined || (metadata.finalizers ?? []).length > 0) return false
+  if (metadata.deletionTimestamp === undefined || (metadata.finalizers ?? []).length > 0)
+    return false
   if (object.kind === 'Namespace') return listAt(object, 'spec', 'finalizers').length === 0
-  return (metadata.deletionGracePeriodSeconds ?? 0) === 0 || (object.kind !== 'Pod')
+  return (metadata.deletionGracePeriodSeconds ?? 0) === 0 || object.kind !== 'Pod'
 }
 
 /** Binds a pod to a node: what a scheduler does (POST pods/NAME/binding). */
-export async function bindPod(context: RequestContext, name: string, body: ObjectBody): Promise<void> {
+export async function bindPod(
+  context: RequestContext,
+  name: string,
+  body: ObjectBody,
+): Promise<void> {
   const node = textAt(body.value, 'target', 'name')
   if (node === '') refuse(context, name, [required('target.name')])
   const { store, served, options } = context
   const bind = (pod: KubeObject): KubeObject => {
     const current = textAt(pod, 'spec', 'nodeName')
     if (current !== '' || pod.metadata.deletionTimestamp !== undefined) {
-      const why = current === '' ? 'is being deleted, cannot be assigned to a host' : `is already assigned to node "${current}"`
-      throw new StatusError('Conflict', `Operation cannot be fulfilled on pods/binding "${name}": pod ${name} ${why}`, {
-        name, kind: 'pods/binding',
-      })
+      const why =
+        current === ''
+          ? 'is being deleted, cannot be assigned to a host'
+          : `is already assigned to node "${current}"`
+      throw new StatusError(
+        'Conflict',
+        `Operation cannot be fulfilled on pods/binding "${name}": pod ${name} ${why}`,
+        {
+          name,
+          kind: 'pods/binding',
+        },
+      )
     }
     const bound = { ...pod, spec: { ...objectAt(pod, 'spec'), nodeName: node } }
     const why = context.mayWrite(keyOf(context, name), bound)
@@ -199,11 +285,16 @@ export async function bindPod(context: RequestContext, name: string, body: Objec
   if (pod === undefined) throw notFound(served, name)
   const uid = textAt(body.value, 'metadata', 'uid')
   if (uid !== '' && uid !== at(pod, 'metadata', 'uid')) {
-    throw new StatusError('Conflict', `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid ?? ''}`)
+    throw new StatusError(
+      'Conflict',
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid ?? ''}`,
+    )
   }
   if (options.dryRun) bind(pod)
   else {
     const key = keyOf(context, name)
-    await context.exclusive(key, () => store.update(key, bind, { part: 'desired', author: options.manager }))
+    await context.exclusive(key, () =>
+      store.update(key, bind, { part: 'desired', author: options.manager }),
+    )
   }
 }

@@ -1,6 +1,12 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../../core/interfaces/clock.ts'
-import type { JsonObject, KubeObject, ObjectEvent, ObjectStore, Resource } from '../objects/types.ts'
+import type {
+  JsonObject,
+  KubeObject,
+  ObjectEvent,
+  ObjectStore,
+  Resource,
+} from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
 import { apiVersionOf } from './catalog.ts'
 import { encodeObject } from './encode.ts'
@@ -58,12 +64,18 @@ interface Plan {
 function planOf({ resource, query, store, random }: WatchSource): Plan {
   const version = versionParameter(query)
   const match = query.get('resourceVersionMatch') ?? ''
-  const initial = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined
+  const initial = query.has('sendInitialEvents')
+    ? isTrue(query.get('sendInitialEvents'))
+    : undefined
   if (initial === undefined && match !== '') {
-    throw badRequest('resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')
+    throw badRequest(
+      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+    )
   }
   if (initial !== undefined && match !== 'NotOlderThan') {
-    throw badRequest('resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')
+    throw badRequest(
+      'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    )
   }
   if (initial === true && version !== undefined && version > store.resourceVersion) {
     throw tooLargeVersion(version, store.resourceVersion)
@@ -74,8 +86,12 @@ function planOf({ resource, query, store, random }: WatchSource): Plan {
   return {
     select: selectorOf(resource, query),
     allowsBookmarks,
-    durationMs: seconds > 0 ? Math.min(seconds * 1000, 2 ** 31 - 1) : DURATION_MS_MIN + random() * DURATION_MS_SPREAD,
-    start: initial === true || (isFresh && initial === undefined) ? 'state' : isFresh ? 'now' : version,
+    durationMs:
+      seconds > 0
+        ? Math.min(seconds * 1000, 2 ** 31 - 1)
+        : DURATION_MS_MIN + random() * DURATION_MS_SPREAD,
+    start:
+      initial === true || (isFresh && initial === undefined) ? 'state' : isFresh ? 'now' : version,
     sendsInitialEnd: initial === true && allowsBookmarks,
   }
 }
@@ -87,120 +103,149 @@ function planOf({ resource, query, store, random }: WatchSource): Plan {
  * @throws StatusError: 400 for malformed parameters, 504 for a resourceVersion not reached here.
  */
 export function startWatch(source: WatchSource, response: ServerResponse): RunningWatch {
-  const plan = planOf(source)
-  const encode = encoder(source)
-  const pending: Frame[] = []
-  let head = 0
-  let position = source.store.resourceVersion
-  let isEnding = false
-  let isClosed = false
-  let pendingMax = Number.POSITIVE_INFINITY
-  let finish: () => void = () => undefined
-  const done = new Promise<void>((resolve) => {
-    finish = resolve
-  })
-  const cancels: (() => void)[] = []
-
-  function push(frame: Frame): void {
-    if (isEnding || isClosed) return
-    pending.push(frame)
-    // The client is asked to begin again rather than kept waiting with ever older events.
-    if (pending.length - head > pendingMax) response.destroy()
-    else flush()
-  }
-
-  function flush(): void {
-    if (isClosed) return
-    while (head < pending.length && !response.writableNeedDrain) {
-      const frame = pending[head]
-      head += 1
-      if (frame !== undefined) response.write(encode(frame))
-    }
-    if (head < pending.length) return
-    pending.length = 0
-    head = 0
-    if (isEnding) response.end()
-  }
-
-  function close(): void {
-    if (isClosed) return
-    isClosed = true
-    pending.length = 0
-    for (const cancel of cancels) cancel()
-    finish()
-  }
-
-  function end(): void {
-    if (isEnding || isClosed) return
-    if (plan.allowsBookmarks) push({ type: 'BOOKMARK', version: position, isInitialEnd: false })
-    isEnding = true
-    flush()
-  }
-
-  function bookmarkLater(): void {
-    const cancel = source.clock.schedule(BOOKMARK_MS, () => {
-      cancels.splice(cancels.indexOf(cancel), 1)
-      push({ type: 'BOOKMARK', version: position, isInitialEnd: false })
-      if (!isClosed) bookmarkLater()
-    })
-    cancels.push(cancel)
-  }
-
-  response.on('close', close)
-  response.on('error', close)
-  response.on('drain', flush)
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' })
-  response.flushHeaders()
-  const frames = (event: ObjectEvent): void => {
-    position = Math.max(position, event.resourceVersion)
-    const frame = transition(event, plan.select)
-    if (frame !== undefined) push(frame)
-  }
-  position = begin(source, plan, push, frames, cancels, (version) => {
-    position = Math.max(position, version)
-  })
-  pendingMax = pending.length - head + PENDING_EVENTS_MAX
-  if (position < 0) {
-    isEnding = true
-    flush()
-    return { end, done }
-  }
-  cancels.push(source.clock.schedule(plan.durationMs, end))
-  if (plan.allowsBookmarks) bookmarkLater()
-  return { end, done }
+  const stream = new WatchStream(source, planOf(source), response)
+  stream.start()
+  return { end: () => stream.end(), done: stream.done }
 }
 
-/** Sends what there is already and subscribes to what follows. Returns -1 when history is lost. */
-function begin(
-  { store, resource, namespace }: WatchSource,
-  plan: Plan,
-  push: (frame: Frame) => void,
-  listener: (event: ObjectEvent) => void,
-  cancels: (() => void)[],
-  onProgress: (version: number) => void,
-): number {
-  let since = typeof plan.start === 'number' ? plan.start : store.resourceVersion
-  if (plan.start === 'state') {
-    const list = store.list(resource.id, namespace)
-    since = list.resourceVersion
-    for (const object of list.items) if (plan.select(object)) push({ type: 'ADDED', object })
-    if (plan.sendsInitialEnd) push({ type: 'BOOKMARK', version: since, isInitialEnd: true })
-  }
-  try {
-    if (since > store.resourceVersion) {
-      throw new StatusError('Expired', `too new resource version: ${since} (${store.resourceVersion}): it is from another replica or another life of this one`)
-    }
-    let reached = since
-    const unsubscribe = store.watch(resource.id, { namespace, since, onProgress }, (event) => {
-      reached = Math.max(reached, event.resourceVersion)
-      listener(event)
+/** One watch: what waits to be written, how far it is, and what has to be undone at its end. */
+class WatchStream {
+  readonly done: Promise<void>
+  readonly #source: WatchSource
+  readonly #plan: Plan
+  readonly #response: ServerResponse
+  readonly #encode: (frame: Frame) => string
+  readonly #cancels = new Set<() => void>()
+  #pending: Frame[] = []
+  /** The first of `#pending` that is not written. */
+  #head = 0
+  #pendingMax = Number.POSITIVE_INFINITY
+  #position: number
+  #state: 'open' | 'ending' | 'closed' = 'open'
+  #finish: () => void = () => undefined
+
+  constructor(source: WatchSource, plan: Plan, response: ServerResponse) {
+    this.#source = source
+    this.#plan = plan
+    this.#response = response
+    this.#encode = encoder(source)
+    this.#position = source.store.resourceVersion
+    this.done = new Promise((resolve) => {
+      this.#finish = resolve
     })
-    cancels.push(unsubscribe)
-    return Math.max(reached, since)
-  } catch (error) {
-    const isExpected = error instanceof ObjectError || error instanceof StatusError
-    push({ type: 'ERROR', status: toStatus(isExpected ? error : undefined, () => undefined).body })
-    return -1
+  }
+
+  start(): void {
+    const response = this.#response
+    response.on('close', () => this.#close())
+    response.on('drain', () => this.#flush())
+    response.writeHead(200, {
+      'Content-Type': 'application/json',
+      'Cache-Control': 'no-cache, private',
+    })
+    response.flushHeaders()
+    try {
+      this.#subscribe(this.#sendState())
+    } catch (error) {
+      const isExpected = error instanceof ObjectError || error instanceof StatusError
+      const { body } = toStatus(isExpected ? error : undefined, () => undefined)
+      this.#push({ type: 'ERROR', status: body })
+      this.#state = 'ending'
+      this.#flush()
+      return
+    }
+    this.#pendingMax = this.#pending.length - this.#head + PENDING_EVENTS_MAX
+    this.#later(this.#plan.durationMs, () => this.end())
+    if (this.#plan.allowsBookmarks) this.#bookmarkLater()
+  }
+
+  /** Ends it in good order: what waits is still written. */
+  end(): void {
+    if (this.#state !== 'open') return
+    if (this.#plan.allowsBookmarks) this.#bookmark(false)
+    this.#state = 'ending'
+    this.#flush()
+  }
+
+  /** Sends what there is already, where that is asked for. Returns where changes go on from. */
+  #sendState(): number {
+    const { store, resource, namespace } = this.#source
+    const { start, select, sendsInitialEnd } = this.#plan
+    if (start === 'now') return store.resourceVersion
+    if (start !== 'state') return start
+    const { items, resourceVersion } = store.list(resource.id, namespace)
+    for (const object of items) if (select(object)) this.#push({ type: 'ADDED', object })
+    this.#position = resourceVersion
+    if (sendsInitialEnd) this.#bookmark(true)
+    return resourceVersion
+  }
+
+  #subscribe(since: number): void {
+    const { store, resource, namespace } = this.#source
+    if (since > store.resourceVersion) {
+      throw new StatusError(
+        'Expired',
+        `too new resource version: ${since} (${store.resourceVersion}): it is of another replica`,
+      )
+    }
+    this.#position = since
+    const onProgress = (version: number): void => {
+      this.#position = Math.max(this.#position, version)
+    }
+    const cancel = store.watch(resource.id, { namespace, since, onProgress }, (event) => {
+      onProgress(event.resourceVersion)
+      const frame = transition(event, this.#plan.select)
+      if (frame !== undefined) this.#push(frame)
+    })
+    this.#cancels.add(cancel)
+  }
+
+  #push(frame: Frame): void {
+    if (this.#state !== 'open') return
+    this.#pending.push(frame)
+    // The client is made to begin again rather than kept waiting with ever older events.
+    if (this.#pending.length - this.#head > this.#pendingMax) this.#response.destroy()
+    else this.#flush()
+  }
+
+  #flush(): void {
+    if (this.#state === 'closed') return
+    while (this.#head < this.#pending.length && !this.#response.writableNeedDrain) {
+      const frame = this.#pending[this.#head]
+      this.#head += 1
+      if (frame !== undefined) this.#response.write(this.#encode(frame))
+    }
+    if (this.#head < this.#pending.length) return
+    this.#pending = []
+    this.#head = 0
+    if (this.#state === 'ending') this.#response.end()
+  }
+
+  #close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#pending = []
+    for (const cancel of this.#cancels) cancel()
+    this.#finish()
+  }
+
+  #bookmark(isInitialEnd: boolean): void {
+    this.#push({ type: 'BOOKMARK', version: this.#position, isInitialEnd })
+  }
+
+  #bookmarkLater(): void {
+    this.#later(BOOKMARK_MS, () => {
+      this.#bookmark(false)
+      if (this.#state === 'open') this.#bookmarkLater()
+    })
+  }
+
+  #later(delayMs: number, task: () => void): void {
+    const cancel = this.#source.clock.schedule(delayMs, () => {
+      this.#cancels.delete(cancel)
+      task()
+    })
+    this.#cancels.add(cancel)
   }
 }
 
@@ -223,8 +268,13 @@ function encoder(source: WatchSource): (frame: Frame) => string {
   let hasHeader = true
   const table = (objects: readonly KubeObject[], version: string): JsonObject => {
     const body = tableOf({
-      resource, objects, metadata: { resourceVersion: version }, include, metaVersion: answer.metaVersion,
-      nowMs: clock.wallMs(), hasHeader,
+      resource,
+      objects,
+      metadata: { resourceVersion: version },
+      include,
+      metaVersion: answer.metaVersion,
+      nowMs: clock.wallMs(),
+      hasHeader,
     })
     hasHeader = false
     return body
@@ -233,12 +283,19 @@ function encoder(source: WatchSource): (frame: Frame) => string {
     if (frame.type === 'ERROR') return line('ERROR', JSON.stringify(frame.status))
     if (frame.type === 'BOOKMARK') {
       const mark = bookmark(resource, frame.version, frame.isInitialEnd, answer)
-      return line('BOOKMARK', JSON.stringify(answer.as === 'table' ? table([mark], String(frame.version)) : mark))
+      return line(
+        'BOOKMARK',
+        JSON.stringify(answer.as === 'table' ? table([mark], String(frame.version)) : mark),
+      )
     }
     if (answer.as === 'table') {
-      return line(frame.type, JSON.stringify(table([frame.object], frame.object.metadata.resourceVersion ?? '')))
+      return line(
+        frame.type,
+        JSON.stringify(table([frame.object], frame.object.metadata.resourceVersion ?? '')),
+      )
     }
-    if (answer.as === 'metadata') return line(frame.type, JSON.stringify(metadataOf(frame.object, answer.metaVersion)))
+    if (answer.as === 'metadata')
+      return line(frame.type, JSON.stringify(metadataOf(frame.object, answer.metaVersion)))
     return line(frame.type, encodeObject(frame.object))
   }
 }
@@ -247,7 +304,12 @@ function line(type: string, object: string): string {
   return `{"type":"${type}","object":${object}}\n`
 }
 
-function bookmark(resource: Resource, version: number, isInitialEnd: boolean, answer: Answer): KubeObject {
+function bookmark(
+  resource: Resource,
+  version: number,
+  isInitialEnd: boolean,
+  answer: Answer,
+): KubeObject {
   const annotations = isInitialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
   const isMetadata = answer.as === 'metadata'
   return {

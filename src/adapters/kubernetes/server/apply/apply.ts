@@ -2,7 +2,16 @@ import type { JsonObject, KubeObject } from '../../objects/types.ts'
 import { isObject, sameJson, withField } from '../json.ts'
 import type { StructType } from '../schema/schema.ts'
 import { StatusError } from '../status.ts'
-import { difference, type FieldSet, intersection, isEmptySet, NO_FIELDS, pathsOf, sameSet, union } from './field-set.ts'
+import {
+  difference,
+  type FieldSet,
+  intersection,
+  isEmptySet,
+  NO_FIELDS,
+  pathsOf,
+  sameSet,
+  union,
+} from './field-set.ts'
 import { type Manager, managerId, readManagers, withManagers } from './managers.ts'
 import { changedFields, emptyObject, fieldsOf, mergeTyped, withoutFields } from './typed-value.ts'
 
@@ -18,8 +27,17 @@ export interface Writer {
 
 /** Fields of metadata that nobody owns: the server sets them. */
 const UNOWNED = [
-  'name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'generation', 'selfLink', 'creationTimestamp',
-  'deletionTimestamp', 'deletionGracePeriodSeconds', 'managedFields',
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'selfLink',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'managedFields',
 ] as const
 
 const LAST_RESORT = 'before-first-apply'
@@ -27,7 +45,9 @@ const LAST_RESORT = 'before-first-apply'
 /** Which part of an object counts, for ownership, in a write. */
 function counted(object: JsonObject, writer: Writer): JsonObject {
   const metadata = isObject(object['metadata']) ? object['metadata'] : {}
-  const owned = Object.fromEntries(Object.entries(metadata).filter(([key]) => !UNOWNED.some((name) => name === key)))
+  const owned = Object.fromEntries(
+    Object.entries(metadata).filter(([key]) => !UNOWNED.some((name) => name === key)),
+  )
   if (writer.subresource === 'status') return 'status' in object ? { status: object['status'] } : {}
   const { apiVersion: _a, kind: _k, metadata: _m, status: _s, ...rest } = object
   return { ...rest, ...(Object.keys(owned).length === 0 ? {} : { metadata: owned }) }
@@ -47,7 +67,9 @@ export function applyConfiguration(
   writer: Writer,
   force: boolean,
 ): KubeObject {
-  const managers = new Map(liveManagers(type, live, writer).map((manager) => [managerId(manager), manager]))
+  const managers = new Map(
+    liveManagers(type, live, writer).map((manager) => [managerId(manager), manager]),
+  )
   const mine: Manager = {
     name: writer.manager,
     operation: 'Apply',
@@ -64,7 +86,12 @@ export function applyConfiguration(
   const named = union(fieldsOf(type, config), mine.fields)
   const kept = others.map((manager) => manager.fields).reduce(union, named)
   const base: JsonObject = live ?? {}
-  const merged = withoutFields(type, mergeTyped(type, base, config), last?.fields ?? NO_FIELDS, kept)
+  const merged = withoutFields(
+    type,
+    mergeTyped(type, base, config),
+    last?.fields ?? NO_FIELDS,
+    kept,
+  )
   const before = counted(base, writer)
   const after = counted(merged, writer)
   const changed = changedFields(type, before, after)
@@ -76,21 +103,38 @@ export function applyConfiguration(
   const removed = difference(fieldsOf(type, before), fieldsOf(type, after))
   const rest = others.map((manager) => ({
     ...manager,
-    fields: difference(difference(manager.fields, changed), sameScope(manager, writer) ? removed : NO_FIELDS),
+    fields: difference(
+      difference(manager.fields, changed),
+      sameScope(manager, writer) ? removed : NO_FIELDS,
+    ),
   }))
   const isRepeat = last !== undefined && sameSet(last.fields, mine.fields) && isEmptySet(changed)
-  return withManagers(merged as KubeObject, [...rest, isRepeat ? { ...mine, time: last.time } : mine])
+  return withManagers(merged as KubeObject, [
+    ...rest,
+    isRepeat ? { ...mine, time: last.time } : mine,
+  ])
 }
 
-function liveManagers(type: StructType, live: KubeObject | undefined, writer: Writer): readonly Manager[] {
+function liveManagers(
+  type: StructType,
+  live: KubeObject | undefined,
+  writer: Writer,
+): readonly Manager[] {
   if (live === undefined) return []
   const managers = readManagers(live)
   if (managers.length > 0) return managers
   // An object that no client wrote: somebody set these fields, so taking one over is a conflict.
   const fields = fieldsOf(type, counted(live, { ...writer, subresource: '' }))
-  return [{
-    name: LAST_RESORT, operation: 'Update', apiVersion: writer.apiVersion, subresource: '', time: writer.time, fields,
-  }]
+  return [
+    {
+      name: LAST_RESORT,
+      operation: 'Update',
+      apiVersion: writer.apiVersion,
+      subresource: '',
+      time: writer.time,
+      fields,
+    },
+  ]
 }
 
 function sameScope(manager: Manager, writer: Writer): boolean {
@@ -129,7 +173,10 @@ export function recordUpdate(
     if (!sameScope(manager, writer)) return [manager]
     return [{ ...manager, fields: difference(difference(manager.fields, changed), removed) }]
   })
-  return withManagers(after, [...rest, { ...mine, fields, time: isSame && previous !== undefined ? previous.time : writer.time }])
+  return withManagers(after, [
+    ...rest,
+    { ...mine, fields, time: isSame && previous !== undefined ? previous.time : writer.time },
+  ])
 }
 
 /** A client may edit managedFields, also to reset them; what it leaves out stays as it was. */
@@ -143,7 +190,9 @@ function baseManagers(before: KubeObject | undefined, after: KubeObject): readon
   return parsed.length === given.length ? parsed : readManagers(before)
 }
 
-function conflictError(conflicts: readonly { readonly manager: Manager; readonly fields: FieldSet }[]): StatusError {
+function conflictError(
+  conflicts: readonly { readonly manager: Manager; readonly fields: FieldSet }[],
+): StatusError {
   const causes = conflicts.flatMap(({ manager, fields }) =>
     pathsOf(fields).map((field) => ({
       reason: 'FieldManagerConflict',
@@ -157,14 +206,21 @@ function conflictError(conflicts: readonly { readonly manager: Manager; readonly
     return `conflicts with ${managerText(manager)}:\n${paths.map((path) => `- ${path}`).join('\n')}`
   })
   const noun = causes.length === 1 ? 'conflict' : 'conflicts'
-  return new StatusError('Conflict', `Apply failed with ${causes.length} ${noun}: ${texts.join('\n')}`, { causes })
+  return new StatusError(
+    'Conflict',
+    `Apply failed with ${causes.length} ${noun}: ${texts.join('\n')}`,
+    { causes },
+  )
 }
 
 function managerText(manager: Manager): string {
   const name = JSON.stringify(manager.name)
-  const scoped = manager.subresource === '' ? name : `${name} with subresource "${manager.subresource}"`
+  const scoped =
+    manager.subresource === '' ? name : `${name} with subresource "${manager.subresource}"`
   if (manager.operation === 'Apply') return scoped
-  return manager.time === '' ? `${scoped} using ${manager.apiVersion}` : `${scoped} using ${manager.apiVersion} at ${manager.time}`
+  return manager.time === ''
+    ? `${scoped} using ${manager.apiVersion}`
+    : `${scoped} using ${manager.apiVersion} at ${manager.time}`
 }
 
 /** The object without its ownership records, for comparing what really changed. */

@@ -49,7 +49,12 @@ export function intersection(a: FieldSet, b: FieldSet): FieldSet {
   return combine(a, b, (inA, inB) => inA && inB, false)
 }
 
-function combine(a: FieldSet, b: FieldSet, member: (inA: boolean, inB: boolean) => boolean, keepsLone: boolean): FieldSet {
+function combine(
+  a: FieldSet,
+  b: FieldSet,
+  member: (inA: boolean, inB: boolean) => boolean,
+  keepsLone: boolean,
+): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [key, child] of a.children) {
     const other = b.children.get(key)
@@ -70,7 +75,9 @@ export function sameSet(a: FieldSet, b: FieldSet): boolean {
 
 /** Every member as text, such as `.spec.containers[name="c"].image`. */
 export function pathsOf(set: FieldSet, prefix = ''): readonly string[] {
-  const below = [...set.children].flatMap(([key, child]) => pathsOf(child, prefix + elementText(key)))
+  const below = [...set.children].flatMap(([key, child]) =>
+    pathsOf(child, prefix + elementText(key)),
+  )
   return set.self && prefix !== '' ? [prefix, ...below] : below
 }
 
@@ -81,7 +88,9 @@ function elementText(key: string): string {
   if (!key.startsWith('k:')) return `[${rest}]`
   const keys = parse(rest)
   if (!isObject(keys)) return `[${rest}]`
-  return `[${Object.entries(keys).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`
+  return `[${Object.entries(keys)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+    .join(',')}]`
 }
 
 function parse(text: string): Json | undefined {

@@ -23,14 +23,16 @@ export function readManagers(object: JsonObject): readonly Manager[] {
     const operation = at(entry, 'operation')
     if (!isObject(entry) || (operation !== 'Apply' && operation !== 'Update')) return []
     const fields = setFromJson(entry['fieldsV1'])
-    return [{
-      name: textAt(entry, 'manager'),
-      operation,
-      apiVersion: textAt(entry, 'apiVersion'),
-      subresource: textAt(entry, 'subresource'),
-      time: textAt(entry, 'time'),
-      fields,
-    }]
+    return [
+      {
+        name: textAt(entry, 'manager'),
+        operation,
+        apiVersion: textAt(entry, 'apiVersion'),
+        subresource: textAt(entry, 'subresource'),
+        time: textAt(entry, 'time'),
+        fields,
+      },
+    ]
   })
 }
 
@@ -47,7 +49,9 @@ export function withManagers(object: KubeObject, managers: readonly Manager[]): 
   const { managedFields: _, ...metadata } = object.metadata
   return {
     ...object,
-    metadata: (entries.length === 0 ? metadata : { ...metadata, managedFields: entries }) as KubeObject['metadata'],
+    metadata: (entries.length === 0
+      ? metadata
+      : { ...metadata, managedFields: entries }) as KubeObject['metadata'],
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
-import { type Draft, at, isList, isObject, sameJson, setOwn } from '../json.ts'
+import { at, type Draft, isList, isObject, sameJson, setOwn } from '../json.ts'
 import { type Field, type StructType, structType } from '../schema/schema.ts'
 import { type FieldSet, isEmptySet, NO_FIELDS, SELF } from './field-set.ts'
 
@@ -21,7 +21,9 @@ function shapeOf(field: Field | undefined, value: Json | undefined): Shape {
   const struct = structType(field.type)
   if (field.shape === 'list') {
     if (field.set) return { type: 'set' }
-    return field.listKeys !== undefined && struct !== undefined ? { type: 'items', keys: field.listKeys, struct } : LEAF
+    return field.listKeys !== undefined && struct !== undefined
+      ? { type: 'items', keys: field.listKeys, struct }
+      : LEAF
   }
   if (!isObject(value)) return LEAF
   if (field.shape === 'map') return { type: 'map' }
@@ -41,7 +43,11 @@ export function fieldsOf(type: StructType, value: JsonObject): FieldSet {
   return structFields(type, value, (field, item) => valueFields(field, item))
 }
 
-function structFields(type: StructType, value: JsonObject, read: (field: Field | undefined, item: Json) => FieldSet): FieldSet {
+function structFields(
+  type: StructType,
+  value: JsonObject,
+  read: (field: Field | undefined, item: Json) => FieldSet,
+): FieldSet {
   const children = new Map<string, FieldSet>()
   for (const [key, item] of Object.entries(value)) {
     if (item === undefined) continue
@@ -59,20 +65,29 @@ function valueFields(field: Field | undefined, value: Json, isNew = false): Fiel
       return SELF
     case 'struct': {
       if (!isObject(value) || Object.keys(value).length === 0) return SELF
-      const { children } = structFields(shape.struct, value, (inner, item) => valueFields(inner, item, isNew))
+      const { children } = structFields(shape.struct, value, (inner, item) =>
+        valueFields(inner, item, isNew),
+      )
       return { self: isNew, children }
     }
     case 'map': {
       const keys = isObject(value) ? Object.keys(value) : []
-      return keys.length === 0 ? SELF : { self: isNew, children: new Map(keys.map((key) => [`f:${key}`, SELF])) }
+      return keys.length === 0
+        ? SELF
+        : { self: isNew, children: new Map(keys.map((key) => [`f:${key}`, SELF])) }
     }
     case 'set': {
       const items = isList(value) ? value : []
-      return { self: isNew, children: new Map(items.map((item) => [`v:${JSON.stringify(item)}`, SELF])) }
+      return {
+        self: isNew,
+        children: new Map(items.map((item) => [`v:${JSON.stringify(item)}`, SELF])),
+      }
     }
     case 'items': {
       const items = isList(value) ? value : []
-      const children = new Map(items.map((item) => [itemKey(item, shape.keys), itemFields(shape.struct, item, isNew)]))
+      const children = new Map(
+        items.map((item) => [itemKey(item, shape.keys), itemFields(shape.struct, item, isNew)]),
+      )
       return { self: isNew, children }
     }
   }
@@ -80,7 +95,11 @@ function valueFields(field: Field | undefined, value: Json, isNew = false): Fiel
 
 function itemFields(struct: StructType, item: Json, isNew: boolean): FieldSet {
   if (!isObject(item)) return SELF
-  return { self: true, children: structFields(struct, item, (field, value) => valueFields(field, value, isNew)).children }
+  return {
+    self: true,
+    children: structFields(struct, item, (field, value) => valueFields(field, value, isNew))
+      .children,
+  }
 }
 
 /** What Go writes for an object of this type in which nothing is set: the structs that are always there. */
@@ -88,7 +107,8 @@ export function emptyObject(type: StructType): JsonObject {
   const out: Draft = {}
   for (const field of type.fields.values()) {
     const struct = structType(field.type)
-    if (field.shape === 'one' && struct !== undefined && !field.pointer) out[field.name] = emptyObject(struct)
+    if (field.shape === 'one' && struct !== undefined && !field.pointer)
+      out[field.name] = emptyObject(struct)
     else if (field.shape === 'list' && !field.omitEmpty) out[field.name] = []
   }
   return out
@@ -113,7 +133,9 @@ function changedValue(field: Field | undefined, before: Json | undefined, after:
     case 'leaf':
       return SELF
     case 'struct':
-      return isObject(before) && isObject(after) ? changedFields(shape.struct, before, after) : valueFields(field, after, true)
+      return isObject(before) && isObject(after)
+        ? changedFields(shape.struct, before, after)
+        : valueFields(field, after, true)
     case 'map': {
       if (!isObject(before) || !isObject(after)) return valueFields(field, after, true)
       const keys = Object.keys(after).filter((key) => !sameJson(at(before, key), after[key]))
@@ -121,18 +143,26 @@ function changedValue(field: Field | undefined, before: Json | undefined, after:
     }
     case 'set': {
       const known = isList(before) ? before : []
-      const added = isList(after) ? after.filter((item) => !known.some((old) => sameJson(old, item))) : []
-      return { self: false, children: new Map(added.map((item) => [`v:${JSON.stringify(item)}`, SELF])) }
+      const added = isList(after)
+        ? after.filter((item) => !known.some((old) => sameJson(old, item)))
+        : []
+      return {
+        self: false,
+        children: new Map(added.map((item) => [`v:${JSON.stringify(item)}`, SELF])),
+      }
     }
     case 'items': {
-      const known = new Map((isList(before) ? before : []).map((item) => [itemKey(item, shape.keys), item]))
+      const known = new Map(
+        (isList(before) ? before : []).map((item) => [itemKey(item, shape.keys), item]),
+      )
       const children = new Map<string, FieldSet>()
       for (const item of isList(after) ? after : []) {
         const key = itemKey(item, shape.keys)
         const old = known.get(key)
-        const changed = isObject(old) && isObject(item)
-          ? changedFields(shape.struct, old, item)
-          : itemFields(shape.struct, item, true)
+        const changed =
+          isObject(old) && isObject(item)
+            ? changedFields(shape.struct, old, item)
+            : itemFields(shape.struct, item, true)
         if (!isEmptySet(changed)) children.set(key, changed)
       }
       return { self: false, children }
@@ -144,7 +174,8 @@ function changedValue(field: Field | undefined, before: Json | undefined, after:
 export function mergeTyped(type: StructType, live: JsonObject, config: JsonObject): JsonObject {
   const out: Draft = { ...live }
   for (const [key, value] of Object.entries(config)) {
-    if (value !== undefined) setOwn(out, key, mergeValue(type.fields.get(key), at(live, key), value))
+    if (value !== undefined)
+      setOwn(out, key, mergeValue(type.fields.get(key), at(live, key), value))
   }
   return out
 }
@@ -160,7 +191,12 @@ function mergeValue(field: Field | undefined, live: Json | undefined, config: Js
       return isObject(live) && isObject(config) ? { ...live, ...config } : config
     case 'set': {
       const known = isList(live) ? live : []
-      return [...known, ...(isList(config) ? config.filter((item) => !known.some((old) => sameJson(old, item))) : [])]
+      return [
+        ...known,
+        ...(isList(config)
+          ? config.filter((item) => !known.some((old) => sameJson(old, item)))
+          : []),
+      ]
     }
     case 'items': {
       const out = isList(live) ? [...live] : []
@@ -177,7 +213,12 @@ function mergeValue(field: Field | undefined, live: Json | undefined, config: Js
 }
 
 /** Removes what is in `last` and not in `kept`: what a manager applied before, and nobody owns now. */
-export function withoutFields(type: StructType, value: JsonObject, last: FieldSet, kept: FieldSet): JsonObject {
+export function withoutFields(
+  type: StructType,
+  value: JsonObject,
+  last: FieldSet,
+  kept: FieldSet,
+): JsonObject {
   const out: Draft = { ...value }
   for (const [element, lost] of last.children) {
     const key = element.slice(2)
@@ -194,13 +235,15 @@ function withoutValue(field: Field | undefined, value: Json, last: FieldSet, kep
   const shape = shapeOf(field, value)
   const isLost = (element: string): boolean => {
     const was = last.children.get(element)
-    return was !== undefined && was.self && isEmptySet(kept.children.get(element) ?? NO_FIELDS)
+    return was?.self === true && isEmptySet(kept.children.get(element) ?? NO_FIELDS)
   }
-  if (shape.type === 'struct' && isObject(value)) return withoutFields(shape.struct, value, last, kept)
+  if (shape.type === 'struct' && isObject(value))
+    return withoutFields(shape.struct, value, last, kept)
   if (shape.type === 'map' && isObject(value)) {
     return Object.fromEntries(Object.entries(value).filter(([key]) => !isLost(`f:${key}`)))
   }
-  if (shape.type === 'set' && isList(value)) return value.filter((item) => !isLost(`v:${JSON.stringify(item)}`))
+  if (shape.type === 'set' && isList(value))
+    return value.filter((item) => !isLost(`v:${JSON.stringify(item)}`))
   if (shape.type !== 'items' || !isList(value)) return value
   return value.flatMap((item) => {
     const key = itemKey(item, shape.keys)

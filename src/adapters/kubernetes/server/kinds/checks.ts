@@ -14,12 +14,20 @@ export const CAUSES_MAX = 64
 
 /** The value is missing. */
 export function required(field: string, detail = ''): Cause {
-  return { reason: 'FieldValueRequired', field, message: detail === '' ? 'Required value' : `Required value: ${detail}` }
+  return {
+    reason: 'FieldValueRequired',
+    field,
+    message: detail === '' ? 'Required value' : `Required value: ${detail}`,
+  }
 }
 
 /** The value is not allowed. */
 export function invalidValue(field: string, value: Json | undefined, detail: string): Cause {
-  return { reason: 'FieldValueInvalid', field, message: `Invalid value: ${shown(value)}: ${detail}` }
+  return {
+    reason: 'FieldValueInvalid',
+    field,
+    message: `Invalid value: ${shown(value)}: ${detail}`,
+  }
 }
 
 /** The value occurs twice. */
@@ -28,9 +36,17 @@ export function duplicate(field: string, value: Json | undefined): Cause {
 }
 
 /** The value is none of those that there are. */
-export function notSupported(field: string, value: Json | undefined, allowed: readonly string[]): Cause {
+export function notSupported(
+  field: string,
+  value: Json | undefined,
+  allowed: readonly string[],
+): Cause {
   const list = allowed.map((item) => JSON.stringify(item)).join(', ')
-  return { reason: 'FieldValueNotSupported', field, message: `Unsupported value: ${shown(value)}: supported values: ${list}` }
+  return {
+    reason: 'FieldValueNotSupported',
+    field,
+    message: `Unsupported value: ${shown(value)}: supported values: ${list}`,
+  }
 }
 
 /** Nothing may be here. */
@@ -40,7 +56,11 @@ export function forbiddenField(field: string, detail: string): Cause {
 
 /** The value is too long. */
 export function tooLong(field: string, max: number): Cause {
-  return { reason: 'FieldValueTooLong', field, message: `Too long: may not be more than ${max} bytes` }
+  return {
+    reason: 'FieldValueTooLong',
+    field,
+    message: `Too long: may not be more than ${max} bytes`,
+  }
 }
 
 /** The value refers to something that is not in the object. */
@@ -63,23 +83,32 @@ const NAME_PART = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/
 /** How the names of a kind are formed. */
 export type NameRule = 'subdomain' | 'label' | 'service' | 'path'
 
-const RULES: Readonly<Record<NameRule, { readonly pattern: RegExp; readonly max: number; readonly detail: string }>> = {
+const RULES: Readonly<
+  Record<NameRule, { readonly pattern: RegExp; readonly max: number; readonly detail: string }>
+> = {
   subdomain: {
     pattern: SUBDOMAIN,
     max: 253,
-    detail: "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+    detail:
+      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
   },
   label: {
     pattern: LABEL,
     max: 63,
-    detail: "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
+    detail:
+      "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character",
   },
   service: {
     pattern: SERVICE_LABEL,
     max: 63,
-    detail: "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
+    detail:
+      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
   },
-  path: { pattern: /^(?!\.{1,2}$)[^/%]+$/, max: 253, detail: "may not be '.' or '..' and may not contain '/' or '%'" },
+  path: {
+    pattern: /^(?!\.{1,2}$)[^/%]+$/,
+    max: 253,
+    detail: "may not be '.' or '..' and may not contain '/' or '%'",
+  },
 }
 
 /** What is wrong with a name. */
@@ -87,7 +116,9 @@ export function checkName(field: string, name: Json | undefined, rule: NameRule)
   if (typeof name !== 'string' || name === '') return [required(field)]
   const { pattern, max, detail } = RULES[rule]
   const causes = pattern.test(name) ? [] : [invalidValue(field, name, detail)]
-  return name.length > max ? [...causes, invalidValue(field, name, `must be no more than ${max} characters`)] : causes
+  return name.length > max
+    ? [...causes, invalidValue(field, name, `must be no more than ${max} characters`)]
+    : causes
 }
 
 /** What is wrong with a qualified name, such as a label key. */
@@ -100,9 +131,16 @@ export function checkQualifiedName(field: string, name: string): readonly Cause[
     causes.push(invalidValue(field, name, `prefix part ${RULES.subdomain.detail}`))
   }
   if (!NAME_PART.test(rest)) {
-    causes.push(invalidValue(field, name, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"))
+    causes.push(
+      invalidValue(
+        field,
+        name,
+        "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+      ),
+    )
   }
-  if (rest.length > 63) causes.push(invalidValue(field, name, 'name part must be no more than 63 characters'))
+  if (rest.length > 63)
+    causes.push(invalidValue(field, name, 'name part must be no more than 63 characters'))
   return causes
 }
 
@@ -113,20 +151,38 @@ export function checkLabels(field: string, labels: Json | undefined): readonly C
     ...checkQualifiedName(field, key),
     ...(typeof value === 'string' && (value === '' || (NAME_PART.test(value) && value.length <= 63))
       ? []
-      : [invalidValue(field, value, "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character, and be no more than 63 characters")]),
+      : [
+          invalidValue(
+            field,
+            value,
+            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character, and be no more than 63 characters",
+          ),
+        ]),
   ])
 }
 
 /** What is wrong with a number that has bounds. */
-export function checkRange(field: string, value: Json | undefined, min: number, max: number): readonly Cause[] {
+export function checkRange(
+  field: string,
+  value: Json | undefined,
+  min: number,
+  max: number,
+): readonly Cause[] {
   if (value === undefined || (typeof value === 'number' && value >= min && value <= max)) return []
-  if (max === Number.MAX_SAFE_INTEGER) return [invalidValue(field, value, `must be greater than or equal to ${min}`)]
+  if (max === Number.MAX_SAFE_INTEGER)
+    return [invalidValue(field, value, `must be greater than or equal to ${min}`)]
   return [invalidValue(field, value, `must be between ${min} and ${max}, inclusive`)]
 }
 
 /** What is wrong with a value that must be one of a few. */
-export function checkOneOf(field: string, value: Json | undefined, allowed: readonly string[]): readonly Cause[] {
-  return value === undefined || allowed.includes(String(value)) ? [] : [notSupported(field, value, allowed)]
+export function checkOneOf(
+  field: string,
+  value: Json | undefined,
+  allowed: readonly string[],
+): readonly Cause[] {
+  return value === undefined || allowed.includes(String(value))
+    ? []
+    : [notSupported(field, value, allowed)]
 }
 
 /** What is wrong with requests and limits. */
@@ -141,17 +197,32 @@ export function checkResources(field: string, resources: Json | undefined): read
     for (const [name, value] of Object.entries(read(group))) {
       const amount = quantityNano(String(value))
       const place = `${field}.${group}[${name}]`
-      if (amount !== undefined && amount < 0n) causes.push(invalidValue(place, value, 'must be greater than or equal to 0'))
+      if (amount !== undefined && amount < 0n)
+        causes.push(invalidValue(place, value, 'must be greater than or equal to 0'))
       const limit = limits[name]
-      const isOver = group === 'requests' && limit !== undefined && (amount ?? 0n) > (quantityNano(String(limit)) ?? 0n)
-      if (isOver) causes.push(invalidValue(`${field}.requests`, value, `must be less than or equal to ${name} limit of ${String(limit)}`))
+      const isOver =
+        group === 'requests' &&
+        limit !== undefined &&
+        (amount ?? 0n) > (quantityNano(String(limit)) ?? 0n)
+      if (isOver)
+        causes.push(
+          invalidValue(
+            `${field}.requests`,
+            value,
+            `must be less than or equal to ${name} limit of ${String(limit)}`,
+          ),
+        )
     }
   }
   return causes
 }
 
 /** Entries of a list whose key occurred before. */
-export function checkUnique(field: string, keys: readonly (Json | undefined)[], key: string): readonly Cause[] {
+export function checkUnique(
+  field: string,
+  keys: readonly (Json | undefined)[],
+  key: string,
+): readonly Cause[] {
   const seen = new Set<string>()
   return keys.flatMap((value, index) => {
     const text = JSON.stringify(value ?? null)

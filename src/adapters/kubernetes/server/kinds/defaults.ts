@@ -1,6 +1,13 @@
 import type { JsonObject, KubeObject } from '../../objects/types.ts'
 import { isObject, objectAt } from '../json.ts'
-import { mapField, mapItems, podDefaults, podSpecDefaults, qosClass, withDefaults } from './pod-defaults.ts'
+import {
+  mapField,
+  mapItems,
+  podDefaults,
+  podSpecDefaults,
+  qosClass,
+  withDefaults,
+} from './pod-defaults.ts'
 
 /** The finalizer of a namespace: it goes when its content is gone. */
 export const NAMESPACE_FINALIZER = 'kubernetes'
@@ -30,15 +37,23 @@ function secretDefaults(secret: KubeObject): KubeObject {
   const { stringData, ...rest } = secret
   const typed = withDefaults(rest, { type: 'Opaque' }) as KubeObject
   if (!isObject(stringData)) return typed
-  const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(String(value)).toString('base64')])
+  const encoded = Object.entries(stringData).map(([key, value]) => [
+    key,
+    Buffer.from(String(value)).toString('base64'),
+  ])
   return { ...typed, data: { ...objectAt(typed, 'data'), ...Object.fromEntries(encoded) } }
 }
 
 function serviceDefaults(service: KubeObject): KubeObject {
-  const spec = withDefaults(objectAt(service, 'spec'), { type: 'ClusterIP', sessionAffinity: 'None' })
+  const spec = withDefaults(objectAt(service, 'spec'), {
+    type: 'ClusterIP',
+    sessionAffinity: 'None',
+  })
   const isClusterWide = spec['type'] !== 'ExternalName'
   const policed = isClusterWide ? withDefaults(spec, { internalTrafficPolicy: 'Cluster' }) : spec
-  const ported = mapItems(policed, 'ports', (port) => withDefaults(port, { protocol: 'TCP', targetPort: port['port'] }))
+  const ported = mapItems(policed, 'ports', (port) =>
+    withDefaults(port, { protocol: 'TCP', targetPort: port['port'] }),
+  )
   return { ...service, spec: ported }
 }
 
@@ -46,13 +61,18 @@ function namespaceDefaults(namespace: KubeObject): KubeObject {
   const { metadata } = namespace
   const isEnding = metadata.deletionTimestamp !== undefined
   const labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name }
-  const spec = isEnding ? objectAt(namespace, 'spec') : withDefaults(objectAt(namespace, 'spec'), { finalizers: [NAMESPACE_FINALIZER] })
+  const spec = isEnding
+    ? objectAt(namespace, 'spec')
+    : withDefaults(objectAt(namespace, 'spec'), { finalizers: [NAMESPACE_FINALIZER] })
   return { ...namespace, metadata: { ...metadata, labels }, spec }
 }
 
 function replicaSetDefaults(set: KubeObject): KubeObject {
   const spec = withDefaults(objectAt(set, 'spec'), { replicas: 1 })
-  return { ...set, spec: mapField(spec, 'template', (template) => mapField(template, 'spec', podSpecDefaults)) }
+  return {
+    ...set,
+    spec: mapField(spec, 'template', (template) => mapField(template, 'spec', podSpecDefaults)),
+  }
 }
 
 const DEFAULTS: Readonly<Record<string, (object: KubeObject) => KubeObject>> = {

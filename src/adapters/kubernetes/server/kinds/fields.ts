@@ -2,8 +2,14 @@ import type { KubeObject } from '../../objects/types.ts'
 import { at, numberAt, textAt } from '../json.ts'
 import { METADATA_FIELDS, type SelectableFields } from '../selectors.ts'
 
-const text = (...path: readonly string[]) => (object: KubeObject): string => textAt(object, ...path)
-const flag = (...path: readonly string[]) => (object: KubeObject): string => String(at(object, ...path) === true)
+const text =
+  (...path: readonly string[]) =>
+  (object: KubeObject): string =>
+    textAt(object, ...path)
+const flag =
+  (...path: readonly string[]) =>
+  (object: KubeObject): string =>
+    String(at(object, ...path) === true)
 
 function involved(field: string): (object: KubeObject) => string {
   return text('involvedObject', field)
@@ -34,10 +40,13 @@ const FIELDS: Readonly<Record<string, SelectableFields>> = {
     'involvedObject.fieldPath': involved('fieldPath'),
     reason: text('reason'),
     reportingComponent: text('reportingComponent'),
-    source: (object) => textAt(object, 'source', 'component') || textAt(object, 'reportingComponent'),
+    source: (object) =>
+      textAt(object, 'source', 'component') || textAt(object, 'reportingComponent'),
     type: text('type'),
   },
-  'replicasets.apps': { 'status.replicas': (object) => String(numberAt(object, 'status', 'replicas') ?? 0) },
+  'replicasets.apps': {
+    'status.replicas': (object) => String(numberAt(object, 'status', 'replicas') ?? 0),
+  },
 }
 
 /** The fields that a kind can be selected by, by resource id. */

@@ -4,18 +4,28 @@ import { quantityNano } from '../quantity.ts'
 
 /** `object` with each of `values` that it lacks. */
 export function withDefaults(object: JsonObject, values: JsonObject): JsonObject {
-  const missing = Object.entries(values).filter(([key, value]) => value !== undefined && object[key] === undefined)
+  const missing = Object.entries(values).filter(
+    ([key, value]) => value !== undefined && object[key] === undefined,
+  )
   return missing.length === 0 ? object : { ...object, ...Object.fromEntries(missing) }
 }
 
 /** `object` with the field `key` mapped, where it is there. */
-export function mapField(object: JsonObject, key: string, change: (value: JsonObject) => JsonObject): JsonObject {
+export function mapField(
+  object: JsonObject,
+  key: string,
+  change: (value: JsonObject) => JsonObject,
+): JsonObject {
   const value = object[key]
   return isObject(value) ? { ...object, [key]: change(value) } : object
 }
 
 /** `object` with each item of the list `key` mapped, where it is there. */
-export function mapItems(object: JsonObject, key: string, change: (item: JsonObject) => JsonObject): JsonObject {
+export function mapItems(
+  object: JsonObject,
+  key: string,
+  change: (item: JsonObject) => JsonObject,
+): JsonObject {
   const list = object[key]
   if (!Array.isArray(list)) return object
   return { ...object, [key]: list.map((item: Json) => (isObject(item) ? change(item) : item)) }
@@ -30,8 +40,15 @@ export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
 }
 
 function probeDefaults(probe: JsonObject): JsonObject {
-  const timed = withDefaults(probe, { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 })
-  return mapField(mapField(timed, 'httpGet', httpDefaults), 'grpc', (grpc) => withDefaults(grpc, { service: '' }))
+  const timed = withDefaults(probe, {
+    timeoutSeconds: 1,
+    periodSeconds: 10,
+    successThreshold: 1,
+    failureThreshold: 3,
+  })
+  return mapField(mapField(timed, 'httpGet', httpDefaults), 'grpc', (grpc) =>
+    withDefaults(grpc, { service: '' }),
+  )
 }
 
 function httpDefaults(get: JsonObject): JsonObject {
@@ -58,9 +75,13 @@ function containerDefaults(container: JsonObject, isHostNetwork: boolean): JsonO
   })
   out = mapField(out, 'resources', resourceDefaults)
   out = mapItems(out, 'ports', (port) =>
-    withDefaults(port, { protocol: 'TCP', ...(isHostNetwork ? { hostPort: port['containerPort'] } : {}) }),
+    withDefaults(port, {
+      protocol: 'TCP',
+      ...(isHostNetwork ? { hostPort: port['containerPort'] } : {}),
+    }),
   )
-  for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe']) out = mapField(out, probe, probeDefaults)
+  for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'])
+    out = mapField(out, probe, probeDefaults)
   out = mapField(out, 'lifecycle', lifecycleDefaults)
   return mapItems(out, 'env', (entry) =>
     mapField(entry, 'valueFrom', (from) => mapField(from, 'fieldRef', fieldRefDefaults)),
@@ -72,11 +93,16 @@ function fieldRefDefaults(reference: JsonObject): JsonObject {
 }
 
 function volumeDefaults(volume: JsonObject): JsonObject {
-  const withSource = Object.keys(volume).some((key) => key !== 'name') ? volume : { ...volume, emptyDir: {} }
+  const withSource = Object.keys(volume).some((key) => key !== 'name')
+    ? volume
+    : { ...volume, emptyDir: {} }
   const mode = (source: JsonObject): JsonObject =>
-    mapItems(withDefaults(source, { defaultMode: 0o644 }), 'items', (item) => mapField(item, 'fieldRef', fieldRefDefaults))
+    mapItems(withDefaults(source, { defaultMode: 0o644 }), 'items', (item) =>
+      mapField(item, 'fieldRef', fieldRefDefaults),
+    )
   let out: JsonObject = withSource
-  for (const kind of ['configMap', 'secret', 'downwardAPI', 'projected']) out = mapField(out, kind, mode)
+  for (const kind of ['configMap', 'secret', 'downwardAPI', 'projected'])
+    out = mapField(out, kind, mode)
   return mapField(out, 'hostPath', (source) => withDefaults(source, { type: '' }))
 }
 
@@ -88,7 +114,9 @@ export function podSpecDefaults(spec: JsonObject): JsonObject {
     terminationGracePeriodSeconds: 30,
     schedulerName: 'default-scheduler',
     securityContext: {},
-    ...(spec['serviceAccountName'] === undefined ? {} : { serviceAccount: spec['serviceAccountName'] }),
+    ...(spec['serviceAccountName'] === undefined
+      ? {}
+      : { serviceAccount: spec['serviceAccountName'] }),
   })
   const isHostNetwork = spec['hostNetwork'] === true
   for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
@@ -108,7 +136,10 @@ export function podDefaults(pod: KubeObject): KubeObject {
 
 /** The quality of service that the requests and limits of a pod amount to. */
 export function qosClass(pod: JsonObject): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const containers = [...listAt(pod, 'spec', 'containers'), ...listAt(pod, 'spec', 'initContainers')]
+  const containers = [
+    ...listAt(pod, 'spec', 'containers'),
+    ...listAt(pod, 'spec', 'initContainers'),
+  ]
   const isPositive = (value: Json | undefined): boolean =>
     (typeof value === 'string' ? (quantityNano(value) ?? 0n) : 0n) > 0n
   let hasAny = false

@@ -22,40 +22,86 @@ function checkProbe(field: string, probe: Json | undefined): readonly Cause[] {
   const actions = PROBE_ACTIONS.filter((action) => probe[action] !== undefined)
   return [
     ...(actions.length === 0 ? [required(field, 'must specify a handler type')] : []),
-    ...actions.slice(1).map((action) => forbiddenField(`${field}.${action}`, 'may not specify more than 1 handler type')),
-    ...['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'].flatMap((key) =>
-      checkRange(`${field}.${key}`, probe[key], 0, MAX),
-    ),
+    ...actions
+      .slice(1)
+      .map((action) =>
+        forbiddenField(`${field}.${action}`, 'may not specify more than 1 handler type'),
+      ),
+    ...[
+      'initialDelaySeconds',
+      'timeoutSeconds',
+      'periodSeconds',
+      'successThreshold',
+      'failureThreshold',
+    ].flatMap((key) => checkRange(`${field}.${key}`, probe[key], 0, MAX)),
   ]
 }
 
-function checkContainer(field: string, container: JsonObject, volumes: ReadonlySet<string>): readonly Cause[] {
+function checkContainer(
+  field: string,
+  container: JsonObject,
+  volumes: ReadonlySet<string>,
+): readonly Cause[] {
   const ports = listAt(container, 'ports')
   const mounts = listAt(container, 'volumeMounts')
   return [
     ...checkName(`${field}.name`, container['name'], 'label'),
     ...(textAt(container, 'image').trim() === '' ? [required(`${field}.image`)] : []),
-    ...checkOneOf(`${field}.imagePullPolicy`, container['imagePullPolicy'], ['Always', 'IfNotPresent', 'Never']),
-    ...checkOneOf(`${field}.terminationMessagePolicy`, container['terminationMessagePolicy'], ['File', 'FallbackToLogsOnError']),
+    ...checkOneOf(`${field}.imagePullPolicy`, container['imagePullPolicy'], [
+      'Always',
+      'IfNotPresent',
+      'Never',
+    ]),
+    ...checkOneOf(`${field}.terminationMessagePolicy`, container['terminationMessagePolicy'], [
+      'File',
+      'FallbackToLogsOnError',
+    ]),
     ...ports.flatMap((port, index) => checkPort(`${field}.ports[${index}]`, port)),
-    ...checkUnique(`${field}.ports`, ports.map((port) => at(port, 'name')), 'name'),
-    ...listAt(container, 'env').flatMap((entry, index) => checkEnv(`${field}.env[${index}]`, entry)),
+    ...checkUnique(
+      `${field}.ports`,
+      ports.map((port) => at(port, 'name')),
+      'name',
+    ),
+    ...listAt(container, 'env').flatMap((entry, index) =>
+      checkEnv(`${field}.env[${index}]`, entry),
+    ),
     ...listAt(container, 'envFrom').flatMap((entry, index) => {
       const sources = ['configMapRef', 'secretRef'].filter((key) => at(entry, key) !== undefined)
-      return sources.length === 1 ? [] : [invalidValue(`${field}.envFrom[${index}]`, '', 'must specify one of: `configMapRef` or `secretRef`')]
+      return sources.length === 1
+        ? []
+        : [
+            invalidValue(
+              `${field}.envFrom[${index}]`,
+              '',
+              'must specify one of: `configMapRef` or `secretRef`',
+            ),
+          ]
     }),
-    ...mounts.flatMap((mount, index) => checkMount(`${field}.volumeMounts[${index}]`, mount, volumes)),
-    ...checkUnique(`${field}.volumeMounts`, mounts.map((mount) => at(mount, 'mountPath')), 'mountPath')
-      .map((cause) => ({ ...cause, reason: 'FieldValueInvalid', message: `Invalid value: ${JSON.stringify(textAt(mounts[Number(/\[(\d+)\]\.mountPath$/.exec(cause.field)?.[1])], 'mountPath'))}: must be unique` })),
+    ...mounts.flatMap((mount, index) =>
+      checkMount(`${field}.volumeMounts[${index}]`, mount, volumes),
+    ),
+    ...checkUnique(
+      `${field}.volumeMounts`,
+      mounts.map((mount) => at(mount, 'mountPath')),
+      'mountPath',
+    ).map((cause) => ({
+      ...cause,
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: ${JSON.stringify(textAt(mounts[Number(/\[(\d+)\]\.mountPath$/.exec(cause.field)?.[1])], 'mountPath'))}: must be unique`,
+    })),
     ...checkResources(`${field}.resources`, container['resources']),
-    ...['livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((key) => checkProbe(`${field}.${key}`, container[key])),
+    ...['livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((key) =>
+      checkProbe(`${field}.${key}`, container[key]),
+    ),
   ]
 }
 
 function checkPort(field: string, port: Json): readonly Cause[] {
   const number = at(port, 'containerPort')
   return [
-    ...(number === undefined || number === 0 ? [required(`${field}.containerPort`)] : checkRange(`${field}.containerPort`, number, 1, 65535)),
+    ...(number === undefined || number === 0
+      ? [required(`${field}.containerPort`)]
+      : checkRange(`${field}.containerPort`, number, 1, 65535)),
     ...checkRange(`${field}.hostPort`, at(port, 'hostPort'), 0, 65535),
     ...checkOneOf(`${field}.protocol`, at(port, 'protocol'), ['SCTP', 'TCP', 'UDP']),
   ]
@@ -68,16 +114,40 @@ function checkEnv(field: string, entry: Json): readonly Cause[] {
   const from = at(entry, 'valueFrom')
   const causes: Cause[] = []
   if (name === '') causes.push(required(`${field}.name`))
-  else if (!/^[^\x00-\x1f=]+$/.test(name)) {
-    causes.push(invalidValue(`${field}.name`, name, "a valid environment variable name must consist of printable characters other than '='"))
+  else if (!/^[ -~]+$/.test(name) || name.includes('=')) {
+    causes.push(
+      invalidValue(
+        `${field}.name`,
+        name,
+        "a valid environment variable name must consist of printable characters other than '='",
+      ),
+    )
   }
   if (!isObject(from)) return causes
-  if (textAt(entry, 'value') !== '') causes.push(invalidValue(`${field}.valueFrom`, '', 'may not be specified when `value` is not empty'))
+  if (textAt(entry, 'value') !== '')
+    causes.push(
+      invalidValue(`${field}.valueFrom`, '', 'may not be specified when `value` is not empty'),
+    )
   const sources = ENV_SOURCES.filter((key) => from[key] !== undefined)
-  if (sources.length === 0) causes.push(invalidValue(`${field}.valueFrom`, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'))
-  if (sources.length > 1) causes.push(invalidValue(`${field}.valueFrom`, '', 'may not have more than one field specified at a time'))
+  if (sources.length === 0)
+    causes.push(
+      invalidValue(
+        `${field}.valueFrom`,
+        '',
+        'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`',
+      ),
+    )
+  if (sources.length > 1)
+    causes.push(
+      invalidValue(
+        `${field}.valueFrom`,
+        '',
+        'may not have more than one field specified at a time',
+      ),
+    )
   for (const key of ['configMapKeyRef', 'secretKeyRef']) {
-    if (isObject(from[key]) && textAt(from, key, 'key') === '') causes.push(required(`${field}.valueFrom.${key}.key`))
+    if (isObject(from[key]) && textAt(from, key, 'key') === '')
+      causes.push(required(`${field}.valueFrom.${key}.key`))
   }
   if (isObject(from['fieldRef']) && textAt(from, 'fieldRef', 'fieldPath') === '') {
     causes.push(required(`${field}.valueFrom.fieldRef.fieldPath`))
@@ -88,9 +158,15 @@ function checkEnv(field: string, entry: Json): readonly Cause[] {
 function checkMount(field: string, mount: Json, volumes: ReadonlySet<string>): readonly Cause[] {
   const name = textAt(mount, 'name')
   return [
-    ...(name === '' ? [required(`${field}.name`)] : volumes.has(name) ? [] : [notFoundValue(`${field}.name`, name)]),
+    ...(name === ''
+      ? [required(`${field}.name`)]
+      : volumes.has(name)
+        ? []
+        : [notFoundValue(`${field}.name`, name)]),
     ...(textAt(mount, 'mountPath') === '' ? [required(`${field}.mountPath`)] : []),
-    ...(textAt(mount, 'subPath').split('/').includes('..') ? [invalidValue(`${field}.subPath`, textAt(mount, 'subPath'), "must not contain '..'")] : []),
+    ...(textAt(mount, 'subPath').split('/').includes('..')
+      ? [invalidValue(`${field}.subPath`, textAt(mount, 'subPath'), "must not contain '..'")]
+      : []),
   ]
 }
 
@@ -98,9 +174,11 @@ function checkVolume(field: string, volume: Json): readonly Cause[] {
   const sources = Object.keys(isObject(volume) ? volume : {}).filter((key) => key !== 'name')
   const causes = [...checkName(`${field}.name`, at(volume, 'name'), 'label')]
   if (sources.length === 0) causes.push(required(field, 'must specify a volume type'))
-  for (const extra of sources.slice(1)) causes.push(forbiddenField(`${field}.${extra}`, 'may not specify more than 1 volume type'))
+  for (const extra of sources.slice(1))
+    causes.push(forbiddenField(`${field}.${extra}`, 'may not specify more than 1 volume type'))
   const needs = (...path: readonly [string, string]): void => {
-    if (at(volume, path[0]) !== undefined && textAt(volume, ...path) === '') causes.push(required(`${field}.${path.join('.')}`))
+    if (at(volume, path[0]) !== undefined && textAt(volume, ...path) === '')
+      causes.push(required(`${field}.${path.join('.')}`))
   }
   needs('hostPath', 'path')
   needs('configMap', 'name')
@@ -114,8 +192,20 @@ function checkToleration(field: string, toleration: Json): readonly Cause[] {
   const key = textAt(toleration, 'key')
   return [
     ...checkOneOf(`${field}.operator`, operator === '' ? 'Equal' : operator, ['Equal', 'Exists']),
-    ...(key === '' && operator !== 'Exists' ? [invalidValue(`${field}.operator`, operator, "operator must be Exists when `key` is empty, which means \"match all values and all keys\"")] : []),
-    ...checkOneOf(`${field}.effect`, textAt(toleration, 'effect') === '' ? 'NoSchedule' : at(toleration, 'effect'), ['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+    ...(key === '' && operator !== 'Exists'
+      ? [
+          invalidValue(
+            `${field}.operator`,
+            operator,
+            'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+          ),
+        ]
+      : []),
+    ...checkOneOf(
+      `${field}.effect`,
+      textAt(toleration, 'effect') === '' ? 'NoSchedule' : at(toleration, 'effect'),
+      ['NoSchedule', 'PreferNoSchedule', 'NoExecute'],
+    ),
   ]
 }
 
@@ -124,29 +214,67 @@ export function checkPodSpec(field: string, spec: JsonObject): readonly Cause[] 
   const volumes = listAt(spec, 'volumes')
   const names = new Set(volumes.map((volume) => textAt(volume, 'name')))
   const lists = ['initContainers', 'containers'] as const
-  const containers = lists.flatMap((list) => listAt(spec, list).map((item, index) => ({ item, place: `${field}.${list}[${index}]` })))
+  const containers = lists.flatMap((list) =>
+    listAt(spec, list).map((item, index) => ({ item, place: `${field}.${list}[${index}]` })),
+  )
   const seen = new Set<string>()
   const repeated = containers.flatMap(({ item, place }): Cause[] => {
     const name = textAt(item, 'name')
     const isRepeated = name !== '' && seen.has(name)
     seen.add(name)
-    return isRepeated ? [{ reason: 'FieldValueDuplicate', field: `${place}.name`, message: `Duplicate value: ${JSON.stringify(name)}` }] : []
+    return isRepeated
+      ? [
+          {
+            reason: 'FieldValueDuplicate',
+            field: `${place}.name`,
+            message: `Duplicate value: ${JSON.stringify(name)}`,
+          },
+        ]
+      : []
   })
   return [
     ...volumes.flatMap((volume, index) => checkVolume(`${field}.volumes[${index}]`, volume)),
-    ...checkUnique(`${field}.volumes`, volumes.map((volume) => at(volume, 'name')), 'name'),
+    ...checkUnique(
+      `${field}.volumes`,
+      volumes.map((volume) => at(volume, 'name')),
+      'name',
+    ),
     ...(listAt(spec, 'containers').length === 0 ? [required(`${field}.containers`)] : []),
-    ...containers.flatMap(({ item, place }) => checkContainer(place, isObject(item) ? item : {}, names)),
+    ...containers.flatMap(({ item, place }) =>
+      checkContainer(place, isObject(item) ? item : {}, names),
+    ),
     ...repeated,
-    ...checkOneOf(`${field}.restartPolicy`, spec['restartPolicy'], ['Always', 'OnFailure', 'Never']),
-    ...checkOneOf(`${field}.dnsPolicy`, spec['dnsPolicy'], ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None']),
-    ...checkRange(`${field}.terminationGracePeriodSeconds`, spec['terminationGracePeriodSeconds'], 0, MAX),
+    ...checkOneOf(`${field}.restartPolicy`, spec['restartPolicy'], [
+      'Always',
+      'OnFailure',
+      'Never',
+    ]),
+    ...checkOneOf(`${field}.dnsPolicy`, spec['dnsPolicy'], [
+      'ClusterFirstWithHostNet',
+      'ClusterFirst',
+      'Default',
+      'None',
+    ]),
+    ...checkRange(
+      `${field}.terminationGracePeriodSeconds`,
+      spec['terminationGracePeriodSeconds'],
+      0,
+      MAX,
+    ),
     ...checkRange(`${field}.activeDeadlineSeconds`, spec['activeDeadlineSeconds'], 1, 2 ** 31 - 1),
     ...checkLabels(`${field}.nodeSelector`, spec['nodeSelector']),
-    ...(spec['nodeName'] === undefined ? [] : checkName(`${field}.nodeName`, spec['nodeName'], 'subdomain')),
-    ...(spec['hostname'] === undefined ? [] : checkName(`${field}.hostname`, spec['hostname'], 'label')),
-    ...(spec['serviceAccountName'] === undefined ? [] : checkName(`${field}.serviceAccountName`, spec['serviceAccountName'], 'subdomain')),
-    ...listAt(spec, 'tolerations').flatMap((item, index) => checkToleration(`${field}.tolerations[${index}]`, item)),
+    ...(spec['nodeName'] === undefined
+      ? []
+      : checkName(`${field}.nodeName`, spec['nodeName'], 'subdomain')),
+    ...(spec['hostname'] === undefined
+      ? []
+      : checkName(`${field}.hostname`, spec['hostname'], 'label')),
+    ...(spec['serviceAccountName'] === undefined
+      ? []
+      : checkName(`${field}.serviceAccountName`, spec['serviceAccountName'], 'subdomain')),
+    ...listAt(spec, 'tolerations').flatMap((item, index) =>
+      checkToleration(`${field}.tolerations[${index}]`, item),
+    ),
   ]
 }
 
@@ -157,7 +285,14 @@ function fixedPart(spec: JsonObject): JsonObject {
     const { image: _i, ...rest } = item
     return rest
   }
-  const { activeDeadlineSeconds: _a, tolerations: _t, containers, initContainers, schedulingGates: _s, ...rest } = spec
+  const {
+    activeDeadlineSeconds: _a,
+    tolerations: _t,
+    containers,
+    initContainers,
+    schedulingGates: _s,
+    ...rest
+  } = spec
   return {
     ...rest,
     containers: Array.isArray(containers) ? containers.map(withoutImage) : undefined,
@@ -173,7 +308,11 @@ export function checkPodUpdate(before: JsonObject, after: JsonObject): readonly 
   const was = objectAt(before, 'spec')
   const is = objectAt(after, 'spec')
   const tolerations = listAt(is, 'tolerations')
-  const hasLost = listAt(was, 'tolerations').some((item) => !tolerations.some((other) => sameJson(item, other)))
+  const hasLost = listAt(was, 'tolerations').some(
+    (item) => !tolerations.some((other) => sameJson(item, other)),
+  )
   const isFixedKept = sameJson(fixedPart(was), fixedPart(is))
-  return isFixedKept && !hasLost ? [] : [forbiddenField(hasLost && isFixedKept ? 'spec.tolerations' : 'spec', POD_UPDATE)]
+  return isFixedKept && !hasLost
+    ? []
+    : [forbiddenField(hasLost && isFixedKept ? 'spec.tolerations' : 'spec', POD_UPDATE)]
 }

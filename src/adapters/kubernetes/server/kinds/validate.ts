@@ -31,17 +31,25 @@ export function checkObject(resource: Resource, object: KubeObject): readonly Ca
 }
 
 /** Everything that an update changes and may not. */
-export function checkUpdate(resource: Resource, before: KubeObject, after: KubeObject): readonly Cause[] {
+export function checkUpdate(
+  resource: Resource,
+  before: KubeObject,
+  after: KubeObject,
+): readonly Cause[] {
   const fixed = ['uid', 'creationTimestamp'].flatMap((key): Cause[] => {
     const was = at(before, 'metadata', key)
     const is = at(after, 'metadata', key)
-    return was === undefined || is === undefined || sameJson(was, is) ? [] : [invalidValue(`metadata.${key}`, is, 'field is immutable')]
+    return was === undefined || is === undefined || sameJson(was, is)
+      ? []
+      : [invalidValue(`metadata.${key}`, is, 'field is immutable')]
   })
   const frozen = UPDATES[resource.id]?.(before, after)
   const listed = resource.immutable.flatMap((path): Cause[] => {
     const was = valuesAt(before, path.split('.'))
     const is = valuesAt(after, path.split('.'))
-    return was === undefined || sameJson(was, is) ? [] : [invalidValue(path, is, 'field is immutable')]
+    return was === undefined || sameJson(was, is)
+      ? []
+      : [invalidValue(path, is, 'field is immutable')]
   })
   return [...fixed, ...(frozen ?? listed)]
 }
@@ -50,24 +58,44 @@ export function checkUpdate(resource: Resource, before: KubeObject, after: KubeO
 function valuesAt(value: Json | undefined, path: readonly string[]): Json | undefined {
   const [key, ...rest] = path
   if (key === undefined) return value
-  if (key === '*') return Array.isArray(value) ? value.map((item: Json) => valuesAt(item, rest) ?? null) : undefined
+  if (key === '*')
+    return Array.isArray(value)
+      ? value.map((item: Json) => valuesAt(item, rest) ?? null)
+      : undefined
   return valuesAt(at(value, key), rest)
 }
 
 function checkMetadata(resource: Resource, object: KubeObject): readonly Cause[] {
   const { metadata } = object
   const annotations = Object.entries(objectAt(metadata, 'annotations'))
-  const bytes = annotations.reduce((sum, [key, value]) => sum + key.length + Buffer.byteLength(String(value)), 0)
+  const bytes = annotations.reduce(
+    (sum, [key, value]) => sum + key.length + Buffer.byteLength(String(value)),
+    0,
+  )
   return [
     ...checkName('metadata.name', metadata.name, NAME_RULES[resource.id] ?? 'subdomain'),
     ...(resource.namespaced ? checkName('metadata.namespace', metadata.namespace, 'label') : []),
     ...checkLabels('metadata.labels', metadata.labels),
-    ...annotations.flatMap(([key]) => checkQualifiedName('metadata.annotations', key.toLowerCase())),
-    ...(bytes > ANNOTATION_BYTES_MAX ? [tooLong('metadata.annotations', ANNOTATION_BYTES_MAX)] : []),
-    ...(metadata.finalizers ?? []).flatMap((name, index) => checkQualifiedName(`metadata.finalizers[${index}]`, name)),
+    ...annotations.flatMap(([key]) =>
+      checkQualifiedName('metadata.annotations', key.toLowerCase()),
+    ),
+    ...(bytes > ANNOTATION_BYTES_MAX
+      ? [tooLong('metadata.annotations', ANNOTATION_BYTES_MAX)]
+      : []),
+    ...(metadata.finalizers ?? []).flatMap((name, index) =>
+      checkQualifiedName(`metadata.finalizers[${index}]`, name),
+    ),
     ...(metadata.ownerReferences ?? []).flatMap((owner, index) =>
       ['apiVersion', 'kind', 'name', 'uid'].flatMap((key) =>
-        textAt(owner, key) === '' ? [invalidValue(`metadata.ownerReferences[${index}].${key}`, '', `${key} must not be empty`)] : [],
+        textAt(owner, key) === ''
+          ? [
+              invalidValue(
+                `metadata.ownerReferences[${index}].${key}`,
+                '',
+                `${key} must not be empty`,
+              ),
+            ]
+          : [],
       ),
     ),
   ]
@@ -81,7 +109,13 @@ function checkContent(object: KubeObject, ...maps: readonly string[]): readonly 
     for (const [key, value] of Object.entries(objectAt(object, map))) {
       bytes += typeof value === 'string' ? Buffer.byteLength(value) : 0
       if (!/^[-._a-zA-Z0-9]{1,253}$/.test(key) || key === '.' || key === '..') {
-        causes.push(invalidValue(`${map}[${key}]`, key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"))
+        causes.push(
+          invalidValue(
+            `${map}[${key}]`,
+            key,
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+          ),
+        )
       }
       if (seen.has(key)) causes.push(invalidValue(map, key, 'duplicate of key present in data'))
       seen.add(key)
@@ -95,7 +129,9 @@ function checkSecret(object: KubeObject): readonly Cause[] {
     'kubernetes.io/tls': ['tls.crt', 'tls.key'],
     'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
   }
-  const missing = (needs[textAt(object, 'type')] ?? []).filter((key) => at(object, 'data', key) === undefined)
+  const missing = (needs[textAt(object, 'type')] ?? []).filter(
+    (key) => at(object, 'data', key) === undefined,
+  )
   return [...checkContent(object, 'data'), ...missing.map((key) => required(`data[${key}]`))]
 }
 
@@ -105,16 +141,29 @@ function checkService(object: KubeObject): readonly Cause[] {
   const type = textAt(spec, 'type')
   const isPortless = type === 'ExternalName' || textAt(spec, 'clusterIP') === 'None'
   return [
-    ...checkOneOf('spec.type', spec['type'], ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']),
+    ...checkOneOf('spec.type', spec['type'], [
+      'ClusterIP',
+      'ExternalName',
+      'LoadBalancer',
+      'NodePort',
+    ]),
     ...checkOneOf('spec.sessionAffinity', spec['sessionAffinity'], ['ClientIP', 'None']),
-    ...(type === 'ExternalName' && textAt(spec, 'externalName') === '' ? [required('spec.externalName')] : []),
+    ...(type === 'ExternalName' && textAt(spec, 'externalName') === ''
+      ? [required('spec.externalName')]
+      : []),
     ...(ports.length === 0 && !isPortless ? [required('spec.ports')] : []),
     ...ports.flatMap((port, index) => [
       ...checkRange(`spec.ports[${index}].port`, at(port, 'port') ?? 0, 1, 65535),
       ...checkOneOf(`spec.ports[${index}].protocol`, at(port, 'protocol'), ['SCTP', 'TCP', 'UDP']),
-      ...(ports.length > 1 && textAt(port, 'name') === '' ? [required(`spec.ports[${index}].name`)] : []),
+      ...(ports.length > 1 && textAt(port, 'name') === ''
+        ? [required(`spec.ports[${index}].name`)]
+        : []),
     ]),
-    ...checkUnique('spec.ports', ports.map((port) => at(port, 'name')), 'name'),
+    ...checkUnique(
+      'spec.ports',
+      ports.map((port) => at(port, 'name')),
+      'name',
+    ),
     ...checkLabels('spec.selector', spec['selector']),
   ]
 }
@@ -127,16 +176,35 @@ function checkReplicaSet(object: KubeObject): readonly Cause[] {
   const labels = objectAt(template, 'metadata', 'labels')
   return [
     ...checkRange('spec.replicas', spec['replicas'], 0, MAX),
-    ...(selector === undefined ? [required('spec.selector')] : isEmpty ? [invalidValue('spec.selector', selector, 'empty selector is invalid for replicaset')] : []),
-    ...(isEmpty || matches(selector, template) ? [] : [invalidValue('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')]),
+    ...(selector === undefined
+      ? [required('spec.selector')]
+      : isEmpty
+        ? [invalidValue('spec.selector', selector, 'empty selector is invalid for replicaset')]
+        : []),
+    ...(isEmpty || matches(selector, template)
+      ? []
+      : [
+          invalidValue(
+            'spec.template.metadata.labels',
+            labels,
+            '`selector` does not match template `labels`',
+          ),
+        ]),
     ...checkPodSpec('spec.template.spec', objectAt(template, 'spec')),
-    ...checkOneOf('spec.template.spec.restartPolicy', at(template, 'spec', 'restartPolicy'), ['Always']),
+    ...checkOneOf('spec.template.spec.restartPolicy', at(template, 'spec', 'restartPolicy'), [
+      'Always',
+    ]),
   ]
 }
 
 function matches(selector: JsonObject, template: JsonObject): boolean {
   try {
-    return labelSelector(selectorText(selector))({ apiVersion: 'v1', kind: 'Pod', metadata: { name: '' }, ...template } as KubeObject)
+    return labelSelector(selectorText(selector))({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: '' },
+      ...template,
+    } as KubeObject)
   } catch {
     return false
   }
@@ -145,7 +213,9 @@ function matches(selector: JsonObject, template: JsonObject): boolean {
 function checkEvent(object: KubeObject): readonly Cause[] {
   const namespace = textAt(object, 'involvedObject', 'namespace')
   const isApart = namespace !== '' && namespace !== object.metadata.namespace
-  return isApart ? [invalidValue('involvedObject.namespace', namespace, 'does not match event.namespace')] : []
+  return isApart
+    ? [invalidValue('involvedObject.namespace', namespace, 'does not match event.namespace')]
+    : []
 }
 
 function checkLease(object: KubeObject): readonly Cause[] {
@@ -155,7 +225,11 @@ function checkLease(object: KubeObject): readonly Cause[] {
 function checkNode(object: KubeObject): readonly Cause[] {
   return listAt(object, 'spec', 'taints').flatMap((taint, index) => [
     ...checkQualifiedName(`spec.taints[${index}].key`, textAt(taint, 'key')),
-    ...checkOneOf(`spec.taints[${index}].effect`, at(taint, 'effect') ?? '', ['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+    ...checkOneOf(`spec.taints[${index}].effect`, at(taint, 'effect') ?? '', [
+      'NoSchedule',
+      'PreferNoSchedule',
+      'NoExecute',
+    ]),
   ])
 }
 
@@ -177,13 +251,16 @@ function checkContentUpdate(before: KubeObject, after: KubeObject): readonly Cau
   }
   if (before['immutable'] !== true) return causes
   for (const field of ['immutable', 'data', 'binaryData']) {
-    if (!sameJson(before[field], after[field])) causes.push(forbiddenField(field, 'field is immutable when `immutable` is set'))
+    if (!sameJson(before[field], after[field]))
+      causes.push(forbiddenField(field, 'field is immutable when `immutable` is set'))
   }
   return causes
 }
 
 /** Rules that know more than a list of immutable paths; they stand instead of it. */
-const UPDATES: Readonly<Record<string, (before: KubeObject, after: KubeObject) => readonly Cause[]>> = {
+const UPDATES: Readonly<
+  Record<string, (before: KubeObject, after: KubeObject) => readonly Cause[]>
+> = {
   pods: checkPodUpdate,
   configmaps: checkContentUpdate,
   secrets: checkContentUpdate,

@@ -23,7 +23,8 @@ interface Operation {
  * `test` among them; nothing is applied then.
  */
 export function applyJsonPatch(document: Json, patch: Json): Json {
-  if (!isList(patch)) throw badRequest('json: cannot unmarshal object into Go value of type jsonpatch.Patch')
+  if (!isList(patch))
+    throw badRequest('json: cannot unmarshal object into Go value of type jsonpatch.Patch')
   if (patch.length > OPERATIONS_MAX) {
     throw new StatusError(
       'RequestEntityTooLarge',
@@ -34,8 +35,10 @@ export function applyJsonPatch(document: Json, patch: Json): Json {
   let root = document
   let copied = 0
   for (const operation of operations) {
-    if (operation.op === 'copy') copied += JSON.stringify(read(root, operation.from, operation) ?? null).length
-    if (copied > COPIED_CHARACTERS_MAX) throw new StatusError('RequestEntityTooLarge', 'the patch copies too much')
+    if (operation.op === 'copy')
+      copied += JSON.stringify(read(root, operation.from, operation) ?? null).length
+    if (copied > COPIED_CHARACTERS_MAX)
+      throw new StatusError('RequestEntityTooLarge', 'the patch copies too much')
     root = apply(root, operation)
   }
   return root
@@ -67,8 +70,12 @@ function parseOperation(entry: Json): Operation {
 
 function parsePointer(pointer: string): readonly string[] {
   if (pointer === '') return []
-  if (!pointer.startsWith('/')) throw badRequest(`json patch: the path "${pointer}" does not begin with "/"`)
-  return pointer.slice(1).split('/').map((part) => part.replace(/~1/g, '/').replace(/~0/g, '~'))
+  if (!pointer.startsWith('/'))
+    throw badRequest(`json patch: the path "${pointer}" does not begin with "/"`)
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((part) => part.replace(/~1/g, '/').replace(/~0/g, '~'))
 }
 
 function apply(root: Json, operation: Operation): Json {
@@ -108,13 +115,22 @@ function read(root: Json, path: readonly string[], operation: Operation, isLenie
   return current ?? null
 }
 
-function edit(root: Json, path: readonly string[], operation: Operation, how: string, value: Json = null): Json {
+function edit(
+  root: Json,
+  path: readonly string[],
+  operation: Operation,
+  how: string,
+  value: Json = null,
+): Json {
   const [part, ...rest] = path
   if (part === undefined) return how === 'remove' ? null : value
   if (isList(root)) {
     const isLast = rest.length === 0
     const isInsert = isLast && how === 'add'
-    const index = isInsert && part === '-' ? root.length : itemIndex(part, root.length + (isInsert ? 1 : 0), operation)
+    const index =
+      isInsert && part === '-'
+        ? root.length
+        : itemIndex(part, root.length + (isInsert ? 1 : 0), operation)
     const copy = [...root]
     if (isInsert) copy.splice(index, 0, value)
     else if (isLast && how === 'remove') copy.splice(index, 1)

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
-import { type Draft, at, isList, isObject, sameJson, setOwn } from '../json.ts'
+import { at, type Draft, isList, isObject, sameJson, setOwn } from '../json.ts'
 import { type Field, type StructType, structType } from '../schema/schema.ts'
 import { badRequest } from '../status.ts'
 
@@ -15,7 +15,11 @@ const ORDER_PREFIX = '$setElementOrder/'
  * @param type what the document is, undefined where only maps of text are below.
  * @throws StatusError 400 when a directive is malformed or an item lacks its merge key.
  */
-export function applyStrategicPatch(document: JsonObject, patch: JsonObject, type: StructType | undefined): JsonObject {
+export function applyStrategicPatch(
+  document: JsonObject,
+  patch: JsonObject,
+  type: StructType | undefined,
+): JsonObject {
   const merged = mergeMap(document, patch, type)
   return merged ?? {}
 }
@@ -30,7 +34,8 @@ function mergeMap(
   if (directive !== undefined) {
     if (directive === 'replace') return stripped(omit(patch, DIRECTIVE), type)
     if (directive === 'delete') return undefined
-    if (directive !== 'merge') throw badRequest(`unknown patch directive: ${JSON.stringify(directive)}`)
+    if (directive !== 'merge')
+      throw badRequest(`unknown patch directive: ${JSON.stringify(directive)}`)
   }
   const out: Draft = { ...retained(original ?? {}, patch) }
   for (const [key, value] of Object.entries(patch)) {
@@ -48,7 +53,8 @@ function mergeMap(
     const name = key.slice(ORDER_PREFIX.length)
     const list = at(out, name)
     const field = type?.fields.get(name)
-    if (isList(list) && isList(order)) setOwn(out, name, ordered(list, order, original, name, field))
+    if (isList(list) && isList(order))
+      setOwn(out, name, ordered(list, order, original, name, field))
     else if (!isList(order)) throw badRequest(`unable to parse the list of ${key}`)
   }
   return out
@@ -65,10 +71,16 @@ function mergeField(
   const inner = field === undefined ? undefined : structType(field.type)
   if (isObject(value)) {
     const isMapOfStructs = field?.shape === 'map'
-    return mergeMap(isObject(current) ? current : undefined, value, isMapOfStructs ? undefined : inner)
+    return mergeMap(
+      isObject(current) ? current : undefined,
+      value,
+      isMapOfStructs ? undefined : inner,
+    )
   }
   if (!isList(value) || field?.patchKey === undefined) {
-    return isList(value) ? value.map((item) => (isObject(item) ? stripped(item, inner) : item)) : value
+    return isList(value)
+      ? value.map((item) => (isObject(item) ? stripped(item, inner) : item))
+      : value
   }
   const list = isList(current) ? current : []
   if (field.patchKey === '') return mergeScalars(list, value)
@@ -93,21 +105,27 @@ function mergeItems(
   type: StructType | undefined,
 ): readonly Json[] {
   const entries = patch.map((entry) => {
-    if (!isObject(entry)) throw badRequest(`an item of a list that merges by ${mergeKey} is not an object`)
+    if (!isObject(entry))
+      throw badRequest(`an item of a list that merges by ${mergeKey} is not an object`)
     return entry
   })
-  const isReplace = entries.some((entry) => entry[DIRECTIVE] === 'replace' && entry[mergeKey] === undefined)
+  const isReplace = entries.some(
+    (entry) => entry[DIRECTIVE] === 'replace' && entry[mergeKey] === undefined,
+  )
   const out: Json[] = isReplace ? [] : [...list]
   for (const entry of entries) {
     const isBareReplace = entry[DIRECTIVE] === 'replace' && entry[mergeKey] === undefined
     if (isBareReplace) continue
     const id = entry[mergeKey]
     if (id === undefined || id === null) {
-      throw badRequest(`map: ${JSON.stringify(entry).slice(0, 256)} does not contain declared merge key: ${mergeKey}`)
+      throw badRequest(
+        `map: ${JSON.stringify(entry).slice(0, 256)} does not contain declared merge key: ${mergeKey}`,
+      )
     }
     const index = out.findIndex((item) => sameJson(at(item, mergeKey), id))
     if (entry[DIRECTIVE] === 'delete') {
-      for (let i = out.length - 1; i >= 0; i--) if (sameJson(at(out[i], mergeKey), id)) out.splice(i, 1)
+      for (let i = out.length - 1; i >= 0; i--)
+        if (sameJson(at(out[i], mergeKey), id)) out.splice(i, 1)
       continue
     }
     const known = index < 0 ? undefined : out[index]
@@ -149,7 +167,8 @@ function ordered(
   field: Field | undefined,
 ): readonly Json[] {
   const mergeKey = field?.patchKey ?? ''
-  const idOf = (item: Json): string => JSON.stringify(mergeKey === '' ? item : (at(item, mergeKey) ?? null))
+  const idOf = (item: Json): string =>
+    JSON.stringify(mergeKey === '' ? item : (at(item, mergeKey) ?? null))
   const rank = new Map(order.map((item, index) => [idOf(item), index]))
   const before = at(original, name)
   const place = new Map((isList(before) ? before : []).map((item, index) => [idOf(item), index]))
@@ -160,7 +179,11 @@ function ordered(
   const out: Json[] = []
   for (const item of named) {
     const itemPlace = place.get(idOf(item))
-    while (itemPlace !== undefined && others[0] !== undefined && (place.get(idOf(others[0])) ?? Infinity) < itemPlace) {
+    while (
+      itemPlace !== undefined &&
+      others[0] !== undefined &&
+      (place.get(idOf(others[0])) ?? Infinity) < itemPlace
+    ) {
       out.push(others[0])
       others.shift()
     }

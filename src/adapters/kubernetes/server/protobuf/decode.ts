@@ -25,7 +25,9 @@ export interface Envelope {
  */
 export function decodeProtobuf(bytes: Uint8Array): Envelope {
   if (!MAGIC.every((byte, index) => bytes[index] === byte)) {
-    throw badRequest('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
+    throw badRequest(
+      'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
+    )
   }
   let apiVersion = ''
   let kind = ''
@@ -40,7 +42,8 @@ export function decodeProtobuf(bytes: Uint8Array): Envelope {
   }
   const slash = apiVersion.indexOf('/')
   const type = kindType(slash < 0 ? '' : apiVersion.slice(0, slash), kind)
-  if (type === undefined) throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}"`)
+  if (type === undefined)
+    throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}"`)
   return { apiVersion, kind, value: { ...message(type, raw, {}, 0), apiVersion, kind } }
 }
 
@@ -55,7 +58,13 @@ function message(type: StructType, bytes: Uint8Array, out: Draft, depth: number)
   return out
 }
 
-function addField(field: Field, value: WireValue, isFixed64: boolean, out: Draft, depth: number): void {
+function addField(
+  field: Field,
+  value: WireValue,
+  isFixed64: boolean,
+  out: Draft,
+  depth: number,
+): void {
   if (field.shape === 'one') {
     const decoded = isFixed64 ? double(value) : decodeValue(field.type, value, depth)
     if (decoded !== undefined) out[field.name] = decoded

@@ -22,7 +22,13 @@ export function decodeTyped(type: StructType, value: JsonObject): Decoded {
   return { value: structValue(type, value, '', unknown, true), unknown }
 }
 
-function structValue(type: StructType, value: JsonObject, path: string, unknown: string[], isRoot = false): JsonObject {
+function structValue(
+  type: StructType,
+  value: JsonObject,
+  path: string,
+  unknown: string[],
+  isRoot = false,
+): JsonObject {
   const out: Draft = {}
   for (const [key, raw] of Object.entries(value)) {
     const field = type.fields.get(key)
@@ -46,7 +52,13 @@ function isZero(field: Field, value: Json): boolean {
   return value === '' || value === 0 || value === false
 }
 
-function fieldValue(type: StructType, field: Field, raw: Json, path: string, unknown: string[]): Json | undefined {
+function fieldValue(
+  type: StructType,
+  field: Field,
+  raw: Json,
+  path: string,
+  unknown: string[],
+): Json | undefined {
   const place = `${type.name.slice(type.name.indexOf('.') + 1)}.${path}`
   if (field.shape === 'list') {
     if (!isList(raw)) throw mismatch(raw, place, `[]${goType(field.type)}`)
@@ -59,9 +71,10 @@ function fieldValue(type: StructType, field: Field, raw: Json, path: string, unk
     if (!isObject(raw)) throw mismatch(raw, place, `map[string]${goType(field.type)}`)
     const out: Draft = {}
     for (const [key, item] of Object.entries(raw)) {
-      const found = item === null || item === undefined
-        ? zeroOf(field.type)
-        : itemValue(field, item, place, `${path}.${key}`, unknown)
+      const found =
+        item === null || item === undefined
+          ? zeroOf(field.type)
+          : itemValue(field, item, place, `${path}.${key}`, unknown)
       if (found !== undefined) setOwn(out, key, found)
     }
     return out
@@ -74,7 +87,13 @@ function zeroOf(type: string): Json | undefined {
   return type === 'string' || type === 'bytes' ? '' : type === 'quantity' ? '0' : undefined
 }
 
-function itemValue(field: Field, raw: Json, place: string, path: string, unknown: string[]): Json | undefined {
+function itemValue(
+  field: Field,
+  raw: Json,
+  place: string,
+  path: string,
+  unknown: string[],
+): Json | undefined {
   const struct = structType(field.type)
   if (struct !== undefined) {
     if (raw === null) return {}
@@ -84,7 +103,10 @@ function itemValue(field: Field, raw: Json, place: string, path: string, unknown
   return scalarValue(field.type, raw, place)
 }
 
-const INTEGERS: Readonly<Record<string, number>> = { int32: 2 ** 31, int64: Number.MAX_SAFE_INTEGER + 1 }
+const INTEGERS: Readonly<Record<string, number>> = {
+  int32: 2 ** 31,
+  int64: Number.MAX_SAFE_INTEGER + 1,
+}
 
 function scalarValue(type: string, raw: Json, place: string): Json | undefined {
   switch (type) {
@@ -111,7 +133,8 @@ function scalarValue(type: string, raw: Json, place: string): Json | undefined {
     case 'quantity':
       return quantity(raw)
     case 'intOrString':
-      if (typeof raw !== 'string' && !Number.isInteger(raw)) throw mismatch(raw, place, 'intstr.IntOrString')
+      if (typeof raw !== 'string' && !Number.isInteger(raw))
+        throw mismatch(raw, place, 'intstr.IntOrString')
       return raw
     case 'time':
       return time(raw, 0)
@@ -132,7 +155,8 @@ function base64(text: string): string {
 }
 
 function quantity(raw: Json): string {
-  const canonical = typeof raw === 'string' || typeof raw === 'number' ? canonicalQuantity(String(raw)) : undefined
+  const canonical =
+    typeof raw === 'string' || typeof raw === 'number' ? canonicalQuantity(String(raw)) : undefined
   if (canonical === undefined) {
     throw badRequest(
       "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
@@ -147,19 +171,30 @@ function time(raw: Json, digits: number): string {
   const match = typeof raw === 'string' ? RFC3339.exec(raw) : null
   const ms = match === null ? Number.NaN : Date.parse(`${match[1]}${match[3]}`)
   if (match === null || Number.isNaN(ms)) {
-    throw badRequest(`parsing time ${JSON.stringify(raw)} as "2006-01-02T15:04:05Z07:00": cannot parse`)
+    throw badRequest(
+      `parsing time ${JSON.stringify(raw)} as "2006-01-02T15:04:05Z07:00": cannot parse`,
+    )
   }
   const seconds = new Date(ms).toISOString().slice(0, 19)
-  return digits === 0 ? `${seconds}Z` : `${seconds}.${(match[2] ?? '').slice(0, digits).padEnd(digits, '0')}Z`
+  return digits === 0
+    ? `${seconds}Z`
+    : `${seconds}.${(match[2] ?? '').slice(0, digits).padEnd(digits, '0')}Z`
 }
 
 function goType(type: string): string {
   if (type === 'bytes') return '[]uint8'
-  return type.startsWith('core.') ? `v1.${type.slice(5)}` : type.includes('.') ? `v1.${type.slice(type.indexOf('.') + 1)}` : type
+  return type.startsWith('core.')
+    ? `v1.${type.slice(5)}`
+    : type.includes('.')
+      ? `v1.${type.slice(type.indexOf('.') + 1)}`
+      : type
 }
 
 function mismatch(raw: Json, place: string, wanted: string): Error {
-  const found = raw === null ? 'null' : isList(raw) ? 'array' : typeof raw === 'boolean' ? 'bool' : typeof raw
+  const found =
+    raw === null ? 'null' : isList(raw) ? 'array' : typeof raw === 'boolean' ? 'bool' : typeof raw
   const shown = typeof raw === 'number' && wanted.startsWith('int') ? `number ${raw}` : found
-  return badRequest(`json: cannot unmarshal ${shown} into Go struct field ${place} of type ${wanted}`)
+  return badRequest(
+    `json: cannot unmarshal ${shown} into Go struct field ${place} of type ${wanted}`,
+  )
 }

@@ -32,7 +32,9 @@ export interface StructType {
 }
 
 type Row = readonly [name: string, number: number, type: string, flags: string, merge?: string]
-const TYPES = table.types as unknown as Readonly<Record<string, { fields: readonly Row[]; atomic?: boolean }>>
+const TYPES = table.types as unknown as Readonly<
+  Record<string, { fields: readonly Row[]; atomic?: boolean }>
+>
 const loaded = new Map<string, StructType>()
 
 /** The type with this name, such as `core.PodSpec`. Undefined for scalars. */

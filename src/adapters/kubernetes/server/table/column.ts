@@ -27,13 +27,20 @@ export function column(
 }
 
 /** The first column of every kind. */
-export const NAME: TableColumn = column('Name', 'Unique within a namespace.', (object) => object.metadata.name, {
-  format: 'name',
-})
+export const NAME: TableColumn = column(
+  'Name',
+  'Unique within a namespace.',
+  (object) => object.metadata.name,
+  {
+    format: 'name',
+  },
+)
 
 /** The age of the object. */
-export const AGE: TableColumn = column('Age', 'Time since the object was created.', (object, nowMs) =>
-  ageOf(object.metadata.creationTimestamp, nowMs),
+export const AGE: TableColumn = column(
+  'Age',
+  'Time since the object was created.',
+  (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs),
 )
 
 /** Text at a path, with a word for nothing. */

@@ -1,13 +1,23 @@
 import type { Json, KubeObject } from '../../objects/types.ts'
 import { at, listAt, numberAt, objectAt, textAt } from '../json.ts'
-import { AGE, ageOf, column, countCell, labelsText, NAME, type TableColumn, textCell } from './column.ts'
+import {
+  AGE,
+  ageOf,
+  column,
+  countCell,
+  labelsText,
+  NAME,
+  type TableColumn,
+  textCell,
+} from './column.ts'
 import { POD_COLUMNS } from './pod-columns.ts'
 
 const wide = { priority: 1 } as const
 
 function nodeStatus(node: KubeObject): string {
   const ready = listAt(node, 'status', 'conditions').find((item) => at(item, 'type') === 'Ready')
-  const status = ready === undefined ? 'Unknown' : at(ready, 'status') === 'True' ? 'Ready' : 'NotReady'
+  const status =
+    ready === undefined ? 'Unknown' : at(ready, 'status') === 'True' ? 'Ready' : 'NotReady'
   return at(node, 'spec', 'unschedulable') === true ? `${status},SchedulingDisabled` : status
 }
 
@@ -36,7 +46,9 @@ function servicePorts(object: KubeObject): string {
 }
 
 function externalAddress(object: KubeObject): string {
-  const ingress = listAt(object, 'status', 'loadBalancer', 'ingress').map((item) => textAt(item, 'ip') || textAt(item, 'hostname'))
+  const ingress = listAt(object, 'status', 'loadBalancer', 'ingress').map(
+    (item) => textAt(item, 'ip') || textAt(item, 'hostname'),
+  )
   const given = listAt(object, 'spec', 'externalIPs').map(String)
   const type = textAt(object, 'spec', 'type')
   if (type === 'ExternalName') return textAt(object, 'spec', 'externalName')
@@ -51,12 +63,18 @@ function eventObject(event: KubeObject): string {
 }
 
 function eventSource(event: KubeObject): string {
-  const parts = [textAt(event, 'source', 'component') || textAt(event, 'reportingComponent'), textAt(event, 'source', 'host') || textAt(event, 'reportingInstance')]
+  const parts = [
+    textAt(event, 'source', 'component') || textAt(event, 'reportingComponent'),
+    textAt(event, 'source', 'host') || textAt(event, 'reportingInstance'),
+  ]
   return parts.filter((part) => part !== '').join(', ')
 }
 
 function lastSeen(event: KubeObject, nowMs: number): string {
-  const moment = textAt(event, 'series', 'lastObservedTime') || textAt(event, 'lastTimestamp') || textAt(event, 'eventTime')
+  const moment =
+    textAt(event, 'series', 'lastObservedTime') ||
+    textAt(event, 'lastTimestamp') ||
+    textAt(event, 'eventTime')
   return ageOf(moment, nowMs)
 }
 
@@ -65,12 +83,17 @@ function firstSeen(event: KubeObject, nowMs: number): string {
 }
 
 function containersOf(field: 'name' | 'image'): (object: KubeObject) => string {
-  return (object) => listAt(object, 'spec', 'template', 'spec', 'containers').map((item) => textAt(item, field)).join(',')
+  return (object) =>
+    listAt(object, 'spec', 'template', 'spec', 'containers')
+      .map((item) => textAt(item, field))
+      .join(',')
 }
 
 /** A label selector as text: `a=b,c in (d,e)`. */
 export function selectorText(selector: Json | undefined): string {
-  const equals = Object.entries(objectAt(selector, 'matchLabels')).map(([key, value]) => `${key}=${String(value)}`)
+  const equals = Object.entries(objectAt(selector, 'matchLabels')).map(
+    ([key, value]) => `${key}=${String(value)}`,
+  )
   const others = listAt(selector, 'matchExpressions').map((item) => {
     const key = textAt(item, 'key')
     const values = `(${listAt(item, 'values').map(String).sort().join(',')})`
@@ -93,12 +116,31 @@ const NODE_COLUMNS: readonly TableColumn[] = [
   column('Status', 'Whether the node is ready.', nodeStatus),
   column('Roles', 'What the node is for.', nodeRoles),
   AGE,
-  column('Version', 'The version of its agent.', textCell(['status', 'nodeInfo', 'kubeletVersion'])),
+  column(
+    'Version',
+    'The version of its agent.',
+    textCell(['status', 'nodeInfo', 'kubeletVersion']),
+  ),
   column('Internal-IP', 'Its address inside.', nodeAddress('InternalIP'), wide),
   column('External-IP', 'Its address outside.', nodeAddress('ExternalIP'), wide),
-  column('OS-Image', 'Its operating system.', textCell(['status', 'nodeInfo', 'osImage'], '<unknown>'), wide),
-  column('Kernel-Version', 'Its kernel.', textCell(['status', 'nodeInfo', 'kernelVersion'], '<unknown>'), wide),
-  column('Container-Runtime', 'What runs its containers.', textCell(['status', 'nodeInfo', 'containerRuntimeVersion'], '<unknown>'), wide),
+  column(
+    'OS-Image',
+    'Its operating system.',
+    textCell(['status', 'nodeInfo', 'osImage'], '<unknown>'),
+    wide,
+  ),
+  column(
+    'Kernel-Version',
+    'Its kernel.',
+    textCell(['status', 'nodeInfo', 'kernelVersion'], '<unknown>'),
+    wide,
+  ),
+  column(
+    'Container-Runtime',
+    'What runs its containers.',
+    textCell(['status', 'nodeInfo', 'containerRuntimeVersion'], '<unknown>'),
+    wide,
+  ),
 ]
 
 const SERVICE_COLUMNS: readonly TableColumn[] = [
@@ -108,7 +150,12 @@ const SERVICE_COLUMNS: readonly TableColumn[] = [
   column('External-IP', 'Its address outside.', externalAddress),
   column('Port(s)', 'Its ports.', servicePorts),
   AGE,
-  column('Selector', 'The pods that it leads to.', (object) => labelsText(objectAt(object, 'spec', 'selector')), wide),
+  column(
+    'Selector',
+    'The pods that it leads to.',
+    (object) => labelsText(objectAt(object, 'spec', 'selector')),
+    wide,
+  ),
 ]
 
 const EVENT_COLUMNS: readonly TableColumn[] = [
@@ -120,27 +167,65 @@ const EVENT_COLUMNS: readonly TableColumn[] = [
   column('Source', 'Who says so.', eventSource, wide),
   column('Message', 'What happened.', (event) => textAt(event, 'message').trim()),
   column('First Seen', 'When it happened first.', firstSeen, wide),
-  column('Count', 'How often it happened.', (event) => numberAt(event, 'series', 'count') ?? (numberAt(event, 'count') || 1), { ...wide, type: 'integer' }),
-  column('Name', 'The name of the event.', (event) => event.metadata.name, { ...wide, format: 'name' }),
+  column(
+    'Count',
+    'How often it happened.',
+    (event) => numberAt(event, 'series', 'count') ?? (numberAt(event, 'count') || 1),
+    { ...wide, type: 'integer' },
+  ),
+  column('Name', 'The name of the event.', (event) => event.metadata.name, {
+    ...wide,
+    format: 'name',
+  }),
 ]
 
 const REPLICA_SET_COLUMNS: readonly TableColumn[] = [
   NAME,
-  column('Desired', 'Pods that are wanted.', (object) => numberAt(object, 'spec', 'replicas') ?? 1, { type: 'integer' }),
-  column('Current', 'Pods that there are.', (object) => numberAt(object, 'status', 'replicas') ?? 0, { type: 'integer' }),
-  column('Ready', 'Pods that are ready.', (object) => numberAt(object, 'status', 'readyReplicas') ?? 0, { type: 'integer' }),
+  column(
+    'Desired',
+    'Pods that are wanted.',
+    (object) => numberAt(object, 'spec', 'replicas') ?? 1,
+    { type: 'integer' },
+  ),
+  column(
+    'Current',
+    'Pods that there are.',
+    (object) => numberAt(object, 'status', 'replicas') ?? 0,
+    { type: 'integer' },
+  ),
+  column(
+    'Ready',
+    'Pods that are ready.',
+    (object) => numberAt(object, 'status', 'readyReplicas') ?? 0,
+    { type: 'integer' },
+  ),
   AGE,
   column('Containers', 'The names of the containers.', containersOf('name'), wide),
   column('Images', 'The images of the containers.', containersOf('image'), wide),
-  column('Selector', 'The pods that belong to it.', (object) => selectorText(at(object, 'spec', 'selector')), wide),
+  column(
+    'Selector',
+    'The pods that belong to it.',
+    (object) => selectorText(at(object, 'spec', 'selector')),
+    wide,
+  ),
 ]
 
 /** The columns of the kinds that have more than a name and an age, by resource id. */
 export const COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
   pods: POD_COLUMNS,
   nodes: NODE_COLUMNS,
-  namespaces: [NAME, column('Status', 'The phase of the namespace.', textCell(['status', 'phase'])), AGE],
-  configmaps: [NAME, column('Data', 'How many keys it has.', countCell(['data'], ['binaryData']), { type: 'integer' }), AGE],
+  namespaces: [
+    NAME,
+    column('Status', 'The phase of the namespace.', textCell(['status', 'phase'])),
+    AGE,
+  ],
+  configmaps: [
+    NAME,
+    column('Data', 'How many keys it has.', countCell(['data'], ['binaryData']), {
+      type: 'integer',
+    }),
+    AGE,
+  ],
   secrets: [
     NAME,
     column('Type', 'What the secret is for.', textCell(['type'])),
@@ -148,14 +233,26 @@ export const COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
     AGE,
   ],
   services: SERVICE_COLUMNS,
-  serviceaccounts: [NAME, column('Secrets', 'How many secrets it names.', countCell(['secrets']), { type: 'integer' }), AGE],
+  serviceaccounts: [
+    NAME,
+    column('Secrets', 'How many secrets it names.', countCell(['secrets']), { type: 'integer' }),
+    AGE,
+  ],
   events: EVENT_COLUMNS,
-  'leases.coordination.k8s.io': [NAME, column('Holder', 'Who holds the lease.', textCell(['spec', 'holderIdentity'])), AGE],
+  'leases.coordination.k8s.io': [
+    NAME,
+    column('Holder', 'Who holds the lease.', textCell(['spec', 'holderIdentity'])),
+    AGE,
+  ],
   'replicasets.apps': REPLICA_SET_COLUMNS,
 }
 
 /** The columns of any other kind. */
 export const PLAIN_COLUMNS: readonly TableColumn[] = [
   NAME,
-  column('Created At', 'When the object was created.', (object) => object.metadata.creationTimestamp ?? ''),
+  column(
+    'Created At',
+    'When the object was created.',
+    (object) => object.metadata.creationTimestamp ?? '',
+  ),
 ]

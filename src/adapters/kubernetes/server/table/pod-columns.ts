@@ -3,7 +3,9 @@ import { at, listAt, numberAt, textAt } from '../json.ts'
 import { AGE, ageOf, column, NAME, type TableColumn, textCell } from './column.ts'
 
 const isTrueCondition = (pod: KubeObject, type: string): boolean =>
-  listAt(pod, 'status', 'conditions').some((item) => at(item, 'type') === type && at(item, 'status') === 'True')
+  listAt(pod, 'status', 'conditions').some(
+    (item) => at(item, 'type') === type && at(item, 'status') === 'True',
+  )
 
 function statuses(pod: KubeObject): readonly Json[] {
   return listAt(pod, 'status', 'containerStatuses')
@@ -11,14 +13,19 @@ function statuses(pod: KubeObject): readonly Json[] {
 
 /** Init containers that keep running beside the others. */
 function sidecarNames(pod: KubeObject): ReadonlySet<string> {
-  const sidecars = listAt(pod, 'spec', 'initContainers').filter((item) => at(item, 'restartPolicy') === 'Always')
+  const sidecars = listAt(pod, 'spec', 'initContainers').filter(
+    (item) => at(item, 'restartPolicy') === 'Always',
+  )
   return new Set(sidecars.map((item) => textAt(item, 'name')))
 }
 
 function readyText(pod: KubeObject): string {
   const sidecars = sidecarNames(pod)
-  const isReady = (item: Json): boolean => at(item, 'ready') === true && at(item, 'state', 'running') !== undefined
-  const beside = listAt(pod, 'status', 'initContainerStatuses').filter((item) => sidecars.has(textAt(item, 'name')))
+  const isReady = (item: Json): boolean =>
+    at(item, 'ready') === true && at(item, 'state', 'running') !== undefined
+  const beside = listAt(pod, 'status', 'initContainerStatuses').filter((item) =>
+    sidecars.has(textAt(item, 'name')),
+  )
   const ready = [...statuses(pod).filter(isReady), ...beside.filter(isReady)].length
   return `${ready}/${listAt(pod, 'spec', 'containers').length + sidecars.size}`
 }
@@ -27,7 +34,9 @@ function terminatedText(state: Json | undefined): string {
   const reason = textAt(state, 'terminated', 'reason')
   if (reason !== '') return reason
   const signal = numberAt(state, 'terminated', 'signal') ?? 0
-  return signal !== 0 ? `Signal:${signal}` : `ExitCode:${numberAt(state, 'terminated', 'exitCode') ?? 0}`
+  return signal !== 0
+    ? `Signal:${signal}`
+    : `ExitCode:${numberAt(state, 'terminated', 'exitCode') ?? 0}`
 }
 
 /** What holds up the init containers, undefined when they are done. */
@@ -36,7 +45,8 @@ function initText(pod: KubeObject): string | undefined {
   const all = listAt(pod, 'status', 'initContainerStatuses')
   for (const [index, item] of all.entries()) {
     const state = at(item, 'state')
-    const isDone = at(state, 'terminated') !== undefined && numberAt(state, 'terminated', 'exitCode') === 0
+    const isDone =
+      at(state, 'terminated') !== undefined && numberAt(state, 'terminated', 'exitCode') === 0
     const isStarted = sidecars.has(textAt(item, 'name')) && at(item, 'started') === true
     if (isDone || isStarted) continue
     if (at(state, 'terminated') !== undefined) return `Init:${terminatedText(state)}`
@@ -57,7 +67,8 @@ function containersText(pod: KubeObject, otherwise: string): string {
     else if (at(state, 'terminated') !== undefined) text = terminatedText(state)
     else if (at(item, 'ready') === true && at(state, 'running') !== undefined) hasRunning = true
   }
-  if (text === 'Completed' && hasRunning) return isTrueCondition(pod, 'Ready') ? 'Running' : 'NotReady'
+  if (text === 'Completed' && hasRunning)
+    return isTrueCondition(pod, 'Ready') ? 'Running' : 'NotReady'
   return text
 }
 
@@ -79,14 +90,21 @@ function restartsText(pod: KubeObject, nowMs: number): string {
   const sidecars = sidecarNames(pod)
   const init = listAt(pod, 'status', 'initContainerStatuses')
   const isStarting = initText(pod) !== undefined
-  const counted = isStarting ? init : [...statuses(pod), ...init.filter((item) => sidecars.has(textAt(item, 'name')))]
-  const restarts = counted.reduce((sum: number, item) => sum + (numberAt(item, 'restartCount') ?? 0), 0)
+  const counted = isStarting
+    ? init
+    : [...statuses(pod), ...init.filter((item) => sidecars.has(textAt(item, 'name')))]
+  const restarts = counted.reduce(
+    (sum: number, item) => sum + (numberAt(item, 'restartCount') ?? 0),
+    0,
+  )
   const ends = counted
     .map((item) => textAt(item, 'lastState', 'terminated', 'finishedAt'))
     .filter((time) => time !== '')
     .sort()
   const last = ends[ends.length - 1]
-  return restarts === 0 || last === undefined ? String(restarts) : `${restarts} (${ageOf(last, nowMs)} ago)`
+  return restarts === 0 || last === undefined
+    ? String(restarts)
+    : `${restarts} (${ageOf(last, nowMs)} ago)`
 }
 
 function gatesText(pod: KubeObject): string {
@@ -103,8 +121,23 @@ export const POD_COLUMNS: readonly TableColumn[] = [
   column('Status', 'What the pod is doing.', podStatusText),
   column('Restarts', 'How often its containers were restarted.', restartsText),
   AGE,
-  column('IP', 'The address of the pod.', (pod) => textAt(listAt(pod, 'status', 'podIPs')[0], 'ip') || textAt(pod, 'status', 'podIP') || '<none>', { priority: 1 }),
-  column('Node', 'The node that runs the pod.', textCell(['spec', 'nodeName'], '<none>'), { priority: 1 }),
-  column('Nominated Node', 'The node that is being cleared for the pod.', textCell(['status', 'nominatedNodeName'], '<none>'), { priority: 1 }),
+  column(
+    'IP',
+    'The address of the pod.',
+    (pod) =>
+      textAt(listAt(pod, 'status', 'podIPs')[0], 'ip') ||
+      textAt(pod, 'status', 'podIP') ||
+      '<none>',
+    { priority: 1 },
+  ),
+  column('Node', 'The node that runs the pod.', textCell(['spec', 'nodeName'], '<none>'), {
+    priority: 1,
+  }),
+  column(
+    'Nominated Node',
+    'The node that is being cleared for the pod.',
+    textCell(['status', 'nominatedNodeName'], '<none>'),
+    { priority: 1 },
+  ),
   column('Readiness Gates', 'Conditions that the pod waits for.', gatesText, { priority: 1 }),
 ]

@@ -38,7 +38,13 @@ export function tableOf(source: TableSource): JsonObject {
     apiVersion: `meta.k8s.io/${source.metaVersion}`,
     metadata: source.metadata,
     columnDefinitions: source.hasHeader
-      ? columns.map(({ name, type, format, description, priority }) => ({ name, type, format, description, priority }))
+      ? columns.map(({ name, type, format, description, priority }) => ({
+          name,
+          type,
+          format,
+          description,
+          priority,
+        }))
       : null,
     rows: source.objects.map((object) => ({
       cells: columns.map((column) => column.cell(object, source.nowMs)),
@@ -54,5 +60,9 @@ function rowObject(object: KubeObject, source: TableSource): JsonObject {
 
 /** The metadata of an object alone (metav1.PartialObjectMetadata). */
 export function metadataOf(object: KubeObject, metaVersion: 'v1' | 'v1beta1'): JsonObject {
-  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${metaVersion}`, metadata: object.metadata }
+  return {
+    kind: 'PartialObjectMetadata',
+    apiVersion: `meta.k8s.io/${metaVersion}`,
+    metadata: object.metadata,
+  }
 }

@@ -1,7 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import type { JsonObject, KubeObject } from '../../../../../src/adapters/kubernetes/objects/types.ts'
-import { applyConfiguration, recordUpdate, type Writer } from '../../../../../src/adapters/kubernetes/server/apply/apply.ts'
-import { pathsOf, setFromJson, setToJson } from '../../../../../src/adapters/kubernetes/server/apply/field-set.ts'
+import type {
+  JsonObject,
+  KubeObject,
+} from '../../../../../src/adapters/kubernetes/objects/types.ts'
+import {
+  applyConfiguration,
+  recordUpdate,
+  type Writer,
+} from '../../../../../src/adapters/kubernetes/server/apply/apply.ts'
+import {
+  pathsOf,
+  setFromJson,
+  setToJson,
+} from '../../../../../src/adapters/kubernetes/server/apply/field-set.ts'
 import { readManagers } from '../../../../../src/adapters/kubernetes/server/apply/managers.ts'
 import { structType } from '../../../../../src/adapters/kubernetes/server/schema/schema.ts'
 import { StatusError } from '../../../../../src/adapters/kubernetes/server/status.ts'
@@ -11,17 +22,35 @@ const podType = structType('core.Pod')
 if (map === undefined || podType === undefined) throw new Error('the schema lacks its kinds')
 
 const by = (manager: string, more: Partial<Writer> = {}): Writer => ({
-  manager, apiVersion: 'v1', subresource: '', time: '2026-01-01T00:00:00Z', ...more,
+  manager,
+  apiVersion: 'v1',
+  subresource: '',
+  time: '2026-01-01T00:00:00Z',
+  ...more,
 })
 const config = (data: Record<string, string>, labels?: Record<string, string>): KubeObject => ({
-  apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c', ...(labels === undefined ? {} : { labels }) }, data,
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'c', ...(labels === undefined ? {} : { labels }) },
+  data,
 })
 const owned = (object: KubeObject): Record<string, readonly string[]> =>
-  Object.fromEntries(readManagers(object).map((manager) => [`${manager.name} ${manager.operation}`, pathsOf(manager.fields)]))
+  Object.fromEntries(
+    readManagers(object).map((manager) => [
+      `${manager.name} ${manager.operation}`,
+      pathsOf(manager.fields),
+    ]),
+  )
 
 describe('server-side apply', () => {
   test('owns what it sets, and removes what it sets no more', () => {
-    const first = applyConfiguration(map, undefined, config({ a: '1', b: '2' }, { l: 'x' }), by('one'), false)
+    const first = applyConfiguration(
+      map,
+      undefined,
+      config({ a: '1', b: '2' }, { l: 'x' }),
+      by('one'),
+      false,
+    )
     expect(owned(first)).toEqual({ 'one Apply': ['.data.a', '.data.b', '.metadata.labels.l'] })
     const second = applyConfiguration(map, first, config({ a: '1' }), by('one'), false)
     expect(second['data']).toEqual({ a: '1' })
@@ -30,7 +59,8 @@ describe('server-side apply', () => {
 
   test('names each conflict, and takes over by force', () => {
     const live = applyConfiguration(map, undefined, config({ a: '1', b: '2' }), by('one'), false)
-    const attempt = (): KubeObject => applyConfiguration(map, live, config({ a: '9', b: '9' }), by('two'), false)
+    const attempt = (): KubeObject =>
+      applyConfiguration(map, live, config({ a: '9', b: '9' }), by('two'), false)
     expect(attempt).toThrow(StatusError)
     try {
       attempt()
@@ -38,7 +68,12 @@ describe('server-side apply', () => {
       expect(error).toMatchObject({
         code: 409,
         message: 'Apply failed with 2 conflicts: conflicts with "one":\n- .data.a\n- .data.b',
-        details: { causes: [{ reason: 'FieldManagerConflict', field: '.data.a' }, { reason: 'FieldManagerConflict', field: '.data.b' }] },
+        details: {
+          causes: [
+            { reason: 'FieldManagerConflict', field: '.data.a' },
+            { reason: 'FieldManagerConflict', field: '.data.b' },
+          ],
+        },
       })
     }
     const forced = applyConfiguration(map, live, config({ a: '9' }), by('two'), true)
@@ -49,29 +84,70 @@ describe('server-side apply', () => {
   test('equal values are owned together, and stay while one owns them', () => {
     const live = applyConfiguration(map, undefined, config({ a: '1' }), by('one'), false)
     const shared = applyConfiguration(map, live, config({ a: '1' }), by('two'), false)
-    const left = applyConfiguration(map, shared, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' } }, by('one'), false)
+    const left = applyConfiguration(
+      map,
+      shared,
+      { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'c' } },
+      by('one'),
+      false,
+    )
     expect(left['data']).toEqual({ a: '1' })
     expect(owned(left)).toEqual({ 'two Apply': ['.data.a'] })
   })
 
   test('list items belong to who named them', () => {
-    const pod = (containers: readonly JsonObject[]): KubeObject => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers } })
-    const one = applyConfiguration(podType, undefined, pod([{ name: 'a', image: '1' }]), by('one'), false)
-    const defaulted = { ...one, spec: { containers: [{ name: 'a', image: '1', terminationMessagePath: '/x' }] } }
-    const two = applyConfiguration(podType, defaulted, pod([{ name: 'b', image: '2' }]), by('two'), false)
-    expect(two['spec']).toEqual({ containers: [{ name: 'a', image: '1', terminationMessagePath: '/x' }, { name: 'b', image: '2' }] })
+    const pod = (containers: readonly JsonObject[]): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p' },
+      spec: { containers },
+    })
+    const one = applyConfiguration(
+      podType,
+      undefined,
+      pod([{ name: 'a', image: '1' }]),
+      by('one'),
+      false,
+    )
+    const defaulted = {
+      ...one,
+      spec: { containers: [{ name: 'a', image: '1', terminationMessagePath: '/x' }] },
+    }
+    const two = applyConfiguration(
+      podType,
+      defaulted,
+      pod([{ name: 'b', image: '2' }]),
+      by('two'),
+      false,
+    )
+    expect(two['spec']).toEqual({
+      containers: [
+        { name: 'a', image: '1', terminationMessagePath: '/x' },
+        { name: 'b', image: '2' },
+      ],
+    })
     const gone = applyConfiguration(podType, two, pod([]), by('two'), false)
-    expect(gone['spec']).toEqual({ containers: [{ name: 'a', image: '1', terminationMessagePath: '/x' }] })
+    expect(gone['spec']).toEqual({
+      containers: [{ name: 'a', image: '1', terminationMessagePath: '/x' }],
+    })
   })
 
   test('an object nobody owned is owned by somebody before the first apply', () => {
     const found = config({ a: '1' })
-    expect(() => applyConfiguration(map, found, config({ a: '2' }), by('one'), false)).toThrow(/"before-first-apply" using v1 at/)
+    expect(() => applyConfiguration(map, found, config({ a: '2' }), by('one'), false)).toThrow(
+      /"before-first-apply" using v1 at/,
+    )
   })
 
   test('repeating keeps the time', () => {
     const first = applyConfiguration(map, undefined, config({ a: '1' }), by('one'), false)
-    const again = applyConfiguration(map, first, config({ a: '1' }), by('one', { time: '2027-01-01T00:00:00Z' }), false)
+    const again = applyConfiguration(
+      map,
+      first,
+      config({ a: '1' }),
+      by('one', { time: '2027-01-01T00:00:00Z' }),
+      false,
+    )
     expect(again).toEqual(first)
   })
 })
@@ -84,11 +160,20 @@ describe('updates', () => {
   })
 
   test('a create owns everything that it brought, containers by name', () => {
-    const pod: KubeObject = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i', resources: {} }] } }
+    const pod: KubeObject = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p', labels: { a: 'b' } },
+      spec: { containers: [{ name: 'c', image: 'i', resources: {} }] },
+    }
     const created = recordUpdate(podType, undefined, pod, by('create'))
     expect(created.metadata.managedFields?.[0]?.['fieldsV1']).toEqual({
       'f:metadata': { 'f:labels': { '.': {}, 'f:a': {} } },
-      'f:spec': { 'f:containers': { 'k:{"name":"c"}': { '.': {}, 'f:image': {}, 'f:name': {}, 'f:resources': {} } } },
+      'f:spec': {
+        'f:containers': {
+          'k:{"name":"c"}': { '.': {}, 'f:image': {}, 'f:name': {}, 'f:resources': {} },
+        },
+      },
     })
   })
 
@@ -96,7 +181,10 @@ describe('updates', () => {
     let object = recordUpdate(map, undefined, config({}), by('start'))
     for (let index = 0; index < 15; index++) {
       const time = `2026-01-01T00:00:${String(index + 10)}Z`
-      const next = { ...object, data: { ...(object['data'] as JsonObject), [`k${index}`]: 'v' } } as KubeObject
+      const next = {
+        ...object,
+        data: { ...(object['data'] as JsonObject), [`k${index}`]: 'v' },
+      } as KubeObject
       object = recordUpdate(map, object, next, by(`m${index}`, { time }))
     }
     const names = readManagers(object).map((manager) => manager.name)
@@ -106,8 +194,17 @@ describe('updates', () => {
 })
 
 test('field sets survive their JSON form', () => {
-  const json = { 'f:a': {}, 'f:l': { '.': {}, 'k:{"name":"x"}': { '.': {}, 'f:v': {} }, 'v:"s"': {} } }
+  const json = {
+    'f:a': {},
+    'f:l': { '.': {}, 'k:{"name":"x"}': { '.': {}, 'f:v': {} }, 'v:"s"': {} },
+  }
   expect(setToJson(setFromJson(json))).toEqual(json)
-  expect(pathsOf(setFromJson(json))).toEqual(['.a', '.l', '.l[name="x"]', '.l[name="x"].v', '.l[="s"]'])
+  expect(pathsOf(setFromJson(json))).toEqual([
+    '.a',
+    '.l',
+    '.l[name="x"]',
+    '.l[name="x"].v',
+    '.l[="s"]',
+  ])
   expect(setToJson(setFromJson({ junk: {}, 'f:ok': 5 }))).toEqual({})
 })

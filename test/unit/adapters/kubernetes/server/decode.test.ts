@@ -3,9 +3,15 @@ import type { Json, JsonObject } from '../../../../../src/adapters/kubernetes/ob
 import { parseObject, parseYaml } from '../../../../../src/adapters/kubernetes/server/body.ts'
 import { inspectJson } from '../../../../../src/adapters/kubernetes/server/json-text.ts'
 import { decodeProtobuf } from '../../../../../src/adapters/kubernetes/server/protobuf/decode.ts'
-import { canonicalQuantity, quantityNano } from '../../../../../src/adapters/kubernetes/server/quantity.ts'
+import {
+  canonicalQuantity,
+  quantityNano,
+} from '../../../../../src/adapters/kubernetes/server/quantity.ts'
 import { decodeTyped } from '../../../../../src/adapters/kubernetes/server/schema/decode.ts'
-import { type StructType, structType } from '../../../../../src/adapters/kubernetes/server/schema/schema.ts'
+import {
+  type StructType,
+  structType,
+} from '../../../../../src/adapters/kubernetes/server/schema/schema.ts'
 
 function typeOf(name: string): StructType {
   const type = structType(name)
@@ -15,34 +21,71 @@ function typeOf(name: string): StructType {
 
 describe('quantities', () => {
   test.each([
-    ['1000m', '1'], ['1024Mi', '1Gi'], ['0.5', '500m'], ['100m', '100m'], ['1Gi', '1Gi'], ['1.5Gi', '1536Mi'], ['2e3', '2e3'],
-    ['1500', '1500'], ['1000', '1k'], ['0', '0'], ['-1', '-1'], ['512Ki', '512Ki'], ['0.1Ki', '102400m'], ['1n', '1n'], ['.5', '500m'],
+    ['1000m', '1'],
+    ['1024Mi', '1Gi'],
+    ['0.5', '500m'],
+    ['100m', '100m'],
+    ['1Gi', '1Gi'],
+    ['1.5Gi', '1536Mi'],
+    ['2e3', '2e3'],
+    ['1500', '1500'],
+    ['1000', '1k'],
+    ['0', '0'],
+    ['-1', '-1'],
+    ['512Ki', '512Ki'],
+    ['0.1Ki', '102400m'],
+    ['1n', '1n'],
+    ['.5', '500m'],
     ['123456789012345678', '123456789012345678'],
   ])('%s is %s', (text, expected) => {
     expect(canonicalQuantity(text)).toBe(expected)
   })
-  test.each(['', 'x', '1 Gi', '1gi', 'm', '--1', '1e', 'e5', '1'.repeat(100)])('%s is none', (text) => {
-    expect(quantityNano(text)).toBeUndefined()
-  })
+  test.each(['', 'x', '1 Gi', '1gi', 'm', '--1', '1e', 'e5', '1'.repeat(100)])(
+    '%s is none',
+    (text) => {
+      expect(quantityNano(text)).toBeUndefined()
+    },
+  )
 })
 
 describe('decodeTyped', () => {
   test('drops what means nothing, as Go does, and keeps explicit zeros of pointers', () => {
     const { value, unknown } = decodeTyped(typeOf('core.PodSpec'), {
-      hostNetwork: false, nodeName: '', tolerations: [], nodeSelector: {}, terminationGracePeriodSeconds: 0, securityContext: {}, priority: null,
-      containers: [{ name: 'c', resources: { limits: { cpu: '1000m' } }, nope: 1 }], extra: {},
+      hostNetwork: false,
+      nodeName: '',
+      tolerations: [],
+      nodeSelector: {},
+      terminationGracePeriodSeconds: 0,
+      securityContext: {},
+      priority: null,
+      containers: [{ name: 'c', resources: { limits: { cpu: '1000m' } }, nope: 1 }],
+      extra: {},
     } as unknown as JsonObject)
     expect(value).toEqual({
-      terminationGracePeriodSeconds: 0, securityContext: {}, containers: [{ name: 'c', resources: { limits: { cpu: '1' } } }],
+      terminationGracePeriodSeconds: 0,
+      securityContext: {},
+      containers: [{ name: 'c', resources: { limits: { cpu: '1' } } }],
     })
     expect(unknown).toEqual(['containers[0].nope', 'extra'])
   })
 
   test.each<[string, JsonObject, RegExp]>([
-    ['core.ConfigMap', { data: { a: 1 } }, /cannot unmarshal number into Go struct field ConfigMap.data of type string/],
-    ['core.ConfigMap', { metadata: [] }, /cannot unmarshal array into Go struct field ConfigMap.metadata of type v1.ObjectMeta/],
+    [
+      'core.ConfigMap',
+      { data: { a: 1 } },
+      /cannot unmarshal number into Go struct field ConfigMap.data of type string/,
+    ],
+    [
+      'core.ConfigMap',
+      { metadata: [] },
+      /cannot unmarshal array into Go struct field ConfigMap.metadata of type v1.ObjectMeta/,
+    ],
     ['core.Secret', { data: { a: '%' } }, /illegal base64 data at input byte 0/],
-    ['core.PodSpec', { priority: 1.5 }, /cannot unmarshal number 1.5 into Go struct field PodSpec.priority of type int32/],
+    [
+      'core.PodSpec',
+      { priority: 1.5 },
+      /cannot unmarshal number 1.5 into Go struct field PodSpec.priority of type int32/,
+    ],
     ['core.PodSpec', { priority: 2 ** 31 }, /of type int32/],
     ['core.PodSpec', { hostNetwork: 'yes' }, /of type bool/],
     ['core.ResourceRequirements', { limits: { cpu: 'lots' } }, /quantities must match/],
@@ -52,8 +95,13 @@ describe('decodeTyped', () => {
   })
 
   test('times are in UTC, to the second or the microsecond', () => {
-    expect(decodeTyped(typeOf('meta.ObjectMeta'), { creationTimestamp: '2026-01-01T02:00:00.9+02:00' }).value).toEqual({ creationTimestamp: '2026-01-01T00:00:00Z' })
-    expect(decodeTyped(typeOf('coordination.LeaseSpec'), { renewTime: '2026-01-01T00:00:00.12Z' }).value).toEqual({ renewTime: '2026-01-01T00:00:00.120000Z' })
+    expect(
+      decodeTyped(typeOf('meta.ObjectMeta'), { creationTimestamp: '2026-01-01T02:00:00.9+02:00' })
+        .value,
+    ).toEqual({ creationTimestamp: '2026-01-01T00:00:00Z' })
+    expect(
+      decodeTyped(typeOf('coordination.LeaseSpec'), { renewTime: '2026-01-01T00:00:00.12Z' }).value,
+    ).toEqual({ renewTime: '2026-01-01T00:00:00.120000Z' })
   })
 })
 
@@ -72,7 +120,15 @@ function encode(type: StructType, value: JsonObject): Buffer {
       if (field.shape !== 'map') parts.push(encodeValue(number, field.type, one))
       else {
         for (const [key, entry] of Object.entries(one as JsonObject)) {
-          parts.push(bytes(number, Buffer.concat([bytes(1, Buffer.from(key)), encodeValue(2, field.type, entry ?? null)])))
+          parts.push(
+            bytes(
+              number,
+              Buffer.concat([
+                bytes(1, Buffer.from(key)),
+                encodeValue(2, field.type, entry ?? null),
+              ]),
+            ),
+          )
         }
       }
     }
@@ -88,9 +144,15 @@ function encodeValue(number: number, type: string, value: Json): Buffer {
   if (type === 'bytes') return bytes(number, Buffer.from(value as string, 'base64'))
   if (type === 'quantity') return bytes(number, bytes(1, Buffer.from(value as string)))
   if (type === 'intOrString') {
-    return bytes(number, typeof value === 'number' ? varintField(2, BigInt(value)) : Buffer.concat([varintField(1, 1n), bytes(3, Buffer.from(value as string))]))
+    return bytes(
+      number,
+      typeof value === 'number'
+        ? varintField(2, BigInt(value))
+        : Buffer.concat([varintField(1, 1n), bytes(3, Buffer.from(value as string))]),
+    )
   }
-  if (type === 'time') return bytes(number, varintField(1, BigInt(Date.parse(value as string) / 1000)))
+  if (type === 'time')
+    return bytes(number, varintField(1, BigInt(Date.parse(value as string) / 1000)))
   return bytes(number, Buffer.from(value as string))
 }
 
@@ -100,7 +162,8 @@ function varint(value: bigint): Buffer {
   for (; rest >= 0x80n; rest >>= 7n) out.push(Number(rest & 0x7fn) | 0x80)
   return Buffer.from([...out, Number(rest)])
 }
-const varintField = (number: number, value: bigint): Buffer => Buffer.concat([varint(BigInt(number) << 3n), varint(value)])
+const varintField = (number: number, value: bigint): Buffer =>
+  Buffer.concat([varint(BigInt(number) << 3n), varint(value)])
 const bytes = (number: number, value: Uint8Array): Buffer =>
   Buffer.concat([varint((BigInt(number) << 3n) | 2n), varint(BigInt(value.length)), value])
 
@@ -111,15 +174,27 @@ function envelope(apiVersion: string, kind: string, raw: Uint8Array): Buffer {
 
 describe('protobuf', () => {
   const pod: JsonObject = {
-    metadata: { name: 'p', labels: { a: 'b', empty: '' }, creationTimestamp: '2026-01-01T00:00:00Z', finalizers: ['x/y'] },
+    metadata: {
+      name: 'p',
+      labels: { a: 'b', empty: '' },
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      finalizers: ['x/y'],
+    },
     spec: {
       volumes: [{ name: 'v', configMap: { name: 'cm', defaultMode: 420 } }],
-      containers: [{
-        name: 'c', image: 'i', ports: [{ containerPort: 80 }], resources: { limits: { cpu: '500m' } },
-        env: [{ name: 'E', valueFrom: { secretKeyRef: { name: 's', key: 'k', optional: false } } }],
-        livenessProbe: { httpGet: { path: '/', port: 'web' }, periodSeconds: -1 },
-        readinessProbe: { tcpSocket: { port: 8080 } },
-      }],
+      containers: [
+        {
+          name: 'c',
+          image: 'i',
+          ports: [{ containerPort: 80 }],
+          resources: { limits: { cpu: '500m' } },
+          env: [
+            { name: 'E', valueFrom: { secretKeyRef: { name: 's', key: 'k', optional: false } } },
+          ],
+          livenessProbe: { httpGet: { path: '/', port: 'web' }, periodSeconds: -1 },
+          readinessProbe: { tcpSocket: { port: 8080 } },
+        },
+      ],
       terminationGracePeriodSeconds: 0,
     },
   }
@@ -150,20 +225,35 @@ describe('protobuf', () => {
   })
 
   test('kinds that are not known are named', () => {
-    expect(() => decodeProtobuf(envelope('v9', 'Nope', Buffer.alloc(0)))).toThrow(/no kind "Nope" is registered for version "v9"/)
+    expect(() => decodeProtobuf(envelope('v9', 'Nope', Buffer.alloc(0)))).toThrow(
+      /no kind "Nope" is registered for version "v9"/,
+    )
   })
 })
 
 describe('texts', () => {
   test('fields given twice are found, strings are not looked into', () => {
-    expect(inspectJson('{"a":{"b":1,"b":2},"c":[{"d":1},{"d":1,"d":2}],"e":"{\\"x\\":1,\\"x\\":2}","a":1}').duplicates).toEqual(['a.b', 'c[1].d', 'a'])
+    expect(
+      inspectJson(
+        '{"a":{"b":1,"b":2},"c":[{"d":1},{"d":1,"d":2}],"e":"{\\"x\\":1,\\"x\\":2}","a":1}',
+      ).duplicates,
+    ).toEqual(['a.b', 'c[1].d', 'a'])
   })
 
   test('YAML, and JSON as YAML', () => {
     expect(parseYaml(Buffer.from('a: 1\nb: [x]\n')).value).toEqual({ a: 1, b: ['x'] })
-    expect(parseObject(Buffer.from('{"a": "b"}'), 'application/yaml; charset=utf-8').value).toEqual({ a: 'b' })
+    expect(parseObject(Buffer.from('{"a": "b"}'), 'application/yaml; charset=utf-8').value).toEqual(
+      { a: 'b' },
+    )
     expect(parseYaml(Buffer.from('a: 1\na: 2\n')).duplicates).toEqual(['line 2'])
-    const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdefgh'.split('').map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdefg'[index]}`).join(',')}]`)].join('\n')
+    const bomb = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefgh'
+        .split('')
+        .map(
+          (name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdefg'[index]}`).join(',')}]`,
+        ),
+    ].join('\n')
     expect(() => parseYaml(Buffer.from(bomb))).toThrow(/yaml/)
   })
 

@@ -4,14 +4,38 @@ import { parseRequest } from '../../../../../src/adapters/kubernetes/server/requ
 
 describe('parseRequest', () => {
   const cases: readonly [string, string, object][] = [
-    ['GET', '/api/v1/pods', { verb: 'list', group: '', version: 'v1', plural: 'pods', namespace: undefined }],
-    ['GET', '/api/v1/namespaces/a/pods', { verb: 'list', namespace: 'a', plural: 'pods', name: undefined }],
+    [
+      'GET',
+      '/api/v1/pods',
+      { verb: 'list', group: '', version: 'v1', plural: 'pods', namespace: undefined },
+    ],
+    [
+      'GET',
+      '/api/v1/namespaces/a/pods',
+      { verb: 'list', namespace: 'a', plural: 'pods', name: undefined },
+    ],
     ['GET', '/api/v1/namespaces/a/pods?watch=1', { verb: 'watch', namespace: 'a' }],
     ['GET', '/api/v1/namespaces/a/pods?watch=false', { verb: 'list' }],
-    ['GET', '/api/v1/namespaces/a', { verb: 'get', plural: 'namespaces', name: 'a', namespace: undefined }],
-    ['PUT', '/api/v1/namespaces/a/status', { verb: 'update', plural: 'namespaces', name: 'a', subresource: 'status' }],
-    ['PUT', '/api/v1/namespaces/a/finalize', { plural: 'namespaces', name: 'a', subresource: 'finalize' }],
-    ['PATCH', '/apis/apps/v1/namespaces/a/replicasets/r/scale', { verb: 'patch', group: 'apps', name: 'r', subresource: 'scale' }],
+    [
+      'GET',
+      '/api/v1/namespaces/a',
+      { verb: 'get', plural: 'namespaces', name: 'a', namespace: undefined },
+    ],
+    [
+      'PUT',
+      '/api/v1/namespaces/a/status',
+      { verb: 'update', plural: 'namespaces', name: 'a', subresource: 'status' },
+    ],
+    [
+      'PUT',
+      '/api/v1/namespaces/a/finalize',
+      { plural: 'namespaces', name: 'a', subresource: 'finalize' },
+    ],
+    [
+      'PATCH',
+      '/apis/apps/v1/namespaces/a/replicasets/r/scale',
+      { verb: 'patch', group: 'apps', name: 'r', subresource: 'scale' },
+    ],
     ['POST', '/api/v1/namespaces/a/pods', { verb: 'create' }],
     ['DELETE', '/api/v1/namespaces/a/pods', { verb: 'deletecollection' }],
     ['DELETE', '/api/v1/nodes/n%2e1', { verb: 'delete', name: 'n.1' }],
@@ -20,29 +44,47 @@ describe('parseRequest', () => {
     expect(parseRequest(method, target)).toMatchObject({ type: 'resource', ...expected })
   })
 
-  test.each(['/', '/api', '/api/v1', '/apis', '/apis/apps', '/apis/apps/v1', '/openapi/v3/api/v1', '/healthz'])(
-    '%s is no resource',
-    (path) => {
-      expect(parseRequest('GET', path)).toMatchObject({ type: 'path', path })
-    },
-  )
+  test.each([
+    '/',
+    '/api',
+    '/api/v1',
+    '/apis',
+    '/apis/apps',
+    '/apis/apps/v1',
+    '/openapi/v3/api/v1',
+    '/healthz',
+  ])('%s is no resource', (path) => {
+    expect(parseRequest('GET', path)).toMatchObject({ type: 'path', path })
+  })
 })
 
 describe('negotiate', () => {
   test('takes the first form that is served', () => {
-    const table = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json'
+    const table =
+      'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json'
     expect(negotiate(table)).toEqual({ format: 'json', as: 'table', metaVersion: 'v1' })
-    expect(negotiate('application/vnd.kubernetes.protobuf,application/json')).toMatchObject({ format: 'json', as: 'object' })
+    expect(negotiate('application/vnd.kubernetes.protobuf,application/json')).toMatchObject({
+      format: 'json',
+      as: 'object',
+    })
     expect(negotiate('application/yaml')).toMatchObject({ format: 'yaml' })
     expect(negotiate(undefined)).toMatchObject({ format: 'json', as: 'object' })
-    expect(negotiate('application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1')).toMatchObject({ as: 'metadata' })
+    expect(
+      negotiate('application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'),
+    ).toMatchObject({ as: 'metadata' })
   })
 
   test('goes by quality', () => {
-    expect(parseAccept('a/b;q=0.1, c/d, e/f;q=0.5').map((range) => range.type)).toEqual(['c/d', 'e/f', 'a/b'])
+    expect(parseAccept('a/b;q=0.1, c/d, e/f;q=0.5').map((range) => range.type)).toEqual([
+      'c/d',
+      'e/f',
+      'a/b',
+    ])
   })
 
   test('refuses what is not served', () => {
-    expect(() => negotiate('application/cbor')).toThrow(/only the following media types are accepted/)
+    expect(() => negotiate('application/cbor')).toThrow(
+      /only the following media types are accepted/,
+    )
   })
 })

@@ -27,7 +27,10 @@ const modeOf = async (path: string): Promise<number> => (await stat(path)).mode 
 describe('certificates', () => {
   test('of a server name what it is reached at, and are signed', async () => {
     const authority = await createAuthority()
-    const { certificate, key } = await issueServerCertificate(authority, { names: ['cloud.example'], ips: ['127.0.0.1', '::1'] })
+    const { certificate, key } = await issueServerCertificate(authority, {
+      names: ['cloud.example'],
+      ips: ['127.0.0.1', '::1'],
+    })
     const leaf = new X509Certificate(certificate)
     const root = new X509Certificate(authority.certificate)
     expect(root.ca).toBe(true)
@@ -37,22 +40,36 @@ describe('certificates', () => {
     expect(leaf.checkHost('cloud.example')).toBe('cloud.example')
     expect(leaf.checkIP('127.0.0.1')).toBe('127.0.0.1')
     expect(key).toContain('BEGIN PRIVATE KEY')
-    expect(certificateFingerprint(authority.certificate)).toBe(root.fingerprint256.replaceAll(':', '').toLowerCase())
+    expect(certificateFingerprint(authority.certificate)).toBe(
+      root.fingerprint256.replaceAll(':', '').toLowerCase(),
+    )
   })
 
   test('of a client say who the authority says it is, whatever was asked', async () => {
     const authority = await createAuthority()
     const { request } = await createSigningRequest('somebody-else')
-    const subject = { commonName: 'system:node:edge-1', organizations: ['system:nodes', 'O=tricky, CN=admin'], days: 30 }
+    const subject = {
+      commonName: 'system:node:edge-1',
+      organizations: ['system:nodes', 'O=tricky, CN=admin'],
+      days: 30,
+    }
     const leaf = new X509Certificate(await issueClientCertificate(authority, request, subject))
-    expect(leaf.toLegacyObject().subject).toMatchObject({ CN: 'system:node:edge-1', O: ['system:nodes', 'O=tricky, CN=admin'] })
+    expect(leaf.toLegacyObject().subject).toMatchObject({
+      CN: 'system:node:edge-1',
+      O: ['system:nodes', 'O=tricky, CN=admin'],
+    })
     expect(leaf.verify(new X509Certificate(authority.certificate).publicKey)).toBe(true)
     const days = (Date.parse(leaf.validTo) - Date.now()) / 86_400_000
     expect(days).toBeGreaterThan(29.9)
     expect(days).toBeLessThan(30.1)
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string
-    expect(new X509Certificate(await issueClientCertificate(authority, pem, subject)).publicKey.export({ type: 'spki', format: 'pem' })).toBe(pem)
+    expect(
+      new X509Certificate(await issueClientCertificate(authority, pem, subject)).publicKey.export({
+        type: 'spki',
+        format: 'pem',
+      }),
+    ).toBe(pem)
   })
 
   test('a request that was tampered with is refused', async () => {
@@ -61,7 +78,9 @@ describe('certificates', () => {
     const der = Buffer.from(request.replace(/-----[^-]+-----/g, ''), 'base64')
     der[der.length - 5] = (der[der.length - 5] ?? 0) ^ 1
     const broken = `-----BEGIN CERTIFICATE REQUEST-----\n${der.toString('base64')}\n-----END CERTIFICATE REQUEST-----\n`
-    await expect(issueClientCertificate(authority, broken, { commonName: 'a', organizations: [], days: 1 })).rejects.toThrow()
+    await expect(
+      issueClientCertificate(authority, broken, { commonName: 'a', organizations: [], days: 1 }),
+    ).rejects.toThrow()
   })
 
   test('an authority is made once, with a key that nobody else reads', async () => {
@@ -83,8 +102,12 @@ describe('what is handed to users', () => {
     await writeKubeconfig(path, subject)
     expect(await modeOf(path)).toBe(0o600)
     expect(parse(await readFile(path, 'utf8'))).toMatchObject({
-      kind: 'Config', 'current-context': 'edge', users: [{ user: { token: 'secret' } }],
-      clusters: [{ cluster: { server: 'https://127.0.0.1:1', 'certificate-authority-data': 'cGVt' } }],
+      kind: 'Config',
+      'current-context': 'edge',
+      users: [{ user: { token: 'secret' } }],
+      clusters: [
+        { cluster: { server: 'https://127.0.0.1:1', 'certificate-authority-data': 'cGVt' } },
+      ],
     })
     expect(await readdir(join(folder, 'deep'))).toEqual(['kubeconfig'])
   })

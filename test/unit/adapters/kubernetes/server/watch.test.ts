@@ -3,8 +3,17 @@ import type { AddressInfo } from 'node:net'
 import { systemClock } from 'tideway'
 import { afterEach, describe, expect, test } from 'vitest'
 import { builtinResources } from '../../../../../src/adapters/kubernetes/objects/resources.ts'
-import { type KubeObject, ObjectError, type ObjectEvent, type ObjectStore } from '../../../../../src/adapters/kubernetes/objects/types.ts'
-import { PENDING_EVENTS_MAX, type RunningWatch, startWatch } from '../../../../../src/adapters/kubernetes/server/watch.ts'
+import {
+  type KubeObject,
+  ObjectError,
+  type ObjectEvent,
+  type ObjectStore,
+} from '../../../../../src/adapters/kubernetes/objects/types.ts'
+import {
+  PENDING_EVENTS_MAX,
+  type RunningWatch,
+  startWatch,
+} from '../../../../../src/adapters/kubernetes/server/watch.ts'
 
 const resource = builtinResources.find((item) => item.id === 'configmaps')
 if (resource === undefined) throw new Error('no config maps')
@@ -21,7 +30,11 @@ class Feed {
         return feed.resourceVersion
       },
       list: () => ({ items: [], resourceVersion: feed.resourceVersion }),
-      watch: (_resource: string, options: { since?: number }, listener: (event: ObjectEvent) => void) => {
+      watch: (
+        _resource: string,
+        options: { since?: number },
+        listener: (event: ObjectEvent) => void,
+      ) => {
         if (options.since === 1) throw new ObjectError('Expired', 'too old resource version: 1 (5)')
         feed.listeners.add(listener)
         return () => feed.listeners.delete(listener)
@@ -31,27 +44,50 @@ class Feed {
 
   change(object: KubeObject): void {
     this.resourceVersion += 1
-    for (const listener of this.listeners) listener({ type: 'MODIFIED', object, previous: object, resourceVersion: this.resourceVersion })
+    for (const listener of this.listeners)
+      listener({
+        type: 'MODIFIED',
+        object,
+        previous: object,
+        resourceVersion: this.resourceVersion,
+      })
   }
 }
 
 const big: KubeObject = Object.freeze({
-  apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'big', namespace: 'n', resourceVersion: '6' }, data: { a: 'x'.repeat(20_000) },
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'big', namespace: 'n', resourceVersion: '6' },
+  data: { a: 'x'.repeat(20_000) },
 })
 
 let server: Server | undefined
-afterEach(() => new Promise<void>((resolve) => {
-  server?.closeAllConnections()
-  server?.close(() => resolve())
-}))
+afterEach(
+  () =>
+    new Promise<void>((resolve) => {
+      server?.closeAllConnections()
+      server?.close(() => resolve())
+    }),
+)
 
-async function watched(feed: Feed, query: string): Promise<{ response: IncomingMessage; running: RunningWatch }> {
+async function watched(
+  feed: Feed,
+  query: string,
+): Promise<{ response: IncomingMessage; running: RunningWatch }> {
   let running: RunningWatch | undefined
   server = createServer((_request, response) => {
-    running = startWatch({
-      store: feed.store, resource: resource as NonNullable<typeof resource>, namespace: undefined, query: new URLSearchParams(query),
-      answer: { format: 'json', as: 'object', metaVersion: 'v1' }, clock: systemClock, random: () => 0,
-    }, response)
+    running = startWatch(
+      {
+        store: feed.store,
+        resource: resource as NonNullable<typeof resource>,
+        namespace: undefined,
+        query: new URLSearchParams(query),
+        answer: { format: 'json', as: 'object', metaVersion: 'v1' },
+        clock: systemClock,
+        random: () => 0,
+      },
+      response,
+    )
   })
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -65,7 +101,10 @@ async function watched(feed: Feed, query: string): Promise<{ response: IncomingM
 async function linesOf(response: IncomingMessage): Promise<{ type: string; object: KubeObject }[]> {
   let text = ''
   for await (const piece of response) text += String(piece)
-  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line))
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
 }
 
 describe('a watch', () => {
@@ -101,15 +140,26 @@ describe('a watch', () => {
 
   test('ends in time with a bookmark of how far it was', async () => {
     const feed = new Feed()
-    const { response } = await watched(feed, 'resourceVersion=5&allowWatchBookmarks=true&timeoutSeconds=1')
+    const { response } = await watched(
+      feed,
+      'resourceVersion=5&allowWatchBookmarks=true&timeoutSeconds=1',
+    )
     feed.change(big)
     const lines = await linesOf(response)
     expect(lines.map((line) => line.type)).toEqual(['MODIFIED', 'BOOKMARK'])
-    expect(lines[1]?.object).toMatchObject({ kind: 'ConfigMap', metadata: { resourceVersion: '6' } })
+    expect(lines[1]?.object).toMatchObject({
+      kind: 'ConfigMap',
+      metadata: { resourceVersion: '6' },
+    })
   })
 
   test('from before history is told that it is expired', async () => {
     const { response } = await watched(new Feed(), 'resourceVersion=1')
-    expect(await linesOf(response)).toMatchObject([{ type: 'ERROR', object: { code: 410, reason: 'Expired', message: 'too old resource version: 1 (5)' } }])
+    expect(await linesOf(response)).toMatchObject([
+      {
+        type: 'ERROR',
+        object: { code: 410, reason: 'Expired', message: 'too old resource version: 1 (5)' },
+      },
+    ])
   })
 })

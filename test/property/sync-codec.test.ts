@@ -9,7 +9,9 @@ test('what is encoded is decoded to the same frame', () => {
       const encoded = frames.map(encodeFrame)
       const decoded = decodeMessage(Buffer.concat(encoded))
       expect(decoded.frames?.map((item) => item.frame)).toEqual(frames)
-      expect(decoded.frames?.map((item) => item.byteLength)).toEqual(encoded.map((item) => item.length))
+      expect(decoded.frames?.map((item) => item.byteLength)).toEqual(
+        encoded.map((item) => item.length),
+      )
     }),
     { numRuns: 500 },
   )
@@ -46,5 +48,7 @@ test('nesting and counts are bounded before anything is built', () => {
   const many = new Uint8Array(200_000).fill(0x80)
   many.set([0x9a, 0, 3, 0, 0])
   expect(decodeMessage(many).violation?.message).toContain('items')
-  expect(decodeMessage(new Uint8Array((1 << 20) + 1)).violation?.code).toBe('PROTOCOL_LIMIT_EXCEEDED')
+  expect(decodeMessage(new Uint8Array((1 << 20) + 1)).violation?.code).toBe(
+    'PROTOCOL_LIMIT_EXCEEDED',
+  )
 })

@@ -18,17 +18,22 @@ function pair(): SessionPair {
 
 test('whatever a peer sends, in whatever order, the session closes with a code or goes on', () => {
   fc.assert(
-    fc.property(fc.nat({ max: 4 }), fc.array(frame, { maxLength: 20 }), fc.boolean(), (steps, frames, atDialer) => {
-      const talk = pair()
-      for (let i = 0; i < steps; i += 1) talk.step()
-      const victim = atDialer ? talk.dialer : talk.accepter
-      for (const sent of frames) {
-        victim.session.handleMessage(encodeFrame(sent), talk.nowMs)
-        victim.drain(talk.nowMs)
-      }
-      expect(victim.session.state === 'closed').toBe(victim.closed !== undefined)
-      expect(victim.session.poll()).toBeUndefined()
-    }),
+    fc.property(
+      fc.nat({ max: 4 }),
+      fc.array(frame, { maxLength: 20 }),
+      fc.boolean(),
+      (steps, frames, atDialer) => {
+        const talk = pair()
+        for (let i = 0; i < steps; i += 1) talk.step()
+        const victim = atDialer ? talk.dialer : talk.accepter
+        for (const sent of frames) {
+          victim.session.handleMessage(encodeFrame(sent), talk.nowMs)
+          victim.drain(talk.nowMs)
+        }
+        expect(victim.session.state === 'closed').toBe(victim.closed !== undefined)
+        expect(victim.session.poll()).toBeUndefined()
+      },
+    ),
     { numRuns: 400 },
   )
 })

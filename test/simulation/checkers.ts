@@ -18,7 +18,11 @@ export class Checkers implements Witness {
   readonly #promised: Map<ReplicaId, Map<string, Promised>> = new Map()
 
   /** I4: an event is delivered once. I6: nothing comes from a collection that the policy forbids. */
-  appended(machine: Machine, hashes: readonly string[], collections: readonly CollectionId[]): void {
+  appended(
+    machine: Machine,
+    hashes: readonly string[],
+    collections: readonly CollectionId[],
+  ): void {
     const seen = this.#delivered.get(machine.name) ?? new Set()
     this.#delivered.set(machine.name, seen)
     for (const hash of hashes) {
@@ -91,7 +95,9 @@ export async function stateOf(replica: Replica, collection: CollectionId): Promi
       continue
     }
     const handle = await replica.open(id, { collection })
-    lines.push(`${id} ${handle.heads.join(',')} ${canonical(handle.value)} ${handle.missing.length}`)
+    lines.push(
+      `${id} ${handle.heads.join(',')} ${canonical(handle.value)} ${handle.missing.length}`,
+    )
     await handle.close()
   }
   return lines.join('\n')

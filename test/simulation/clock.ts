@@ -14,7 +14,12 @@ export class SimulatedTime {
   #made = 0
 
   after(delayMs: number, run: () => void): Cancel {
-    const task: Task = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#made, run, cancelled: false }
+    const task: Task = {
+      atMs: this.nowMs + Math.max(0, delayMs),
+      order: this.#made,
+      run,
+      cancelled: false,
+    }
     this.#made += 1
     let low = 0
     let high = this.#tasks.length
@@ -32,7 +37,11 @@ export class SimulatedTime {
 
   /** Runs the next task; false when none is due up to `untilMs`. */
   step(untilMs: number): boolean {
-    for (let task = this.#tasks[0]; task !== undefined && task.atMs <= untilMs; task = this.#tasks[0]) {
+    for (
+      let task = this.#tasks[0];
+      task !== undefined && task.atMs <= untilMs;
+      task = this.#tasks[0]
+    ) {
       this.#tasks.shift()
       if (task.cancelled) continue
       this.nowMs = task.atMs

@@ -1,5 +1,5 @@
-import type { Storage } from '../../src/core/interfaces/storage.ts'
 import { MemoryMedium, memoryStorage } from '../../src/adapters/storage/memory/index.ts'
+import type { Storage } from '../../src/core/interfaces/storage.ts'
 import type { SimulatedTime } from './clock.ts'
 import type { SeededRandom } from './random.ts'
 
@@ -25,7 +25,8 @@ export class SimulatedDisk {
   #sync(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#time.after(this.#random.between(0.05, this.syncMsMax), () => {
-        if (this.#random.chance(this.refusal)) reject(new Error('no space left on the simulated disk'))
+        if (this.#random.chance(this.refusal))
+          reject(new Error('no space left on the simulated disk'))
         else resolve()
       })
     })

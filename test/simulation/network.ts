@@ -1,6 +1,11 @@
 import { ConnectionClosedError, DialError, type TidewayError } from '../../src/core/errors.ts'
 import type { AbortOptions } from '../../src/core/interfaces/abort.ts'
-import type { CloseReason, Connection, Listener, Transport } from '../../src/core/interfaces/transport.ts'
+import type {
+  CloseReason,
+  Connection,
+  Listener,
+  Transport,
+} from '../../src/core/interfaces/transport.ts'
 import type { SimulatedTime } from './clock.ts'
 import type { SeededRandom } from './random.ts'
 
@@ -96,7 +101,9 @@ export class SimulatedNetwork {
 
   #dial(from: string, to: string, options: AbortOptions = {}): Promise<Connection> {
     return new Promise((resolve, reject) => {
-      options.signal?.addEventListener('abort', () => reject(options.signal?.reason), { once: true })
+      options.signal?.addEventListener('abort', () => reject(options.signal?.reason), {
+        once: true,
+      })
       if (this.blocks(from, to) || this.blocks(to, from)) return
       this.#time.after(this.delay(), () => {
         const listener = this.#listeners.get(to)
@@ -151,7 +158,8 @@ export class SimulatedNetwork {
   crash(name: string): void {
     this.#listeners.get(name)?.end()
     this.#listeners.delete(name)
-    for (const connection of [...this.#connections]) if (connection.local === name) connection.break()
+    for (const connection of [...this.#connections])
+      if (connection.local === name) connection.break()
   }
 
   forget(connection: SimulatedConnection): void {
@@ -189,7 +197,12 @@ class SimulatedConnection implements Connection {
   #end: (reason: CloseReason) => void = () => undefined
   peer: SimulatedConnection | undefined
 
-  constructor(network: SimulatedNetwork, direction: 'inbound' | 'outbound', local: string, remote: string) {
+  constructor(
+    network: SimulatedNetwork,
+    direction: 'inbound' | 'outbound',
+    local: string,
+    remote: string,
+  ) {
     this.#network = network
     this.direction = direction
     this.local = local

@@ -5,11 +5,18 @@ import { CLOUD, type Machine, ownCollection, Simulator } from './simulator.ts'
 const EDGE = 'edge-1'
 const COLLECTION = ownCollection(EDGE)
 
-async function edit(world: Simulator, machine: Machine, index: number, text: string): Promise<void> {
+async function edit(
+  world: Simulator,
+  machine: Machine,
+  index: number,
+  text: string,
+): Promise<void> {
   const replica = machine.process?.replica
   if (replica === undefined) throw new Error('the machine is not running')
   const id = `${COLLECTION}/doc-${index}`
-  const handle = await world.until(replica.open<Record<string, unknown>>(id, { collection: COLLECTION }))
+  const handle = await world.until(
+    replica.open<Record<string, unknown>>(id, { collection: COLLECTION }),
+  )
   handle.change((draft) => {
     draft['text'] = text
   })
@@ -19,7 +26,10 @@ async function edit(world: Simulator, machine: Machine, index: number, text: str
 }
 
 /** Two replicas with `documents` documents in common, cut off, each with some edits; then they meet. */
-async function reconnect(documents: number, changes: number): Promise<{ messages: number; bytes: number }> {
+async function reconnect(
+  documents: number,
+  changes: number,
+): Promise<{ messages: number; bytes: number }> {
   const world = new Simulator(1, new Checkers())
   world.build(1, false)
   for (const machine of world.machines) world.start(machine)
@@ -39,7 +49,10 @@ async function reconnect(documents: number, changes: number): Promise<{ messages
   world.network.sent.length = 0
   world.network.heal()
   await world.advance(40_000)
-  const digests = [await edge.process?.replica.digest([COLLECTION]), await cloud.process?.replica.digest([COLLECTION])]
+  const digests = [
+    await edge.process?.replica.digest([COLLECTION]),
+    await cloud.process?.replica.digest([COLLECTION]),
+  ]
   expect(digests[0]).toBe(digests[1])
   const sent = world.network.sent.filter(({ bytes }) => bytes > 1 + KEEP_ALIVE_BYTES)
   await world.close()

@@ -1,5 +1,5 @@
 import { Checkers, stateOf } from './checkers.ts'
-import { type Machine, SHARED, ownCollection, Simulator, CLOUD } from './simulator.ts'
+import { CLOUD, type Machine, ownCollection, SHARED, Simulator } from './simulator.ts'
 import { Workload } from './workload.ts'
 
 /** How long all replicas may take to converge once the faults have stopped, in simulated time. */
@@ -116,7 +116,10 @@ async function converge(world: Simulator, checkers: Checkers): Promise<number> {
 
 async function differencesOf(world: Simulator): Promise<readonly string[]> {
   const differences: string[] = []
-  const collections = [SHARED, ...world.machines.filter((m) => m.name !== CLOUD).map((m) => ownCollection(m.name))]
+  const collections = [
+    SHARED,
+    ...world.machines.filter((m) => m.name !== CLOUD).map((m) => ownCollection(m.name)),
+  ]
   for (const collection of collections) {
     const sharers = world.machines.filter((machine) => machine.collections.includes(collection))
     const states = new Map<string, string[]>()

@@ -131,7 +131,11 @@ export class Simulator {
       // Equal first changes of two documents have one hash: an event is named by both.
       const events = entries.filter((entry) => entry.hash !== undefined)
       const hashes = events.map((entry) => `${entry.document} ${entry.hash}`)
-      this.#witness.appended(machine, hashes, entries.map((entry) => entry.collection))
+      this.#witness.appended(
+        machine,
+        hashes,
+        entries.map((entry) => entry.collection),
+      )
     })
     replica.serve(this.network.listen(machine.name))
     for (const peer of machine.dials) {
@@ -203,5 +207,9 @@ export class Simulator {
 }
 
 function brief(fields: unknown): string {
-  return JSON.stringify(fields, (_, value: unknown) => (value instanceof Error ? value.message : value)) ?? ''
+  return (
+    JSON.stringify(fields, (_, value: unknown) =>
+      value instanceof Error ? value.message : value,
+    ) ?? ''
+  )
 }

@@ -30,7 +30,9 @@ export class Workload {
     const key = random.pick(['name', 'image', 'replicas', 'note'])
     const value = random.chance(0.5) ? `value ${random.below(1_000)}` : random.below(1_000)
     const deletes = random.chance(0.04)
-    const work = deletes ? this.#delete(machine, document) : this.#edit(machine, collection, document, key, value)
+    const work = deletes
+      ? this.#delete(machine, document)
+      : this.#edit(machine, collection, document, key, value)
     // A crash in the middle, or a document that was deleted meanwhile, is part of the game.
     work.catch(() => undefined)
   }

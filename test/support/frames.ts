@@ -3,20 +3,45 @@ import type { Frame } from '../../src/core/sync/message.ts'
 
 const position = fc.nat({ max: 2 ** 31 - 1 })
 const name = fc.string({ minLength: 1, maxLength: 40 })
-const epoch = fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('hex'))
-const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex'))
+const epoch = fc
+  .uint8Array({ minLength: 8, maxLength: 8 })
+  .map((bytes) => Buffer.from(bytes).toString('hex'))
+const hash = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((bytes) => Buffer.from(bytes).toString('hex'))
 const bytes = fc.uint8Array({ maxLength: 200 })
 const code = fc.constantFrom('ACCESS_DENIED' as const, 'PROTOCOL_REMOTE' as const)
 const entry = fc.record({
-  kind: fc.constantFrom('event' as const, 'snapshot' as const, 'tombstone' as const, 'join' as const, 'leave' as const),
+  kind: fc.constantFrom(
+    'event' as const,
+    'snapshot' as const,
+    'tombstone' as const,
+    'join' as const,
+    'leave' as const,
+  ),
   document: name,
   collection: name,
   generation: fc.nat({ max: 9 }),
   bytes,
 })
 const events = fc
-  .record({ after: position, length: fc.nat({ max: 99 }), final: fc.boolean(), backfill: fc.option(name, { nil: undefined }), entries: fc.array(entry, { maxLength: 8 }) })
-  .map(({ after, length, final, backfill, entries }): Frame => ({ type: 'events', after, upTo: after + length, final, backfill, entries }))
+  .record({
+    after: position,
+    length: fc.nat({ max: 99 }),
+    final: fc.boolean(),
+    backfill: fc.option(name, { nil: undefined }),
+    entries: fc.array(entry, { maxLength: 8 }),
+  })
+  .map(
+    ({ after, length, final, backfill, entries }): Frame => ({
+      type: 'events',
+      after,
+      upTo: after + length,
+      final,
+      backfill,
+      entries,
+    }),
+  )
 
 /** Any frame that a peer may send, valid by itself. */
 export const frame: fc.Arbitrary<Frame> = fc.oneof(
@@ -34,7 +59,9 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
       subscriptions: fc.array(name, { maxLength: 5 }),
       token: fc.option(bytes, { nil: undefined }),
     })
-    .map((hello): Frame => ({ ...hello, incomplete: hello.subscriptions.map((_, index) => index) })),
+    .map(
+      (hello): Frame => ({ ...hello, incomplete: hello.subscriptions.map((_, index) => index) }),
+    ),
   fc.record({
     type: fc.constant('welcome' as const),
     version: fc.constant(1),
@@ -43,16 +70,27 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
     head: position,
     cursor: position,
     credit: position,
-    refused: fc.array(fc.record({ index: fc.nat({ max: 9 }), code, message: name }), { maxLength: 3 }),
+    refused: fc.array(fc.record({ index: fc.nat({ max: 9 }), code, message: name }), {
+      maxLength: 3,
+    }),
     backfill: fc.array(fc.nat({ max: 9 }), { maxLength: 3 }),
   }),
   events,
   fc
-    .record({ type: fc.constant('ack' as const), received: position, credit: position, upTo: position, filled: fc.array(name, { maxLength: 3 }) })
+    .record({
+      type: fc.constant('ack' as const),
+      received: position,
+      credit: position,
+      upTo: position,
+      filled: fc.array(name, { maxLength: 3 }),
+    })
     .map((ack): Frame => ({ ...ack, durable: Math.floor(ack.received / 2) })),
   fc.record({
     type: fc.constant('rejects' as const),
-    rejects: fc.array(fc.record({ document: name, hash: fc.option(hash, { nil: undefined }), code, message: name }), { maxLength: 4 }),
+    rejects: fc.array(
+      fc.record({ document: name, hash: fc.option(hash, { nil: undefined }), code, message: name }),
+      { maxLength: 4 },
+    ),
   }),
   fc.record({
     type: fc.constant('check' as const),
@@ -62,17 +100,34 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
     theirs: position,
   }),
   fc.record({ type: fc.constant('part' as const), bytes }),
-  fc.record({ type: fc.constant('signal' as const), key: name, value: fc.option(bytes, { nil: undefined }) }),
-  fc.record({ type: fc.constant('subscribe' as const), collections: fc.array(name, { maxLength: 4 }) }),
+  fc.record({
+    type: fc.constant('signal' as const),
+    key: name,
+    value: fc.option(bytes, { nil: undefined }),
+  }),
+  fc.record({
+    type: fc.constant('subscribe' as const),
+    collections: fc.array(name, { maxLength: 4 }),
+  }),
   fc.record({
     type: fc.constant('grant' as const),
     granted: fc.array(name, { maxLength: 4 }),
     refused: fc.array(fc.record({ collection: name, code, message: name }), { maxLength: 3 }),
   }),
-  fc.record({ type: fc.constant('stream-open' as const), stream: fc.nat(), protocol: name, head: bytes }),
+  fc.record({
+    type: fc.constant('stream-open' as const),
+    stream: fc.nat(),
+    protocol: name,
+    head: bytes,
+  }),
   fc.record({ type: fc.constant('stream-bytes' as const), stream: fc.nat(), bytes }),
   fc.record({ type: fc.constant('stream-end' as const), stream: fc.nat() }),
-  fc.record({ type: fc.constant('stream-reset' as const), stream: fc.nat(), code: fc.constant('GONE'), message: name }),
+  fc.record({
+    type: fc.constant('stream-reset' as const),
+    stream: fc.nat(),
+    code: fc.constant('GONE'),
+    message: name,
+  }),
   fc.record({ type: fc.constant('stream-credit' as const), stream: fc.nat(), credit: position }),
   fc.record({
     type: fc.constant('close' as const),

@@ -63,24 +63,34 @@ export class TinyReplica {
   /** Every event of the collections, as text, sorted: what two replicas must have in common. */
   content(collections: readonly CollectionId[]): string[] {
     return this.log
-      .filter(({ entry }) => collections.includes(entry.collection) && !this.refused.has(hashOf(entry)))
+      .filter(
+        ({ entry }) => collections.includes(entry.collection) && !this.refused.has(hashOf(entry)),
+      )
       .map(({ entry }) => `${entry.collection} ${entry.document} ${hashOf(entry)}`)
       .sort()
   }
 
   digest(collections: readonly CollectionId[]): Uint8Array {
-    return createHash('sha256').update(this.content(collections).join('\n')).digest().subarray(0, 16)
+    return createHash('sha256')
+      .update(this.content(collections).join('\n'))
+      .digest()
+      .subarray(0, 16)
   }
 
   /** Forgets the newest entries, as a restored backup does. */
   loseTail(count: number, epoch?: Epoch): void {
-    for (const { entry } of this.log.splice(this.log.length - count)) this.known.delete(hashOf(entry))
+    for (const { entry } of this.log.splice(this.log.length - count))
+      this.known.delete(hashOf(entry))
     if (epoch !== undefined) this.epoch = epoch
   }
 }
 
 export function hashOf(entry: WireEntry): string {
-  return createHash('sha256').update(entry.document).update(entry.kind).update(entry.bytes).digest('hex')
+  return createHash('sha256')
+    .update(entry.document)
+    .update(entry.kind)
+    .update(entry.bytes)
+    .digest('hex')
 }
 
 /** One end of a conversation: a session, its replica, and everything that the session said. */
@@ -188,7 +198,11 @@ export class End {
       size += stored.entry.bytes.length
     }
     const end = position >= last
-    this.session.handleRead(output.token, { entries, upTo: Math.max(position, output.after), end }, nowMs)
+    this.session.handleRead(
+      output.token,
+      { entries, upTo: Math.max(position, output.after), end },
+      nowMs,
+    )
   }
 
   /** A dialer reads before it knows the peer's name: it uses the one that it remembers. */

@@ -1,4 +1,4 @@
-import { type DecodeOptions, Tokenizer, type Token, Type, tokensToObject } from 'cborg'
+import { type DecodeOptions, type Token, Tokenizer, Type, tokensToObject } from 'cborg'
 import { MalformedError } from './field-reader.ts'
 import { DEPTH_MAX, ITEMS_MAX } from './limits.ts'
 
@@ -57,7 +57,10 @@ export class BoundedTokenizer {
     const size = childCount(token)
     if (size > 0) {
       if (this.#open.length >= DEPTH_MAX) {
-        throw new MalformedError('PROTOCOL_LIMIT_EXCEEDED', `message: nested deeper than ${DEPTH_MAX}`)
+        throw new MalformedError(
+          'PROTOCOL_LIMIT_EXCEEDED',
+          `message: nested deeper than ${DEPTH_MAX}`,
+        )
       }
       this.#open.push(size)
       return

@@ -118,6 +118,10 @@ function readEntry(fields: FieldReader, place: Place, item: unknown, first: bool
 /** About how many bytes an entry takes in a frame, never less than it does. */
 export function entryBytesMax(entry: FrameEntry): number {
   const payload = typeof entry.bytes === 'number' ? 0 : entry.bytes.length
-  return payload + Math.min(entry.document.length * 3, DOCUMENT_BYTES_MAX) +
-    Math.min(entry.collection.length * 3, COLLECTION_BYTES_MAX) + 48
+  return (
+    payload +
+    Math.min(entry.document.length * 3, DOCUMENT_BYTES_MAX) +
+    Math.min(entry.collection.length * 3, COLLECTION_BYTES_MAX) +
+    48
+  )
 }

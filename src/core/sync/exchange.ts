@@ -269,7 +269,10 @@ export class Exchange {
   handleEvents(frame: EventsFrame, byteLength: number): Violation | undefined {
     const { backfill } = frame
     if (backfill !== undefined && this.#record?.awaits(backfill) !== true) {
-      return { code: 'PROTOCOL_REMOTE', message: 'EVENTS: backfill of a collection that is not awaited' }
+      return {
+        code: 'PROTOCOL_REMOTE',
+        message: 'EVENTS: backfill of a collection that is not awaited',
+      }
     }
     return this.receiver.handleEvents(frame, byteLength)
   }

@@ -125,14 +125,19 @@ export class AccepterGreeting {
     if (frame.type !== 'events' && frame.type !== 'part') return outOfOrder(frame, 'WELCOME')
     this.#earlyBytes += byteLength
     if (this.#earlyBytes > INITIAL_CREDIT_BYTES) {
-      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'EVENTS: more bytes than the initial credit' }
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: 'EVENTS: more bytes than the initial credit',
+      }
     }
     this.#early.push(decoded)
     return undefined
   }
 
   /** The driver has decided to talk to the peer. WELCOME is queued; `early` is to be handled next. */
-  admit(admission: Admission): Greeted & { readonly exchange: Exchange; readonly early: readonly DecodedFrame[] } {
+  admit(
+    admission: Admission,
+  ): Greeted & { readonly exchange: Exchange; readonly early: readonly DecodedFrame[] } {
     const hello = this.#hello
     const version = this.#version
     if (hello === undefined || version === undefined) throw new InvariantError('nobody said HELLO')
@@ -140,7 +145,10 @@ export class AccepterGreeting {
     const agreement = agreeAsAccepter(this.#self, hello, admission)
     const send = new SendCredit(hello.credit)
     const receive = new ReceiveCredit(this.#host.limits.windowBytes, INITIAL_CREDIT_BYTES)
-    const exchange = new Exchange(this.#host, agreement.sendFrom, head, agreement.granted, { send, receive })
+    const exchange = new Exchange(this.#host, agreement.sendFrom, head, agreement.granted, {
+      send,
+      receive,
+    })
     this.#host.control(welcomeFrame(this.#self, version, hello, agreement, head, receive.tell()))
     return { ...greeted(version, hello, agreement, peer), exchange, early: this.#early }
   }

@@ -64,7 +64,12 @@ export function sendFrom(input: StartInput): Position {
  *
  * Another epoch, or a log shorter than what was read of it, is another log: it starts at 0.
  */
-function verified(claimed: Position, claimedEpoch: Epoch | undefined, epoch: Epoch, head: Position): Position {
+function verified(
+  claimed: Position,
+  claimedEpoch: Epoch | undefined,
+  epoch: Epoch,
+  head: Position,
+): Position {
   return claimedEpoch === epoch && claimed <= head ? claimed : 0
 }
 

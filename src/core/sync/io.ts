@@ -153,19 +153,34 @@ export type SessionOutput =
       readonly theirs: Position
     }
   /** The peer has our log up to `received` in memory and up to `durable` on its disk. Remember `durable`. */
-  | { readonly type: 'acknowledged'; readonly received: Position; readonly durable: Position; readonly peer: PeerState }
+  | {
+      readonly type: 'acknowledged'
+      readonly received: Position
+      readonly durable: Position
+      readonly peer: PeerState
+    }
   /** The peer refused entries of ours. */
   | { readonly type: 'rejected'; readonly rejects: readonly Reject[] }
   /** The last value of one of the peer's signals; undefined when it withdrew it. */
   | { readonly type: 'signal'; readonly key: string; readonly value: Uint8Array | undefined }
   /** The peer opened a stream. Accept by using it, or reset it. */
-  | { readonly type: 'stream-opened'; readonly stream: number; readonly protocol: string; readonly head: Uint8Array }
+  | {
+      readonly type: 'stream-opened'
+      readonly stream: number
+      readonly protocol: string
+      readonly head: Uint8Array
+    }
   /** Bytes of a stream. Call `consumed` when they have been used, so that more may come. */
   | { readonly type: 'stream-bytes'; readonly stream: number; readonly bytes: Uint8Array }
   /** The peer will send no more on this stream. */
   | { readonly type: 'stream-ended'; readonly stream: number }
   /** The stream is over in both directions; nothing more comes for it. */
-  | { readonly type: 'stream-reset'; readonly stream: number; readonly code: string; readonly message: string }
+  | {
+      readonly type: 'stream-reset'
+      readonly stream: number
+      readonly code: string
+      readonly message: string
+    }
   /** More may be written to this stream. */
   | { readonly type: 'stream-writable'; readonly stream: number }
   /** The connection is to be closed (after what was polled before). The session is over. */

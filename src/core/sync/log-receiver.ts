@@ -101,7 +101,10 @@ export class LogReceiver {
     if (!this.#credit.receive(byteLength)) return OVERDRAWN
     this.#partBytes += bytes.length
     if (this.#partBytes > ENTRY_BYTES_MAX) {
-      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: `PART: an entry past ${ENTRY_BYTES_MAX} bytes` }
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: `PART: an entry past ${ENTRY_BYTES_MAX} bytes`,
+      }
     }
     this.#parts.push(bytes)
     // Parts are bounded by the size of an entry, not by the window: they would fill it for ever.
@@ -114,7 +117,8 @@ export class LogReceiver {
     const entries: WireEntry[] = []
     for (const item of frame.entries) {
       const entry = this.#whole(item)
-      if (entry === undefined) return { code: 'PROTOCOL_REMOTE', message: 'EVENTS: entries do not match the parts' }
+      if (entry === undefined)
+        return { code: 'PROTOCOL_REMOTE', message: 'EVENTS: entries do not match the parts' }
       entries.push(entry)
     }
     if (frame.backfill === undefined) this.#moveCursor(frame)
@@ -138,7 +142,11 @@ export class LogReceiver {
     return { ...item, bytes }
   }
 
-  #enqueue(entries: readonly WireEntry[], filled: readonly CollectionId[], byteLength: number): void {
+  #enqueue(
+    entries: readonly WireEntry[],
+    filled: readonly CollectionId[],
+    byteLength: number,
+  ): void {
     const changed = entries.length > 0 || filled.length > 0 || this.#cursor > this.#assigned()
     if (!changed) {
       this.#credit.release(byteLength)

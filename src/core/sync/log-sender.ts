@@ -97,7 +97,9 @@ export class LogSender {
 
   /** Everything was sent up to our head (or the limit), the end was told, and no backfill is left. */
   get done(): boolean {
-    return this.idle && !this.#finalOwed && this.#sent >= this.#target && this.#backfills.length === 0
+    return (
+      this.idle && !this.#finalOwed && this.#sent >= this.#target && this.#backfills.length === 0
+    )
   }
 
   /** Everything up to our head was sent at least once. */
@@ -142,7 +144,8 @@ export class LogSender {
     if (!this.idle || this.#credit.available < READ_CREDIT_MIN) return undefined
     const mainDue = this.#sent < this.#target
     const backfill = this.#backfills[0]
-    if (backfill !== undefined && (this.#preferBackfill || !mainDue)) return this.#readBackfill(backfill)
+    if (backfill !== undefined && (this.#preferBackfill || !mainDue))
+      return this.#readBackfill(backfill)
     if (!mainDue || this.#collections.length === 0) {
       if (mainDue) this.#advanceTo(this.#target)
       return undefined
@@ -266,13 +269,17 @@ export class LogSender {
       if (parted > 0) break
     }
     if (entries.length === 0 && page.next < answer.entries.length) return undefined
-    const lastPart = large === undefined || large.length === 0 ? undefined : encodeFrame({ type: 'part', bytes: large })
+    const lastPart =
+      large === undefined || large.length === 0
+        ? undefined
+        : encodeFrame({ type: 'part', bytes: large })
     page.next += entries.length
     page.parted = 0
     const whole = page.next >= answer.entries.length
-    const events = backfill === undefined
-      ? this.#mainFrame(page, entries, whole)
-      : backfillFrame(page, backfill, entries, whole)
+    const events =
+      backfill === undefined
+        ? this.#mainFrame(page, entries, whole)
+        : backfillFrame(page, backfill, entries, whole)
     if (whole) this.#finishPage(page)
     const bytes = lastPart === undefined ? events : joined(lastPart, events)
     return this.#charge(bytes, entries.length)

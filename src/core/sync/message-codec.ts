@@ -22,7 +22,14 @@ import {
   TOKEN_BYTES_MAX,
   VERSIONS_MAX,
 } from './limits.ts'
-import { type AckFrame, type CloseFrame, FRAME_NUMBERS, type Frame, type HelloFrame, type WelcomeFrame } from './message.ts'
+import {
+  type AckFrame,
+  type CloseFrame,
+  FRAME_NUMBERS,
+  type Frame,
+  type HelloFrame,
+  type WelcomeFrame,
+} from './message.ts'
 
 /** A frame, with the number of bytes that it took: credit counts them. */
 export interface DecodedFrame {
@@ -68,7 +75,10 @@ function readFrames(tokenizer: BoundedTokenizer): readonly DecodedFrame[] {
     const byteLength = tokenizer.pos() - start
     if (!Array.isArray(item)) throw new MalformedError('PROTOCOL_REMOTE', 'frame: not an array')
     if (byteLength > FRAME_BYTES_MAX) {
-      throw new MalformedError('PROTOCOL_LIMIT_EXCEEDED', `frame: longer than ${FRAME_BYTES_MAX} bytes`)
+      throw new MalformedError(
+        'PROTOCOL_LIMIT_EXCEEDED',
+        `frame: longer than ${FRAME_BYTES_MAX} bytes`,
+      )
     }
     const frame = readFrame(item)
     if (frame !== undefined) frames.push({ frame, byteLength })
@@ -96,7 +106,11 @@ function frameItems(frame: Frame): unknown[] {
     case 'subscribe':
       return [number, frame.collections]
     case 'grant':
-      return [number, frame.granted, frame.refused.map((r) => [r.collection, r.code, r.message])]
+      return [
+        number,
+        frame.granted,
+        frame.refused.map((r) => [r.collection, r.code, cut(r.message)]),
+      ]
     case 'signal':
       return [number, frame.key, frame.value ?? null]
     case 'stream-open':
@@ -106,7 +120,7 @@ function frameItems(frame: Frame): unknown[] {
     case 'stream-end':
       return [number, frame.stream]
     case 'stream-reset':
-      return [number, frame.stream, frame.code, frame.message]
+      return [number, frame.stream, cut(frame.code, CODE_BYTES_MAX), cut(frame.message)]
     case 'stream-credit':
       return [number, frame.stream, frame.credit]
     case 'close':
@@ -116,6 +130,11 @@ function frameItems(frame: Frame): unknown[] {
     case 'pong':
       return [number]
   }
+}
+
+/** Explanations may be of any length where they are made; a UTF-16 unit takes 3 bytes at most. */
+function cut(text: string, bytesMax: number = TEXT_BYTES_MAX): string {
+  return text.length * 3 > bytesMax ? text.slice(0, Math.floor(bytesMax / 3)) : text
 }
 
 function helloItems(frame: HelloFrame): unknown[] {
@@ -138,27 +157,41 @@ function helloItems(frame: HelloFrame): unknown[] {
 
 function welcomeItems(frame: WelcomeFrame): unknown[] {
   const { version, replica, epoch, head, cursor, credit } = frame
-  const items: unknown[] = [FRAME_NUMBERS.welcome, version, replica, epochBytes(epoch), head, cursor, credit]
+  const items: unknown[] = [
+    FRAME_NUMBERS.welcome,
+    version,
+    replica,
+    epochBytes(epoch),
+    head,
+    cursor,
+    credit,
+  ]
   if (frame.refused.length > 0 || frame.backfill.length > 0) {
-    items.push(frame.refused.map((refused) => [refused.index, refused.code, refused.message]))
+    items.push(frame.refused.map((refused) => [refused.index, refused.code, cut(refused.message)]))
     items.push(frame.backfill)
   }
   return items
 }
 
 function ackItems(frame: AckFrame): unknown[] {
-  const items: unknown[] = [FRAME_NUMBERS.ack, frame.received, frame.durable, frame.credit, frame.upTo]
+  const items: unknown[] = [
+    FRAME_NUMBERS.ack,
+    frame.received,
+    frame.durable,
+    frame.credit,
+    frame.upTo,
+  ]
   if (frame.filled.length > 0) items.push(frame.filled)
   return items
 }
 
 function rejectItem(reject: Reject): unknown[] {
   const hash = reject.hash === undefined ? null : fromHex(reject.hash)
-  return [reject.document, hash, reject.code, reject.message]
+  return [reject.document, hash, reject.code, cut(reject.message)]
 }
 
 function closeItems(frame: CloseFrame): unknown[] {
-  const items: unknown[] = [FRAME_NUMBERS.close, frame.code, frame.message, frame.retryable]
+  const items: unknown[] = [FRAME_NUMBERS.close, frame.code, cut(frame.message), frame.retryable]
   if (frame.retryAfterMs !== undefined) items.push(frame.retryAfterMs)
   return items
 }
@@ -181,7 +214,10 @@ const READERS: ReadonlyMap<number, readonly [name: string, read: Read]> = new Ma
   [FRAME_NUMBERS.signal, ['SIGNAL', readSignal]],
   [FRAME_NUMBERS['stream-open'], ['STREAM_OPEN', readStreamOpen]],
   [FRAME_NUMBERS['stream-bytes'], ['STREAM_BYTES', readStreamBytes]],
-  [FRAME_NUMBERS['stream-end'], ['STREAM_END', (f) => ({ type: 'stream-end', stream: f.uint('stream') })]],
+  [
+    FRAME_NUMBERS['stream-end'],
+    ['STREAM_END', (f) => ({ type: 'stream-end', stream: f.uint('stream') })],
+  ],
   [FRAME_NUMBERS['stream-reset'], ['STREAM_RESET', readStreamReset]],
   [FRAME_NUMBERS['stream-credit'], ['STREAM_CREDIT', readStreamCredit]],
   [FRAME_NUMBERS.ping, ['PING', () => ({ type: 'ping' })]],
@@ -240,7 +276,9 @@ function readWelcome(fields: FieldReader): Frame {
   const head = fields.position('head')
   const cursor = fields.position('cursor')
   const credit = fields.uint('credit')
-  const refused = fields.more ? fields.records('refused', COLLECTIONS_MAX).map(readRefusedIndex) : []
+  const refused = fields.more
+    ? fields.records('refused', COLLECTIONS_MAX).map(readRefusedIndex)
+    : []
   const backfill = fields.more ? fields.indexes('backfill', COLLECTIONS_MAX) : []
   return { type: 'welcome', version, replica, epoch, head, cursor, credit, refused, backfill }
 }
@@ -264,7 +302,12 @@ function readRejects(fields: FieldReader): Frame {
   const rejects = fields.records('rejects', ITEMS_MAX).map((record): Reject => {
     const document = record.document('document')
     const hash = record.optionalHash('hash')
-    return { document, hash, code: readCode(record), message: record.text('message', TEXT_BYTES_MAX) }
+    return {
+      document,
+      hash,
+      code: readCode(record),
+      message: record.text('message', TEXT_BYTES_MAX),
+    }
   })
   return { type: 'rejects', rejects }
 }
@@ -278,7 +321,13 @@ function readCheck(fields: FieldReader): Frame {
   const attempt = fields.uint('attempt')
   if (attempt > 3) fields.fail('attempt', 'is past 3')
   const digest = fields.fixedBytes('digest', 16)
-  return { type: 'check', attempt, digest, ours: fields.position('ours'), theirs: fields.position('theirs') }
+  return {
+    type: 'check',
+    attempt,
+    digest,
+    ours: fields.position('ours'),
+    theirs: fields.position('theirs'),
+  }
 }
 
 function readSubscribe(fields: FieldReader): Frame {
@@ -302,7 +351,12 @@ function readSignal(fields: FieldReader): Frame {
 function readStreamOpen(fields: FieldReader): Frame {
   const stream = fields.uint('stream')
   const protocol = fields.text('protocol', NAME_BYTES_MAX, 1)
-  return { type: 'stream-open', stream, protocol, head: fields.bytes('head', STREAM_HEAD_BYTES_MAX) }
+  return {
+    type: 'stream-open',
+    stream,
+    protocol,
+    head: fields.bytes('head', STREAM_HEAD_BYTES_MAX),
+  }
 }
 
 function readStreamBytes(fields: FieldReader): Frame {
@@ -324,5 +378,11 @@ function readClose(fields: FieldReader): Frame {
   const code = fields.text('code', CODE_BYTES_MAX)
   const message = fields.text('message', TEXT_BYTES_MAX)
   const retryable = fields.boolean('retryable')
-  return { type: 'close', code, message, retryable, retryAfterMs: fields.more ? fields.uint('retryAfterMs') : undefined }
+  return {
+    type: 'close',
+    code,
+    message,
+    retryable,
+    retryAfterMs: fields.more ? fields.uint('retryAfterMs') : undefined,
+  }
 }

@@ -21,7 +21,12 @@ export class PeerRecord {
   readonly #fills: Map<CollectionId, Fill> = new Map()
   acked: Position
 
-  constructor(replica: ReplicaId, epoch: Epoch, acked: Position, complete: readonly CollectionId[]) {
+  constructor(
+    replica: ReplicaId,
+    epoch: Epoch,
+    acked: Position,
+    complete: readonly CollectionId[],
+  ) {
     this.replica = replica
     this.epoch = epoch
     this.acked = acked

@@ -40,7 +40,13 @@ export const TRANSITIONS: Readonly<
   Record<SessionState, Readonly<Partial<Record<SessionInput, SessionState>>>>
 > = {
   idle: { start: 'opening', failed: 'closed', lost: 'closed', close: 'closed' },
-  opening: { page: 'greeting', timeout: 'closed', failed: 'closed', lost: 'closed', close: 'closed' },
+  opening: {
+    page: 'greeting',
+    timeout: 'closed',
+    failed: 'closed',
+    lost: 'closed',
+    close: 'closed',
+  },
   greeting: {
     WELCOME: 'live',
     CLOSE: 'closed',

@@ -72,7 +72,10 @@ export class SyncSession {
   constructor(options: SessionOptions) {
     this.role = options.role
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
-    assert(this.limits.windowBytes >= DEFAULT_LIMITS.pageBytes, 'a window holds at least one large frame')
+    assert(
+      this.limits.windowBytes >= DEFAULT_LIMITS.pageBytes,
+      'a window holds at least one large frame',
+    )
     this.#self = { replica: options.replica, epoch: options.epoch }
     this.#state = options.role === 'dialer' ? 'idle' : 'waiting'
     this.#watch = new Watch(this.limits)
@@ -337,7 +340,12 @@ export class SyncSession {
   /** The connection has ended, whoever ended it. */
   handleClosed(nowMs: number): void {
     const message = 'the connection was lost'
-    const reason = { code: 'TRANSPORT_CLOSED', message, retryable: true, retryAfterMs: undefined } as const
+    const reason = {
+      code: 'TRANSPORT_CLOSED',
+      message,
+      retryable: true,
+      retryAfterMs: undefined,
+    } as const
     this.#during(nowMs, () => this.#end(reason))
   }
 
@@ -463,7 +471,8 @@ export class SyncSession {
 
   /** Ends the session when something is wrong. Only a divergence may be gone later. */
   #judge(wrong: Violation | Divergence | undefined): void {
-    if (wrong !== undefined) this.#finish({ ...wrong, retryable: wrong.code === 'PROTOCOL_DIVERGED' })
+    if (wrong !== undefined)
+      this.#finish({ ...wrong, retryable: wrong.code === 'PROTOCOL_DIVERGED' })
   }
 
   /** Tells the peer why, and ends. */

@@ -33,7 +33,9 @@ export class Sharing {
 
   /** Those of `collections` that are neither shared nor asked for yet: they go into a SUBSCRIBE. */
   ask(collections: readonly CollectionId[]): readonly CollectionId[] {
-    const added = collections.filter((name) => !this.#granted.includes(name) && !this.#asked.has(name))
+    const added = collections.filter(
+      (name) => !this.#granted.includes(name) && !this.#asked.has(name),
+    )
     for (const name of added) this.#asked.add(name)
     return added
   }
@@ -63,7 +65,10 @@ export class Sharing {
   answered(decision: Decision): Violation | undefined {
     for (const name of [...decision.granted, ...decision.refused.map((r) => r.collection)]) {
       if (!this.#asked.delete(name)) {
-        return { code: 'PROTOCOL_REMOTE', message: 'GRANT: names a collection that was not asked for' }
+        return {
+          code: 'PROTOCOL_REMOTE',
+          message: 'GRANT: names a collection that was not asked for',
+        }
       }
     }
     return undefined

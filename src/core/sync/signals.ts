@@ -1,7 +1,7 @@
 import { utf8 } from '../bytes.ts'
 import { UsageError } from '../errors.ts'
 import type { Violation } from './field-reader.ts'
-import { NAME_BYTES_MAX, SIGNAL_BYTES_MAX, type SessionLimits } from './limits.ts'
+import { NAME_BYTES_MAX, type SessionLimits, SIGNAL_BYTES_MAX } from './limits.ts'
 import type { Frame } from './message.ts'
 
 /**
@@ -30,11 +30,16 @@ export class Signals {
   set(key: string, value: Uint8Array | undefined): void {
     const keyBytes = utf8(key).length
     if (keyBytes === 0 || keyBytes > NAME_BYTES_MAX) {
-      throw new UsageError('USAGE_INVALID_ARGUMENT', 'the key of a signal is empty or too long', { keyBytes })
+      throw new UsageError('USAGE_INVALID_ARGUMENT', 'the key of a signal is empty or too long', {
+        keyBytes,
+      })
     }
     if (value !== undefined && value.length > SIGNAL_BYTES_MAX) {
       const bytes = value.length
-      throw new UsageError('USAGE_INVALID_ARGUMENT', 'the value of a signal is too large', { key, bytes })
+      throw new UsageError('USAGE_INVALID_ARGUMENT', 'the value of a signal is too large', {
+        key,
+        bytes,
+      })
     }
     if (value === undefined && !this.#sent.has(key)) {
       this.#waiting.delete(key)
@@ -69,10 +74,16 @@ export class Signals {
     this.#heldBytes += bytes
     const { signalKeysMax, signalsBytesMax } = this.#limits
     if (this.#held.size > signalKeysMax) {
-      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: `SIGNAL: key is one of more than ${signalKeysMax}` }
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: `SIGNAL: key is one of more than ${signalKeysMax}`,
+      }
     }
     if (this.#heldBytes > signalsBytesMax) {
-      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: `SIGNAL: value makes more than ${signalsBytesMax} bytes` }
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: `SIGNAL: value makes more than ${signalsBytesMax} bytes`,
+      }
     }
     return undefined
   }

@@ -41,7 +41,11 @@ export class Streams {
   #newestOfPeer: number
   #turn = 0
 
-  constructor(role: 'dialer' | 'accepter', limits: SessionLimits, emit: (output: SessionOutput) => void) {
+  constructor(
+    role: 'dialer' | 'accepter',
+    limits: SessionLimits,
+    emit: (output: SessionOutput) => void,
+  ) {
     this.#limits = limits
     this.#emit = emit
     this.#nextId = role === 'dialer' ? 1 : 2
@@ -55,8 +59,16 @@ export class Streams {
   /** @throws UsageError when the protocol's name or the head is too large. */
   openStream(protocol: string, head: Uint8Array): number {
     // A UTF-16 unit takes 3 bytes at most.
-    if (protocol.length === 0 || protocol.length * 3 > NAME_BYTES_MAX || head.length > STREAM_HEAD_BYTES_MAX) {
-      throw new UsageError('USAGE_INVALID_ARGUMENT', 'the protocol or the head of a stream is too large', { protocol })
+    if (
+      protocol.length === 0 ||
+      protocol.length * 3 > NAME_BYTES_MAX ||
+      head.length > STREAM_HEAD_BYTES_MAX
+    ) {
+      throw new UsageError(
+        'USAGE_INVALID_ARGUMENT',
+        'the protocol or the head of a stream is too large',
+        { protocol },
+      )
     }
     const id = this.#nextId
     this.#nextId += 2
@@ -88,9 +100,12 @@ export class Streams {
     const stream = this.#streams.get(id)
     // It may have been reset while the writer was busy; the reset is on its way to it.
     if (stream === undefined) return false
-    if (stream.localEnded) throw new UsageError('USAGE_CLOSED', 'the stream was ended', { stream: id })
+    if (stream.localEnded)
+      throw new UsageError('USAGE_CLOSED', 'the stream was ended', { stream: id })
     if (stream.queuedBytes > this.#limits.streamQueueBytes * 4) {
-      throw new UsageError('USAGE_INVALID_ARGUMENT', 'the writer of a stream does not wait', { stream: id })
+      throw new UsageError('USAGE_INVALID_ARGUMENT', 'the writer of a stream does not wait', {
+        stream: id,
+      })
     }
     if (bytes.length > 0) stream.queue.push(bytes)
     stream.queuedBytes += bytes.length
@@ -108,7 +123,8 @@ export class Streams {
     if (stream === undefined) return
     this.#streams.delete(id)
     // The peer never heard of a stream whose OPEN still waits.
-    if (stream.open === undefined) this.#resets.push({ type: 'stream-reset', stream: id, code, message })
+    if (stream.open === undefined)
+      this.#resets.push({ type: 'stream-reset', stream: id, code, message })
   }
 
   consumed(id: number, bytes: number): void {
@@ -151,9 +167,17 @@ export class Streams {
     for (const other of this.#streams.keys()) if (other % 2 === id % 2) ofPeer += 1
     if (ofPeer >= this.#limits.streamsMax) {
       const message = 'too many streams are open'
-      this.#resets.push({ type: 'stream-reset', stream: id, code: 'PROTOCOL_LIMIT_EXCEEDED', message })
+      this.#resets.push({
+        type: 'stream-reset',
+        stream: id,
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message,
+      })
       if (this.#resets.length <= this.#limits.streamsMax) return undefined
-      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'STREAM_OPEN: refused streams are opened again' }
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: 'STREAM_OPEN: refused streams are opened again',
+      }
     }
     this.#add(id, undefined)
     this.#emit({ type: 'stream-opened', stream: id, protocol: frame.protocol, head: frame.head })
@@ -163,7 +187,10 @@ export class Streams {
   #receiveBytes(stream: Stream, bytes: Uint8Array): Violation | undefined {
     if (stream.remoteEnded) return wrong('STREAM_BYTES: the stream was ended before')
     if (!stream.receive.receive(bytes.length)) {
-      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'STREAM_BYTES: more bytes than were granted' }
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: 'STREAM_BYTES: more bytes than were granted',
+      }
     }
     if (bytes.length > 0) this.#emit({ type: 'stream-bytes', stream: stream.id, bytes })
     return undefined
@@ -231,7 +258,8 @@ export class Streams {
 
   /** The session is over: whoever uses a stream has to know. */
   fail(code: string, message: string): void {
-    for (const id of this.#streams.keys()) this.#emit({ type: 'stream-reset', stream: id, code, message })
+    for (const id of this.#streams.keys())
+      this.#emit({ type: 'stream-reset', stream: id, code, message })
     this.#streams.clear()
   }
 }

@@ -8,7 +8,10 @@ function pairOf(options: { a?: readonly string[]; b?: readonly string[] } = {}):
   edge: TinyReplica
   cloud: TinyReplica
 } {
-  return { edge: new TinyReplica('edge', options.a ?? [A]), cloud: new TinyReplica('cloud', options.b ?? [A]) }
+  return {
+    edge: new TinyReplica('edge', options.a ?? [A]),
+    cloud: new TinyReplica('cloud', options.b ?? [A]),
+  }
 }
 
 describe('a first exchange', () => {

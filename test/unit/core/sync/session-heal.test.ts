@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { End, SessionPair, TinyReplica } from '../../../support/session-pair.ts'
+import { type End, SessionPair, TinyReplica } from '../../../support/session-pair.ts'
 
 const A = 'node/a'
 

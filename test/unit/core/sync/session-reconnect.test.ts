@@ -29,7 +29,13 @@ describe('a reconnect', () => {
     for (const i of [1, 500, 999]) cloud.write(NODE, documentName(i), change())
     for (const i of [7, 500]) edge.write(NODE, documentName(i), change())
     const pair = new SessionPair(edge, cloud).run()
-    console.log('benchmark case', pair.bytes, 'bytes', pair.dialer.sent.map((m) => m.length), pair.accepter.sent.map((m) => m.length))
+    console.log(
+      'benchmark case',
+      pair.bytes,
+      'bytes',
+      pair.dialer.sent.map((m) => m.length),
+      pair.accepter.sent.map((m) => m.length),
+    )
     expect(cloud.content([NODE])).toEqual(edge.content([NODE]))
     expect(pair.messages).toBe(3)
     expect(pair.bytes).toBeLessThanOrEqual(1100)

@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import type { Frame } from '../../../../src/core/sync/message.ts'
 import { encodeFrame } from '../../../../src/core/sync/message-codec.ts'
 import { SyncSession } from '../../../../src/core/sync/session.ts'
-import { type SessionInput, type SessionState, TRANSITIONS } from '../../../../src/core/sync/session-states.ts'
+import {
+  type SessionInput,
+  type SessionState,
+  TRANSITIONS,
+} from '../../../../src/core/sync/session-states.ts'
 import { WIRE_EXAMPLES } from '../../../support/wire-examples.ts'
 
 const EPOCH = '00112233445566aa'
@@ -18,7 +22,14 @@ const WELCOME: Frame = {
   refused: [],
   backfill: [],
 }
-const EVENTS: Frame = { type: 'events', after: 0, upTo: 0, final: false, backfill: undefined, entries: [] }
+const EVENTS: Frame = {
+  type: 'events',
+  after: 0,
+  upTo: 0,
+  final: false,
+  backfill: undefined,
+  entries: [],
+}
 const ADMISSION = {
   peer: { replica: 'edge', epoch: undefined, cursor: 0, acked: 0, complete: [] },
   granted: ['node/edge-1'],
@@ -81,7 +92,8 @@ const INPUTS: Readonly<Record<SessionInput, (session: SyncSession, token: number
     session.handleTimeout(60_000)
     session.handleTimeout(120_000)
   },
-  failed: (session) => session.handleFailed(1, { code: 'STORAGE_UNAVAILABLE', message: 'full', retryable: true }, 0),
+  failed: (session) =>
+    session.handleFailed(1, { code: 'STORAGE_UNAVAILABLE', message: 'full', retryable: true }, 0),
   lost: (session) => session.handleClosed(0),
   close: (session) => session.close(0),
 }

@@ -17,15 +17,22 @@ describe('signals', () => {
   test('reach the peer, and only the last value counts while the transport is slow', () => {
     const pair = live()
     pair.dialer.session.handleWritable(false, pair.nowMs)
-    for (let i = 0; i < 5; i += 1) pair.dialer.session.setSignal('heartbeat', Uint8Array.of(i), pair.nowMs)
+    for (let i = 0; i < 5; i += 1)
+      pair.dialer.session.setSignal('heartbeat', Uint8Array.of(i), pair.nowMs)
     pair.dialer.session.handleWritable(true, pair.nowMs)
     pair.dialer.drain(pair.nowMs)
     pair.run()
-    expect(of(pair.accepter, 'signal')).toEqual([{ type: 'signal', key: 'heartbeat', value: Uint8Array.of(4) }])
+    expect(of(pair.accepter, 'signal')).toEqual([
+      { type: 'signal', key: 'heartbeat', value: Uint8Array.of(4) },
+    ])
     pair.dialer.session.setSignal('heartbeat', undefined, pair.nowMs)
     pair.dialer.drain(pair.nowMs)
     pair.run()
-    expect(of(pair.accepter, 'signal').at(-1)).toEqual({ type: 'signal', key: 'heartbeat', value: undefined })
+    expect(of(pair.accepter, 'signal').at(-1)).toEqual({
+      type: 'signal',
+      key: 'heartbeat',
+      value: undefined,
+    })
   })
 
   test('set before the session is live are sent with it', () => {
@@ -38,10 +45,14 @@ describe('signals', () => {
 
   test('past the bound close the session', () => {
     const pair = live({ accepterLimits: { signalKeysMax: 3 } })
-    for (let i = 0; i < 4; i += 1) pair.dialer.session.setSignal(`key-${i}`, Uint8Array.of(i), pair.nowMs)
+    for (let i = 0; i < 4; i += 1)
+      pair.dialer.session.setSignal(`key-${i}`, Uint8Array.of(i), pair.nowMs)
     pair.dialer.drain(pair.nowMs)
     pair.run()
-    expect(pair.accepter.closed).toMatchObject({ code: 'PROTOCOL_LIMIT_EXCEEDED', retryable: false })
+    expect(pair.accepter.closed).toMatchObject({
+      code: 'PROTOCOL_LIMIT_EXCEEDED',
+      retryable: false,
+    })
     expect(pair.dialer.closed).toMatchObject({ code: 'PROTOCOL_LIMIT_EXCEEDED' })
     expect(() => live().dialer.session.setSignal('big', new Uint8Array(40_000), 0)).toThrow()
   })
@@ -60,7 +71,10 @@ describe('streams', () => {
       { type: 'stream-opened', stream: id, protocol: 'logs', head: Uint8Array.of(1) },
     ])
     const received = (): number =>
-      pair.accepter.outputs.reduce((sum, o) => sum + (o.type === 'stream-bytes' ? o.bytes.length : 0), 0)
+      pair.accepter.outputs.reduce(
+        (sum, o) => sum + (o.type === 'stream-bytes' ? o.bytes.length : 0),
+        0,
+      )
     // Nothing was used yet: one window came.
     expect(received()).toBe(256 * 1024)
     while (received() < 600_000) {
@@ -92,9 +106,19 @@ describe('streams', () => {
     pair.dialer.session.handleWritable(true, pair.nowMs)
     pair.dialer.drain(pair.nowMs)
     pair.run()
-    const frames = pair.dialer.sent.slice(before).flatMap((sent) => decodeMessage(sent).frames ?? [])
-    const order = frames.map(({ frame }) => (frame.type === 'stream-bytes' ? frame.stream : frame.type))
-    expect(order.filter((item) => item !== 'stream-open').slice(0, 5)).toEqual(['events', first, second, first, second])
+    const frames = pair.dialer.sent
+      .slice(before)
+      .flatMap((sent) => decodeMessage(sent).frames ?? [])
+    const order = frames.map(({ frame }) =>
+      frame.type === 'stream-bytes' ? frame.stream : frame.type,
+    )
+    expect(order.filter((item) => item !== 'stream-open').slice(0, 5)).toEqual([
+      'events',
+      first,
+      second,
+      first,
+      second,
+    ])
   })
 
   test('are reset with a code by either side, and die with the session', () => {
@@ -110,7 +134,9 @@ describe('streams', () => {
       { type: 'stream-reset', stream: id, code: 'GONE', message: 'the pod is gone' },
     ])
     pair.cut()
-    expect(of(pair.dialer, 'stream-reset')).toMatchObject([{ stream: other, code: 'TRANSPORT_CLOSED' }])
+    expect(of(pair.dialer, 'stream-reset')).toMatchObject([
+      { stream: other, code: 'TRANSPORT_CLOSED' },
+    ])
   })
 })
 
@@ -166,8 +192,23 @@ describe('a peer that breaks the protocol', () => {
   test('by sending past its credit is closed', () => {
     const pair = live({ accepterLimits: { windowBytes: 256 * 1024 } })
     pair.accepter.slowDisk = true
-    const entries = [{ kind: 'event' as const, document: 'x', collection: A, generation: 0, bytes: new Uint8Array(100_000) }]
-    const bytes = encodeFrame({ type: 'events', after: 0, upTo: 0, final: false, backfill: undefined, entries })
+    const entries = [
+      {
+        kind: 'event' as const,
+        document: 'x',
+        collection: A,
+        generation: 0,
+        bytes: new Uint8Array(100_000),
+      },
+    ]
+    const bytes = encodeFrame({
+      type: 'events',
+      after: 0,
+      upTo: 0,
+      final: false,
+      backfill: undefined,
+      entries,
+    })
     for (let i = 0; i < 3; i += 1) pair.accepter.session.handleMessage(bytes, pair.nowMs)
     pair.accepter.drain(pair.nowMs)
     expect(pair.accepter.closed).toMatchObject({ code: 'PROTOCOL_LIMIT_EXCEEDED' })
@@ -191,21 +232,42 @@ describe('a peer that breaks the protocol', () => {
     })
     pair.dialer.wire[0] = hello
     pair.run()
-    expect(pair.accepter.closed).toMatchObject({ code: 'PROTOCOL_VERSION_UNSUPPORTED', retryable: false })
-    expect(pair.dialer.closed).toMatchObject({ code: 'PROTOCOL_VERSION_UNSUPPORTED', retryable: false })
+    expect(pair.accepter.closed).toMatchObject({
+      code: 'PROTOCOL_VERSION_UNSUPPORTED',
+      retryable: false,
+    })
+    expect(pair.dialer.closed).toMatchObject({
+      code: 'PROTOCOL_VERSION_UNSUPPORTED',
+      retryable: false,
+    })
   })
 
   test('by acknowledging what was never sent is closed, with the field named', () => {
     const pair = live()
-    const ack = encodeFrame({ type: 'ack', received: 99, durable: 99, credit: 0, upTo: 0, filled: [] })
+    const ack = encodeFrame({
+      type: 'ack',
+      received: 99,
+      durable: 99,
+      credit: 0,
+      upTo: 0,
+      filled: [],
+    })
     pair.dialer.session.handleMessage(ack, pair.nowMs)
     pair.dialer.drain(pair.nowMs)
-    expect(pair.dialer.closed).toMatchObject({ code: 'PROTOCOL_REMOTE', message: 'ACK: received is past what was sent' })
+    expect(pair.dialer.closed).toMatchObject({
+      code: 'PROTOCOL_REMOTE',
+      message: 'ACK: received is past what was sent',
+    })
   })
 
   test('is refused by the accepter with a reason and a time to wait', () => {
     const pair = new SessionPair(new TinyReplica('edge', [A]), new TinyReplica('cloud', [A]))
-    const reason = { code: 'ACCESS_DENIED' as const, message: 'not you', retryable: true, retryAfterMs: 7_000 }
+    const reason = {
+      code: 'ACCESS_DENIED' as const,
+      message: 'not you',
+      retryable: true,
+      retryAfterMs: 7_000,
+    }
     pair.accepter.session.refuse(reason, pair.nowMs)
     pair.accepter.drain(pair.nowMs)
     pair.run()

@@ -28,17 +28,25 @@ describe('the bytes of version 1', () => {
 describe('frames of later versions', () => {
   test('of an unknown type from 64 on are ignored, below they are refused', () => {
     expect(decodeMessage(Uint8Array.of(0x82, 0x18, 0x40, 0xa0)).frames).toEqual([])
-    expect(decodeMessage(Uint8Array.of(0x81, 0x18, 0x3f)).violation?.message).toBe('frame: type 63 is unknown')
+    expect(decodeMessage(Uint8Array.of(0x81, 0x18, 0x3f)).violation?.message).toBe(
+      'frame: type 63 is unknown',
+    )
   })
 
   test('may have more fields', () => {
-    expect(decodeMessage(Uint8Array.of(0x83, 16, 1, 0x61, 0x78)).frames?.[0]?.frame).toEqual({ type: 'ping' })
+    expect(decodeMessage(Uint8Array.of(0x83, 16, 1, 0x61, 0x78)).frames?.[0]?.frame).toEqual({
+      type: 'ping',
+    })
   })
 
   test('that are wrong are named with their field', () => {
     const wrong = encodeFrame({ type: 'signal', key: 'k', value: undefined }).slice(0, 2)
-    expect(decodeMessage(Uint8Array.of(0x82, 10, 5)).violation?.message).toBe('SIGNAL: key is not a text')
-    expect(decodeMessage(Uint8Array.of(0x81, 4)).violation?.message).toBe('ACK: received is missing')
+    expect(decodeMessage(Uint8Array.of(0x82, 10, 5)).violation?.message).toBe(
+      'SIGNAL: key is not a text',
+    )
+    expect(decodeMessage(Uint8Array.of(0x81, 4)).violation?.message).toBe(
+      'ACK: received is missing',
+    )
     expect(decodeMessage(wrong).violation?.code).toBe('PROTOCOL_REMOTE')
   })
 })

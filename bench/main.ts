@@ -1,9 +1,13 @@
 import { parseArgs } from 'node:util'
 
+import { benchApply } from './apply.ts'
+import { benchMemory } from './memory.ts'
 import { benchReconnect } from './reconnect/index.ts'
 
 const BENCHMARKS = {
   reconnect: { run: benchReconnect, runs: 5, about: 'bytes, messages and time of a reconnect, beside automerge-repo' },
+  apply: { run: benchApply, runs: 100, about: 'time from creating a pod at the cloud to its status back there' },
+  memory: { run: benchMemory, runs: 3, about: 'memory of an idle cloudcore and edgecore' },
 } as const
 
 const HELP = `usage: npm run bench -- NAME [--runs N] [--json]

@@ -144,16 +144,12 @@ export const lifeChecks: readonly RuntimeCheck[] = [
   },
   {
     name: 'the exit code and the output of a container that ends while no driver is there are found',
-    async run({ runtime, sandbox, sandboxSpec, shell, reopen, until, readLog }) {
+    async run({ runtime, sandbox, sandboxSpec, shell, reopen, until, eventually, readLog }) {
       const done = `${sandboxSpec.directory}/done`
       const spec = shell(`echo before; sleep 0.3; echo after; echo x > ${done}; exit 11`)
       const { id } = await runtime.startContainer(sandbox.id, spec)
       await runtime.close()
-      while ((await readLog(done)) === '') {
-        await new Promise((resolve) => {
-          setTimeout(resolve, 20)
-        })
-      }
+      await eventually(async () => (await readLog(done)) !== '', 'going on without a driver')
       await reopen()
       const ended = await until(id, (each) => each.state === 'exited', 'finding the end')
       checkEqual([ended.exitCode, ended.reason], [11, 'Error'], 'how it ended')

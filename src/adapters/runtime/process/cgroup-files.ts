@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Limits } from '../index.ts'
@@ -29,7 +30,7 @@ export interface Cgroups {
 
 /** Whether directories can be made in `path`. */
 export async function isWritable(path: string): Promise<boolean> {
-  const probe = join(path, `tideway-probe-${process.pid}`)
+  const probe = join(path, `tideway-probe-${randomBytes(6).toString('hex')}`)
   try {
     await access(path, constants.W_OK)
     await mkdir(probe)

@@ -1,7 +1,8 @@
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limits } from '../index.ts'
-import { isNotFound } from './atomic-file.ts'
+import { errorCode, isNotFound } from './atomic-file.ts'
 import { type Cgroups, isWritable, readCount, readProcesses } from './cgroup-files.ts'
 
 /** The period over which a CPU quota counts, in microseconds; what kubelet uses. */
@@ -11,6 +12,9 @@ export const CPU_QUOTA_US_MIN = 1_000
 const SHARES_PER_CPU = 1024
 const SHARES_MIN = 2
 const CONTROLLERS = ['freezer', 'pids', 'memory', 'cpu'] as const
+
+const REMOVE_TRIES_MAX = 50
+const REMOVE_RETRY_MS = 10
 
 type Controller = (typeof CONTROLLERS)[number]
 
@@ -82,7 +86,7 @@ export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: st
       for (const path of controllers.values()) await removeGroup(join(path, root, id))
     },
     async removeRoot() {
-      for (const path of controllers.values()) await removeGroup(join(path, root)).catch(() => {})
+      for (const path of controllers.values()) await rmdir(join(path, root)).catch(() => {})
     },
   }
 }
@@ -129,11 +133,18 @@ async function apply(path: string, setting: Setting): Promise<void> {
   }
 }
 
-/** Removes an empty group. One that is not there is fine. */
+/**
+ * Removes an empty group. One that is not there is fine; one whose last process is just going is
+ * tried again for a moment.
+ */
 export async function removeGroup(path: string): Promise<void> {
-  try {
-    await rmdir(path)
-  } catch (error) {
-    if (!isNotFound(error)) throw error
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await rmdir(path)
+    } catch (error) {
+      if (isNotFound(error)) return
+      if (errorCode(error) !== 'EBUSY' || tries === REMOVE_TRIES_MAX) throw error
+      await sleep(REMOVE_RETRY_MS)
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Limits } from '../index.ts'
 import { type Cgroups, readCount, readProcesses } from './cgroup-files.ts'
@@ -37,7 +37,7 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
       ),
     isFrozen: async (id) => (await readCount(join(directory(id), 'cgroup.events'), 'frozen')) === 1,
     remove: (id) => removeGroup(directory(id)),
-    removeRoot: () => removeGroup(top).catch(() => {}),
+    removeRoot: () => rmdir(top).catch(() => {}),
   }
 }
 

@@ -243,7 +243,13 @@ export class Container {
     this.#claim ??= await this.files.claim()
     if (this.#claim === undefined) return undefined
     const { cgroups, clock } = this.#context
-    this.#tree ??= new ProcessTree({ id: this.record.id, claim: this.#claim, cgroups, clock })
+    this.#tree ??= new ProcessTree({
+      id: this.record.id,
+      directory: this.files.directory,
+      claim: this.#claim,
+      cgroups,
+      clock,
+    })
     return this.#tree
   }
 

@@ -215,7 +215,7 @@ export class ProcessRuntime implements PodRuntime {
       throw new RuntimeError('StartFailed', problem)
     }
     for (const point of plan.make) await makeMountPoint(point)
-    const { plain, odd } = splitByName({ ...env, TIDEWAY_CONTAINER_ID: id })
+    const { plain, odd } = splitByName({ ...env, TIDEWAY_CONTAINER_DIR: files.directory })
     const words = [
       ...(odd.length > 0 ? ['/usr/bin/env', ...odd] : []),
       ...spec.command,
@@ -318,7 +318,7 @@ export class ProcessRuntime implements PodRuntime {
     if (claim === undefined || !(await isAlive(claim.pid, claim.start))) return
     const { cgroups, clock, logger } = this.#host
     logger.error('killing a container whose record is damaged', { id, pid: claim.pid })
-    await new ProcessTree({ id, claim, cgroups, clock }).kill()
+    await new ProcessTree({ id, directory: files.directory, claim, cgroups, clock }).kill()
     await cgroups?.remove(id).catch(() => {})
   }
 

@@ -9,6 +9,8 @@ import { allProcesses, familyOf, isAlive, type ProcessRow, processesWith } from 
 /** What is needed to find every process of one container. */
 export interface TreeOptions {
   readonly id: string
+  /** What the container has as TIDEWAY_CONTAINER_DIR: no other one on the machine has it. */
+  readonly directory: string
   readonly claim: Claim
   readonly cgroups: Cgroups | undefined
   readonly clock: Clock
@@ -19,7 +21,7 @@ const SPARING_ROUNDS = 50
 
 /**
  * All processes of one container: by cgroup where there is one; else the script's descendants, group
- * and session, and whatever carries the container's id in its environment.
+ * and session, and whatever carries the container's directory in its environment.
  */
 export class ProcessTree {
   readonly #options: TreeOptions
@@ -115,7 +117,7 @@ export class ProcessTree {
   }
 
   #stragglers(): Promise<readonly ProcessRow[]> {
-    return processesWith(`TIDEWAY_CONTAINER_ID=${this.#options.id}`)
+    return processesWith(`TIDEWAY_CONTAINER_DIR=${this.#options.directory}`)
   }
 
   /** Whether the script lives. */

@@ -52,6 +52,8 @@ rm -f "$tw_dir/claim.$$"
   if [ -n "$tw_cwd" ]; then
     cd "$tw_cwd" || tw_fail "chdir to cwd (\\"$tw_cwd\\") failed: no such directory or no permission"
   fi
+  # cd has set it, and nobody has asked for it.
+  unset OLDPWD
   [ "$tw_mark" != mark ] || : > "$tw_dir/running"
   PATH=$tw_path
   exec "$@" 2>&3 3>&-

@@ -1,6 +1,6 @@
-// Writes src/adapters/kubernetes/server/schema/schema.json: names, numbers and types of the fields of
-// every kind that the API serves, read from the struct tags of k8s.io/api (Apache-2.0). Only facts are
-// taken, no prose. Needs Go for its module proxy client:
+// Writes src/adapters/kubernetes/server/schema/schema.json: names, numbers and types of the
+// fields of every kind that the API serves, read from the struct tags of k8s.io/api
+// (Apache-2.0). Only facts are taken, no prose. Needs Go for its module proxy client:
 //
 //   npx tsx scripts/kubernetes/generate-schema.ts
 import { execFileSync } from 'node:child_process'

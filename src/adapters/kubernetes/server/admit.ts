@@ -24,8 +24,8 @@ export function writerOf(context: RequestContext, subresource = ''): Writer {
 /**
  * Reads a body as an object of the resource of this request.
  *
- * @throws StatusError 400 when it is of another kind or version, has fields of a wrong type, or, with
- * `fieldValidation=Strict`, fields that the kind does not have.
+ * @throws StatusError 400 when it is of another kind or version, has fields of a wrong type, or,
+ * with `fieldValidation=Strict`, fields that the kind does not have.
  */
 export function decodeObject(context: RequestContext, body: ObjectBody): KubeObject {
   const { served, options } = context
@@ -122,7 +122,8 @@ const KEPT = [
 ] as const
 
 /**
- * What an update makes of an object: with its identity and status kept, defaults, ownership, checks.
+ * What an update makes of an object: with its identity and status kept, defaults, ownership,
+ * checks.
  *
  * @returns `live` itself when nothing changes but times of ownership.
  * @throws StatusError: 409 when the writer had seen another version, 422 with the causes, 403.
@@ -159,7 +160,9 @@ export function admitUpdate(
   return isSame ? live : after
 }
 
-/** The live object in the form in which bodies are read, so that empty maps in it are no difference. */
+/**
+ * The live object in the form in which bodies are read, so that empty maps in it are no difference.
+ */
 function normalized({ served }: RequestContext, live: KubeObject): KubeObject {
   return served.type.name.startsWith('unknown.')
     ? live

@@ -21,9 +21,14 @@ export interface ApiServerOptions {
   readonly host?: string | undefined
   /** Default: 0, any free port. */
   readonly port?: number | undefined
-  /** PEM. Clients may present a certificate of `ca`; whether that is enough is for `authenticate`. */
+  /**
+   * PEM. Clients may present a certificate of `ca`; whether that is enough is for `authenticate`.
+   */
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string }
-  /** Who sends a request: undefined answers 401. The socket of the request knows the client certificate. */
+  /**
+   * Who sends a request: undefined answers 401. The socket of the request knows the client
+   * certificate.
+   */
   readonly authenticate: (request: IncomingMessage) => User | undefined | Promise<User | undefined>
   /** Whether a user may do something. Default: yes. */
   readonly authorize?:
@@ -44,8 +49,8 @@ export interface ApiServer {
   readonly url: string
   readonly port: number
   /**
-   * Takes no more connections, ends watches and log streams, lets requests that are going on finish for
-   * {@link CLOSE_GRACE_MS}, then ends them. A second call returns the same promise.
+   * Takes no more connections, ends watches and log streams, lets requests that are going on finish
+   * for {@link CLOSE_GRACE_MS}, then ends them. A second call returns the same promise.
    */
   close(): Promise<void>
 }

@@ -82,7 +82,8 @@ function bad(
 /**
  * Deletes one object, or asks for it to go.
  *
- * @returns the object while it is still there, and what a pod last was; otherwise a Status of success.
+ * @returns the object while it is still there, and what a pod last was; otherwise a Status of
+ * success.
  * @throws StatusError: 404, 409 when a precondition does not hold, 403.
  */
 export async function deleteObject(

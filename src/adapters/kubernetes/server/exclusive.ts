@@ -4,8 +4,8 @@ import type { ObjectKey } from '../objects/types.ts'
 export type Exclusive = <T>(key: ObjectKey, task: () => Promise<T>) => Promise<T>
 
 /**
- * One task at a time for each object, so that a precondition that was checked still holds when the write
- * is done. How many wait is bounded by how many requests are taken.
+ * One task at a time for each object, so that a precondition that was checked still holds when the
+ * write is done. How many wait is bounded by how many requests are taken.
  */
 export function createExclusive(): Exclusive {
   const tails = new Map<string, Promise<unknown>>()

@@ -62,7 +62,9 @@ export function withField(
   return copy
 }
 
-/** Sets a field as an own property, whatever its name: `__proto__` from a client stays a plain key. */
+/**
+ * Sets a field as an own property, whatever its name: `__proto__` from a client stays a plain key.
+ */
 export function setOwn(target: Draft, key: string, value: Json): void {
   if (key === '__proto__') {
     Object.defineProperty(target, key, {

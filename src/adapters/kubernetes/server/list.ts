@@ -26,11 +26,12 @@ export function selectorOf(resource: Resource, query: URLSearchParams): Selector
 /**
  * One page of the objects of a resource.
  *
- * Every page carries the resourceVersion of the first one: later pages may show newer objects, and a
- * watch from there repeats what happened since, so a client that lists and then watches misses nothing.
+ * Every page carries the resourceVersion of the first one: later pages may show newer objects, and
+ * a watch from there repeats what happened since, so a client that lists and then watches misses
+ * nothing.
  *
- * @throws StatusError: 400 for malformed parameters, 410 for a `continue` of another replica, 504 for a
- * resourceVersion that is not reached here.
+ * @throws StatusError: 400 for malformed parameters, 410 for a `continue` of another replica, 504
+ * for a resourceVersion that is not reached here.
  */
 export function listPage(
   store: ObjectStore,

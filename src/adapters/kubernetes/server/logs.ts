@@ -7,8 +7,8 @@ import { badRequest, invalid } from './status.ts'
 /**
  * Reads the query of `GET pods/NAME/log`.
  *
- * @throws StatusError: 400 when no container or one that is not in the pod is named, 422 for numbers out
- * of range.
+ * @throws StatusError: 400 when no container or one that is not in the pod is named, 422 for
+ * numbers out of range.
  */
 export function logRequest(
   pod: KubeObject,

@@ -44,8 +44,8 @@ function parseRange(text: string): MediaRange {
 }
 
 /**
- * The first form that the client accepts and that is served here: JSON or YAML, whole, as a Table or as
- * metadata.
+ * The first form that the client accepts and that is served here: JSON or YAML, whole, as a Table
+ * or as metadata.
  *
  * @throws StatusError 406 when there is none.
  */

@@ -28,7 +28,10 @@ const DIGITS_MAX = 64
 
 type Format = 'binary' | 'decimal' | 'exponent'
 
-/** The value of a Kubernetes quantity (`500m`, `1Gi`, `2e3`) in billionths, undefined when it is not one. */
+/**
+ * The value of a Kubernetes quantity (`500m`, `1Gi`, `2e3`) in billionths, undefined when it is not
+ * one.
+ */
 export function quantityNano(text: string): bigint | undefined {
   return parse(text)?.nano
 }

@@ -16,8 +16,8 @@ interface Requirement {
 }
 
 /**
- * Reads a label selector: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, `a>1`, `a<1`,
- * joined by commas.
+ * Reads a label selector: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, `a>1`,
+ * `a<1`, joined by commas.
  *
  * @throws StatusError 400 when it is not one.
  */
@@ -164,7 +164,8 @@ export const METADATA_FIELDS: SelectableFields = {
 }
 
 /**
- * Reads a field selector: `a=b`, `a==b`, `a!=b`, joined by commas. `\` takes the next character as it is.
+ * Reads a field selector: `a=b`, `a==b`, `a!=b`, joined by commas. `\` takes the next character as
+ * it is.
  *
  * @throws StatusError 400 when it is not one, or names a field that the kind cannot be selected by.
  */

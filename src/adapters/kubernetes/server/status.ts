@@ -138,7 +138,10 @@ export function badRequest(message: string): StatusError {
 /** Looks up what is served, to say `pods` where a store says only a key. */
 export type ResourceLookup = (id: string) => NamedResource | undefined
 
-/** Any failure as the Status to answer with. Of what is not a refusal, nothing is told but that it happened. */
+/**
+ * Any failure as the Status to answer with. Of what is not a refusal, nothing is told but that it
+ * happened.
+ */
 export function toStatus(
   error: unknown,
   lookup: ResourceLookup,

@@ -24,7 +24,9 @@ export interface SigningRequest {
   readonly key: string
 }
 
-/** Who a client certificate is for: Kubernetes reads the user from its CN and the groups from its O. */
+/**
+ * Who a client certificate is for: Kubernetes reads the user from its CN and the groups from its O.
+ */
 export interface ClientSubject {
   readonly commonName: string
   readonly organizations: readonly string[]
@@ -40,7 +42,9 @@ const DAY_MS = 86_400_000
 const AUTHORITY_DAYS = 3_650
 const SERVER_DAYS = 825
 
-/** Certificates are valid from this long ago on, so that a clock that is a little slow accepts them. */
+/**
+ * Certificates are valid from this long ago on, so that a clock that is a little slow accepts them.
+ */
 const BACKDATE_MS = 5 * 60_000
 
 type Library = typeof X509
@@ -152,7 +156,8 @@ export function certificateFingerprint(certificate: string): string {
 }
 
 /**
- * The authority kept in a directory (`ca.crt`, `ca.key` with mode 0600), made there when there is none.
+ * The authority kept in a directory (`ca.crt`, `ca.key` with mode 0600), made there when there is
+ * none.
  *
  * @throws Error when only one of the two files is there, or they cannot be read or written.
  */
@@ -231,7 +236,9 @@ async function sign(
   return certificate.toString('pem')
 }
 
-/** A distinguished name in the structured form, so that no value can be taken for more than a value. */
+/**
+ * A distinguished name in the structured form, so that no value can be taken for more than a value.
+ */
 function nameOf(parts: readonly (readonly [string, string])[]): Record<string, string[]>[] {
   return parts.map(([type, value]) => ({ [type]: [value] }))
 }

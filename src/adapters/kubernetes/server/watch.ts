@@ -24,7 +24,9 @@ export const PENDING_EVENTS_MAX = 4096
 /** How often a quiet watch tells how far it is. */
 const BOOKMARK_MS = 60_000
 
-/** How long a watch lasts that does not say. Spread, so that clients do not all come back at once. */
+/**
+ * How long a watch lasts that does not say. Spread, so that clients do not all come back at once.
+ */
 const DURATION_MS_MIN = 1_800_000
 const DURATION_MS_SPREAD = 1_800_000
 
@@ -97,8 +99,8 @@ function planOf({ resource, query, store, random }: WatchSource): Plan {
 }
 
 /**
- * Answers a watch: one JSON event a line until the client leaves, the time is up, or the reader is too
- * slow. The response is begun only when the parameters are good.
+ * Answers a watch: one JSON event a line until the client leaves, the time is up, or the reader is
+ * too slow. The response is begun only when the parameters are good.
  *
  * @throws StatusError: 400 for malformed parameters, 504 for a resourceVersion not reached here.
  */

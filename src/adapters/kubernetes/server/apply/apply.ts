@@ -54,11 +54,12 @@ function counted(object: JsonObject, writer: Writer): JsonObject {
 }
 
 /**
- * Server-side apply: the configuration is laid over the live object, what this manager applied before
- * and nobody owns now is removed, and ownership is recorded.
+ * Server-side apply: the configuration is laid over the live object, what this manager applied
+ * before and nobody owns now is removed, and ownership is recorded.
  *
  * @param live undefined when the object does not exist yet.
- * @throws StatusError 409 with a cause per field that another manager owns with another value, unless `force`.
+ * @throws StatusError 409 with a cause per field that another manager owns with another value,
+ * unless `force`.
  */
 export function applyConfiguration(
   type: StructType,

@@ -4,8 +4,8 @@ import { type Draft, isObject } from '../json.ts'
 /**
  * A set of field paths, as metadata.managedFields holds them (FieldsV1).
  *
- * Path elements are `f:NAME` for a field, `k:{...}` for an item of a list by its keys, `v:VALUE` for an
- * item of a set. `self` says that the path that ends here is itself a member.
+ * Path elements are `f:NAME` for a field, `k:{...}` for an item of a list by its keys, `v:VALUE`
+ * for an item of a set. `self` says that the path that ends here is itself a member.
  */
 export interface FieldSet {
   readonly self: boolean

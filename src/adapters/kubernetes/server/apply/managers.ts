@@ -41,7 +41,9 @@ export function managerId(manager: Omit<Manager, 'fields' | 'time'>): string {
   return JSON.stringify([manager.name, manager.operation, manager.apiVersion, manager.subresource])
 }
 
-/** The object with these entries, in the order in which the API shows them; empty ones are dropped. */
+/**
+ * The object with these entries, in the order in which the API shows them; empty ones are dropped.
+ */
 export function withManagers(object: KubeObject, managers: readonly Manager[]): KubeObject {
   const kept = capped(managers.filter((manager) => !isEmptySet(manager.fields)))
   const order = (manager: Manager): string => `${manager.operation} ${manager.time} ${manager.name}`

@@ -57,7 +57,9 @@ function structFields(
   return { self: false, children }
 }
 
-/** @param isNew whether composites count as members themselves, because they did not exist before. */
+/**
+ * @param isNew whether composites count as members themselves, because they did not exist before.
+ */
 function valueFields(field: Field | undefined, value: Json, isNew = false): FieldSet {
   const shape = shapeOf(field, value)
   switch (shape.type) {
@@ -102,7 +104,10 @@ function itemFields(struct: StructType, item: Json, isNew: boolean): FieldSet {
   }
 }
 
-/** What Go writes for an object of this type in which nothing is set: the structs that are always there. */
+/**
+ * What Go writes for an object of this type in which nothing is set: the structs that are always
+ * there.
+ */
 export function emptyObject(type: StructType): JsonObject {
   const out: Draft = {}
   for (const field of type.fields.values()) {
@@ -170,7 +175,10 @@ function changedValue(field: Field | undefined, before: Json | undefined, after:
   }
 }
 
-/** Lays one configuration over a live object: fields win, lists with keys merge, other lists are replaced. */
+/**
+ * Lays one configuration over a live object: fields win, lists with keys merge, other lists are
+ * replaced.
+ */
 export function mergeTyped(type: StructType, live: JsonObject, config: JsonObject): JsonObject {
   const out: Draft = { ...live }
   for (const [key, value] of Object.entries(config)) {
@@ -212,7 +220,9 @@ function mergeValue(field: Field | undefined, live: Json | undefined, config: Js
   }
 }
 
-/** Removes what is in `last` and not in `kept`: what a manager applied before, and nobody owns now. */
+/**
+ * Removes what is in `last` and not in `kept`: what a manager applied before, and nobody owns now.
+ */
 export function withoutFields(
   type: StructType,
   value: JsonObject,

@@ -80,15 +80,7 @@ function checkContainer(
     ...mounts.flatMap((mount, index) =>
       checkMount(`${field}.volumeMounts[${index}]`, mount, volumes),
     ),
-    ...checkUnique(
-      `${field}.volumeMounts`,
-      mounts.map((mount) => at(mount, 'mountPath')),
-      'mountPath',
-    ).map((cause) => ({
-      ...cause,
-      reason: 'FieldValueInvalid',
-      message: `Invalid value: ${JSON.stringify(textAt(mounts[Number(/\[(\d+)\]\.mountPath$/.exec(cause.field)?.[1])], 'mountPath'))}: must be unique`,
-    })),
+    ...checkMountPaths(`${field}.volumeMounts`, mounts),
     ...checkResources(`${field}.resources`, container['resources']),
     ...['livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((key) =>
       checkProbe(`${field}.${key}`, container[key]),
@@ -207,6 +199,18 @@ function checkToleration(field: string, toleration: Json): readonly Cause[] {
       ['NoSchedule', 'PreferNoSchedule', 'NoExecute'],
     ),
   ]
+}
+
+function checkMountPaths(field: string, mounts: readonly Json[]): readonly Cause[] {
+  const seen = new Set<string>()
+  return mounts.flatMap((mount, index) => {
+    const path = textAt(mount, 'mountPath')
+    if (!seen.has(path)) {
+      seen.add(path)
+      return []
+    }
+    return [invalidValue(`${field}[${index}].mountPath`, path, 'must be unique')]
+  })
 }
 
 /** What is wrong with a pod spec, also one in a template. */

@@ -19,8 +19,8 @@ interface Operation {
 /**
  * Applies a JSON patch (RFC 6902) to a copy of a document.
  *
- * @throws StatusError: 400 when it is not a JSON patch, 422 when it does not fit the document, a failed
- * `test` among them; nothing is applied then.
+ * @throws StatusError: 400 when it is not a JSON patch, 422 when it does not fit the document, a
+ * failed `test` among them; nothing is applied then.
  */
 export function applyJsonPatch(document: Json, patch: Json): Json {
   if (!isList(patch))

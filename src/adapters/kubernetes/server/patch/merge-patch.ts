@@ -1,7 +1,10 @@
 import type { Json } from '../../objects/types.ts'
 import { type Draft, isObject, setOwn } from '../json.ts'
 
-/** Applies a JSON merge patch (RFC 7396) to a copy of a document: null removes a field, lists are replaced. */
+/**
+ * Applies a JSON merge patch (RFC 7396) to a copy of a document: null removes a field, lists are
+ * replaced.
+ */
 export function applyMergePatch(document: Json | undefined, patch: Json): Json {
   if (!isObject(patch)) return patch
   const out: Draft = isObject(document) ? { ...document } : {}

@@ -18,8 +18,8 @@ export interface Envelope {
 }
 
 /**
- * Reads the protobuf that clients of Kubernetes send (runtime.Unknown around one object) into the JSON
- * that the same object has. Zero values are still in it.
+ * Reads the protobuf that clients of Kubernetes send (runtime.Unknown around one object) into the
+ * JSON that the same object has. Zero values are still in it.
  *
  * @throws StatusError 400 when it is not that, or the kind is not known here.
  */

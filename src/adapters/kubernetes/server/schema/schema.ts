@@ -4,7 +4,10 @@ import table from './schema.json' with { type: 'json' }
 export interface Field {
   readonly name: string
   readonly number: number
-  /** A scalar (`string`, `quantity` and so on) or the name of a {@link StructType}: of the item, in lists and maps. */
+  /**
+   * A scalar (`string`, `quantity` and so on) or the name of a {@link StructType}: of the item, in
+   * lists and maps.
+   */
   readonly type: string
   readonly shape: 'one' | 'list' | 'map'
   /** Whether absent and zero differ. */

@@ -72,7 +72,10 @@ function containersText(pod: KubeObject, otherwise: string): string {
   return text
 }
 
-/** The STATUS of a pod as kubectl shows it: the most telling of its phase, reasons and container states. */
+/**
+ * The STATUS of a pod as kubectl shows it: the most telling of its phase, reasons and container
+ * states.
+ */
 export function podStatusText(pod: KubeObject): string {
   const reason = textAt(pod, 'status', 'reason')
   const phase = textAt(pod, 'status', 'phase') || 'Unknown'

@@ -31,9 +31,18 @@ export class LineReader {
 
   /** The next lines, without newlines; none at the end of what is there. */
   async next(): Promise<readonly Uint8Array[]> {
+    // A piece without any newline is not the end.
+    for (let lines = await this.#piece(); lines !== undefined; lines = await this.#piece()) {
+      if (lines.length > 0) return lines
+    }
+    return []
+  }
+
+  /** The lines that end in the next piece of the file; undefined at its end. */
+  async #piece(): Promise<readonly Uint8Array[] | undefined> {
     const buffer = Buffer.allocUnsafe(READ_BYTES)
     const { bytesRead } = await this.#file.read(buffer, 0, READ_BYTES, this.#position)
-    if (bytesRead === 0) return []
+    if (bytesRead === 0) return undefined
     this.#position += bytesRead
     const bytes = Buffer.concat([this.#rest, buffer.subarray(0, bytesRead)])
     const lines: Uint8Array[] = []
@@ -44,8 +53,7 @@ export class LineReader {
     }
     this.#rest = bytes.subarray(at)
     if (this.#rest.length > LINE_BYTES_MAX) this.#rest = new Uint8Array(0)
-    // A piece without any newline is not the end.
-    return lines.length > 0 ? lines : await this.next()
+    return lines
   }
 }
 

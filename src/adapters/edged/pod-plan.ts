@@ -49,6 +49,9 @@ export interface PlanInput {
   readonly nowMs: number
 }
 
+/** Times of files and of the clock differ by a little. */
+const CLOCK_SLACK_MS = 1_000
+
 /** What one container needs. */
 type Need =
   | { readonly type: 'running' }
@@ -159,7 +162,9 @@ function needOf(input: PlanInput, container: ContainerView, draft: Draft): Need 
     return { type: isSuccess ? 'succeeded' : 'failed' }
   }
   const next = nextRun({ ...latest, backoffMs: fromLabels(latest).backoffMs }, input.backoff)
-  if (!isChanged && next.notBeforeMs > nowMs) {
+  // The clock was set back: nobody knows how long the wait has been.
+  const isInFuture = (latest.finishedAtMs ?? 0) > nowMs + CLOCK_SLACK_MS
+  if (!isChanged && !isInFuture && next.notBeforeMs > nowMs) {
     return { type: 'wait', wait: { untilMs: next.notBeforeMs, delayMs: next.delayMs } }
   }
   const attempt = latest.attempt + 1

@@ -10,6 +10,7 @@ import type { Waiting } from './container-status.ts'
 import { type ConfigSource, resolveEnv } from './env.ts'
 import { expand } from './expansion.ts'
 import type { FieldContext } from './fields.ts'
+import { asObject } from './json.ts'
 import { toLabels } from './labels.ts'
 import { type PodContext, tell } from './pod-context.ts'
 import { logPath, podPaths } from './pod-paths.ts'
@@ -102,6 +103,11 @@ export class PodStarter {
       const message = 'Probes are not run on this node: the container counts as ready while it runs'
       tell(this.#context, pod, 'Warning', 'ProbesNotRun', message, name)
     }
+    const ignored = ignoredSecurity(pod, container)
+    if (ignored.length > 0) {
+      const message = `securityContext ${ignored.join(', ')} is not applied on this node`
+      tell(this.#context, pod, 'Warning', 'SecurityContextNotApplied', message, name)
+    }
     return undefined
   }
 
@@ -166,6 +172,15 @@ export class PodStarter {
     const { addresses, capacity } = this.#context.node()
     return { pod, podIPs: addresses, hostIPs: addresses, allocatable: capacity }
   }
+}
+
+/** Whom the container may be and what it may do: not something to leave out in silence. */
+function ignoredSecurity(pod: PodView, container: ContainerView): readonly string[] {
+  const all = {
+    ...asObject(pod.spec['securityContext']),
+    ...asObject(container.json['securityContext']),
+  }
+  return Object.keys(all).sort()
 }
 
 function skippedKeys(container: ContainerView, skipped: readonly string[]): Problem {

@@ -65,9 +65,8 @@ export class Container {
 
   /** Starts the process and waits until its command runs. */
   async start(options: Omit<Launch, 'directory' | 'cgroupFiles'>): Promise<void> {
-    const { cgroups } = this.#context
     await mkdir(this.files.directory, { recursive: true, mode: 0o700 })
-    const cgroupFiles = (await cgroups?.create(this.record.id, this.record.limits)) ?? []
+    const cgroupFiles = await this.#createCgroups()
     this.#watch()
     const child = launch({ ...options, directory: this.files.directory, cgroupFiles })
     let failed: unknown
@@ -93,7 +92,19 @@ export class Container {
     await this.#refuseIfFailed(failed)
   }
 
-  /** Records that the command cannot be started, and refuses. */
+  async #createCgroups(): Promise<readonly string[]> {
+    try {
+      return (await this.#context.cgroups?.create(this.record.id, this.record.limits)) ?? []
+    } catch (cause) {
+      // The kernel refuses limits that it cannot keep, such as a memory of a few bytes.
+      const detail = cause instanceof Error ? cause.message : String(cause)
+      const message = `cannot set the limits of the container: ${detail}`
+      await this.failStart(message)
+      throw new RuntimeError('StartFailed', message, { cause })
+    }
+  }
+
+  /** Records that the command cannot be started. */
   async failStart(message: string): Promise<void> {
     const { final } = startError(message, this.#context.clock.wallMs())
     this.#final = final

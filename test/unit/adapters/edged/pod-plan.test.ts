@@ -114,6 +114,12 @@ describe('what to do next', () => {
     expect(words(always, observed, 12_000)).toBe('start main 2')
   })
 
+  test('a clock that was set back does not make a wait longer', () => {
+    const finishedAtMs = 3_600_000
+    const observed = [ended(always, 'main', 1, { attempt: 1, backoffMs: 10_000, finishedAtMs })]
+    expect(words(always, observed)).toBe('start main 2')
+  })
+
   test('a pod that has ended stays ended when its containers are forgotten', () => {
     const done = pod({ restartPolicy: 'Always' }, {}, { phase: 'Failed' })
     expect(words(done, [])).toBe('ended')

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { readJsonFile } from '../shared/private-files.ts'
+import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { type Address, parseAddress } from '../shared/settings.ts'
 
 /** Where a running cloudcore can be reached: `endpoints.json` in its data directory. */

@@ -31,7 +31,8 @@ export class EnrolledNodes {
     this.#authority = authority
     this.#cancel = store.watch('secrets', { namespace: NAMESPACE }, (event) => {
       const { name } = event.object.metadata
-      if (name.startsWith(PREFIX) && event.type !== 'ADDED') onRevoked(nodePrincipal(name.slice(PREFIX.length)))
+      if (name.startsWith(PREFIX) && event.type !== 'ADDED')
+        onRevoked(nodePrincipal(name.slice(PREFIX.length)))
     })
   }
 
@@ -77,7 +78,9 @@ export class EnrolledNodes {
     if (!name.startsWith(COMMON_NAME) || subject.O !== ORGANIZATION) return undefined
     const node = name.slice(COMMON_NAME.length)
     const pem = `-----BEGIN CERTIFICATE-----${raw.toString('base64')}-----END CERTIFICATE-----`
-    return isNodeName(node) && this.#counts(node, certificateFingerprint(pem)) ? nodePrincipal(node) : undefined
+    return isNodeName(node) && this.#counts(node, certificateFingerprint(pem))
+      ? nodePrincipal(node)
+      : undefined
   }
 
   close(): void {

@@ -15,7 +15,8 @@ export async function createFirstObjects(
 ): Promise<() => void> {
   for (const name of NAMESPACES) await createOnce(store, namespaceObject(name))
   for (const { metadata } of store.list('namespaces').items) {
-    if (metadata.deletionTimestamp === undefined) await createOnce(store, accountObject(metadata.name))
+    if (metadata.deletionTimestamp === undefined)
+      await createOnce(store, accountObject(metadata.name))
   }
   return store.watch('namespaces', {}, ({ type, object }) => {
     if (type === 'ADDED') createOnce(store, accountObject(object.metadata.name)).catch(onError)

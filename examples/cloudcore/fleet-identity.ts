@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { type Authority, loadOrCreateAuthority, writeSecretFile } from 'tideway/adapters/kubernetes/server'
-import { EXIT, ProgramError } from '../shared/program-error.ts'
+import {
+  type Authority,
+  loadOrCreateAuthority,
+  writeSecretFile,
+} from 'tideway/adapters/kubernetes/server'
 import { makePrivateDirectory, readTextFile } from '../shared/private-files.ts'
+import { EXIT, ProgramError } from '../shared/program-error.ts'
 
 /** What makes this fleet this fleet, kept in the data directory. */
 export interface FleetIdentity {

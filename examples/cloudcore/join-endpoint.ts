@@ -47,8 +47,10 @@ export class JoinEndpoint {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = request.socket.remoteAddress ?? ''
     try {
-      if (request.url !== JOIN_PATH) return answer(response, 404, refused('NOT_FOUND', `there is only ${JOIN_PATH} here`))
-      if (request.method !== 'POST') return answer(response, 405, refused('METHOD_NOT_ALLOWED', 'allowed: POST'))
+      if (request.url !== JOIN_PATH)
+        return answer(response, 404, refused('NOT_FOUND', `there is only ${JOIN_PATH} here`))
+      if (request.method !== 'POST')
+        return answer(response, 405, refused('METHOD_NOT_ALLOWED', 'allowed: POST'))
       this.#checkRate(address)
       const joined = await this.#join(await readRequest(request))
       answer(response, 200, joined)
@@ -87,12 +89,19 @@ export class JoinEndpoint {
     if (leftMs <= 0) this.#failures.delete(address)
     else if (failures.count >= FAILURES_MAX) {
       const seconds = Math.ceil(leftMs / 1_000)
-      throw new ProgramError('JOIN_TOO_MANY_ATTEMPTS', EXIT.refused, `too many failed requests; try again in ${seconds} s`)
+      throw new ProgramError(
+        'JOIN_TOO_MANY_ATTEMPTS',
+        EXIT.refused,
+        `too many failed requests; try again in ${seconds} s`,
+      )
     }
   }
 
   #countFailure(address: string): void {
-    const failures = this.#failures.get(address) ?? { sinceMs: this.#options.clock.monotonicMs(), count: 0 }
+    const failures = this.#failures.get(address) ?? {
+      sinceMs: this.#options.clock.monotonicMs(),
+      count: 0,
+    }
     failures.count += 1
     this.#failures.set(address, failures)
     if (this.#failures.size <= ADDRESSES_MAX) return
@@ -110,15 +119,24 @@ async function readRequest(request: IncomingMessage): Promise<JoinRequest> {
     chunks.push(chunk)
   }
   const parsed = parseJoinRequest(Buffer.concat(chunks).toString('utf8'))
-  if (parsed === undefined) throw invalid('the body', 'JSON with the texts id, secret, node and csr')
+  if (parsed === undefined)
+    throw invalid('the body', 'JSON with the texts id, secret, node and csr')
   return parsed
 }
 
 function invalid(field: string, allowed: string, cause?: unknown): ProgramError {
-  return new ProgramError('JOIN_REQUEST_INVALID', EXIT.refused, `${field} is not allowed; allowed: ${allowed}`, { cause })
+  return new ProgramError(
+    'JOIN_REQUEST_INVALID',
+    EXIT.refused,
+    `${field} is not allowed; allowed: ${allowed}`,
+    { cause },
+  )
 }
 
-function refused(code: string, message: string): { readonly code: string; readonly message: string } {
+function refused(
+  code: string,
+  message: string,
+): { readonly code: string; readonly message: string } {
   return { code, message }
 }
 

@@ -61,10 +61,22 @@ export function tokenRecord(object: KubeObject): TokenRecord | undefined {
     const value = fields[key]
     return typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : undefined
   }
-  const [id, node, hash, expiration] = [text('token-id'), text('node'), text('token-hash'), text('expiration')]
+  const [id, node, hash, expiration] = [
+    text('token-id'),
+    text('node'),
+    text('token-hash'),
+    text('expiration'),
+  ]
   if (object['type'] !== TOKEN_TYPE || id === undefined || node === undefined) return undefined
   if (hash === undefined || expiration === undefined) return undefined
-  return { id, node, hash, expiration, usedAt: text('used-at'), attempts: Number(text('attempts') ?? 0) }
+  return {
+    id,
+    node,
+    hash,
+    expiration,
+    usedAt: text('used-at'),
+    attempts: Number(text('attempts') ?? 0),
+  }
 }
 
 /** The tokens that let nodes into the fleet, as secrets in the store. */
@@ -103,15 +115,26 @@ export class JoinTokens {
   async #consume(id: string, secret: string, node: string): Promise<void> {
     const object = this.#store.get(keyOf(id))
     const record = object === undefined ? undefined : tokenRecord(object)
-    if (record === undefined) throw refusal('JOIN_TOKEN_UNKNOWN', 'the cloud does not know this token: it was deleted, or made by another fleet')
-    if (record.attempts >= ATTEMPTS_MAX) throw refusal('JOIN_TOKEN_LOCKED', 'the token was tried with a wrong secret too often')
+    if (record === undefined)
+      throw refusal(
+        'JOIN_TOKEN_UNKNOWN',
+        'the cloud does not know this token: it was deleted, or made by another fleet',
+      )
+    if (record.attempts >= ATTEMPTS_MAX)
+      throw refusal('JOIN_TOKEN_LOCKED', 'the token was tried with a wrong secret too often')
     if (!sameHash(record.hash, hashOfSecret(secret))) {
       await this.#write(id, { ...record, attempts: record.attempts + 1 })
       throw refusal('JOIN_TOKEN_WRONG', 'the secret of the token is wrong')
     }
-    if (record.node !== node) throw refusal('JOIN_NODE_MISMATCH', `the token lets the node ${record.node} in, not ${node}`)
-    if (record.usedAt !== undefined) throw refusal('JOIN_TOKEN_USED', `the token was used at ${record.usedAt}, and lets in only once`)
-    if (this.#clock.wallMs() >= Date.parse(record.expiration)) throw refusal('JOIN_TOKEN_EXPIRED', `the token expired at ${record.expiration}`)
+    if (record.node !== node)
+      throw refusal('JOIN_NODE_MISMATCH', `the token lets the node ${record.node} in, not ${node}`)
+    if (record.usedAt !== undefined)
+      throw refusal(
+        'JOIN_TOKEN_USED',
+        `the token was used at ${record.usedAt}, and lets in only once`,
+      )
+    if (this.#clock.wallMs() >= Date.parse(record.expiration))
+      throw refusal('JOIN_TOKEN_EXPIRED', `the token expired at ${record.expiration}`)
     await this.#write(id, { ...record, usedAt: new Date(this.#clock.wallMs()).toISOString() })
   }
 
@@ -134,5 +157,9 @@ function sameHash(a: string, b: string): boolean {
 }
 
 function refusal(code: ProgramCode, message: string): ProgramError {
-  return new ProgramError(code, EXIT.refused, `${message}; make one with "cloudcore token create --node NAME"`)
+  return new ProgramError(
+    code,
+    EXIT.refused,
+    `${message}; make one with "cloudcore token create --node NAME"`,
+  )
 }

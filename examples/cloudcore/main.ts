@@ -1,6 +1,14 @@
 #!/usr/bin/env node
 import { join } from 'node:path'
-import { addSettings, EXIT_TEXT, ExitWith, type Flags, newProgram, runCommandLine, sourcesText } from '../shared/command-line.ts'
+import {
+  addSettings,
+  EXIT_TEXT,
+  ExitWith,
+  type Flags,
+  newProgram,
+  runCommandLine,
+  sourcesText,
+} from '../shared/command-line.ts'
 import { runProgram } from '../shared/lifetime.ts'
 import { createLogger } from '../shared/logging.ts'
 import { resolveSettings } from '../shared/resolve-settings.ts'
@@ -46,7 +54,12 @@ process.exitCode = await runCommandLine(program, process.argv.slice(2))
 
 async function run(flags: Flags): Promise<void> {
   const file = typeof flags['config'] === 'string' ? flags['config'] : undefined
-  const settings = await resolveSettings(cloudSettings, { flags, env: process.env, envPrefix: CLOUD_ENV, file })
+  const settings = await resolveSettings(cloudSettings, {
+    flags,
+    env: process.env,
+    envPrefix: CLOUD_ENV,
+    file,
+  })
   const logger = createLogger('cloudcore', settings.logLevel, settings.logFormat)
   const exitCode = await runProgram({
     logger,
@@ -61,7 +74,10 @@ async function run(flags: Flags): Promise<void> {
   if (exitCode !== 0) throw new ExitWith(exitCode)
 }
 
-function greeting({ data, syncAddress }: CloudSettings, { fleet, api, sync }: CloudEndpoints): string {
+function greeting(
+  { data, syncAddress }: CloudSettings,
+  { fleet, api, sync }: CloudEndpoints,
+): string {
   const isLocal = syncAddress.host === '127.0.0.1' || syncAddress.host === '::1'
   return `
 cloudcore runs the fleet ${fleet}

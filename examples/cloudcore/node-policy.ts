@@ -1,4 +1,11 @@
-import { cloudPolicy, DENIED, nodeCollection, nodeOf, type Policy, type WriteRequest } from 'tideway'
+import {
+  cloudPolicy,
+  DENIED,
+  nodeCollection,
+  nodeOf,
+  type Policy,
+  type WriteRequest,
+} from 'tideway'
 import {
   CLUSTER_COLLECTION,
   namespaceCollection,

@@ -1,5 +1,11 @@
 import { isTidewayError, type PeerStream, type Replica } from 'tideway'
-import { type LogRequest, ObjectError, type ObjectErrorReason, type ObjectStore, type PodLogs } from 'tideway/adapters/kubernetes/objects'
+import {
+  type LogRequest,
+  ObjectError,
+  type ObjectErrorReason,
+  type ObjectStore,
+  type PodLogs,
+} from 'tideway/adapters/kubernetes/objects'
 import { nodeNameOf } from '../shared/fleet-rules.ts'
 import { decodeRefusal, encodeLogHead, LOG_FOLLOWS, LOG_PROTOCOL } from '../shared/log-stream.ts'
 
@@ -11,7 +17,8 @@ export function relayedLogs(replica: Replica, store: ObjectStore): PodLogs {
       const object = store.get({ resource: 'pods', namespace, name: pod })
       if (object === undefined) throw new ObjectError('NotFound', `pods "${pod}" not found`)
       const node = nodeNameOf('pods', object)
-      if (node === undefined) throw new ObjectError('BadRequest', `pod ${pod} is not bound to a node yet`)
+      if (node === undefined)
+        throw new ObjectError('BadRequest', `pod ${pod} is not bound to a node yet`)
       const stream = openStream(replica, node, request)
       return await relay(stream, node, request.signal)
     },
@@ -33,7 +40,11 @@ function notConnected(node: string, cause: unknown): ObjectError {
 }
 
 /** @throws what the node says in its first byte, before anything is sent to the client. */
-async function relay(stream: PeerStream, node: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+async function relay(
+  stream: PeerStream,
+  node: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
   const onAbort = (): void => stream.reset('CANCELLED', 'the reader left')
   signal.addEventListener('abort', onAbort, { once: true })
   void stream.closed.then(() => signal.removeEventListener('abort', onAbort))
@@ -46,7 +57,8 @@ async function relay(stream: PeerStream, node: string, signal: AbortSignal): Pro
   const bytes: Uint8Array = first.done === true ? new Uint8Array() : first.value
   if (bytes[0] === LOG_FOLLOWS) return rest(bytes.subarray(1), pieces, signal)
   const parts = [bytes.subarray(1)]
-  for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) parts.push(next.value)
+  for (let next = await pieces.next(); next.done !== true; next = await pieces.next())
+    parts.push(next.value)
   const { reason, message } = decodeRefusal(Buffer.concat(parts))
   throw new ObjectError(reasonOf(reason), message)
 }

@@ -1,38 +1,33 @@
-import { hostname, networkInterfaces } from 'node:os'
-import { isIP } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { createReplica, type Logger, type Replica, systemClock, systemRandom } from 'tideway'
 import {
+  createNamespaceController,
   createNodeLifecycle,
   createReplicaSetController,
   createScheduler,
 } from 'tideway/adapters/kubernetes/controllers'
-import { builtinResources, createObjectStore, documentKinds, type ObjectStore } from 'tideway/adapters/kubernetes/objects'
 import {
-  type ApiServer,
-  bearerToken,
-  certificateFingerprint,
-  createApiServer,
-  issueServerCertificate,
-  loadOrCreateToken,
-  sameToken,
-  writeKubeconfig,
-  writeSecretFile,
-} from 'tideway/adapters/kubernetes/server'
+  builtinResources,
+  createObjectStore,
+  documentKinds,
+  type ObjectStore,
+} from 'tideway/adapters/kubernetes/objects'
+import { certificateFingerprint, writeSecretFile } from 'tideway/adapters/kubernetes/server'
 import { levelStorage } from 'tideway/adapters/storage/level'
-import { fastSha256 } from '../shared/fast-hash.ts'
+import { nodeSha256 } from 'tideway/node'
 import type { Teardown } from '../shared/lifetime.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
 import { type Address, addressText } from '../shared/settings.ts'
-import type { CloudSettings } from './cloud-settings.ts'
+import { isWildcard, startCloudApi } from './cloud-api.ts'
 import type { CloudEndpoints } from './cloud-endpoints.ts'
+import type { CloudSettings } from './cloud-settings.ts'
 import { EnrolledNodes } from './enrolled-nodes.ts'
 import { createFirstObjects } from './first-objects.ts'
 import { type FleetIdentity, openFleetIdentity } from './fleet-identity.ts'
 import { JoinEndpoint } from './join-endpoint.ts'
 import { JoinTokens } from './join-tokens.ts'
 import { nodePolicy } from './node-policy.ts'
-import { relayedLogs } from './relayed-logs.ts'
 import { SecretAccess } from './secret-access.ts'
 import { createSyncServer, type SyncServer } from './sync-server.ts'
 
@@ -61,7 +56,7 @@ export async function startCloud(
     name: 'cloud',
     policy: nodePolicy(() => access),
     kinds: documentKinds(builtinResources),
-    sha256: fastSha256,
+    sha256: nodeSha256(),
     logger,
   })
   teardown.add('replica', () => replica.close())
@@ -72,7 +67,7 @@ export async function startCloud(
   await startControllers(settings, store, replica, logger, teardown)
   sync = await startSync(settings.syncAddress, identity, store, replica, logger, teardown)
   replica.serve(sync.listener)
-  const api = await startApi(settings, identity, store, replica, logger)
+  const api = await startCloudApi(settings, identity, store, replica, logger)
   teardown.add('Kubernetes API', () => api.close())
   const endpoints: CloudEndpoints = {
     fleet: identity.fleet,
@@ -81,7 +76,10 @@ export async function startCloud(
     sync: advertised(settings, sync.port).map(addressText),
     fingerprint: certificateFingerprint(identity.authority.certificate),
   }
-  await writeSecretFile(join(settings.data, 'endpoints.json'), `${JSON.stringify(endpoints, undefined, 2)}\n`)
+  await writeSecretFile(
+    join(settings.data, 'endpoints.json'),
+    `${JSON.stringify(endpoints, undefined, 2)}\n`,
+  )
   return endpoints
 }
 
@@ -95,7 +93,7 @@ async function openStore(
     replica,
     resources: builtinResources,
     fleet,
-    sha256: fastSha256,
+    sha256: nodeSha256(),
     wallMs: () => systemClock.wallMs(),
     onError: (error) => logger.error('an object cannot be shown', { error }),
   })
@@ -119,8 +117,13 @@ async function startControllers(
     const scheduler = createScheduler(parts)
     teardown.add('scheduler', () => scheduler.close())
   }
+  const namespaces = createNamespaceController(parts)
+  teardown.add('namespaces', () => namespaces.close())
   // A replica set whose template names a node is run by that node, also while it is cut off.
-  const sets = createReplicaSetController({ ...parts, runs: (node) => node === undefined || node === '' })
+  const sets = createReplicaSetController({
+    ...parts,
+    runs: (node) => node === undefined || node === '',
+  })
   teardown.add('replica sets', () => sets.close())
   const lifecycle = createNodeLifecycle(parts)
   teardown.add('node life cycle', () => lifecycle.close())
@@ -142,7 +145,9 @@ async function startSync(
   teardown.add('nodes', () => nodes.close())
   const tokens = new JoinTokens(store, systemClock)
   const sweep = (): void => {
-    tokens.sweep().catch((error: unknown) => logger.warn('old tokens could not be removed', { error }))
+    tokens
+      .sweep()
+      .catch((error: unknown) => logger.warn('old tokens could not be removed', { error }))
   }
   sweep()
   const timer = setInterval(sweep, SWEEP_MS)
@@ -151,49 +156,12 @@ async function startSync(
   return await createSyncServer({ address, authority, nodes, join, logger })
 }
 
-async function startApi(
-  settings: CloudSettings,
-  { authority, fleet }: FleetIdentity,
-  store: ObjectStore,
-  replica: Replica,
-  logger: Logger,
-): Promise<ApiServer> {
-  const { host, port } = settings.apiAddress
-  const token = await loadOrCreateToken(join(settings.data, 'admin-token'))
-  const places = ['127.0.0.1', '::1', 'localhost', 'kubernetes', hostname(), host, ...settings.apiNames]
-  const credential = await issueServerCertificate(authority, {
-    names: [...new Set(places.filter((place) => isIP(place) === 0))],
-    ips: [...new Set(places.filter((place) => isIP(place) !== 0))],
-  })
-  const api = await createApiServer({
-    store,
-    host,
-    port,
-    tls: { cert: credential.certificate, key: credential.key, ca: authority.certificate },
-    authenticate: (request) =>
-      sameToken(bearerToken(request) ?? '', token) ? { name: 'admin', groups: ['system:masters'] } : undefined,
-    logs: relayedLogs(replica, store),
-    logger,
-    clock: systemClock,
-  })
-  const reachable = isWildcard(host) ? `https://127.0.0.1:${api.port}` : api.url
-  await writeKubeconfig(join(settings.data, 'kubeconfig'), {
-    server: reachable,
-    caPem: authority.certificate,
-    token,
-    name: fleet,
-  })
-  return { ...api, url: reachable, close: () => api.close() }
-}
-
-function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::'
-}
-
 function advertised(settings: CloudSettings, port: number): readonly Address[] {
   if (settings.advertise.length > 0) return settings.advertise
   if (!isWildcard(settings.syncAddress.host)) return [{ host: settings.syncAddress.host, port }]
   const all = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
-  const outside = all.filter((face) => !face.internal && face.family === 'IPv4').map((face) => face.address)
+  const outside = all
+    .filter((face) => !face.internal && face.family === 'IPv4')
+    .map((face) => face.address)
   return (outside.length > 0 ? outside : ['127.0.0.1']).map((host) => ({ host, port }))
 }

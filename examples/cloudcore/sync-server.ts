@@ -54,7 +54,9 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
     (request, response) => void join.serve(request, response),
   )
   server.maxConnections = CONNECTIONS_MAX
-  server.on('tlsClientError', (error) => logger.debug('a TLS handshake failed', { error: error.message }))
+  server.on('tlsClientError', (error) =>
+    logger.debug('a TLS handshake failed', { error: error.message }),
+  )
   const port = await listen(server, address)
   server.on('error', (error) => logger.error('the sync port failed', { error }))
   server.on('upgrade', (request, socket) => {

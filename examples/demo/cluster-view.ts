@@ -22,7 +22,10 @@ export async function podsAt(site: Site): Promise<ReadonlyMap<string, PodSummary
 function summaryOf(pod: KubeObject): PodSummary {
   const status = (pod['status'] ?? {}) as {
     readonly phase?: string
-    readonly containerStatuses?: readonly { readonly ready?: boolean; readonly restartCount?: number }[]
+    readonly containerStatuses?: readonly {
+      readonly ready?: boolean
+      readonly restartCount?: number
+    }[]
   }
   const { nodeName } = (pod['spec'] ?? {}) as { readonly nodeName?: string }
   const containers = status.containerStatuses ?? []
@@ -42,7 +45,10 @@ export async function readyCount(site: Site, prefix = ''): Promise<number> {
 }
 
 /** The data of a config map at a replica. */
-export async function configAt(site: Site, name: string): Promise<Readonly<Record<string, string>>> {
+export async function configAt(
+  site: Site,
+  name: string,
+): Promise<Readonly<Record<string, string>>> {
   const object = await site.api.expect('GET', `${NAMESPACE}/configmaps/${name}`)
   return (object['data'] ?? {}) as Record<string, string>
 }
@@ -53,7 +59,10 @@ export async function isNodeReady(site: Site, node: string): Promise<boolean> {
   const status = (object['status'] ?? {}) as {
     readonly conditions?: readonly { readonly type?: string; readonly status?: string }[]
   }
-  return status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false
+  return (
+    status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ??
+    false
+  )
 }
 
 /** The process ids that a container has printed, one for each of its starts. */

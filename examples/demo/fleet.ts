@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ApiClient, readAccess } from '../shared/api-client.ts'
 import { parseAddress } from '../shared/settings.ts'
-import { type ProgramOptions, runCommand, type RunningProgram, startProgram } from './program.ts'
+import { type ProgramOptions, type RunningProgram, runCommand, startProgram } from './program.ts'
 import { Relay } from './relay.ts'
 
 /** The names of the two nodes. The link of the first one goes through the relay. */
@@ -120,7 +120,8 @@ export async function startFleet(root: string): Promise<Fleet> {
     const edges = new Map<NodeName, Site>()
     await Promise.all(
       NODES.map(async (node) => {
-        const through = node === 'edge-1' && relay !== undefined ? ['--server', `127.0.0.1:${relay.port}`] : []
+        const through =
+          node === 'edge-1' && relay !== undefined ? ['--server', `127.0.0.1:${relay.port}`] : []
         const create = ['token', 'create', '--data', cloudDirectory, '--node', node]
         const token = await runCommand(root, 'cloudcore', [...create, ...through])
         await mkdir(join(directory, node), { mode: 0o700 })
@@ -138,7 +139,12 @@ export async function startFleet(root: string): Promise<Fleet> {
   }
 }
 
-function edgeOptions(root: string, directory: string, node: string, token?: string): ProgramOptions {
+function edgeOptions(
+  root: string,
+  directory: string,
+  node: string,
+  token?: string,
+): ProgramOptions {
   return {
     root,
     name: 'edgecore',
@@ -155,7 +161,9 @@ async function siteOf(directory: string, program: string): Promise<Site> {
 }
 
 function syncAddressOf(directory: string): { readonly host: string; readonly port: number } {
-  const { sync } = JSON.parse(readFileSync(join(directory, 'endpoints.json'), 'utf8')) as { sync: string[] }
+  const { sync } = JSON.parse(readFileSync(join(directory, 'endpoints.json'), 'utf8')) as {
+    sync: string[]
+  }
   const address = parseAddress(sync[0] ?? '')
   if (address === undefined) throw new Error('cloudcore did not say where edges dial')
   return address

@@ -8,7 +8,11 @@ export interface KubeCommands {
   readonly about: string
   apply(kubeconfig: string, directory: string): Promise<string>
   /** Merges fields into the `data` of a config map. */
-  patchConfigMap(kubeconfig: string, name: string, fields: Readonly<Record<string, string>>): Promise<string>
+  patchConfigMap(
+    kubeconfig: string,
+    name: string,
+    fields: Readonly<Record<string, string>>,
+  ): Promise<string>
   scale(kubeconfig: string, replicaSet: string, replicas: number): Promise<string>
   logs(kubeconfig: string, pod: string, tail: number): Promise<string>
   getPods(kubeconfig: string): Promise<string>
@@ -21,7 +25,8 @@ const OUTPUT_BYTES_MAX = 16 << 20
 export async function findCommands(cacheDirectory: string): Promise<KubeCommands> {
   const program = process.env['KUBECTL'] ?? 'kubectl'
   const version = await run(program, ['version', '--client', '-o', 'json']).then(
-    ({ stdout }) => (JSON.parse(stdout) as { clientVersion?: { gitVersion?: string } }).clientVersion?.gitVersion,
+    ({ stdout }) =>
+      (JSON.parse(stdout) as { clientVersion?: { gitVersion?: string } }).clientVersion?.gitVersion,
     () => undefined,
   )
   if (version === undefined) return libraryCommands
@@ -38,8 +43,18 @@ function kubectlCommands(program: string, version: string, cacheDirectory: strin
     about: `by ${program} ${version}`,
     apply: (kubeconfig, directory) => kubectl(kubeconfig, 'apply', '-f', directory),
     patchConfigMap: (kubeconfig, name, fields) =>
-      kubectl(kubeconfig, 'patch', 'configmap', name, '--type', 'merge', '-p', JSON.stringify({ data: fields })),
-    scale: (kubeconfig, set, replicas) => kubectl(kubeconfig, 'scale', 'replicaset', set, `--replicas=${replicas}`),
+      kubectl(
+        kubeconfig,
+        'patch',
+        'configmap',
+        name,
+        '--type',
+        'merge',
+        '-p',
+        JSON.stringify({ data: fields }),
+      ),
+    scale: (kubeconfig, set, replicas) =>
+      kubectl(kubeconfig, 'scale', 'replicaset', set, `--replicas=${replicas}`),
     logs: (kubeconfig, pod, tail) => kubectl(kubeconfig, 'logs', pod, `--tail=${tail}`),
     getPods: (kubeconfig) => kubectl(kubeconfig, 'get', 'pods', '-o', 'wide'),
   }

@@ -29,24 +29,41 @@ export const libraryCommands: KubeCommands = {
   },
   patchConfigMap: async (kubeconfig, name, fields) => {
     const api = load(kubeconfig).makeApiClient(CoreV1Api)
-    await api.patchNamespacedConfigMap({ name, namespace: NAMESPACE, body: { data: fields } }, MERGE)
+    await api.patchNamespacedConfigMap(
+      { name, namespace: NAMESPACE, body: { data: fields } },
+      MERGE,
+    )
     return `configmap/${name} patched`
   },
   scale: async (kubeconfig, name, replicas) => {
     const api = load(kubeconfig).makeApiClient(AppsV1Api)
-    await api.patchNamespacedReplicaSetScale({ name, namespace: NAMESPACE, body: { spec: { replicas } } }, MERGE)
+    await api.patchNamespacedReplicaSetScale(
+      { name, namespace: NAMESPACE, body: { spec: { replicas } } },
+      MERGE,
+    )
     return `replicaset.apps/${name} scaled`
   },
   logs: (kubeconfig, name, tailLines) =>
-    load(kubeconfig).makeApiClient(CoreV1Api).readNamespacedPodLog({ name, namespace: NAMESPACE, tailLines }),
+    load(kubeconfig)
+      .makeApiClient(CoreV1Api)
+      .readNamespacedPodLog({ name, namespace: NAMESPACE, tailLines }),
   getPods: async (kubeconfig) => {
-    const { items } = await load(kubeconfig).makeApiClient(CoreV1Api).listNamespacedPod({ namespace: NAMESPACE })
+    const { items } = await load(kubeconfig)
+      .makeApiClient(CoreV1Api)
+      .listNamespacedPod({ namespace: NAMESPACE })
     const rows = items.map(({ metadata, spec, status }) => {
       const restarts = status?.containerStatuses?.[0]?.restartCount ?? 0
       return [metadata?.name ?? '', status?.phase ?? '', String(restarts), spec?.nodeName ?? '']
     })
     const table = [['NAME', 'STATUS', 'RESTARTS', 'NODE'], ...rows]
-    return table.map((row) => row.map((cell) => cell.padEnd(22)).join('').trimEnd()).join('\n')
+    return table
+      .map((row) =>
+        row
+          .map((cell) => cell.padEnd(22))
+          .join('')
+          .trimEnd(),
+      )
+      .join('\n')
   },
 }
 

@@ -44,18 +44,32 @@ a Linux container or virtual machine, such as WSL: npm ci && npm run demo
     interruption.close()
   }
   if (interruption.happened) return 130
-  process.stdout.write(`\n${narrator.held} checks held, ${narrator.failed} failed, in ${narrator.seconds} s\n`)
+  process.stdout.write(
+    `\n${narrator.held} checks held, ${narrator.failed} failed, in ${narrator.seconds} s\n`,
+  )
   return narrator.failed === 0 ? 0 : 1
 }
 
-async function tell(fleet: Fleet, narrator: Narrator, root: string, keep: boolean): Promise<boolean> {
+async function tell(
+  fleet: Fleet,
+  narrator: Narrator,
+  root: string,
+  keep: boolean,
+): Promise<boolean> {
   const kube = await findCommands(join(fleet.directory, 'kube-cache'))
-  const stage: Stage = { fleet, kube, narrator, manifests: join(root, 'examples', 'demo', 'manifests') }
+  const stage: Stage = {
+    fleet,
+    kube,
+    narrator,
+    manifests: join(root, 'examples', 'demo', 'manifests'),
+  }
   narrator.say(`everything is in ${fleet.directory}; requests are sent ${kube.about}`)
   for (const name of ['cloudcore', ...NODES]) {
     const { api, sync } = await fleet.program(name).line('ready')
     const dialled = Array.isArray(sync) ? `, edges dial ${sync.join(', ')}` : ''
-    narrator.say(`${name.padEnd(10)} process ${fleet.program(name).pid}, Kubernetes API ${String(api)}${dialled}`)
+    narrator.say(
+      `${name.padEnd(10)} process ${fleet.program(name).pid}, Kubernetes API ${String(api)}${dialled}`,
+    )
   }
   narrator.say(`link       of edge-1: a relay at 127.0.0.1:${fleet.relay.port}`)
   await applyManifests(stage)

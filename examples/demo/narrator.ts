@@ -58,7 +58,8 @@ export class Narrator {
     while (performance.now() - startMs < timeoutMs) {
       try {
         const found = await look()
-        if (found !== undefined && found !== false) return this.#holds(what, found, performance.now() - startMs)
+        if (found !== undefined && found !== false)
+          return this.#holds(what, found, performance.now() - startMs)
         reason = ''
       } catch (error) {
         reason = error instanceof Error ? `: ${error.message}` : ''
@@ -66,7 +67,9 @@ export class Narrator {
       await sleep(POLL_MS)
     }
     this.#failed += 1
-    this.#print(`   ${this.#paint(31, 'FAILED')} ${what}, not within ${timeoutMs / 1_000} s${reason}`)
+    this.#print(
+      `   ${this.#paint(31, 'FAILED')} ${what}, not within ${timeoutMs / 1_000} s${reason}`,
+    )
   }
 
   #holds(what: string, found: string | true, ms: number): void {

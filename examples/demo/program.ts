@@ -51,12 +51,16 @@ export class RunningProgram {
     this.#options = options
     const { root, name, args, logFile, env } = options
     const log = openSync(logFile, 'w', 0o600)
-    this.#child = spawn(process.execPath, [programPath(root, name), ...args, '--log-format', 'json'], {
-      // A terminal's Ctrl-C is for the demo, which stops its programs in order.
-      detached: true,
-      stdio: ['ignore', 'ignore', log],
-      env: { ...process.env, ...env },
-    })
+    this.#child = spawn(
+      process.execPath,
+      [programPath(root, name), ...args, '--log-format', 'json'],
+      {
+        // A terminal's Ctrl-C is for the demo, which stops its programs in order.
+        detached: true,
+        stdio: ['ignore', 'ignore', log],
+        env: { ...process.env, ...env },
+      },
+    )
     closeSync(log)
     this.exited = new Promise((resolve) => {
       this.#child.once('error', () => resolve({ code: -1, signal: null }))
@@ -74,7 +78,9 @@ export class RunningProgram {
   /** Everything that it has logged so far. */
   lines(): readonly LogLine[] {
     const lines = readFileSync(this.#options.logFile, 'utf8').split('\n')
-    return lines.slice(0, -1).flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []))
+    return lines
+      .slice(0, -1)
+      .flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogLine] : []))
   }
 
   /** Waits for a line of its log. @throws Error with its log when it ends or does not say it in time. */
@@ -86,7 +92,9 @@ export class RunningProgram {
       const why = this.#exit === undefined ? undefined : `ended with ${JSON.stringify(this.#exit)}`
       if (why !== undefined || performance.now() > deadline) {
         const log = readFileSync(this.#options.logFile, 'utf8').slice(-4_000)
-        throw new Error(`${this.#options.name} ${why ?? 'was not in time'} before "${message}":\n${log}`)
+        throw new Error(
+          `${this.#options.name} ${why ?? 'was not in time'} before "${message}":\n${log}`,
+        )
       }
       await sleep(POLL_MS)
     }

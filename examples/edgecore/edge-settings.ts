@@ -62,8 +62,15 @@ export const edgeSettings: typeof joinSettings & {
     "where this node's own Kubernetes API listens, for kubectl, also while it is cut off",
     '127.0.0.1:6444',
   ),
-  address: textSetting('the address that the node and its pods report', 'IP', 'the first outside one'),
-  stopPodsOnExit: switchSetting('stop the pods when edgecore stops; else they go on running', false),
+  address: textSetting(
+    'the address that the node and its pods report',
+    'IP',
+    'the first outside one',
+  ),
+  stopPodsOnExit: switchSetting(
+    'stop the pods when edgecore stops; else they go on running',
+    false,
+  ),
   ...logSettings,
 }
 

@@ -1,5 +1,5 @@
-import { certificateFingerprint } from 'tideway/adapters/kubernetes/server'
 import type { Logger } from 'tideway'
+import { certificateFingerprint } from 'tideway/adapters/kubernetes/server'
 import { decodeJoinToken, type JoinToken } from '../shared/join-token.ts'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { joinFleet } from './join-fleet.ts'
@@ -43,7 +43,11 @@ function notJoined(directory: string): ProgramError {
   )
 }
 
-function checkToken(token: JoinToken, known: NodeIdentity | undefined, { directory, name }: EnrolmentOptions): void {
+function checkToken(
+  token: JoinToken,
+  known: NodeIdentity | undefined,
+  { directory, name }: EnrolmentOptions,
+): void {
   if (name !== undefined && name !== token.node) {
     throw new ProgramError(
       'JOIN_NODE_MISMATCH',

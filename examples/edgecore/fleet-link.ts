@@ -1,4 +1,14 @@
-import { CLOUD, DialError, isTidewayError, type Logger, type Replica, systemClock, type Transport, type Uplink, type UplinkStatus } from 'tideway'
+import {
+  CLOUD,
+  DialError,
+  isTidewayError,
+  type Logger,
+  type Replica,
+  systemClock,
+  type Transport,
+  type Uplink,
+  type UplinkStatus,
+} from 'tideway'
 import { namespaceCollection, type ObjectStore } from 'tideway/adapters/kubernetes/objects'
 import { nodeWebSocket } from 'tideway/transports/websocket/server'
 import { firstCollections, nodeNameOf, SECRET_USERS, secretsOf } from '../shared/fleet-rules.ts'
@@ -76,7 +86,10 @@ export class FleetLink {
     }
     if (status.type !== 'stopped' || status.error === undefined) return
     if (isTidewayError(status.error) && status.error.fields['status'] === 401) return onRefused()
-    logger.error('the cloud ended the connection for good', { error: status.error, dialAgainMs: DIAL_AGAIN_MS })
+    logger.error('the cloud ended the connection for good', {
+      error: status.error,
+      dialAgainMs: DIAL_AGAIN_MS,
+    })
     this.#dialAgain = systemClock.schedule(DIAL_AGAIN_MS, () => this.#connect())
   }
 
@@ -92,16 +105,22 @@ export class FleetLink {
   #collect(): void {
     const { store, identity, logger } = this.#options
     const found = [...firstCollections(identity.node)]
-    for (const { metadata } of store.list('namespaces').items) found.push(namespaceCollection(metadata.name))
+    for (const { metadata } of store.list('namespaces').items)
+      found.push(namespaceCollection(metadata.name))
     for (const resource of SECRET_USERS) {
       for (const object of store.list(resource).items) {
-        if (nodeNameOf(resource, object) === identity.node) found.push(...secretsOf(resource, object))
+        if (nodeNameOf(resource, object) === identity.node)
+          found.push(...secretsOf(resource, object))
       }
     }
     for (const collection of found) {
       if (this.#wanted.has(collection)) continue
       if (this.#wanted.size < COLLECTIONS_MAX) this.#wanted.add(collection)
-      else logger.error('the node needs more than one connection carries', { collection, max: COLLECTIONS_MAX })
+      else
+        logger.error('the node needs more than one connection carries', {
+          collection,
+          max: COLLECTIONS_MAX,
+        })
     }
   }
 
@@ -111,7 +130,9 @@ export class FleetLink {
     this.#askAgain = systemClock.schedule(this.#askAgainMs, () => {
       const peer = this.#options.replica.peers().find(({ principal }) => principal === CLOUD)
       if (peer === undefined) return
-      const missing = [...this.#wanted].filter((collection) => !peer.collections.includes(collection))
+      const missing = [...this.#wanted].filter(
+        (collection) => !peer.collections.includes(collection),
+      )
       if (missing.length === 0) return
       this.#uplink?.link?.subscribe(missing)
       this.#askAgainMs = Math.min(this.#askAgainMs * 2, ASK_AGAIN_MS_MAX)
@@ -135,7 +156,8 @@ function inTurn(addresses: readonly Address[], { ca, certificate, key }: NodeIde
     dial: (_address, options) => {
       const address = addresses[next % addresses.length]
       next += 1
-      if (address === undefined) throw new DialError('there is no address to dial', { retryable: false })
+      if (address === undefined)
+        throw new DialError('there is no address to dial', { retryable: false })
       return transport.dial(syncAddress(address), options)
     },
   }

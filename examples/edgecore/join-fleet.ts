@@ -36,7 +36,9 @@ export async function joinFleet(token: JoinToken): Promise<NodeIdentity> {
 }
 
 /** The first address that answers, with the certificate that the token's fingerprint names. */
-async function findCloud(token: JoinToken): Promise<{ readonly address: Address; readonly ca: string }> {
+async function findCloud(
+  token: JoinToken,
+): Promise<{ readonly address: Address; readonly ca: string }> {
   const failures: string[] = []
   for (const address of token.addresses) {
     const chain = await readChain(address).catch((error: unknown) => {
@@ -44,7 +46,9 @@ async function findCloud(token: JoinToken): Promise<{ readonly address: Address;
       return undefined
     })
     if (chain === undefined) continue
-    const authority = chain.find((der) => createHash('sha256').update(der).digest('hex') === token.fingerprint)
+    const authority = chain.find(
+      (der) => createHash('sha256').update(der).digest('hex') === token.fingerprint,
+    )
     if (authority !== undefined) return { address, ca: new X509Certificate(authority).toString() }
     throw new ProgramError(
       'CLOUD_FINGERPRINT_MISMATCH',
@@ -68,7 +72,12 @@ function unreachable(failures: readonly string[]): ProgramError {
 /** The certificates that a server shows, as DER. Nothing is sent to it. */
 function readChain(address: Address): Promise<readonly Buffer[]> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ ...address, servername: CLOUD_NAME, rejectUnauthorized: false, minVersion: 'TLSv1.3' })
+    const socket = connect({
+      ...address,
+      servername: CLOUD_NAME,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.3',
+    })
     socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error('no answer in time')))
     socket.once('error', reject)
     socket.once('secureConnect', () => {
@@ -93,7 +102,9 @@ async function ask(address: Address, ca: string, body: JoinRequest): Promise<Joi
   const refusal = parseJoinRefusal(text)
   const code = CODES.find((known) => known === refusal?.code) ?? 'JOIN_FAILED'
   const message = refusal?.message ?? `the answer (status ${status}) is not one of a cloudcore`
-  throw new ProgramError(code, EXIT.refused, `the cloud refused: ${message}`, { fields: { status } })
+  throw new ProgramError(code, EXIT.refused, `the cloud refused: ${message}`, {
+    fields: { status },
+  })
 }
 
 const CODES: readonly ProgramCode[] = [
@@ -147,7 +158,11 @@ function checkCertificate(pem: string, ca: string, key: string): void {
   } catch {
     // Not a certificate at all: the same answer.
   }
-  throw new ProgramError('JOIN_FAILED', EXIT.refused, 'the cloud answered with a certificate that does not fit')
+  throw new ProgramError(
+    'JOIN_FAILED',
+    EXIT.refused,
+    'the cloud answered with a certificate that does not fit',
+  )
 }
 
 function messageOf(error: unknown): string {

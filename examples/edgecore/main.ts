@@ -1,14 +1,28 @@
 #!/usr/bin/env node
 import { join } from 'node:path'
 import { levelStorage } from 'tideway/adapters/storage/level'
-import { addSettings, EXIT_TEXT, ExitWith, type Flags, newProgram, runCommandLine, sourcesText } from '../shared/command-line.ts'
+import {
+  addSettings,
+  EXIT_TEXT,
+  ExitWith,
+  type Flags,
+  newProgram,
+  runCommandLine,
+  sourcesText,
+} from '../shared/command-line.ts'
 import { runProgram } from '../shared/lifetime.ts'
 import { createLogger, logSettings } from '../shared/logging.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
 import { asProgramError } from '../shared/program-error.ts'
 import { resolveSettings } from '../shared/resolve-settings.ts'
 import type { Values } from '../shared/settings.ts'
-import { directorySettings, EDGE_ENV, type EdgeSettings, edgeSettings, joinSettings } from './edge-settings.ts'
+import {
+  directorySettings,
+  EDGE_ENV,
+  type EdgeSettings,
+  edgeSettings,
+  joinSettings,
+} from './edge-settings.ts'
 import { enrol } from './enrol.ts'
 import { openRuntime, type RunningEdge, startEdge } from './run-edge.ts'
 import { describeEdge } from './status-command.ts'
@@ -82,8 +96,12 @@ async function run(flags: Flags): Promise<void> {
 async function joinOnly(flags: Flags): Promise<void> {
   const settings = await settingsOf(flags)
   const logger = createLogger('edgecore', settings.logLevel, settings.logFormat)
-  const identity = await locked(settings, () => enrol({ ...settings, directory: settings.data }, logger))
-  process.stdout.write(`${identity.node} is a node of the fleet ${identity.fleet} now; run it: edgecore --data ${settings.data}\n`)
+  const identity = await locked(settings, () =>
+    enrol({ ...settings, directory: settings.data }, logger),
+  )
+  process.stdout.write(
+    `${identity.node} is a node of the fleet ${identity.fleet} now; run it: edgecore --data ${settings.data}\n`,
+  )
 }
 
 async function stopAll(flags: Flags): Promise<void> {
@@ -101,7 +119,10 @@ async function stopAll(flags: Flags): Promise<void> {
 }
 
 /** Does something while no other process has the data directory. */
-async function locked<Result>({ data }: EdgeSettings, work: () => Promise<Result>): Promise<Result> {
+async function locked<Result>(
+  { data }: EdgeSettings,
+  work: () => Promise<Result>,
+): Promise<Result> {
   try {
     await makePrivateDirectory(data)
     const storage = await levelStorage({ directory: join(data, 'log') })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { writeSecretFile } from 'tideway/adapters/kubernetes/server'
-import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { readJsonFile, readTextFile } from '../shared/private-files.ts'
+import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { type Address, addressText, isNodeName, parseAddress } from '../shared/settings.ts'
 
 /** Who this node is, and what proves it: `identity.json` in its data directory, mode 0600. */
@@ -33,7 +33,9 @@ export async function readIdentity(directory: string): Promise<NodeIdentity | un
   const value = await readJsonFile(pathIn(directory))
   if (value === undefined && (await readTextFile(pathIn(directory))) === undefined) return undefined
   const { node, fleet, addresses, ca, certificate, key, token } = value ?? {}
-  const places = (Array.isArray(addresses) ? addresses : []).map((text) => parseAddress(String(text)))
+  const places = (Array.isArray(addresses) ? addresses : []).map((text) =>
+    parseAddress(String(text)),
+  )
   const known = places.filter((address) => address !== undefined)
   const texts = [fleet, ca, certificate, key, token].every((text) => typeof text === 'string')
   if (typeof node !== 'string' || !isNodeName(node) || !texts || known.length === 0) {
@@ -54,7 +56,11 @@ export async function writeIdentity(directory: string, identity: NodeIdentity): 
 }
 
 /** @throws ProgramError `DATA_DIRECTORY_FOREIGN` when the directory is that of another node. */
-export function checkOwner(directory: string, identity: NodeIdentity, wanted: string | undefined): void {
+export function checkOwner(
+  directory: string,
+  identity: NodeIdentity,
+  wanted: string | undefined,
+): void {
   if (wanted === undefined || wanted === identity.node) return
   throw new ProgramError(
     'DATA_DIRECTORY_FOREIGN',

@@ -1,12 +1,24 @@
 import { join } from 'node:path'
-import { createReplica, edgePolicy, type Logger, type Replica, systemClock, systemRandom } from 'tideway'
+import {
+  createReplica,
+  edgePolicy,
+  type Logger,
+  type Replica,
+  systemClock,
+  systemRandom,
+} from 'tideway'
 import { createEdged, type Edged } from 'tideway/adapters/edged'
 import { createReplicaSetController } from 'tideway/adapters/kubernetes/controllers'
-import { builtinResources, createObjectStore, documentKinds, type ObjectStore } from 'tideway/adapters/kubernetes/objects'
-import { type PodRuntime } from 'tideway/adapters/runtime'
+import {
+  builtinResources,
+  createObjectStore,
+  documentKinds,
+  type ObjectStore,
+} from 'tideway/adapters/kubernetes/objects'
+import type { PodRuntime } from 'tideway/adapters/runtime'
 import { processRuntime } from 'tideway/adapters/runtime/process'
 import { levelStorage } from 'tideway/adapters/storage/level'
-import { fastSha256 } from '../shared/fast-hash.ts'
+import { nodeSha256 } from 'tideway/node'
 import type { Teardown } from '../shared/lifetime.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
@@ -54,13 +66,18 @@ export async function startEdge(
     name: node,
     policy: edgePolicy(),
     kinds: documentKinds(builtinResources),
-    sha256: fastSha256,
+    sha256: nodeSha256(),
     logger,
   })
   teardown.add('replica', () => replica.close())
   const isNew = replica.head === 0
   const store = await openStore(replica, fleet, logger, teardown)
-  const status = new StatusWriter(directory, { node, fleet }, (await readStatus(directory))?.lastSyncAt ?? '', logger)
+  const status = new StatusWriter(
+    directory,
+    { node, fleet },
+    (await readStatus(directory))?.lastSyncAt ?? '',
+    logger,
+  )
   teardown.add('status', () => status.close())
   const filled = new Filled(isNew)
   teardown.add('first fill', () => filled.close())
@@ -106,7 +123,7 @@ async function openStore(
     replica,
     resources: builtinResources,
     fleet,
-    sha256: fastSha256,
+    sha256: nodeSha256(),
     wallMs: () => systemClock.wallMs(),
     onError: (error) => logger.error('an object cannot be shown', { error }),
   })

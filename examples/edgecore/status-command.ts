@@ -12,7 +12,10 @@ import { isAlive, readStatus } from './status-file.ts'
 export async function describeEdge(directory: string): Promise<string> {
   const status = await readStatus(directory)
   if (status === undefined || !isAlive(status) || status.api === '') {
-    const last = status?.lastSyncAt === undefined || status.lastSyncAt === '' ? '' : ` (last in sync at ${status.lastSyncAt})`
+    const last =
+      status?.lastSyncAt === undefined || status.lastSyncAt === ''
+        ? ''
+        : ` (last in sync at ${status.lastSyncAt})`
     throw new ProgramError(
       'NOT_RUNNING',
       EXIT.unreachable,

@@ -48,10 +48,22 @@ export class StatusWriter {
   #writing: Promise<void> = Promise.resolve()
   #timer: (() => void) | undefined
 
-  constructor(directory: string, first: Pick<EdgeStatus, 'node' | 'fleet'>, lastSyncAt: string, logger: Logger) {
+  constructor(
+    directory: string,
+    first: Pick<EdgeStatus, 'node' | 'fleet'>,
+    lastSyncAt: string,
+    logger: Logger,
+  ) {
     this.#directory = directory
     this.#logger = logger
-    this.#status = { ...first, pid: process.pid, api: '', connection: 'connecting', error: '', lastSyncAt }
+    this.#status = {
+      ...first,
+      pid: process.pid,
+      api: '',
+      connection: 'connecting',
+      error: '',
+      lastSyncAt,
+    }
     this.#schedule()
   }
 

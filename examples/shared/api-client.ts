@@ -1,8 +1,8 @@
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { EXIT, ProgramError, systemCode } from './program-error.ts'
 import { readTextFile } from './private-files.ts'
+import { EXIT, ProgramError, systemCode } from './program-error.ts'
 
 /** How to reach a Kubernetes API, from a kubeconfig. */
 export interface ApiAccess {
@@ -39,11 +39,18 @@ export async function readAccess(directory: string, program: string): Promise<Ap
 }
 
 interface Kubeconfig {
-  readonly clusters?: readonly { readonly cluster?: { server?: string; 'certificate-authority-data'?: string } }[]
+  readonly clusters?: readonly {
+    readonly cluster?: { server?: string; 'certificate-authority-data'?: string }
+  }[]
   readonly users?: readonly { readonly user?: { readonly token?: string } }[]
 }
 
-function notRunning(program: string, directory: string, why: string, cause?: unknown): ProgramError {
+function notRunning(
+  program: string,
+  directory: string,
+  why: string,
+  cause?: unknown,
+): ProgramError {
   return new ProgramError(
     'NOT_RUNNING',
     EXIT.unreachable,
@@ -86,13 +93,23 @@ export class ApiClient {
     const answer = await this.send(method, path, body)
     if (answer.status < 300) return answer.body
     const message = String(answer.body['message'] ?? `status ${answer.status}`)
-    throw new ProgramError('REQUEST_REFUSED', EXIT.refused, `${this.#program} refused: ${message}`, {
-      fields: { status: answer.status, path },
-    })
+    throw new ProgramError(
+      'REQUEST_REFUSED',
+      EXIT.refused,
+      `${this.#program} refused: ${message}`,
+      {
+        fields: { status: answer.status, path },
+      },
+    )
   }
 }
 
-function exchange(access: ApiAccess, method: string, path: string, body: unknown): Promise<ApiAnswer> {
+function exchange(
+  access: ApiAccess,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<ApiAnswer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(`${access.server}${path}`, {
       method,

@@ -1,3 +1,4 @@
+import { nodeCollection } from 'tideway'
 import {
   CLUSTER_COLLECTION,
   homeOf,
@@ -7,7 +8,6 @@ import {
   type ObjectKey,
   secretCollection,
 } from 'tideway/adapters/kubernetes/objects'
-import { nodeCollection } from 'tideway'
 
 /** What nodes may write of what a namespace shares. The rest of it is the cloud's. */
 const NODES_WRITE: ReadonlySet<string> = new Set(['configmaps', 'replicasets.apps'])
@@ -35,9 +35,16 @@ export function refusalAtNode(
   const shape = { apiVersion: 'v1', kind: '', ...object, metadata } as KubeObject
   const home = homeOf(key.resource, shape)
   if (home === nodeCollection(node)) return undefined
-  if (nodesWrite(key.resource) && key.namespace !== undefined && home === namespaceCollection(key.namespace)) return undefined
+  if (
+    nodesWrite(key.resource) &&
+    key.namespace !== undefined &&
+    home === namespaceCollection(key.namespace)
+  )
+    return undefined
   const hint =
-    key.resource === 'pods' ? `only pods with spec.nodeName ${node} can be made here` : `nodes write what is theirs, and ${[...NODES_WRITE].join(' and ')} of namespaces`
+    key.resource === 'pods'
+      ? `only pods with spec.nodeName ${node} can be made here`
+      : `nodes write what is theirs, and ${[...NODES_WRITE].join(' and ')} of namespaces`
   return `the node ${node} may not write ${key.resource} "${key.name}" of ${home}: ${hint}; use the API of the cloud`
 }
 
@@ -52,12 +59,14 @@ export function secretsOf(resource: string, object: KubeObject): readonly string
   for (const reference of items(spec, 'imagePullSecrets')) add(reference['name'])
   for (const volume of items(spec, 'volumes')) {
     add(at(volume, 'secret')?.['secretName'])
-    for (const source of items(at(volume, 'projected'), 'sources')) add(at(source, 'secret')?.['name'])
+    for (const source of items(at(volume, 'projected'), 'sources'))
+      add(at(source, 'secret')?.['name'])
   }
   for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
     for (const container of items(spec, list)) {
       for (const from of items(container, 'envFrom')) add(at(from, 'secretRef')?.['name'])
-      for (const variable of items(container, 'env')) add(at(variable, 'valueFrom', 'secretKeyRef')?.['name'])
+      for (const variable of items(container, 'env'))
+        add(at(variable, 'valueFrom', 'secretKeyRef')?.['name'])
     }
   }
   return [...names].map((name) => secretCollection(namespace, name))
@@ -79,11 +88,15 @@ function at(object: JsonObject | undefined, ...path: readonly string[]): JsonObj
     if (typeof value !== 'object' || value === null) return undefined
     value = (value as Record<string, unknown>)[key]
   }
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined
 }
 
 function items(object: JsonObject | undefined, key: string): readonly JsonObject[] {
   const list = object?.[key]
   if (!Array.isArray(list)) return []
-  return list.filter((item) => typeof item === 'object' && item !== null && !Array.isArray(item)) as JsonObject[]
+  return list.filter(
+    (item) => typeof item === 'object' && item !== null && !Array.isArray(item),
+  ) as JsonObject[]
 }

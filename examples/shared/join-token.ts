@@ -54,9 +54,12 @@ export function decodeJoinToken(text: string): JoinToken {
   if (typeof value !== 'object' || value === null) throw malformed('it holds no token')
   const { addresses, fingerprint, node, id, secret } = value as Record<string, unknown>
   const places = Array.isArray(addresses) && addresses.length <= ADDRESSES_MAX ? addresses : []
-  const parsed = places.map((place) => (typeof place === 'string' ? parseAddress(place) : undefined))
+  const parsed = places.map((place) =>
+    typeof place === 'string' ? parseAddress(place) : undefined,
+  )
   const known = parsed.filter((address) => address !== undefined)
-  if (known.length === 0 || known.length !== parsed.length) throw malformed('its addresses are wrong')
+  if (known.length === 0 || known.length !== parsed.length)
+    throw malformed('its addresses are wrong')
   if (!matches(FINGERPRINT, fingerprint)) throw malformed('its fingerprint is wrong')
   if (typeof node !== 'string' || !isNodeName(node)) throw malformed('its node is not a DNS label')
   if (!matches(ID, id) || !matches(SECRET, secret)) throw malformed('its id or secret is wrong')

@@ -1,4 +1,4 @@
-import { destination, type Level, pino, type Logger as PinoLogger } from 'pino'
+import { destination, type Level, type Logger as PinoLogger, pino } from 'pino'
 import { isTidewayError, type LogFields, type Logger } from 'tideway'
 import { ProgramError } from './program-error.ts'
 import { choiceSetting, type Setting } from './settings.ts'

@@ -113,7 +113,8 @@ function ofLibrary(error: TidewayError, directory: string): ProgramError | undef
         options,
       )
     case 'USAGE_INVALID_ARGUMENT':
-      if (error.fields['reason'] === undefined || error.fields['port'] === undefined) return undefined
+      if (error.fields['reason'] === undefined || error.fields['port'] === undefined)
+        return undefined
       return new ProgramError(
         'ADDRESS_UNUSABLE',
         EXIT.addressInUse,

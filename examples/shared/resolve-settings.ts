@@ -109,9 +109,18 @@ async function readText(path: string): Promise<string> {
     if (text.length <= FILE_BYTES_MAX) return text
   } catch (cause) {
     const reason = systemCode(cause) ?? 'unknown reason'
-    throw invalid('--config', `${path} cannot be read (${reason})`, 'the path of a YAML file', cause)
+    throw invalid(
+      '--config',
+      `${path} cannot be read (${reason})`,
+      'the path of a YAML file',
+      cause,
+    )
   }
-  throw invalid('--config', `${path} is too large`, `a YAML file of at most ${FILE_BYTES_MAX} bytes`)
+  throw invalid(
+    '--config',
+    `${path} is too large`,
+    `a YAML file of at most ${FILE_BYTES_MAX} bytes`,
+  )
 }
 
 function parsedFile(path: string, text: string): Readonly<Record<string, unknown>> {

@@ -47,7 +47,12 @@ export class Digest {
 }
 
 /** What one entry adds to the digest of its collection. `name` is the event's hash or the entry's kind. */
-export function digestTerm(document: DocumentId, generation: number, name: string, sha256: Sha256): bigint {
+export function digestTerm(
+  document: DocumentId,
+  generation: number,
+  name: string,
+  sha256: Sha256,
+): bigint {
   return toNumber(sha256(utf8(`${document}\n${generation}\n${name}`)).subarray(0, DIGEST_BYTES))
 }
 

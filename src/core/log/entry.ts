@@ -32,7 +32,13 @@ const KINDS: readonly EntryKind[] = ['event', 'snapshot', 'tombstone', 'join', '
 export function toRecord(entry: LogEntry): NewRecord {
   const { document, collection } = entry
   const hash = entry.hash === undefined ? null : fromHex(entry.hash)
-  const fields = [KINDS.indexOf(entry.kind), entry.generation, entry.from ?? null, hash, entry.bytes]
+  const fields = [
+    KINDS.indexOf(entry.kind),
+    entry.generation,
+    entry.from ?? null,
+    hash,
+    entry.bytes,
+  ]
   return { document, collection, bytes: encode(fields) }
 }
 

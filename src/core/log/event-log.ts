@@ -3,15 +3,29 @@ import { InvariantError, StorageForeignError, UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Cancel, Random } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
+import type { Logger } from '../interfaces/logger.ts'
 import type { RecordQuery, Storage } from '../interfaces/storage.ts'
 import type { PeerState } from '../sync/io.ts'
 import { Digest } from './digest.ts'
 import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
-import { DOCUMENT_PREFIX, IDENTITY_KEY, PEER_PREFIX, REJECTED_PREFIX, rejectedPrefix } from './keys.ts'
+import {
+  DOCUMENT_PREFIX,
+  IDENTITY_KEY,
+  PEER_PREFIX,
+  REJECTED_PREFIX,
+  rejectedPrefix,
+} from './keys.ts'
 import { LogCache } from './log-cache.ts'
 import { Plan } from './plan.ts'
-import { type DocumentRecord, decodeRecord, encodeRecord, type Identity, type RejectedRecord } from './records.ts'
+import {
+  type DocumentRecord,
+  decodeRecord,
+  encodeRecord,
+  type Identity,
+  type RejectedRecord,
+} from './records.ts'
 import type { Committed, Submission } from './submission.ts'
+import { buildsOn, carryOut, denied, readsEvents, sizeOf } from './work.ts'
 
 export interface EventLogOptions {
   readonly storage: Storage
@@ -21,20 +35,33 @@ export interface EventLogOptions {
   readonly random: Random
   readonly genesisActor: ActorId
   readonly isGenesis: (hash: string) => boolean
+  /** Told of listeners that throw and of entries that could not be dropped. Default: nobody. */
+  readonly logger?: Logger | undefined
+  /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
+  readonly recordsMax?: number | undefined
 }
 
-/** Called after each append, with what is durable now. It must not throw. */
+/** Called after each append, with what is durable now. What it throws is logged. */
 export type AppendListener = (entries: readonly StoredEntry[], head: Position) => void
 
-/** How many entries one append takes at most, so that one slow sync does not hold everything. */
+/** How many submissions one append takes at most, so that one slow sync does not hold everything. */
 const BATCH_SUBMISSIONS_MAX = 512
+
+/** How many bytes of events one append takes at most; a larger submission goes alone. */
+const BATCH_BYTES_MAX = 4 << 20
 
 /** How much of a document is read at once. */
 const PAGE_BYTES_MAX = 1 << 20
 
 type Work =
-  | { readonly type: 'submission'; readonly submission: Submission; readonly settle: Settle<Committed> }
+  | {
+      readonly type: 'submission'
+      readonly submission: Submission
+      readonly settle: Settle<Committed>
+    }
   | { readonly type: 'barrier'; readonly run: () => Promise<void> }
+
+type Waiting = Extract<Work, { type: 'submission' }>
 
 interface Settle<T> {
   resolve(value: T): void
@@ -55,14 +82,21 @@ export class EventLog {
   readonly #sha256: Sha256
   readonly #cache: LogCache
   readonly #listeners = new Set<AppendListener>()
+  readonly #logger: Logger | undefined
   #head: Position
   #queue: Work[] = []
   #running: Promise<void> | undefined
   #closed = false
 
-  private constructor(options: EventLogOptions, identity: Identity, head: Position, cache: LogCache) {
+  private constructor(
+    options: EventLogOptions,
+    identity: Identity,
+    head: Position,
+    cache: LogCache,
+  ) {
     this.#storage = options.storage
     this.#sha256 = options.sha256
+    this.#logger = options.logger
     this.#cache = cache
     this.replica = identity.replica
     this.epoch = identity.epoch
@@ -77,7 +111,8 @@ export class EventLog {
   static async open(options: EventLogOptions): Promise<EventLog> {
     const { storage } = options
     const [bytes] = await storage.get([IDENTITY_KEY])
-    const identity = bytes === undefined ? await found(options) : decodeRecord<Identity>(bytes, 'epoch')
+    const identity =
+      bytes === undefined ? await found(options) : decodeRecord<Identity>(bytes, 'epoch')
     if (options.replica !== undefined && options.replica !== identity.replica) {
       throw new StorageForeignError('the storage belongs to another replica', {
         wanted: options.replica,
@@ -113,7 +148,9 @@ export class EventLog {
   /** Runs `run` when everything submitted before is durable and before anything later is planned. */
   barrier<T>(run: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#enqueue({ type: 'barrier', run: () => run().then(resolve, reject) })
+      // In a promise of its own: what `run` throws at once must not stop the log.
+      const safely = async (): Promise<T> => await run()
+      this.#enqueue({ type: 'barrier', run: () => safely().then(resolve, reject) })
     })
   }
 
@@ -123,7 +160,9 @@ export class EventLog {
   }
 
   /** One page of entries in order of position. See {@link Storage.read}. */
-  async read(query: RecordQuery): Promise<{ entries: readonly StoredEntry[]; upTo: Position; end: boolean }> {
+  async read(
+    query: RecordQuery,
+  ): Promise<{ entries: readonly StoredEntry[]; upTo: Position; end: boolean }> {
     const page = await this.#storage.read(query)
     return { entries: page.records.map(fromRecord), upTo: page.upTo, end: page.end }
   }
@@ -138,9 +177,14 @@ export class EventLog {
       for await (const { key } of this.#storage.scan(prefix)) refused.add(key.slice(prefix.length))
     }
     const all: StoredEntry[] = []
+    let home: CollectionId | undefined
     for (let after = 0; ; ) {
       const page = await this.read({ document, after, bytesMax: PAGE_BYTES_MAX })
       for (const entry of page.entries) {
+        // What was before it left does not count, also when it has not been dropped yet. After a move
+        // the document is at home elsewhere by the time the leave comes.
+        if (entry.kind !== 'leave') home = entry.collection
+        else if (home === entry.collection) all.length = 0
         if (entry.hash === undefined || !refused.has(entry.hash)) all.push(entry)
       }
       if (page.end) return all
@@ -155,17 +199,25 @@ export class EventLog {
   }
 
   /** Every document whose id starts with `prefix`, in order. Deleted ones and those that left included. */
-  async *documents(prefix = ''): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
+  async *documents(
+    prefix = '',
+  ): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
     for await (const { key, value } of this.#storage.scan(DOCUMENT_PREFIX + prefix)) {
-      yield { id: key.slice(DOCUMENT_PREFIX.length), record: decodeRecord<DocumentRecord>(value, 'last') }
+      yield {
+        id: key.slice(DOCUMENT_PREFIX.length),
+        record: decodeRecord<DocumentRecord>(value, 'last'),
+      }
     }
   }
 
   /** Events of ours that peers refused, oldest key first. */
-  async *rejected(): AsyncIterable<RejectedRecord & { readonly document: DocumentId; readonly hash: string }> {
+  async *rejected(): AsyncIterable<
+    RejectedRecord & { readonly document: DocumentId; readonly hash: string }
+  > {
     for await (const { key, value } of this.#storage.scan(REJECTED_PREFIX)) {
       const [document, hash] = key.slice(REJECTED_PREFIX.length).split('\u0000')
-      if (document === undefined || hash === undefined) throw new InvariantError('a key of a refused event is broken')
+      if (document === undefined || hash === undefined)
+        throw new InvariantError('a key of a refused event is broken')
       yield { document, hash, ...decodeRecord<RejectedRecord>(value, 'code') }
     }
   }
@@ -216,12 +268,14 @@ export class EventLog {
   }
 
   /** Submissions that can be planned together: one that reads a document's events goes alone. */
-  #nextBatch(): Extract<Work, { type: 'submission' }>[] {
-    const batch: Extract<Work, { type: 'submission' }>[] = []
+  #nextBatch(): Waiting[] {
+    const batch: Waiting[] = []
+    let bytes = 0
     for (const work of this.#queue) {
       if (work.type === 'barrier' || batch.length >= BATCH_SUBMISSIONS_MAX) break
       const alone = readsEvents(work.submission)
-      if (alone && batch.length > 0) break
+      bytes += sizeOf(work.submission)
+      if ((alone || bytes > BATCH_BYTES_MAX) && batch.length > 0) break
       batch.push(work)
       if (alone) break
     }
@@ -229,24 +283,40 @@ export class EventLog {
     return batch
   }
 
-  async #append(batch: readonly Extract<Work, { type: 'submission' }>[]): Promise<void> {
+  async #append(batch: readonly Waiting[]): Promise<void> {
     try {
       const submissions = batch.map((work) => work.submission)
-      await this.#cache.prepare(this.#storage, submissions, (document) => this.readDocument(document))
+      await this.#cache.prepare(this.#storage, submissions, (document) =>
+        this.readDocument(document),
+      )
       const plan = new Plan(this.#cache)
-      const rejects = submissions.map((submission) => carryOut(plan, submission))
+      const outcomes = submissions.map((submission) => carryOut(plan, submission))
       if (!plan.isEmpty) await this.#write(plan)
       batch.forEach((work, index) => {
-        work.settle.resolve({ head: this.#head, rejects: rejects[index] ?? [] })
+        const outcome = outcomes[index] ?? { rejects: [] }
+        if (outcome.denial !== undefined) work.settle.reject(denied(outcome.denial))
+        else work.settle.resolve({ head: this.#head, rejects: outcome.rejects })
       })
     } catch (error) {
-      const waiting = this.#queue
-      this.#queue = []
-      for (const work of batch) work.settle.reject(error)
-      for (const work of waiting) {
-        if (work.type === 'submission') work.settle.reject(error)
-        else this.#queue.push(work)
+      this.#fail(batch, error)
+    }
+  }
+
+  /** Rejects what failed and what waits behind it and builds on it; the rest goes on. */
+  #fail(batch: readonly Waiting[], error: unknown): void {
+    const lost = new Set<string>()
+    for (const work of batch) for (const name of buildsOn(work.submission)) lost.add(name)
+    const waiting = this.#queue
+    this.#queue = []
+    for (const work of batch) work.settle.reject(error)
+    for (const work of waiting) {
+      const names = work.type === 'barrier' ? [] : buildsOn(work.submission)
+      if (work.type === 'barrier' || !names.some((name) => lost.has(name))) {
+        this.#queue.push(work)
+        continue
       }
+      for (const name of names) lost.add(name)
+      work.settle.reject(error)
     }
   }
 
@@ -259,51 +329,50 @@ export class EventLog {
     })
     this.#head = appended.head
     this.#cache.adopt(plan)
-    for (const document of plan.dropped) await this.#dropBefore(document, appended.first, () => true)
-    for (const [document, hashes] of plan.rejected) {
-      await this.#dropBefore(document, appended.head + 1, (entry) => entry.hash !== undefined && hashes.has(entry.hash))
+    const stored = plan.entries.map((entry, index) => ({
+      ...entry,
+      position: appended.first + index,
+    }))
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(stored, this.#head)
+      } catch (error) {
+        this.#logger?.error('a listener of the log failed', { head: this.#head, error })
+      }
     }
-    const stored = plan.entries.map((entry, index) => ({ ...entry, position: appended.first + index }))
-    for (const listener of this.#listeners) listener(stored, this.#head)
+    await this.#clear(plan, appended.first)
   }
 
-  async #dropBefore(document: DocumentId, end: Position, gone: (entry: StoredEntry) => boolean): Promise<void> {
+  /** Takes off the disk what stopped counting. It does not count either way, so a failure is no harm. */
+  async #clear(plan: Plan, first: Position): Promise<void> {
+    try {
+      for (const [document, index] of plan.dropped) {
+        await this.#dropBefore(document, first + index, () => true)
+      }
+      for (const [document, hashes] of plan.rejected) {
+        const isRefused = ({ hash }: StoredEntry): boolean => hash !== undefined && hashes.has(hash)
+        await this.#dropBefore(document, this.#head + 1, isRefused)
+      }
+    } catch (error) {
+      this.#logger?.error('entries that stopped counting could not be dropped', { error })
+    }
+  }
+
+  async #dropBefore(
+    document: DocumentId,
+    end: Position,
+    gone: (entry: StoredEntry) => boolean,
+  ): Promise<void> {
     const positions: Position[] = []
     for (let after = 0; ; ) {
       const page = await this.read({ document, after, bytesMax: PAGE_BYTES_MAX })
-      for (const entry of page.entries) if (entry.position < end && gone(entry)) positions.push(entry.position)
+      for (const entry of page.entries)
+        if (entry.position < end && gone(entry)) positions.push(entry.position)
       if (page.end) break
       after = page.upTo
     }
     await this.#storage.drop(positions)
   }
-}
-
-function carryOut(plan: Plan, submission: Submission): Committed['rejects'] {
-  switch (submission.type) {
-    case 'local':
-      plan.local(submission)
-      return []
-    case 'remote':
-      return plan.remote(submission)
-    case 'delete':
-      plan.delete(submission.document)
-      return []
-    case 'move':
-      plan.move(submission)
-      return []
-    case 'reject':
-      plan.reject(submission)
-      return []
-    case 'peer':
-      plan.peer(submission.peer)
-      return []
-  }
-}
-
-function readsEvents(submission: Submission): boolean {
-  if (submission.type === 'move' || submission.type === 'reject') return true
-  return submission.type === 'remote' && submission.entries.some(({ wire }) => wire.kind === 'join' || wire.kind === 'leave')
 }
 
 async function found(options: EventLogOptions): Promise<Identity> {
@@ -314,7 +383,9 @@ async function found(options: EventLogOptions): Promise<Identity> {
     replica: options.replica ?? toHex(random.subarray(8)),
     epoch: toHex(random.subarray(0, 8)),
   }
-  await options.storage.append({ records: [], puts: [{ key: IDENTITY_KEY, value: encodeRecord(identity) }] })
+  await options.storage.append({
+    records: [],
+    puts: [{ key: IDENTITY_KEY, value: encodeRecord(identity) }],
+  })
   return identity
 }
-

@@ -43,7 +43,8 @@ export function readEvent(bytes: Uint8Array, sha256: Sha256): EventHeader {
   }
   const reader = new Reader(bytes, 8)
   if (reader.byte() !== CHUNK_CHANGE) throw broken('an event is not a plain change')
-  if (reader.unsigned() !== bytes.length - reader.offset) throw broken('an event has another length than it says')
+  if (reader.unsigned() !== bytes.length - reader.offset)
+    throw broken('an event has another length than it says')
   return { hash: toHex(digest), ...readFields(reader) }
 }
 
@@ -56,6 +57,7 @@ function readFields(reader: Reader): Omit<EventHeader, 'hash'> {
   if (actorLength > ACTOR_BYTES_MAX) throw broken('an event has too long an actor')
   const actor = toHex(reader.bytes(actorLength))
   const sequence = reader.unsigned()
+  if (sequence === 0) throw broken('an event has no place among those of its author')
   reader.unsigned()
   const timeSeconds = reader.signed()
   const messageLength = reader.unsigned()

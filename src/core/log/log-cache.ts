@@ -18,6 +18,8 @@ export interface LogCacheOptions {
   readonly sha256: Sha256
   readonly genesisActor: ActorId
   readonly isGenesis: (hash: EventHash) => boolean
+  /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
+  readonly recordsMax?: number | undefined
 }
 
 /**
@@ -32,13 +34,17 @@ export class LogCache implements PlanView {
   /** `undefined` as a value: the storage has no such document. Oldest use first. */
   readonly #records = new Map<DocumentId, DocumentRecord | undefined>()
   readonly #digests = new Map<CollectionId, bigint>()
+  readonly #recordsMax: number
   #sequences = new Map<string, EventHash>()
+  /** Documents that are being planned: their records stay, however many others are asked for. */
+  #planned: ReadonlySet<DocumentId> = new Set()
   #events = new Map<DocumentId, readonly CheckedEvent[]>()
 
   constructor(options: LogCacheOptions) {
     this.sha256 = options.sha256
     this.genesisActor = options.genesisActor
     this.isGenesis = options.isGenesis
+    this.#recordsMax = options.recordsMax ?? RECORDS_MAX
   }
 
   record(document: DocumentId): DocumentRecord | undefined {
@@ -70,10 +76,15 @@ export class LogCache implements PlanView {
       for (const { document, events, reads } of touched(submission)) {
         documents.add(document)
         if (reads) whole.add(document)
-        for (const { header } of events) places.add(sequenceKey(document, header.actor, header.sequence))
+        for (const { header } of events) {
+          places.add(sequenceKey(document, header.actor, header.sequence))
+          if (submission.type !== 'local' || header.sequence < 2) continue
+          places.add(sequenceKey(document, header.actor, header.sequence - 1))
+        }
       }
     }
     this.#sequences = new Map()
+    this.#planned = documents
     await this.fetch(storage, [...documents], [...places], [])
     const homes = new Set<CollectionId>()
     for (const submission of submissions) {
@@ -106,7 +117,10 @@ export class LogCache implements PlanView {
       const value = values[index]
       // A plan may have been adopted while this waited: what it left is newer.
       if (this.#records.has(document)) return
-      this.#remember(document, value === undefined ? undefined : decodeRecord<DocumentRecord>(value, 'last'))
+      this.#remember(
+        document,
+        value === undefined ? undefined : decodeRecord<DocumentRecord>(value, 'last'),
+      )
     })
     places.forEach((place, index) => {
       const value = values[newDocuments.length + index]
@@ -129,9 +143,10 @@ export class LogCache implements PlanView {
   #remember(document: DocumentId, record: DocumentRecord | undefined): void {
     this.#records.delete(document)
     this.#records.set(document, record)
-    if (this.#records.size <= RECORDS_MAX) return
-    const oldest = this.#records.keys().next()
-    if (oldest.done !== true) this.#records.delete(oldest.value)
+    for (const oldest of this.#records.keys()) {
+      if (this.#records.size <= this.#recordsMax) return
+      if (!this.#planned.has(oldest)) this.#records.delete(oldest)
+    }
   }
 
   #checked(entries: readonly StoredEntry[]): readonly CheckedEvent[] {
@@ -139,21 +154,18 @@ export class LogCache implements PlanView {
   }
 }
 
-/** The events in entries of a document, in order; those inside joins and snapshots included once. */
+/**
+ * The events in entries of a document, each once, in order. Those inside joins and snapshots stand as
+ * entries of their own too, unless nothing else is left.
+ */
 export function eventBytes(entries: readonly StoredEntry[]): readonly Uint8Array[] {
-  const seen = new Set<string>()
-  const all: Uint8Array[] = []
+  const all = new Map<EventHash, Uint8Array>()
   for (const entry of entries) {
-    if (entry.kind === 'event') {
-      if (entry.hash !== undefined) seen.add(entry.hash)
-      all.push(entry.bytes)
-    }
+    if (entry.kind === 'event' && entry.hash !== undefined) all.set(entry.hash, entry.bytes)
   }
-  if (seen.size > 0) return all
-  for (const entry of entries) {
-    if (entry.kind === 'join' || entry.kind === 'snapshot') all.push(...unpackEvents(entry.bytes))
-  }
-  return all
+  if (all.size > 0) return [...all.values()]
+  const packs = entries.filter((entry) => entry.kind === 'join' || entry.kind === 'snapshot')
+  return packs.flatMap((entry) => unpackEvents(entry.bytes))
 }
 
 interface Touched {

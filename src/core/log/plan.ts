@@ -8,6 +8,7 @@ import { Digest, digestTerm } from './digest.ts'
 import type { LogEntry } from './entry.ts'
 import { packEvents } from './entry.ts'
 import { digestKey, documentKey, peerKey, rejectedKey, sequenceKey } from './keys.ts'
+import { withDescendants } from './lineage.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
 import type {
   CheckedEvent,
@@ -42,11 +43,16 @@ export class Plan {
   readonly records: Map<DocumentId, DocumentRecord> = new Map()
   readonly digests: Map<CollectionId, Digest> = new Map()
   readonly peers: Map<string, PeerState> = new Map()
-  /** Documents whose entries are to be dropped once this is durable. */
-  readonly dropped: Set<DocumentId> = new Set()
+  /** Documents whose entries before this index of `entries` are to be dropped once this is durable. */
+  readonly dropped: Map<DocumentId, number> = new Map()
   /** Documents of which events of ours stopped counting, and which: dropped once this is durable. */
   readonly rejected: Map<DocumentId, ReadonlySet<EventHash>> = new Map()
-  readonly #sequences = new Map<string, EventHash>()
+  /** `undefined`: what stands at this place is forgotten by this plan. */
+  readonly #sequences = new Map<string, EventHash | undefined>()
+  /** What is left of the events that a document had before this plan, where it dropped some. */
+  readonly #kept = new Map<DocumentId, readonly CheckedEvent[]>()
+  /** The events that this plan adds to a document. */
+  readonly #taken = new Map<DocumentId, CheckedEvent[]>()
   readonly #puts: Put[] = []
   readonly #view: PlanView
 
@@ -54,10 +60,15 @@ export class Plan {
     this.#view = view
   }
 
-  local(submission: LocalSubmission): void {
+  /** @returns why nothing of it was taken: it builds on what is not in the log, or is there already. */
+  local(submission: LocalSubmission): Denial | undefined {
     const { document } = submission
-    const home = this.#record(document)?.collection ?? submission.collection
+    const record = this.#record(document)
+    const denial = record?.left === true ? GONE : this.#misplaced(submission)
+    if (denial !== undefined) return denial
+    const home = record?.collection ?? submission.collection
     for (const event of submission.events) this.#take(document, home, event, undefined)
+    return undefined
   }
 
   remote(submission: RemoteSubmission): readonly Reject[] {
@@ -81,15 +92,15 @@ export class Plan {
   delete(document: DocumentId): void {
     const record = this.#record(document)
     assert(record !== undefined, 'a document without a record cannot be deleted')
-    if (!record.deleted) this.#bury(document, record.collection, undefined)
+    if (!record.deleted && !record.left) this.#bury(document, record.collection, undefined)
   }
 
   move(submission: MoveSubmission): void {
     const { document, to } = submission
     const record = this.#record(document)
     assert(record !== undefined, 'a document without a record cannot be moved')
-    const events = this.#view.events(document)
-    if (record.collection === to) return
+    if (record.collection === to || record.deleted || record.left) return
+    const events = this.#eventsOf(document)
     const from = record.collection
     this.#rehome(document, from, to, events)
     const bytes = packEvents(events.map((event) => event.bytes))
@@ -101,32 +112,28 @@ export class Plan {
   reject(submission: RejectSubmission): void {
     for (const reject of submission.rejects) {
       const record = this.#record(reject.document)
-      if (record === undefined || reject.hash === undefined) continue
-      const refused = new Set<EventHash>([reject.hash])
-      const events = this.#view.events(reject.document)
+      if (record === undefined || record.left || reject.hash === undefined) continue
+      const events = this.#eventsOf(reject.document)
+      const refused = withDescendants(reject.hash, events)
+      if (refused.size === 0) continue
       for (const { header, bytes } of events) {
-        const known = header.hash === reject.hash
-        if (!known && !header.parents.some((parent) => refused.has(parent))) continue
-        refused.add(header.hash)
+        if (!refused.has(header.hash)) continue
         this.#digest(record.collection).subtract(this.#term(reject.document, header.hash))
+        this.#sequences.set(sequenceKey(reject.document, header.actor, header.sequence), undefined)
+        const { code, message } = reject
+        const { peer, atMs } = submission
         this.#puts.push({
           key: rejectedKey(reject.document, header.hash),
-          value: encodeRecord({
-            code: reject.code,
-            message: reject.message,
-            peer: submission.peer,
-            atMs: submission.atMs,
-            bytes,
-          }),
-        })
-        this.#puts.push({
-          key: sequenceKey(reject.document, header.actor, header.sequence),
-          value: undefined,
+          value: encodeRecord({ code, message, peer, atMs, bytes }),
         })
       }
-      if (refused.size === 1 && !events.some(({ header }) => refused.has(header.hash))) continue
-      this.rejected.set(reject.document, refused)
-      this.#set(reject.document, { ...record, fork: record.fork + 1 })
+      const before = this.rejected.get(reject.document)
+      this.rejected.set(reject.document, new Set([...(before ?? []), ...refused]))
+      this.#keep(
+        reject.document,
+        events.filter(({ header }) => !refused.has(header.hash)),
+      )
+      this.#set(reject.document, { ...record, fork: record.fork + (before === undefined ? 1 : 0) })
     }
   }
 
@@ -141,7 +148,9 @@ export class Plan {
       if (record !== undefined) this.records.set(document, { ...record, last: position })
     }
     const puts = [...this.#puts]
-    for (const [key, hash] of this.#sequences) puts.push({ key, value: fromHex(hash) })
+    for (const [key, hash] of this.#sequences) {
+      puts.push({ key, value: hash === undefined ? undefined : fromHex(hash) })
+    }
     for (const [document, record] of this.records) {
       puts.push({ key: documentKey(document), value: encodeRecord(record) })
     }
@@ -164,7 +173,8 @@ export class Plan {
     switch (wire.kind) {
       case 'event': {
         // A document that left comes back with a join only: a late event of it is of no use here.
-        if (record?.left !== true) for (const event of entry.events) this.#take(wire.document, home, event, submission.from)
+        if (record?.left !== true)
+          for (const event of entry.events) this.#take(wire.document, home, event, submission.from)
         return undefined
       }
       case 'tombstone': {
@@ -190,11 +200,32 @@ export class Plan {
     for (const { header } of entry.events) {
       const known = this.#sequence(sequenceKey(entry.wire.document, header.actor, header.sequence))
       if (known !== undefined && known !== header.hash) {
-        return { code: 'ACCESS_EQUIVOCATION', message: 'the author has another event at the same place' }
+        return {
+          code: 'ACCESS_EQUIVOCATION',
+          message: 'the author has another event at the same place',
+        }
       }
       if (header.actor === this.#view.genesisActor && !this.#view.isGenesis(header.hash)) {
-        return { code: 'ACCESS_DENIED', message: 'no known kind of document begins with this event' }
+        return {
+          code: 'ACCESS_DENIED',
+          message: 'no known kind of document begins with this event',
+        }
       }
+    }
+    return undefined
+  }
+
+  /** An own event has to follow the last one of its actor, and nothing else may stand at its place. */
+  #misplaced({ document, events }: LocalSubmission): Denial | undefined {
+    const coming = new Set<string>()
+    for (const { header } of events) {
+      const key = sequenceKey(document, header.actor, header.sequence)
+      const known = this.#sequence(key)
+      if (known !== undefined && known !== header.hash) return TAKEN
+      const earlier = sequenceKey(document, header.actor, header.sequence - 1)
+      const follows = header.sequence === 1 || coming.has(earlier) || this.#sequence(earlier)
+      if (follows === false || follows === undefined) return UNFOUNDED
+      coming.add(key)
     }
     return undefined
   }
@@ -202,12 +233,15 @@ export class Plan {
   #join(entry: IncomingEntry, record: DocumentRecord | undefined, from: string): void {
     const { document, collection } = entry.wire
     if (record === undefined || record.left) {
-      if (record !== undefined) this.#set(document, { ...record, collection, left: false })
+      if (record !== undefined) {
+        this.#set(document, { ...record, collection, left: false })
+        if (record.deleted) this.#digest(collection).add(this.#term(document, 'tombstone'))
+      }
       for (const event of entry.events) this.#take(document, collection, event, from)
       return
     }
     if (record.collection !== collection) {
-      this.#rehome(document, record.collection, collection, this.#view.events(document))
+      this.#rehome(document, record.collection, collection, this.#eventsOf(document))
       this.#push('join', document, collection, entry.wire.bytes, from)
     }
     for (const event of entry.events) this.#take(document, collection, event, from)
@@ -215,32 +249,49 @@ export class Plan {
 
   #leave(document: DocumentId, record: DocumentRecord, from: string): void {
     const digest = this.#digest(record.collection)
-    for (const { header } of this.#view.events(document)) {
+    for (const { header } of this.#eventsOf(document)) {
       digest.subtract(this.#term(document, header.hash))
-      this.#puts.push({ key: sequenceKey(document, header.actor, header.sequence), value: undefined })
+      this.#sequences.set(sequenceKey(document, header.actor, header.sequence), undefined)
     }
+    if (record.deleted) digest.subtract(this.#term(document, 'tombstone'))
+    this.#keep(document, [])
+    this.dropped.set(document, this.entries.length)
     this.#push('leave', document, record.collection, new Uint8Array(0), from)
-    this.dropped.add(document)
     const now = this.#record(document) ?? record
     this.#set(document, { ...now, left: true, entries: 0, bytes: 0 })
   }
 
-  #rehome(document: DocumentId, from: CollectionId, to: CollectionId, events: readonly CheckedEvent[]): void {
-    for (const { header } of events) {
-      const term = this.#term(document, header.hash)
+  #rehome(
+    document: DocumentId,
+    from: CollectionId,
+    to: CollectionId,
+    events: readonly CheckedEvent[],
+  ): void {
+    const record = this.#record(document)
+    assert(record !== undefined, 'a document without a record has no home')
+    const names = events.map(({ header }) => header.hash)
+    if (record.deleted) names.push('tombstone')
+    for (const name of names) {
+      const term = this.#term(document, name)
       this.#digest(from).subtract(term)
       this.#digest(to).add(term)
     }
-    const record = this.#record(document)
-    assert(record !== undefined, 'a document without a record has no home')
     this.#set(document, { ...record, collection: to })
   }
 
-  #take(document: DocumentId, home: CollectionId, event: CheckedEvent, from: string | undefined): void {
+  #take(
+    document: DocumentId,
+    home: CollectionId,
+    event: CheckedEvent,
+    from: string | undefined,
+  ): void {
     const { header, bytes } = event
     const key = sequenceKey(document, header.actor, header.sequence)
     if (this.#sequence(key) !== undefined) return
     this.#sequences.set(key, header.hash)
+    const taken = this.#taken.get(document)
+    if (taken === undefined) this.#taken.set(document, [event])
+    else taken.push(event)
     this.#digest(home).add(this.#term(document, header.hash))
     this.#push('event', document, home, bytes, from, header.hash)
   }
@@ -261,7 +312,15 @@ export class Plan {
     hash?: EventHash,
   ): void {
     const record = this.#record(document) ?? NEW_RECORD
-    this.entries.push({ kind, document, collection, generation: record.generation, from, hash, bytes })
+    this.entries.push({
+      kind,
+      document,
+      collection,
+      generation: record.generation,
+      from,
+      hash,
+      bytes,
+    })
     this.#set(document, {
       ...record,
       collection: record === NEW_RECORD ? collection : record.collection,
@@ -283,6 +342,17 @@ export class Plan {
     return digest
   }
 
+  /** The events that count in a document by now. */
+  #eventsOf(document: DocumentId): readonly CheckedEvent[] {
+    const kept = this.#kept.get(document) ?? this.#view.events(document)
+    return [...kept, ...(this.#taken.get(document) ?? [])]
+  }
+
+  #keep(document: DocumentId, events: readonly CheckedEvent[]): void {
+    this.#kept.set(document, events)
+    this.#taken.delete(document)
+  }
+
   #record(document: DocumentId): DocumentRecord | undefined {
     return this.records.get(document) ?? this.#view.record(document)
   }
@@ -292,7 +362,7 @@ export class Plan {
   }
 
   #sequence(key: string): EventHash | undefined {
-    return this.#sequences.get(key) ?? this.#view.sequence(key)
+    return this.#sequences.has(key) ? this.#sequences.get(key) : this.#view.sequence(key)
   }
 }
 
@@ -305,4 +375,16 @@ const NEW_RECORD: DocumentRecord = {
   deleted: false,
   left: false,
   fork: 0,
+}
+
+const GONE: Denial = { code: 'DOCUMENT_DELETED', message: 'the document is no longer here' }
+
+const TAKEN: Denial = {
+  code: 'ACCESS_EQUIVOCATION',
+  message: 'another event of this writer stands at the same place',
+}
+
+const UNFOUNDED: Denial = {
+  code: 'STORAGE_UNAVAILABLE',
+  message: 'the edit builds on one that was not stored',
 }

@@ -38,7 +38,9 @@ export interface RejectedRecord {
   readonly bytes: Uint8Array
 }
 
-export function encodeRecord(value: Identity | DocumentRecord | PeerState | RejectedRecord): Uint8Array {
+export function encodeRecord(
+  value: Identity | DocumentRecord | PeerState | RejectedRecord,
+): Uint8Array {
   return encode(value, { ignoreUndefinedProperties: true })
 }
 
@@ -56,7 +58,10 @@ export function decodeRecord<T extends Identity | DocumentRecord | PeerState | R
   try {
     value = decode(bytes)
   } catch (cause) {
-    throw new StorageCorruptError('a record of the log cannot be decoded', { fields: { field }, cause })
+    throw new StorageCorruptError('a record of the log cannot be decoded', {
+      fields: { field },
+      cause,
+    })
   }
   if (typeof value !== 'object' || value === null || !(field in value)) {
     throw new StorageCorruptError('a record of the log has an unknown shape', { fields: { field } })

@@ -38,7 +38,11 @@ export interface RemoteSubmission {
   readonly entries: readonly IncomingEntry[]
   readonly peer: PeerState | undefined
   /** Asked before anything of an entry is stored, with the document's home as it is by then. */
-  readonly check: (entry: IncomingEntry, home: CollectionId, record: DocumentRecord | undefined) => Denial | undefined
+  readonly check: (
+    entry: IncomingEntry,
+    home: CollectionId,
+    record: DocumentRecord | undefined,
+  ) => Denial | undefined
 }
 
 /** Ends a document for good. */

@@ -34,7 +34,9 @@ describe('identity', () => {
   test('a storage of another replica is refused', async () => {
     const medium = new MemoryMedium()
     await (await openLog({ storage: memoryStorage({ medium }), replica: 'edge-1' })).close()
-    await expect(openLog({ storage: memoryStorage({ medium }), replica: 'edge-2' })).rejects.toThrow(StorageForeignError)
+    await expect(
+      openLog({ storage: memoryStorage({ medium }), replica: 'edge-2' }),
+    ).rejects.toThrow(StorageForeignError)
   })
 })
 
@@ -50,12 +52,21 @@ describe('appending', () => {
     })
     const log = await openLog({ storage })
     const before = syncs
-    const authors = Array.from({ length: 20 }, (_, index) => new Author(`aaaaaaaaaaaaaa${(index + 10).toString(16).padStart(2, '0')}`))
-    await Promise.all(authors.map((author, index) => log.commit(local(`d${index}`, [author.set('k', index)]))))
+    const authors = Array.from(
+      { length: 20 },
+      (_, index) => new Author(`aaaaaaaaaaaaaa${(index + 10).toString(16).padStart(2, '0')}`),
+    )
+    await Promise.all(
+      authors.map((author, index) => log.commit(local(`d${index}`, [author.set('k', index)]))),
+    )
     expect(syncs - before).toBe(1)
     const page = await log.read({ after: 0, bytesMax: 1 << 20 })
-    expect(page.entries.map((entry) => entry.document)).toEqual(authors.map((_, index) => `d${index}`))
-    expect(page.entries.map((entry) => entry.position)).toEqual(authors.map((_, index) => index + 1))
+    expect(page.entries.map((entry) => entry.document)).toEqual(
+      authors.map((_, index) => `d${index}`),
+    )
+    expect(page.entries.map((entry) => entry.position)).toEqual(
+      authors.map((_, index) => index + 1),
+    )
   })
 
   test('listeners hear of an entry when it is durable, in order', async () => {
@@ -130,7 +141,9 @@ describe('what peers deliver', () => {
   test('first events are taken from known kinds only', async () => {
     const event = new Author('0000000000000000').set('spec', 1)
     const strict = await openLog()
-    expect((await strict.commit(remote([incoming('d', event)]))).rejects).toMatchObject([{ code: 'ACCESS_DENIED' }])
+    expect((await strict.commit(remote([incoming('d', event)]))).rejects).toMatchObject([
+      { code: 'ACCESS_DENIED' },
+    ])
     const knowing = await openLog({ genesis: [event.header.hash] })
     expect((await knowing.commit(remote([incoming('d', event)]))).rejects).toEqual([])
   })
@@ -144,7 +157,9 @@ describe('what peers deliver', () => {
       homes.push(home)
       return home === 'private' ? ({ code: 'ACCESS_DENIED', message: 'no' } as const) : undefined
     }
-    const { rejects } = await log.commit(remote([incoming('d', author.set('a', 2), 'public')], check as never))
+    const { rejects } = await log.commit(
+      remote([incoming('d', author.set('a', 2), 'public')], check as never),
+    )
     expect(homes).toEqual(['private'])
     expect(rejects).toMatchObject([{ code: 'ACCESS_DENIED' }])
     expect(log.head).toBe(1)
@@ -169,7 +184,11 @@ describe('the end of documents', () => {
     await log.commit({ type: 'delete', document: 'd' })
     await log.commit(remote([incomingMark('d', 'tombstone'), incoming('d', author.set('a', 2))]))
     expect(await log.record('d')).toMatchObject({ deleted: true })
-    expect((await log.readDocument('d')).map((entry) => entry.kind)).toEqual(['event', 'tombstone', 'event'])
+    expect((await log.readDocument('d')).map((entry) => entry.kind)).toEqual([
+      'event',
+      'tombstone',
+      'event',
+    ])
   })
 
   test('a tombstone of an unknown document keeps it from ever appearing', async () => {
@@ -209,7 +228,13 @@ describe('the end of documents', () => {
       ...remote([]),
       entries: [
         {
-          wire: { kind: 'join', document: 'd', collection: 'new', generation: 1, bytes: join?.bytes ?? new Uint8Array() },
+          wire: {
+            kind: 'join',
+            document: 'd',
+            collection: 'new',
+            generation: 1,
+            bytes: join?.bytes ?? new Uint8Array(),
+          },
           events: [...(await checked(events.map((entry) => entry.bytes)))],
         },
       ],
@@ -225,13 +250,17 @@ test('refused events of ours stop counting, with what builds on them, and are ke
   await log.commit(local('d', [good]))
   const sum = await digest(log)
   await log.commit(local('d', [bad, child]))
-  const rejects = [{ document: 'd', hash: bad.header.hash, code: 'ACCESS_DENIED', message: 'no' }] as const
+  const rejects = [
+    { document: 'd', hash: bad.header.hash, code: 'ACCESS_DENIED', message: 'no' },
+  ] as const
   await log.commit({ type: 'reject', peer: 'cloud', rejects, atMs: 5 })
   expect(await digest(log)).toBe(sum)
   expect((await log.readDocument('d')).map((entry) => entry.hash)).toEqual([good.header.hash])
   const aside = []
   for await (const record of log.rejected()) aside.push(record)
-  expect(aside.map((record) => record.hash).sort()).toEqual([bad.header.hash, child.header.hash].sort())
+  expect(aside.map((record) => record.hash).sort()).toEqual(
+    [bad.header.hash, child.header.hash].sort(),
+  )
   expect(aside[0]).toMatchObject({ code: 'ACCESS_DENIED', peer: 'cloud', document: 'd', atMs: 5 })
   expect((await log.record('d'))?.fork).toBe(1)
 })

@@ -10,8 +10,17 @@ describe('readEvent', () => {
     const author = new Author('0123456789abcdef')
     const first = author.set('a', 1)
     const second = author.set('b', 'text')
-    expect(second.header).toMatchObject({ actor: '0123456789abcdef', sequence: 2, parents: [first.header.hash] })
-    expect(first.header).toMatchObject({ sequence: 1, parents: [], timeSeconds: 0, message: undefined })
+    expect(second.header).toMatchObject({
+      actor: '0123456789abcdef',
+      sequence: 2,
+      parents: [first.header.hash],
+    })
+    expect(first.header).toMatchObject({
+      sequence: 1,
+      parents: [],
+      timeSeconds: 0,
+      message: undefined,
+    })
   })
 
   test('refuses every single flipped bit', () => {
@@ -26,7 +35,9 @@ describe('readEvent', () => {
   test('refuses every truncation and anything appended', () => {
     const { bytes } = new Author().set('key', 'value')
     for (let length = 0; length < bytes.length; length += 1) {
-      expect(() => readEvent(bytes.slice(0, length), sha256), `${length} bytes`).toThrow(ProtocolError)
+      expect(() => readEvent(bytes.slice(0, length), sha256), `${length} bytes`).toThrow(
+        ProtocolError,
+      )
     }
     const longer = new Uint8Array(bytes.length + 1)
     longer.set(bytes)

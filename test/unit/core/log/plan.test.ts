@@ -1,0 +1,230 @@
+import { expect, test } from 'vitest'
+
+import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
+import type { Storage } from '../../../../src/core/interfaces/storage.ts'
+import { packEvents } from '../../../../src/core/log/entry.ts'
+import type { EventLog } from '../../../../src/core/log/event-log.ts'
+import type { CheckedEvent, IncomingEntry } from '../../../../src/core/log/submission.ts'
+import { Author, incoming, incomingMark } from '../../../support/author.ts'
+import { openLog } from '../../../support/memory-log.ts'
+
+const remote = (...entries: readonly IncomingEntry[]) =>
+  ({ type: 'remote', from: 'peer', entries, peer: undefined, check: () => undefined }) as const
+const local = (document: string, events: readonly CheckedEvent[], collection = 'c') =>
+  ({ type: 'local', document, collection, events }) as const
+
+function join(document: string, events: readonly CheckedEvent[], collection: string) {
+  const bytes = packEvents(events.map((event) => event.bytes))
+  return { wire: { kind: 'join', document, collection, generation: 1, bytes }, events } as const
+}
+
+async function sum(log: EventLog, collection = 'c'): Promise<bigint> {
+  return (await log.digest([collection])).sum
+}
+
+async function hashes(log: EventLog, document = 'd'): Promise<readonly (string | undefined)[]> {
+  const entries = await log.readDocument(document)
+  return entries.filter((entry) => entry.kind === 'event').map((entry) => entry.hash)
+}
+
+test('an event and the leave of its document in one page leave no trace', async () => {
+  const log = await openLog()
+  const author = new Author()
+  await log.commit(remote(incoming('d', author.set('a', 1))))
+  await log.commit(remote(incoming('d', author.set('a', 2)), incomingMark('d', 'leave')))
+  expect(await sum(log)).toBe(0n)
+  const page = await log.read({ after: 0, document: 'd', bytesMax: 1 << 20 })
+  expect(page.entries.map((entry) => entry.kind)).toEqual(['leave'])
+})
+
+test('an event and a join in one page: the event goes along', async () => {
+  const [log, other] = await Promise.all([openLog(), openLog()])
+  const author = new Author()
+  const [one, two] = [author.set('a', 1), author.set('a', 2)]
+  await log.commit(remote(incoming('d', one, 'old')))
+  await log.commit(remote(incoming('d', two, 'old'), join('d', [one, two], 'new')))
+  await other.commit(local('d', [one, two], 'new'))
+  expect(await sum(log, 'old')).toBe(0n)
+  expect(await sum(log, 'new')).toBe(await sum(other, 'new'))
+})
+
+test('a document that left and came back in one page is whole', async () => {
+  const [log, other] = await Promise.all([openLog(), openLog()])
+  const author = new Author()
+  const events = [author.set('a', 1), author.set('a', 2)]
+  await log.commit(remote(...events.map((event) => incoming('d', event))))
+  await log.commit(remote(incomingMark('d', 'leave'), join('d', events, 'c')))
+  await other.commit(local('d', events))
+  expect(await hashes(log)).toEqual(events.map((event) => event.header.hash))
+  expect(await sum(log)).toBe(await sum(other))
+  await log.commit(remote(incomingMark('d', 'leave')))
+  expect(await sum(log)).toBe(0n)
+})
+
+test('entries that could not be dropped do not come back with the document', async () => {
+  const storage = undroppable(memoryStorage({ medium: new MemoryMedium() }))
+  const log = await openLog({ storage })
+  const events = [new Author().set('a', 1)]
+  const heard: string[] = []
+  log.onAppended((entries) => heard.push(...entries.map((entry) => entry.kind)))
+  await log.commit(local('d', events))
+  await log.commit(remote(incomingMark('d', 'leave')))
+  expect(heard).toEqual(['event', 'leave'])
+  expect(await log.readDocument('d')).toEqual([])
+  await log.commit(remote(join('d', events, 'c')))
+  expect(await hashes(log)).toEqual([events[0]?.header.hash])
+  await log.commit(remote(incomingMark('d', 'leave')))
+  expect(await sum(log)).toBe(0n)
+})
+
+test('two refusals in one message take each event off the digest once', async () => {
+  const log = await openLog()
+  const author = new Author()
+  const [good, bad, child] = [author.set('a', 1), author.set('a', 2), author.set('a', 3)]
+  await log.commit(local('d', [good]))
+  const before = await sum(log)
+  await log.commit(local('d', [bad, child]))
+  const rejects = [bad, child].map((event) => ({
+    document: 'd',
+    hash: event.header.hash,
+    code: 'ACCESS_DENIED' as const,
+    message: 'no',
+  }))
+  await log.commit({ type: 'reject', peer: 'cloud', rejects, atMs: 1 })
+  expect(await sum(log)).toBe(before)
+  expect(await log.record('d')).toMatchObject({ fork: 1 })
+  const page = await log.read({ after: 0, document: 'd', bytesMax: 1 << 20 })
+  expect(page.entries.map((entry) => entry.hash)).toEqual([good.header.hash])
+})
+
+test('what builds on a refused event is refused also when it stands before it', async () => {
+  const log = await openLog()
+  const author = new Author()
+  const [bad, child] = [author.set('a', 1), author.set('a', 2)]
+  await log.commit(remote(incoming('d', child), incoming('d', bad)))
+  const reject = {
+    document: 'd',
+    hash: bad.header.hash,
+    code: 'ACCESS_DENIED',
+    message: 'no',
+  } as const
+  await log.commit({ type: 'reject', peer: 'cloud', rejects: [reject], atMs: 1 })
+  expect(await sum(log)).toBe(0n)
+  expect(await hashes(log)).toEqual([])
+})
+
+test('the tombstone of a document counts where the document is at home', async () => {
+  const log = await openLog()
+  const events = [new Author().set('a', 1)]
+  await log.commit(local('d', events, 'old'))
+  await log.commit({ type: 'delete', document: 'd' })
+  await log.commit(remote(join('d', events, 'new')))
+  expect(await sum(log, 'old')).toBe(0n)
+  await log.commit(remote(incomingMark('d', 'leave', 'new')))
+  expect(await sum(log, 'new')).toBe(0n)
+})
+
+test('a deleted document does not move', async () => {
+  const log = await openLog()
+  await log.commit(local('d', [new Author().set('a', 1)], 'old'))
+  await log.commit({ type: 'delete', document: 'd' })
+  await log.commit({ type: 'move', document: 'd', to: 'new' })
+  expect(await log.record('d')).toMatchObject({ collection: 'old', deleted: true })
+})
+
+test('an edit that builds on one that was never stored is refused, and others are not', async () => {
+  const log = await openLog()
+  const author = new Author()
+  author.set('a', 1)
+  const orphan = log.commit(local('d', [author.set('a', 2)]))
+  const other = log.commit(local('e', [new Author('bbbbbbbbbbbbbbbb').set('a', 1)]))
+  await expect(orphan).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+  await other
+  expect(log.head).toBe(1)
+})
+
+test('an edit at a place where another event of ours stands is refused, not lost in silence', async () => {
+  const log = await openLog()
+  await log.commit(remote(incoming('d', new Author().set('a', 1))))
+  const again = log.commit(local('d', [new Author().set('a', 2)]))
+  await expect(again).rejects.toMatchObject({ code: 'ACCESS_EQUIVOCATION' })
+  expect(log.head).toBe(1)
+})
+
+test('a failed append rejects what builds on it, and lets the rest through', async () => {
+  let failures = 1
+  const storage = memoryStorage({
+    medium: new MemoryMedium(),
+    sync: () =>
+      log === undefined || failures-- <= 0 ? Promise.resolve() : Promise.reject(new Error('full')),
+  })
+  let log: EventLog | undefined
+  log = await openLog({ storage })
+  const author = new Author()
+  const peer = { replica: 'peer', epoch: undefined, cursor: 2, acked: 0, complete: [] }
+  const first = log.commit(local('d', [author.set('a', 1)]))
+  const page = log.commit(remote(incoming('x', new Author('cccccccccccccccc').set('a', 1))))
+  await Promise.resolve()
+  await Promise.resolve()
+  const second = log.commit(local('d', [author.set('a', 2)]))
+  const cursor = log.commit({ ...remote(), peer })
+  const other = log.commit(local('e', [new Author('bbbbbbbbbbbbbbbb').set('a', 1)]))
+  const results = await Promise.allSettled([first, page, second, cursor, other])
+  expect(results.map(({ status }) => status)).toEqual([
+    'rejected',
+    'rejected',
+    'rejected',
+    'rejected',
+    'fulfilled',
+  ])
+  expect(log.peer('peer')).toBeUndefined()
+})
+
+test('a listener that throws harms neither the append nor the other listeners', async () => {
+  const log = await openLog()
+  const heard: number[] = []
+  log.onAppended(() => {
+    throw new Error('not ours')
+  })
+  log.onAppended((_entries, head) => heard.push(head))
+  await log.commit(local('d', [new Author().set('a', 1)]))
+  expect(heard).toEqual([1])
+})
+
+test('a barrier that throws at once rejects, and the log goes on', async () => {
+  const log = await openLog()
+  const failing = log.barrier(() => {
+    throw new Error('at once')
+  })
+  await expect(failing).rejects.toThrow('at once')
+  await log.commit(local('d', [new Author().set('a', 1)]))
+  expect(log.head).toBe(1)
+})
+
+test('the record of a document is known to a plan however many others are asked for', async () => {
+  const storage = slowReads(memoryStorage({ medium: new MemoryMedium() }))
+  const log = await openLog({ storage, recordsMax: 2 })
+  const author = new Author()
+  await log.commit(local('d', [author.set('a', 1)], 'home'))
+  await log.commit({ type: 'delete', document: 'd' })
+  const late = log.commit(remote(incoming('d', author.set('a', 2), 'home')))
+  await Promise.all(Array.from({ length: 20 }, (_, index) => log.record(`other ${index}`)))
+  await late
+  expect(await log.record('d')).toMatchObject({ deleted: true, entries: 3, collection: 'home' })
+})
+
+function undroppable(storage: Storage): Storage {
+  return Object.assign(storage, { drop: () => Promise.reject(new Error('read only')) })
+}
+
+/** Reads of several keys take a few turns, so that others come in between. */
+function slowReads(storage: Storage): Storage {
+  const get = storage.get.bind(storage)
+  return Object.assign(storage, {
+    get: async (keys: readonly string[]) => {
+      const values = await get(keys)
+      for (let turn = 0; turn < 20; turn += 1) await Promise.resolve()
+      return values
+    },
+  })
+}

@@ -2,7 +2,7 @@ import type { Policy, Principal } from '../access/policy.ts'
 import { ProtocolError } from '../errors.ts'
 import type { CollectionId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
-import { type StoredEntry, unpackEvents } from '../log/entry.ts'
+import { unpackEvents } from '../log/entry.ts'
 import { readEvent } from '../log/event.ts'
 import type { DocumentRecord } from '../log/records.ts'
 import type { CheckedEvent, Denial, IncomingEntry } from '../log/submission.ts'
@@ -38,12 +38,6 @@ function unpack(bytes: Uint8Array): readonly Uint8Array[] {
   } catch {
     throw new ProtocolError('PROTOCOL_REMOTE', 'a packed document is not a list of events')
   }
-}
-
-/** An entry of our log as it travels. */
-export function toWire(entry: StoredEntry): WireEntry {
-  const { kind, document, collection, generation, bytes } = entry
-  return { kind, document, collection, generation, bytes }
 }
 
 /**

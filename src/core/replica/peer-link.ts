@@ -14,8 +14,9 @@ import type { EventLog } from '../log/event-log.ts'
 import type { IncomingEntry, RemoteSubmission } from '../log/submission.ts'
 import type { Hello, PeerState, Reject, SessionClose, SessionOutput } from '../sync/io.ts'
 import { SyncSession } from '../sync/session.ts'
-import { checkEntry, denyEntry, toWire } from './incoming.ts'
+import { checkEntry, denyEntry } from './incoming.ts'
 import { digestAnswer, digestMatches } from './link-digest.ts'
+import { readFor } from './outgoing.ts'
 import { PeerMemory } from './peer-memory.ts'
 import type { PeerStream } from './peer-stream.ts'
 import { StreamTable } from './stream-table.ts'
@@ -286,17 +287,10 @@ export class PeerLink {
   }
 
   #read(output: Extract<SessionOutput, { type: 'read' }>): void {
-    const { token, after, upTo, collections, bytesMax, everything } = output
-    const page = this.#options.log.read({ after, upTo, collections, bytesMax })
+    const { token } = output
     // A dialer reads before it knows who answers: what came from the peer that it expects stays here.
     const peer = this.peer ?? this.#options.peer?.replica
-    const answer = page.then(({ entries, upTo: reached, end }) => ({
-      entries: entries
-        .filter((entry) => everything || entry.from === undefined || entry.from !== peer)
-        .map(toWire),
-      upTo: reached,
-      end,
-    }))
+    const answer = readFor(this.#options.log, output, peer)
     this.#answer(token, answer, (result, now) => this.#session.handleRead(token, result, now))
   }
 

@@ -8,6 +8,14 @@ export interface PodSummary {
   readonly ready: boolean
   readonly restarts: number
   readonly node: string
+  /** How the run before the current one ended; empty when there was none. */
+  readonly lastEnd: string
+}
+
+interface Ended {
+  readonly exitCode?: number
+  readonly reason?: string
+  readonly finishedAt?: string
 }
 
 const NAMESPACE = '/api/v1/namespaces/default'
@@ -25,6 +33,7 @@ function summaryOf(pod: KubeObject): PodSummary {
     readonly containerStatuses?: readonly {
       readonly ready?: boolean
       readonly restartCount?: number
+      readonly lastState?: { readonly terminated?: Ended }
     }[]
   }
   const { nodeName } = (pod['spec'] ?? {}) as { readonly nodeName?: string }
@@ -35,7 +44,13 @@ function summaryOf(pod: KubeObject): PodSummary {
     ready: containers.length > 0 && containers.every((container) => container.ready === true),
     restarts: containers.reduce((sum, container) => sum + (container.restartCount ?? 0), 0),
     node: nodeName ?? '',
+    lastEnd: containers.map((container) => endText(container.lastState?.terminated)).join(''),
   }
+}
+
+function endText(ended: Ended | undefined): string {
+  if (ended === undefined) return ''
+  return `${ended.reason ?? ''} with exit code ${ended.exitCode ?? ''} at ${ended.finishedAt ?? ''}`
 }
 
 /** How many pods whose name starts like this are ready at a replica. */

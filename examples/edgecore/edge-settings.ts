@@ -74,5 +74,4 @@ export const edgeSettings: typeof joinSettings & {
   ...logSettings,
 }
 
-export type JoinSettings = Values<typeof joinSettings>
 export type EdgeSettings = Values<typeof edgeSettings>

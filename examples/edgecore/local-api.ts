@@ -13,7 +13,7 @@ import {
   sameToken,
   writeKubeconfig,
 } from 'tideway/adapters/kubernetes/server'
-import { refusalAtNode } from '../shared/fleet-rules.ts'
+import { boundTo, refusalAtNode } from '../shared/fleet-rules.ts'
 import type { Address } from '../shared/settings.ts'
 
 export interface LocalApiOptions {
@@ -48,6 +48,7 @@ export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer
       sameToken(bearerToken(request) ?? '', token)
         ? { name: `admin@${node}`, groups: ['system:masters'] }
         : undefined,
+    admit: (key, object) => (key.resource === 'pods' ? boundTo(node, object) : object),
     mayWrite: (key, object) => refusalAtNode(node, key, object ?? store.get(key)),
     logs,
     logger,

@@ -130,14 +130,21 @@ function exchange(
       })
       response.once('error', reject)
       response.once('end', () => {
-        try {
-          const parsed = JSON.parse(Buffer.concat(chunks).toString('utf8')) as ApiAnswer['body']
-          resolve({ status: response.statusCode ?? 0, body: parsed })
-        } catch (error) {
-          reject(error)
-        }
+        const text = Buffer.concat(chunks).toString('utf8')
+        resolve({ status: response.statusCode ?? 0, body: objectOf(text) })
       })
     })
     outgoing.end(body === undefined ? undefined : JSON.stringify(body))
   })
+}
+
+/** What is no JSON object, such as the answer of a health check, is its own message. */
+function objectOf(text: string): ApiAnswer['body'] {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value as ApiAnswer['body']
+  } catch {
+    // Plain text.
+  }
+  return { message: text }
 }

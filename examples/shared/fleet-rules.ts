@@ -48,6 +48,12 @@ export function refusalAtNode(
   return `the node ${node} may not write ${key.resource} "${key.name}" of ${home}: ${hint}; use the API of the cloud`
 }
 
+/** A pod made at a node is for that node, unless it says otherwise: no scheduler is asked, so it works offline. */
+export function boundTo(node: string, pod: KubeObject): KubeObject {
+  if (nodeNameOf('pods', pod) !== undefined) return pod
+  return { ...pod, spec: { ...at(pod, 'spec'), nodeName: node } }
+}
+
 /** The collections of the secrets that a pod, or a replica set's template, needs on its node. */
 export function secretsOf(resource: string, object: KubeObject): readonly string[] {
   const spec = resource === 'pods' ? at(object, 'spec') : at(object, 'spec', 'template', 'spec')

@@ -172,7 +172,11 @@ export class Documents {
     adopt: (document: OpenDocument) => T,
   ): Promise<T> {
     if ((this.#failures.get(id) ?? 0) >= FAILURES_MAX) {
-      throw new DocumentError('DOCUMENT_BROKEN', 'the document broke repeatedly and is left alone', { document: id })
+      throw new DocumentError(
+        'DOCUMENT_BROKEN',
+        'the document broke repeatedly and is left alone',
+        { document: id },
+      )
     }
     const { log, sha256 } = this.#options
     return await log.barrier(async () => {
@@ -185,7 +189,12 @@ export class Documents {
         document.load(entries)
       } catch (cause) {
         this.#broke(id, cause)
-        throw new DocumentError('DOCUMENT_BROKEN', 'the document cannot be read from its events', { document: id }, cause)
+        throw new DocumentError(
+          'DOCUMENT_BROKEN',
+          'the document cannot be read from its events',
+          { document: id },
+          cause,
+        )
       }
       document.deleted = record?.deleted ?? false
       return adopt(document)
@@ -209,9 +218,17 @@ export class Documents {
       if (changed) this.#tell(held, 'remote')
     } catch (cause) {
       this.#broke(entry.document, cause)
-      held.failure = new DocumentError('DOCUMENT_BROKEN', 'the document is being read again', { document: entry.document }, cause)
+      held.failure = new DocumentError(
+        'DOCUMENT_BROKEN',
+        'the document is being read again',
+        { document: entry.document },
+        cause,
+      )
       this.reload(entry.document).catch((error: unknown) => {
-        this.#options.logger.error('a document cannot be read again', { document: entry.document, error })
+        this.#options.logger.error('a document cannot be read again', {
+          document: entry.document,
+          error,
+        })
       })
     }
   }
@@ -258,4 +275,3 @@ export class Documents {
 function cost(document: OpenDocument): number {
   return LOADED_BYTES + document.bytes * LOADED_FACTOR
 }
-

@@ -55,7 +55,12 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
 
 /** How a handle waits for what a peer has acknowledged. */
 export interface Acknowledgements {
-  wait(peer: ReplicaId, level: 'received' | 'durable', position: Position, options: AbortOptions): Promise<void>
+  wait(
+    peer: ReplicaId,
+    level: 'received' | 'durable',
+    position: Position,
+    options: AbortOptions,
+  ): Promise<void>
 }
 
 export function createHandle<Value>(
@@ -112,12 +117,17 @@ class Handle<Value> implements DocumentHandle<Value> {
   }
 
   write(base: Value, next: Value, options: EditOptions = {}): EventHash | undefined {
-    if (this.#closed) throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
+    if (this.#closed)
+      throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
     return this.#documents.edit(this.#held, base as JsonMap, next, options)
   }
 
   subscribe(listener: (change: DocumentChange<Value>) => void): Cancel {
-    const entry = (change: { origin: 'local' | 'remote'; heads: Heads; deleted: boolean }): void => {
+    const entry = (change: {
+      origin: 'local' | 'remote'
+      heads: Heads
+      deleted: boolean
+    }): void => {
       listener({ ...change, value: this.value })
     }
     this.#held.listeners.add(entry)
@@ -152,7 +162,11 @@ class Handle<Value> implements DocumentHandle<Value> {
     return this.close()
   }
 
-  #acknowledged(peer: ReplicaId, level: 'received' | 'durable', options: AbortOptions): Promise<void> {
+  #acknowledged(
+    peer: ReplicaId,
+    level: 'received' | 'durable',
+    options: AbortOptions,
+  ): Promise<void> {
     return this.#acknowledgements.wait(peer, level, this.#held.document.positionFor(peer), options)
   }
 }

@@ -5,7 +5,7 @@ import type { ActorId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { readEvent } from '../log/event.ts'
 import type { CheckedEvent } from '../log/submission.ts'
-import { LIST_MARK, SET_MARK, type Shape } from './shape.ts'
+import { fieldShape, LIST_MARK, SET_MARK, type Shape } from './shape.ts'
 
 /** The one actor of first events: nobody writes as it but {@link genesisEvent}. */
 export const GENESIS_ACTOR: ActorId = '0000000000000000'
@@ -40,10 +40,14 @@ export function genesisEvent(kind: DocumentKind, sha256: Sha256): CheckedEvent |
   return { bytes, header: readEvent(bytes, sha256) }
 }
 
-function place(draft: Record<string, unknown>, path: readonly string[], shape: Shape | undefined): void {
+function place(
+  draft: Record<string, unknown>,
+  path: readonly string[],
+  shape: Shape | undefined,
+): void {
   const [key, ...rest] = path
   if (key === undefined) return
-  const inner = shape?.type === 'map' ? (shape.fields?.[key] ?? shape.values) : undefined
+  const inner = fieldShape(shape, key)
   if (draft[key] === undefined) draft[key] = emptyOf(inner)
   place(draft[key] as Record<string, unknown>, rest, inner)
 }

@@ -7,17 +7,26 @@ import {
   getMissingDeps,
   init,
   loadIncremental,
+  view,
 } from '@automerge/automerge'
 
-import { concatBytes } from '../bytes.ts'
-import { assert, DocumentError } from '../errors.ts'
-import type { ActorId, CollectionId, DocumentId, EventHash, Heads, Position, ReplicaId } from '../ids.ts'
+import { assert, DocumentError, UsageError } from '../errors.ts'
+import type {
+  ActorId,
+  CollectionId,
+  DocumentId,
+  EventHash,
+  Heads,
+  Position,
+  ReplicaId,
+} from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import { readEvent } from '../log/event.ts'
 import { eventBytes } from '../log/log-cache.ts'
 import type { CheckedEvent } from '../log/submission.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
+import { isTaken, loadEvents } from './load-events.ts'
 import { prune, readValue } from './read-value.ts'
 import { checkValue, freeze, isMap, type JsonMap } from './value.ts'
 import { writeChanges } from './write-value.ts'
@@ -55,8 +64,16 @@ export class OpenDocument {
   readonly #positions = new Map<ReplicaId, Position>()
   readonly #sha256: Sha256
   readonly #skeleton: readonly (readonly string[])[]
+  readonly #actor: ActorId
+  readonly #damaged = new Set<EventHash>()
   #doc: Doc<State>
-  #own = new Set<EventHash>()
+  #freed = false
+  /** Edits that are not durable yet, with their parents. */
+  readonly #own = new Map<EventHash, readonly EventHash[]>()
+  /** While there are such edits: what is durable, ancestors of each other allowed. */
+  #durableHeads: Heads = []
+  #durableValue: JsonMap | undefined
+  /** The first event, while the log does not have it: stored with the first edit. */
   #genesis: CheckedEvent | undefined
   #value: JsonMap | undefined
   #heads: Heads | undefined
@@ -65,42 +82,73 @@ export class OpenDocument {
   constructor(
     id: DocumentId,
     kind: DocumentKind,
-    options: { readonly collection: CollectionId; readonly actor: ActorId; readonly sha256: Sha256 },
+    options: {
+      readonly collection: CollectionId
+      readonly actor: ActorId
+      readonly sha256: Sha256
+    },
   ) {
     this.id = id
     this.kind = kind
     this.collection = options.collection
     this.#sha256 = options.sha256
-    this.#skeleton = kind.skeleton.map((path) => path.split('.')).sort((a, b) => b.length - a.length)
+    this.#skeleton = kind.skeleton
+      .map((path) => path.split('.'))
+      .sort((a, b) => b.length - a.length)
+    this.#actor = options.actor
     this.#doc = init<State>({ actor: options.actor })
   }
 
-  /** Takes in what the log holds. Called once, before anything else. */
+  /**
+   * Takes in what the log holds. Called once, before anything else.
+   *
+   * @throws DocumentError when too many of its events cannot be read.
+   */
   load(entries: readonly StoredEntry[]): void {
-    const events = eventBytes(entries)
-    if (events.length > 0) this.#doc = loadIncremental(this.#doc, concatBytes(events))
     for (const entry of entries) this.#note(entry)
-    if (getHeads(this.#doc).length === 0 && events.length === 0) {
-      this.#genesis = genesisEvent(this.kind, this.#sha256)
-      if (this.#genesis !== undefined) this.#doc = loadIncremental(this.#doc, this.#genesis.bytes)
-    }
+    const loaded = loadEvents(
+      eventBytes(entries),
+      () => init<State>({ actor: this.#actor }),
+      this.#sha256,
+    )
+    this.#doc = loaded.doc
+    for (const hash of loaded.damaged) this.#damaged.add(hash)
+    if (getHeads(this.#doc).length > 0) return
+    this.#genesis = genesisEvent(this.kind, this.#sha256)
+    if (this.#genesis !== undefined) this.#doc = loadIncremental(this.#doc, this.#genesis.bytes)
   }
 
   /** The current value, frozen, and the same object until the document changes. */
   get value(): JsonMap {
-    this.#value ??= this.#read()
+    this.#value ??= this.#read(this.#current)
     return this.#value
+  }
+
+  /** The value without the edits that are on their way to the disk. */
+  get durableValue(): JsonMap {
+    if (this.#own.size === 0) return this.value
+    this.#durableValue ??= this.#read(view(this.#current, [...this.#durableHeads]))
+    return this.#durableValue
   }
 
   /** Empty for a document without events. */
   get heads(): Heads {
-    this.#heads ??= this.#genesis === undefined ? [...getHeads(this.#doc)].sort() : []
+    if (this.#heads === undefined) {
+      const heads = [...getHeads(this.#current)].sort()
+      const isNew = heads.length === 1 && heads[0] === this.#genesis?.header.hash
+      this.#heads = isNew ? [] : heads
+    }
     return this.#heads
+  }
+
+  /** Events that are stored and passed on, and that cannot be read: they are not in the value. */
+  get damaged(): readonly EventHash[] {
+    return [...this.#damaged]
   }
 
   /** Events that are named as parents and are not here: what builds on them waits. */
   get missing(): readonly EventHash[] {
-    return getMissingDeps(this.#doc, [])
+    return getMissingDeps(this.#current, [])
   }
 
   /** The newest position that `peer` has to acknowledge to have all of this document. */
@@ -119,10 +167,13 @@ export class OpenDocument {
    * @throws DocumentError when the value cannot be held, or the document is deleted.
    */
   edit(base: JsonMap, next: unknown, options: EditOptions): Edit | undefined {
-    if (this.deleted) throw new DocumentError('DOCUMENT_DELETED', 'the document is deleted', { document: this.id })
+    if (this.deleted)
+      throw new DocumentError('DOCUMENT_DELETED', 'the document is deleted', { document: this.id })
     checkValue(next)
     if (!isMap(next)) {
-      throw new DocumentError('VALUE_UNSUPPORTED', 'the value at (root) is not a map', { path: '(root)' })
+      throw new DocumentError('VALUE_UNSUPPORTED', 'the value at (root) is not a map', {
+        path: '(root)',
+      })
     }
     const chars = JSON.stringify(next).length
     if (chars > DOCUMENT_CHARS_MAX) {
@@ -132,20 +183,25 @@ export class OpenDocument {
         charsMax: DOCUMENT_CHARS_MAX,
       })
     }
-    const before = getHeads(this.#doc)
-    const settings = { time: options.timeSeconds ?? 0, ...(options.message === undefined ? {} : { message: options.message }) }
-    const doc = change(this.#doc, settings, (draft) => {
+    const before = getHeads(this.#current)
+    const settings = {
+      time: options.timeSeconds ?? 0,
+      ...(options.message === undefined ? {} : { message: options.message }),
+    }
+    const doc = change(this.#current, settings, (draft) => {
       writeChanges(draft, base, next, this.kind.shape)
     })
     this.#doc = doc
     const after = getHeads(doc)
-    if (after.length === before.length && after.every((head, index) => head === before[index])) return undefined
+    if (after.length === before.length && after.every((head, index) => head === before[index]))
+      return undefined
     const bytes = getLastLocalChange(doc)
     assert(bytes !== undefined, 'a change of the heads makes an event')
     const event: CheckedEvent = { bytes, header: readEvent(bytes, this.#sha256) }
     const events = this.#genesis === undefined ? [event] : [this.#genesis, event]
     this.#genesis = undefined
-    this.#own.add(event.header.hash)
+    if (this.#own.size === 0) this.#durableHeads = before
+    this.#own.set(event.header.hash, event.header.parents)
     this.#changed()
     return { hash: event.header.hash, events }
   }
@@ -158,19 +214,40 @@ export class OpenDocument {
       return true
     }
     if (entry.kind !== 'event' || entry.hash === undefined) return false
-    if (this.#own.delete(entry.hash)) return false
-    const before = getHeads(this.#doc)
-    const wasEmpty = this.#genesis !== undefined
-    this.#genesis = undefined
-    this.#doc = loadIncremental(this.#doc, entry.bytes)
+    if (this.#stored(entry.hash)) return false
+    const { heads } = this
+    const before = getHeads(this.#current)
+    if (entry.hash === this.#genesis?.header.hash) this.#genesis = undefined
+    this.#doc = loadIncremental(this.#current, entry.bytes)
+    if (!isTaken(this.#doc, entry.hash, entry.bytes)) this.#damaged.add(entry.hash)
     this.#changed()
-    const after = getHeads(this.#doc)
-    return wasEmpty || before.length !== after.length || before.some((head, index) => head !== after[index])
+    const fresh = getHeads(this.#doc).filter((head) => !before.includes(head))
+    if (this.#own.size > 0) this.#durableHeads = [...this.#durableHeads, ...fresh]
+    return fresh.length > 0 || heads.length !== this.heads.length
   }
 
   /** Gives the memory back. The document is not usable afterwards. */
   free(): void {
+    if (this.#freed) return
+    this.#freed = true
     free(this.#doc)
+  }
+
+  get #current(): Doc<State> {
+    if (this.#freed) {
+      throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
+    }
+    return this.#doc
+  }
+
+  /** An edit made here is durable now. @returns whether it was one. */
+  #stored(hash: EventHash): boolean {
+    const parents = this.#own.get(hash)
+    if (parents === undefined) return false
+    this.#own.delete(hash)
+    this.#durableHeads = [...this.#durableHeads.filter((head) => !parents.includes(head)), hash]
+    this.#durableValue = undefined
+    return true
   }
 
   #note(entry: StoredEntry): void {
@@ -183,12 +260,13 @@ export class OpenDocument {
 
   #changed(): void {
     this.#value = undefined
+    this.#durableValue = undefined
     this.#heads = undefined
   }
 
-  #read(): JsonMap {
+  #read(doc: Doc<State>): JsonMap {
     if (this.deleted) return freeze({})
-    const value = readValue(this.#doc)
+    const value = readValue(doc)
     return freeze(isMap(value) ? prune(value, this.#skeleton) : {})
   }
 }

@@ -1,51 +1,81 @@
 import { Counter, ImmutableString } from '@automerge/automerge'
 
-import type { JsonMap, JsonValue } from './value.ts'
 import { LIST_MARK, ORDER_MARK, SET_MARK } from './shape.ts'
+import { DEPTH_MAX, isReserved, type JsonMap, type JsonValue, own } from './value.ts'
 
-/** The JSON that an Automerge document stands for. Reads any document, also one that others wrote. */
-export function readValue(node: unknown): JsonValue {
-  if (node === null || node === undefined) return null
+/** Order keys longer than this, or of other letters, are not ours and count as absent. */
+const ORDER_CHARS_MAX = 4096
+
+/**
+ * The JSON that an Automerge document stands for. It reads any document, also one that others wrote:
+ * what no value that {@link checkValue} allows could have become is null, text, or left out.
+ */
+export function readValue(node: unknown, depth = 0): JsonValue {
+  if (node === null || node === undefined || depth > DEPTH_MAX) return null
   if (node instanceof ImmutableString) return node.val
-  if (node instanceof Counter) return Number(node.value)
-  if (node instanceof Date) return node.toISOString()
+  if (node instanceof Counter) return readNumber(Number(node.value))
+  if (node instanceof Date) return Number.isFinite(node.getTime()) ? node.toISOString() : null
   if (node instanceof Uint8Array) return [...node]
-  if (Array.isArray(node)) return node.map(readValue)
+  if (Array.isArray(node)) return node.map((item) => readValue(item, depth + 1))
   switch (typeof node) {
     case 'string':
     case 'boolean':
       return node
     case 'number':
-      return Number.isFinite(node) ? node : null
+      return readNumber(node)
     case 'bigint':
-      return Number(node)
+      return Number.isSafeInteger(Number(node)) ? readNumber(Number(node)) : String(node)
     case 'object':
-      return readMap(node as Record<string, unknown>)
+      return readMap(node as Record<string, unknown>, depth)
     default:
       return null
   }
 }
 
-function readMap(node: Record<string, unknown>): JsonValue {
+/** A number that can be written back; one that is too large for that as text. */
+function readNumber(value: number): JsonValue {
+  if (!Number.isFinite(value)) return null
+  const isLarge = Number.isInteger(value) && Math.abs(value) >= Number.MAX_SAFE_INTEGER
+  return isLarge ? String(value) : value
+}
+
+function readMap(node: Record<string, unknown>, depth: number): JsonValue {
   const list = node[LIST_MARK]
-  if (isObject(list)) return readList(list)
+  if (isNode(list)) return readList(list, depth)
   const set = node[SET_MARK]
-  if (isObject(set)) return Object.keys(set).sort()
+  if (isNode(set)) return Object.keys(set).sort()
   const map: Record<string, JsonValue> = {}
-  for (const key of Object.keys(node).sort()) if (key !== ORDER_MARK) map[key] = readValue(node[key])
+  for (const key of Object.keys(node)) {
+    if (!isReserved(key)) map[key] = readValue(node[key], depth + 1)
+  }
   return map
 }
 
-function readList(items: Record<string, unknown>): JsonValue {
+function readList(items: Record<string, unknown>, depth: number): JsonValue {
   const ordered = Object.entries(items).map(([key, item]) => ({ key, item, order: orderOf(item) }))
   ordered.sort((a, b) => compare(a.order, b.order) || compare(a.key, b.key))
-  return ordered.map(({ item }) => readValue(item))
+  return ordered.map(({ item }) => readValue(item, depth + 1))
 }
 
 /** The order key of an item of a keyed list; empty for an item without one. */
 export function orderOf(item: unknown): string {
-  const order = isObject(item) ? item[ORDER_MARK] : undefined
-  return order instanceof ImmutableString ? order.val : typeof order === 'string' ? order : ''
+  const order = isNode(item) ? item[ORDER_MARK] : undefined
+  const text = order instanceof ImmutableString ? order.val : order
+  const isOurs = typeof text === 'string' && text.length <= ORDER_CHARS_MAX && /^[a-z]*$/.test(text)
+  return isOurs ? text : ''
+}
+
+/** Whether this is a map of an Automerge document, and not one of the scalars that are objects. */
+export function isNode(value: unknown): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof ImmutableString) &&
+    !(value instanceof Counter) &&
+    !(value instanceof Uint8Array) &&
+    !(value instanceof Date)
+  )
 }
 
 /**
@@ -61,7 +91,7 @@ export function prune(value: JsonMap, paths: readonly (readonly string[])[]): Js
 function withoutEmpty(map: JsonMap, path: readonly string[]): JsonMap {
   const [key, ...rest] = path
   if (key === undefined) return map
-  const child = map[key]
+  const child = own(map, key)
   if (child === undefined || child === null || typeof child !== 'object') return map
   if (rest.length === 0) {
     if (Object.keys(child).length > 0) return map
@@ -71,10 +101,6 @@ function withoutEmpty(map: JsonMap, path: readonly string[]): JsonMap {
   if (Array.isArray(child)) return map
   const pruned = withoutEmpty(child as JsonMap, rest)
   return pruned === child ? map : { ...map, [key]: pruned }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function compare(a: string, b: string): number {

@@ -1,3 +1,5 @@
+import { type JsonMap, own } from './value.ts'
+
 /**
  * How a part of a document's JSON merges. What no shape describes: maps merge key by key, lists and
  * scalars are one value, of which the newer write wins.
@@ -22,7 +24,8 @@ export type Shape =
 /** The shape of one key of a map. */
 export function fieldShape(shape: Shape | undefined, key: string): Shape | undefined {
   if (shape?.type !== 'map') return undefined
-  return shape.fields?.[key] ?? shape.values
+  const { fields } = shape
+  return fields !== undefined && Object.hasOwn(fields, key) ? fields[key] : shape.values
 }
 
 // How keyed lists and sets stand in an Automerge document: as a map under one reserved key, so that a
@@ -40,7 +43,7 @@ export function itemKey(item: unknown, keys: readonly string[]): string | undefi
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return undefined
   const parts: string[] = []
   for (const key of keys) {
-    const value: unknown = (item as Record<string, unknown>)[key]
+    const value: unknown = own(item as JsonMap, key)
     if (typeof value === 'string' || typeof value === 'number') parts.push(String(value))
     else if (value === undefined && parts.length > 0) parts.push('')
     else return undefined

@@ -3,7 +3,7 @@ import { DocumentError } from '../errors.ts'
 /** A value that a document can hold: JSON. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonMap
 
-/** A JSON object. Keys beginning with `#` are reserved. */
+/** A JSON object. Keys beginning with `#` and `__proto__` are reserved. */
 export interface JsonMap {
   readonly [key: string]: JsonValue | undefined
 }
@@ -11,19 +11,38 @@ export interface JsonMap {
 /** How deep a value may nest: deeper is refused, as it would exhaust the stack of some reader. */
 export const DEPTH_MAX = 64
 
+/** Half of a character: storing it would change it. */
+const LONE_SURROGATE = /\p{Surrogate}/u
+
 export function isMap(value: unknown): value is JsonMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The value of a key of a map itself, never of what every object has, such as `constructor`. */
+export function own(map: JsonMap, key: string): JsonValue | undefined {
+  return Object.hasOwn(map, key) ? map[key] : undefined
+}
+
+/** Keys that no value may have: ours, and the one that JavaScript objects treat apart. */
+export function isReserved(key: string): boolean {
+  return key.startsWith('#') || key === '__proto__'
 }
 
 /** Structural equality; a key whose value is undefined counts as absent. */
 export function equalValues(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
   if (a === b) return true
   if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, index) => equalValues(item, b[index]))
+    return (
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((item, index) => equalValues(item, b[index]))
+    )
   }
   if (!isMap(a) || !isMap(b)) return false
-  for (const key of Object.keys(a)) if (!equalValues(a[key], b[key])) return false
-  for (const key of Object.keys(b)) if (b[key] !== undefined && a[key] === undefined) return false
+  for (const key of Object.keys(a)) if (!equalValues(a[key], own(b, key))) return false
+  for (const key of Object.keys(b)) {
+    if (b[key] !== undefined && own(a, key) === undefined) return false
+  }
   return true
 }
 
@@ -40,12 +59,18 @@ export function freeze<T>(value: T): T {
  * Checks that a document can hold `value`.
  *
  * @throws DocumentError `VALUE_UNSUPPORTED` with the path: undefined inside a list, functions, bigints,
- * NaN and infinities, whole numbers past 2^53-1, keys that begin with `#`, nesting past 64.
+ * NaN and infinities, whole numbers past 2^53-1, text with lone surrogates, the key `__proto__` and keys
+ * that begin with `#`, nesting past 64.
  */
-export function checkValue(value: unknown, path: readonly string[] = []): asserts value is JsonValue {
+export function checkValue(
+  value: unknown,
+  path: readonly string[] = [],
+): asserts value is JsonValue {
   if (path.length > DEPTH_MAX) throw unsupported(path, `nested deeper than ${DEPTH_MAX} levels`)
   switch (typeof value) {
     case 'string':
+      if (LONE_SURROGATE.test(value)) throw unsupported(path, 'not well-formed text')
+      return
     case 'boolean':
       return
     case 'number':
@@ -67,9 +92,8 @@ function checkNumber(value: number, path: readonly string[]): void {
 
 function checkContainer(value: object, path: readonly string[]): void {
   if (Array.isArray(value)) {
-    value.forEach((item: unknown, index) => {
-      checkValue(item, [...path, String(index)])
-    })
+    // By index: a hole is not skipped.
+    for (let i = 0; i < value.length; i += 1) checkValue(value[i], [...path, String(i)])
     return
   }
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -78,11 +102,16 @@ function checkContainer(value: object, path: readonly string[]): void {
   }
   for (const [key, item] of Object.entries(value)) {
     if (key.startsWith('#')) throw unsupported([...path, key], 'a reserved key: it begins with "#"')
+    if (isReserved(key)) throw unsupported([...path, key], 'a reserved key')
+    if (LONE_SURROGATE.test(key))
+      throw unsupported(path, 'a map with a key that is not well-formed')
     if (item !== undefined) checkValue(item, [...path, key])
   }
 }
 
 function unsupported(path: readonly string[], problem: string): DocumentError {
   const field = path.length === 0 ? '(root)' : path.join('.')
-  return new DocumentError('VALUE_UNSUPPORTED', `the value at ${field} is ${problem}`, { path: field })
+  return new DocumentError('VALUE_UNSUPPORTED', `the value at ${field} is ${problem}`, {
+    path: field,
+  })
 }

@@ -1,9 +1,10 @@
 import { Counter, ImmutableString } from '@automerge/automerge'
 
+import { movedKeys } from './moved-keys.ts'
 import { orderKeyBetween, orderKeys } from './order-key.ts'
-import { orderOf, readValue } from './read-value.ts'
+import { isNode, orderOf, readValue } from './read-value.ts'
 import { fieldShape, itemKey, LIST_MARK, ORDER_MARK, SET_MARK, type Shape } from './shape.ts'
-import { equalValues, isMap, type JsonMap, type JsonValue } from './value.ts'
+import { equalValues, isMap, type JsonMap, type JsonValue, own } from './value.ts'
 
 /** A map inside an Automerge change. */
 type Draft = Record<string, unknown>
@@ -12,9 +13,14 @@ type Draft = Record<string, unknown>
  * Writes into `draft` what changed from `base` to `next`, leaf by leaf, and nothing else: what others
  * changed in the document since `base` stays. What the document already says is not written again.
  */
-export function writeChanges(draft: Draft, base: JsonMap, next: JsonMap, shape: Shape | undefined): void {
+export function writeChanges(
+  draft: Draft,
+  base: JsonMap,
+  next: JsonMap,
+  shape: Shape | undefined,
+): void {
   for (const key of new Set([...Object.keys(base), ...Object.keys(next)])) {
-    writeKey(draft, key, base[key], next[key], fieldShape(shape, key))
+    writeKey(draft, key, own(base, key), own(next, key), fieldShape(shape, key))
   }
 }
 
@@ -47,22 +53,23 @@ function writeInside(
   next: JsonValue,
   shape: Shape | undefined,
 ): boolean {
-  if (!isDraftMap(current)) return false
+  if (!isNode(current)) return false
   if (shape?.type === 'list' && Array.isArray(next)) {
     const items = current[LIST_MARK]
     const after = byKey(next, shape.keys)
     const before = byKey(Array.isArray(base) ? base : [], shape.keys)
-    if (!isDraftMap(items) || after === undefined || before === undefined) return false
+    if (!isNode(items) || after === undefined || before === undefined) return false
     writeItems(items, before, after, shape.item)
     return true
   }
   if (shape?.type === 'set' && Array.isArray(next)) {
     const values = current[SET_MARK]
-    if (!isDraftMap(values) || !next.every((item) => typeof item === 'string')) return false
+    if (!isNode(values) || !next.every((item) => typeof item === 'string')) return false
     writeSet(values, Array.isArray(base) ? base : [], next)
     return true
   }
-  if (shape?.type === 'value' || !isMap(next) || LIST_MARK in current || SET_MARK in current) return false
+  if (shape?.type === 'value' || !isMap(next) || LIST_MARK in current || SET_MARK in current)
+    return false
   writeChanges(current, isMap(base) ? base : {}, next, shape)
   return true
 }
@@ -81,7 +88,8 @@ function writeCounter(draft: Draft, key: string, base: number | undefined, next:
 
 function writeSet(values: Draft, base: readonly JsonValue[], next: readonly string[]): void {
   for (const value of base) {
-    if (typeof value === 'string' && !next.includes(value) && values[value] !== undefined) delete values[value]
+    if (typeof value === 'string' && !next.includes(value) && values[value] !== undefined)
+      delete values[value]
   }
   for (const value of next) {
     if (!base.includes(value) && values[value] === undefined) values[value] = true
@@ -98,62 +106,60 @@ function writeItems(
     if (!after.has(key) && items[key] !== undefined) delete items[key]
   }
   const moved = movedKeys([...before.keys()], [...after.keys()])
-  let previous: string | undefined
   const keys = [...after.keys()]
+  let previous: Placed | undefined
   keys.forEach((key, index) => {
     const next = after.get(key) ?? {}
     const current = items[key]
-    if (!isDraftMap(current) || moved.has(key)) {
-      const following = nextOrder(items, keys, index + 1, moved)
-      const order = orderKeyBetween(previous, following)
-      if (isDraftMap(current)) current[ORDER_MARK] = new ImmutableString(order)
+    const stays = isNode(current) && !moved.has(key) && follows(previous, key, orderOf(current))
+    if (!stays) {
+      const following = nextOrder(items, keys, index + 1, moved, previous?.order)
+      const order = orderKeyBetween(previous?.order, following)
+      if (isNode(current)) current[ORDER_MARK] = new ImmutableString(order)
       // An item that somebody removed meanwhile stays removed, unless it is this writer who changed it.
       else if (!equalValues(before.get(key), next)) items[key] = encodeItem(next, order, shape)
     }
     const written = items[key]
-    if (isDraftMap(written)) {
-      writeChanges(written, before.get(key) ?? {}, next, shape)
-      previous = orderOf(written)
+    if (isNode(written)) {
+      if (current !== undefined) writeChanges(written, before.get(key) ?? {}, next, shape)
+      previous = { key, order: orderOf(written) }
     }
   })
 }
 
-/** The order key of the first of these items, from `from` on, that stays where it is. */
-function nextOrder(items: Draft, keys: readonly string[], from: number, moved: ReadonlySet<string>): string | undefined {
+interface Placed {
+  readonly key: string
+  readonly order: string
+}
+
+/** Whether an item with this order key is shown after `previous`: items of one order key go by key. */
+function follows(previous: Placed | undefined, key: string, order: string): boolean {
+  if (previous === undefined || previous.order < order) return true
+  return previous.order === order && previous.key < key
+}
+
+/** The order key of the first of these items, from `from` on, that stays where it is, after `previous`. */
+function nextOrder(
+  items: Draft,
+  keys: readonly string[],
+  from: number,
+  moved: ReadonlySet<string>,
+  previous: string | undefined,
+): string | undefined {
   for (let i = from; i < keys.length; i += 1) {
     const key = keys[i]
     if (key === undefined || moved.has(key)) continue
     const item = items[key]
-    if (isDraftMap(item)) return orderOf(item)
+    if (isNode(item) && orderOf(item) > (previous ?? '')) return orderOf(item)
   }
   return undefined
 }
 
-/** The keys whose place among the others changed: those outside a longest run that kept its order. */
-function movedKeys(before: readonly string[], after: readonly string[]): ReadonlySet<string> {
-  const place = new Map(before.map((key, index) => [key, index]))
-  const kept = after.filter((key) => place.has(key))
-  const best: { length: number; previous: number }[] = []
-  let last = -1
-  kept.forEach((key, index) => {
-    let entry = { length: 1, previous: -1 }
-    for (let j = 0; j < index; j += 1) {
-      const other = best[j]
-      const earlier = (place.get(kept[j] ?? '') ?? 0) < (place.get(key) ?? 0)
-      if (other !== undefined && earlier && other.length >= entry.length) {
-        entry = { length: other.length + 1, previous: j }
-      }
-    }
-    best.push(entry)
-    if (last === -1 || entry.length > (best[last]?.length ?? 0)) last = index
-  })
-  const stays = new Set<string>()
-  for (let i = last; i !== -1; i = best[i]?.previous ?? -1) stays.add(kept[i] ?? '')
-  return new Set(kept.filter((key) => !stays.has(key)))
-}
-
 /** The items by key, or undefined when one has no key or two have the same. */
-function byKey(list: readonly JsonValue[], keys: readonly string[]): ReadonlyMap<string, JsonMap> | undefined {
+function byKey(
+  list: readonly JsonValue[],
+  keys: readonly string[],
+): ReadonlyMap<string, JsonMap> | undefined {
   const map = new Map<string, JsonMap>()
   for (const item of list) {
     const key = itemKey(item, keys)
@@ -185,24 +191,16 @@ function encodeList(list: readonly JsonValue[], shape: Shape | undefined): unkno
     return { [SET_MARK]: Object.fromEntries(list.map((item) => [item, true])) }
   }
   const items = shape?.type === 'list' ? byKey(list, shape.keys) : undefined
-  if (items === undefined || shape?.type !== 'list') return list.map((item) => encodeValue(item, undefined))
+  if (items === undefined || shape?.type !== 'list')
+    return list.map((item) => encodeValue(item, undefined))
   const orders = orderKeys(items.size)
-  const encoded = [...items].map(([key, item], index) => [key, encodeItem(item, orders[index] ?? 'n', shape.item)])
+  const encoded = [...items].map(([key, item], index) => [
+    key,
+    encodeItem(item, orders[index] ?? 'n', shape.item),
+  ])
   return { [LIST_MARK]: Object.fromEntries(encoded) }
 }
 
 function encodeItem(item: JsonMap, order: string, shape: Shape | undefined): Draft {
   return { [ORDER_MARK]: new ImmutableString(order), ...encodeMap(item, shape) }
-}
-
-function isDraftMap(value: unknown): value is Draft {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value instanceof ImmutableString) &&
-    !(value instanceof Counter) &&
-    !(value instanceof Uint8Array) &&
-    !(value instanceof Date)
-  )
 }

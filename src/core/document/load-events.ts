@@ -1,0 +1,113 @@
+import {
+  type Doc,
+  decodeChange,
+  free,
+  getHeads,
+  hasHeads,
+  loadIncremental,
+} from '@automerge/automerge'
+
+import { concatBytes } from '../bytes.ts'
+import { DocumentError } from '../errors.ts'
+import type { EventHash } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import { readEvent } from '../log/event.ts'
+import type { CheckedEvent } from '../log/submission.ts'
+
+/** How many unreadable events a document may have: each costs to read the others once more. */
+const DAMAGED_MAX = 32
+
+interface Loaded<T> {
+  readonly doc: Doc<T>
+  /** Events that are intact as bytes and that Automerge cannot take: their author made them wrong. */
+  readonly damaged: ReadonlySet<EventHash>
+}
+
+/**
+ * Loads the events of a document.
+ *
+ * Automerge stops without a word at a change whose columns it cannot read, and drops all that follow; at
+ * one that does not fit the document it panics. So the outcome is compared with what the headers say, and
+ * only then, if it differs, each event is tried alone.
+ *
+ * @throws DocumentError when too many cannot be read.
+ */
+export function loadEvents<T>(
+  events: readonly Uint8Array[],
+  empty: () => Doc<T>,
+  sha256: Sha256,
+): Loaded<T> {
+  if (events.length === 0) return { doc: empty(), damaged: new Set() }
+  const checked = events.map((bytes) => ({ bytes, header: readEvent(bytes, sha256) }))
+  const doc = tryAll(empty(), checked)
+  if (doc !== undefined && isComplete(doc, checked)) return { doc, damaged: new Set() }
+  if (doc !== undefined) free(doc)
+  return loadEach(checked, empty)
+}
+
+/** Whether an event that was just given to a document is in it, or waits in it for its parents. */
+export function isTaken(doc: Doc<unknown>, hash: EventHash, bytes: Uint8Array): boolean {
+  return hasHeads(doc, [hash]) || isReadable(bytes)
+}
+
+function loadEach<T>(events: readonly CheckedEvent[], empty: () => Doc<T>): Loaded<T> {
+  const damaged = new Set<EventHash>()
+  const applied = new Map<EventHash, CheckedEvent>()
+  let doc = empty()
+  let waiting = events
+  for (let before = -1; before !== waiting.length; ) {
+    before = waiting.length
+    const later: CheckedEvent[] = []
+    for (const event of waiting) {
+      const { hash, parents } = event.header
+      if (!parents.every((parent) => applied.has(parent))) {
+        later.push(event)
+        continue
+      }
+      const next = tryAll(doc, [event])
+      if (next !== undefined && hasHeads(next, [hash])) {
+        doc = next
+        applied.set(hash, event)
+        continue
+      }
+      damaged.add(hash)
+      if (damaged.size > DAMAGED_MAX) {
+        throw new DocumentError('DOCUMENT_BROKEN', 'too many events of the document cannot be read')
+      }
+      // After a panic the document is in no state to go on with.
+      doc = loadIncremental(empty(), concatBytes([...applied.values()].map(({ bytes }) => bytes)))
+    }
+    waiting = later
+  }
+  for (const { header, bytes } of waiting) {
+    const next = isReadable(bytes) ? tryAll(doc, [{ header, bytes }]) : undefined
+    if (next === undefined) damaged.add(header.hash)
+    else doc = next
+  }
+  return { doc, damaged }
+}
+
+function tryAll<T>(doc: Doc<T>, events: readonly CheckedEvent[]): Doc<T> | undefined {
+  try {
+    return loadIncremental(doc, concatBytes(events.map(({ bytes }) => bytes)))
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the heads are those that follow from the events: none waits, none was left out. */
+function isComplete(doc: Doc<unknown>, events: readonly CheckedEvent[]): boolean {
+  const heads = new Set(events.map(({ header }) => header.hash))
+  for (const { header } of events) for (const parent of header.parents) heads.delete(parent)
+  const found = getHeads(doc)
+  return found.length === heads.size && found.every((head) => heads.has(head))
+}
+
+function isReadable(bytes: Uint8Array): boolean {
+  try {
+    decodeChange(bytes)
+    return true
+  } catch {
+    return false
+  }
+}

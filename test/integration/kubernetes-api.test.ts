@@ -565,3 +565,23 @@ test('closing ends watches and log streams, and Node can exit', async () => {
   expect(text).toContain('"type":"BOOKMARK"')
   expect(Date.now() - start).toBeLessThan(4_000)
 })
+
+test('what is created passes admission before it is checked', async () => {
+  const admitting = await startTestApiServer({
+    admit: (key, object) =>
+      key.resource === 'configmaps'
+        ? { ...object, data: { ...(object['data'] as object), admitted: key.name } }
+        : object,
+  })
+  const before = target
+  target = admitting
+  try {
+    const body = JSON.stringify({ metadata: { name: 'm' }, data: { own: '1' } })
+    const made = await call('POST', MAPS, { body })
+    expect(made.code).toBe(201)
+    expect(made.json.data).toEqual({ own: '1', admitted: 'm' })
+  } finally {
+    target = before
+    await admitting.close()
+  }
+})

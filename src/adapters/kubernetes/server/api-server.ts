@@ -5,7 +5,7 @@ import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ObjectStore, PodLogs } from '../objects/types.ts'
 import { catalogOf } from './catalog.ts'
-import type { User, WriteGuard } from './context.ts'
+import type { Admit, User, WriteGuard } from './context.ts'
 import { Dispatcher } from './dispatch.ts'
 import { openApiOf } from './openapi.ts'
 import { versionInfo } from './paths.ts'
@@ -36,6 +36,8 @@ export interface ApiServerOptions {
     | undefined
   /** Refuses writes of objects that belong to others. The object is undefined for a deletion. */
   readonly mayWrite?: WriteGuard | undefined
+  /** Completes objects before they are checked and created. Default: as they are. */
+  readonly admit?: Admit | undefined
   readonly logs: PodLogs
   /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
   readonly version?: string | undefined

@@ -14,6 +14,9 @@ export interface User {
 /** Says why a write is refused although the user may: undefined when it is not. */
 export type WriteGuard = (key: ObjectKey, object: KubeObject | undefined) => string | undefined
 
+/** Completes an object before it is created, as mutating admission does; pure. */
+export type Admit = (key: ObjectKey, object: KubeObject) => KubeObject
+
 /** What a request to one stored resource works with. */
 export interface RequestContext {
   readonly store: ObjectStore
@@ -24,6 +27,7 @@ export interface RequestContext {
   readonly options: WriteOptions
   readonly clock: Clock
   readonly mayWrite: WriteGuard
+  readonly admit: Admit
   readonly exclusive: Exclusive
   /** Texts for `Warning` headers of the answer. */
   readonly warnings: string[]

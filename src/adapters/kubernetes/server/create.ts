@@ -98,7 +98,8 @@ function newObject(context: RequestContext, given: KubeObject, name: string): Ku
   } = given.metadata
   const named = { ...metadata, name, ...(namespace === undefined ? {} : { namespace }) }
   const { status, ...rest } = given
-  const object = applyDefaults(resource.id, { ...rest, metadata: named } as KubeObject)
+  const completed = context.admit(keyOf(context, name), { ...rest, metadata: named } as KubeObject)
+  const object = applyDefaults(resource.id, completed)
   if (!resource.status) return status === undefined ? object : { ...object, status }
   // Only a node describes itself when it registers; every other status is reported later.
   const first =

@@ -173,7 +173,12 @@ export class Dispatcher {
     info: ResourceRequest,
     served: Served,
   ): Promise<Reply | undefined> {
-    const { store, clock, mayWrite = () => undefined } = this.#options
+    const {
+      store,
+      clock,
+      mayWrite = () => undefined,
+      admit = (_key, object) => object,
+    } = this.#options
     const resource = served.resource
     if (resource === undefined) throw unknownResource()
     checkScope(info, served)
@@ -186,6 +191,7 @@ export class Dispatcher {
       resource,
       clock,
       mayWrite,
+      admit,
       exclusive: this.#exclusive,
       namespace: info.namespace,
       query: info.query,

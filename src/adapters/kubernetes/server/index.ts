@@ -5,7 +5,7 @@ export {
   createApiServer,
   type Decision,
 } from './api-server.ts'
-export type { User, WriteGuard } from './context.ts'
+export type { Admit, User, WriteGuard } from './context.ts'
 export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubeconfig.ts'
 export type { Attributes } from './reviews.ts'
 export {

@@ -1,14 +1,14 @@
 import { decodeChange } from '@automerge/automerge'
 
-import { DocumentError, isTidewayError, UsageError } from '../errors.ts'
+import { DocumentError, isTidewayError, StorageUnavailableError } from '../errors.ts'
 import type { CollectionId, DocumentId, EventHash, Heads } from '../ids.ts'
 import type { Clock } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
-import type { DocumentKind } from './kind.ts'
-import { type EditOptions, OpenDocument } from './open-document.ts'
+import { type DocumentKind, PLAIN_KIND } from './kind.ts'
+import { type Edit, type EditOptions, OpenDocument } from './open-document.ts'
 import type { JsonMap } from './value.ts'
 
 /** What a loaded document costs beside its events, in bytes: WASM handle and JavaScript objects. */
@@ -36,8 +36,12 @@ export interface Held {
   readonly listeners: Set<(change: HeldChange) => void>
   holders: number
   pending: number
-  /** Why no edit is taken now: an append failed and the document is being read again. */
+  /** Why no edit is taken now: an append failed, or the document is being read again. */
   failure: unknown
+  /** Under way while the document is being read again. */
+  reloading: Promise<void> | undefined
+  /** What of the budget it takes. */
+  bytes: number
 }
 
 export interface HeldChange {
@@ -55,6 +59,8 @@ export class Documents {
   readonly #held = new Map<DocumentId, Promise<Held>>()
   readonly #loaded = new Map<DocumentId, Held>()
   readonly #failures = new Map<DocumentId, number>()
+  /** How many wait to hold a document. */
+  readonly #wanted = new Map<DocumentId, number>()
   #bytes = 0
 
   constructor(options: DocumentsOptions) {
@@ -79,7 +85,10 @@ export class Documents {
     return { documents: this.#loaded.size, bytes: this.#bytes }
   }
 
-  /** Loads a document, or gives the loaded one. Call {@link release} when done. */
+  /**
+   * Loads a document, or gives the loaded one. Call {@link release} when done. One that was opened without
+   * a kind takes on the first kind that somebody gives.
+   */
   async hold(id: DocumentId, kind: DocumentKind, collection: CollectionId): Promise<Held> {
     let loading = this.#held.get(id)
     if (loading === undefined) {
@@ -87,11 +96,21 @@ export class Documents {
       this.#held.set(id, loading)
       loading.catch(() => this.#held.delete(id))
     }
-    const held = await loading
-    held.holders += 1
-    // Newest use last: the cache drops from the front.
-    if (this.#loaded.delete(id)) this.#loaded.set(id, held)
-    return held
+    // Counted before the wait: it must not be dropped between being read and being handed out.
+    this.#wanted.set(id, (this.#wanted.get(id) ?? 0) + 1)
+    try {
+      const held = await loading
+      const isPlain = held.document.kind.name === PLAIN_KIND.name && kind.name !== PLAIN_KIND.name
+      if (isPlain || held.failure !== undefined) await this.#reload(held, kind)
+      held.holders += 1
+      // Newest use last: the cache drops from the front.
+      if (this.#loaded.delete(id)) this.#loaded.set(id, held)
+      return held
+    } finally {
+      const wanted = (this.#wanted.get(id) ?? 1) - 1
+      if (wanted > 0) this.#wanted.set(id, wanted)
+      else this.#wanted.delete(id)
+    }
   }
 
   release(held: Held): void {
@@ -110,11 +129,15 @@ export class Documents {
    * @returns the event's hash, or undefined when nothing changed.
    */
   edit(held: Held, base: JsonMap, next: unknown, options: EditOptions): EventHash | undefined {
-    if (held.failure !== undefined) throw held.failure
+    if (held.failure !== undefined) {
+      // It may be readable by now: for the next try.
+      this.#reloadLater(held)
+      throw held.failure
+    }
     const { document } = held
     const { clock, log } = this.#options
     const timeSeconds = options.timeSeconds ?? Math.floor(clock.wallMs() / 1000)
-    const edit = document.edit(base, next, { ...options, timeSeconds })
+    const edit = this.#make(held, () => document.edit(base, next, { ...options, timeSeconds }))
     if (edit === undefined) return undefined
     held.pending += 1
     const { id, collection } = document
@@ -132,15 +155,7 @@ export class Documents {
   /** Reads a document again from the log: after events of ours were refused, or an append failed. */
   async reload(id: DocumentId): Promise<void> {
     const held = this.#loaded.get(id)
-    if (held === undefined) return
-    await this.#read(id, held.document.kind, held.document.collection, (fresh) => {
-      const old = held.document
-      this.#bytes += cost(fresh) - cost(old)
-      held.document = fresh
-      held.failure = undefined
-      old.free()
-    })
-    this.#tell(held, 'remote')
+    if (held !== undefined) await this.#reload(held, held.document.kind)
   }
 
   /** Waits until every local edit is durable or has failed. */
@@ -157,9 +172,11 @@ export class Documents {
         holders: 0,
         pending: 0,
         failure: undefined,
+        reloading: undefined,
+        bytes: 0,
       }
       this.#loaded.set(id, held)
-      this.#bytes += cost(document)
+      this.#account(held)
       return held
     })
   }
@@ -196,41 +213,112 @@ export class Documents {
           cause,
         )
       }
-      document.deleted = record?.deleted ?? false
+      document.end({ deleted: record?.deleted ?? false, left: record?.left ?? false })
+      if (document.damaged.length > 0) this.#reportDamage(document)
       return adopt(document)
     })
+  }
+
+  /** No edit is taken until it is done: it would build on what is about to be replaced. */
+  async #reload(held: Held, kind: DocumentKind): Promise<void> {
+    const { id, collection } = held.document
+    held.failure ??= new StorageUnavailableError('the document is being read again', {
+      fields: { document: id },
+    })
+    const before = held.reloading
+    const reloading = (async () => {
+      // One after another: the last one sees the newest log.
+      await before?.catch(() => undefined)
+      await this.#read(id, kind, collection, (fresh) => {
+        if (this.#loaded.get(id) !== held) return fresh.free()
+        held.document.free()
+        held.document = fresh
+        if (held.reloading === reloading) held.failure = undefined
+        this.#account(held)
+      })
+    })()
+    held.reloading = reloading
+    try {
+      await reloading
+    } catch (error) {
+      if (held.reloading === reloading) held.failure = error
+      throw error
+    } finally {
+      if (held.reloading === reloading) held.reloading = undefined
+    }
+    this.#tell(held, 'remote')
+  }
+
+  #reloadLater(held: Held): void {
+    if (held.reloading !== undefined || held.pending > 0) return
+    const { id, kind } = held.document
+    this.#reload(held, kind).catch((error: unknown) => {
+      this.#options.logger.error('a document cannot be read again', { document: id, error })
+    })
+  }
+
+  /** An edit that fails for no reason of its own leaves the document in no state to go on with. */
+  #make(held: Held, edit: () => Edit | undefined): Edit | undefined {
+    try {
+      return edit()
+    } catch (cause) {
+      if (isTidewayError(cause)) throw cause
+      this.#unusable(held, cause)
+      throw held.failure
+    }
+  }
+
+  #unusable(held: Held, cause: unknown): void {
+    const { id } = held.document
+    this.#options.logger.error('a document has to be read again', { document: id, error: cause })
+    held.failure = new DocumentError(
+      'DOCUMENT_BROKEN',
+      'the document is being read again',
+      { document: id },
+      cause,
+    )
+    this.#reloadLater(held)
   }
 
   #appended(entry: StoredEntry): void {
     const held = this.#loaded.get(entry.document)
     if (held === undefined) return
+    const { document } = held
     if (entry.kind === 'leave') {
       // After a move the document is at home elsewhere already, and stays.
-      if (entry.collection !== held.document.collection) return
-      held.document.deleted = true
+      if (entry.collection !== document.collection) return
+      document.end({ deleted: document.deleted, left: true })
       this.#tell(held, 'remote')
       return
     }
+    if (document.left) {
+      // It is back: what was loaded before is of no use, its edits are not in the log.
+      held.failure = new StorageUnavailableError('the document is being read again')
+      this.#reloadLater(held)
+      return
+    }
     try {
-      const before = cost(held.document)
-      const changed = held.document.apply(entry)
-      this.#bytes += cost(held.document) - before
+      const damaged = document.damaged.length
+      const changed = document.apply(entry)
+      if (document.damaged.length > damaged) this.#reportDamage(document)
       if (changed) this.#tell(held, 'remote')
     } catch (cause) {
-      this.#broke(entry.document, cause)
-      held.failure = new DocumentError(
-        'DOCUMENT_BROKEN',
-        'the document is being read again',
-        { document: entry.document },
-        cause,
-      )
-      this.reload(entry.document).catch((error: unknown) => {
-        this.#options.logger.error('a document cannot be read again', {
-          document: entry.document,
-          error,
-        })
-      })
+      this.#unusable(held, cause)
     }
+    this.#account(held)
+  }
+
+  #reportDamage({ id, damaged }: OpenDocument): void {
+    this.#options.logger.error('a document has events that cannot be read', {
+      document: id,
+      damaged,
+    })
+  }
+
+  #account(held: Held): void {
+    const bytes = cost(held.document)
+    this.#bytes += bytes - held.bytes
+    held.bytes = bytes
   }
 
   #settled(held: Held): void {
@@ -241,9 +329,15 @@ export class Documents {
   async #failed(held: Held, error: unknown): Promise<never> {
     held.pending -= 1
     held.failure = error
-    if (held.pending === 0 && !(isTidewayError(error) && error instanceof UsageError)) {
-      await this.reload(held.document.id).catch((cause: unknown) => {
-        held.failure = cause
+    const { id, kind } = held.document
+    this.#options.logger.warn('an edit could not be stored', { document: id, error })
+    const isClosed = isTidewayError(error) && error.code === 'USAGE_CLOSED'
+    if (held.pending === 0 && !isClosed) {
+      await this.#reload(held, kind).catch((cause: unknown) => {
+        this.#options.logger.error('a document cannot be read again', {
+          document: id,
+          error: cause,
+        })
       })
     }
     throw error
@@ -257,16 +351,24 @@ export class Documents {
 
   #tell(held: Held, origin: 'local' | 'remote'): void {
     const { heads, deleted } = held.document
-    for (const listener of [...held.listeners]) listener({ origin, heads, deleted })
+    for (const listener of [...held.listeners]) {
+      try {
+        listener({ origin, heads, deleted })
+      } catch (error) {
+        const { id } = held.document
+        this.#options.logger.error('a subscriber of a document failed', { document: id, error })
+      }
+    }
   }
 
   #shrink(): void {
     for (const [id, held] of this.#loaded) {
       if (this.#bytes <= this.#options.cacheBytesMax) return
-      if (held.holders > 0 || held.pending > 0 || held.listeners.size > 0) continue
+      if (held.holders > 0 || held.pending > 0 || this.#wanted.has(id)) continue
+      if (held.reloading !== undefined) continue
       this.#loaded.delete(id)
       this.#held.delete(id)
-      this.#bytes -= cost(held.document)
+      this.#bytes -= held.bytes
       held.document.free()
     }
   }

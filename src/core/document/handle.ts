@@ -24,6 +24,10 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
   readonly collection: CollectionId
   /** The current value: frozen, and the same object until the document changes. Empty before the first edit. */
   readonly value: Value
+  /** The value without the edits that are not on this replica's disk yet. */
+  readonly durableValue: Value
+  /** Events that are stored and passed on, and that cannot be read: neither they nor what builds on them is in `value`. */
+  readonly damaged: readonly EventHash[]
   /** The newest events. Empty before the first edit. */
   readonly heads: Heads
   readonly deleted: boolean
@@ -35,11 +39,13 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
    *
    * @returns the event's hash, or undefined when nothing changed.
    * @throws DocumentError when the value cannot be held or the document is deleted.
-   * @throws StorageUnavailableError while the document is read again after a failed append.
+   * @throws StorageUnavailableError while the document is read again, after a failed append or a refusal.
+   * @throws UsageError after {@link close}.
    */
   change(recipe: (draft: Value) => Value | void, options?: EditOptions): EventHash | undefined
   /** Like {@link change}, for a writer who last saw `base` and wants `next`. */
   write(base: Value, next: Value, options?: EditOptions): EventHash | undefined
+  /** Calls back after each change. What the listener throws is logged. */
   subscribe(listener: (change: DocumentChange<Value>) => void): Cancel
   /**
    * Resolves when every local edit so far is on this replica's disk; with `peer`, when that peer has
@@ -97,6 +103,14 @@ class Handle<Value> implements DocumentHandle<Value> {
     return this.#held.document.value as Value
   }
 
+  get durableValue(): Value {
+    return this.#held.document.durableValue as Value
+  }
+
+  get damaged(): readonly EventHash[] {
+    return this.#held.document.damaged
+  }
+
   get heads(): Heads {
     return this.#held.document.heads
   }
@@ -110,6 +124,7 @@ class Handle<Value> implements DocumentHandle<Value> {
   }
 
   change(recipe: (draft: Value) => Value | void, options: EditOptions = {}): EventHash | undefined {
+    this.#check()
     const base = this.value
     const draft = structuredClone(base)
     const result = recipe(draft)
@@ -117,12 +132,12 @@ class Handle<Value> implements DocumentHandle<Value> {
   }
 
   write(base: Value, next: Value, options: EditOptions = {}): EventHash | undefined {
-    if (this.#closed)
-      throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
+    this.#check()
     return this.#documents.edit(this.#held, base as JsonMap, next, options)
   }
 
   subscribe(listener: (change: DocumentChange<Value>) => void): Cancel {
+    this.#check()
     const entry = (change: {
       origin: 'local' | 'remote'
       heads: Heads
@@ -160,6 +175,11 @@ class Handle<Value> implements DocumentHandle<Value> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #check(): void {
+    if (!this.#closed) return
+    throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
   }
 
   #acknowledged(

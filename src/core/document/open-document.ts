@@ -59,7 +59,8 @@ export class OpenDocument {
   readonly id: DocumentId
   readonly kind: DocumentKind
   collection: CollectionId
-  deleted = false
+  #deleted = false
+  #left = false
   /** The newest position of an entry, by who delivered it; '' for entries made here. */
   readonly #positions = new Map<ReplicaId, Position>()
   readonly #sha256: Sha256
@@ -116,6 +117,23 @@ export class OpenDocument {
     if (getHeads(this.#doc).length > 0) return
     this.#genesis = genesisEvent(this.kind, this.#sha256)
     if (this.#genesis !== undefined) this.#doc = loadIncremental(this.#doc, this.#genesis.bytes)
+  }
+
+  /** It was deleted for good, or it left. */
+  get deleted(): boolean {
+    return this.#deleted || this.#left
+  }
+
+  /** It is no longer here. When it comes back it has to be read again. */
+  get left(): boolean {
+    return this.#left
+  }
+
+  /** Takes over what the log knows of the document as a whole. */
+  end(state: { readonly deleted: boolean; readonly left: boolean }): void {
+    this.#deleted = state.deleted
+    this.#left = state.left
+    this.#changed()
   }
 
   /** The current value, frozen, and the same object until the document changes. */
@@ -254,7 +272,7 @@ export class OpenDocument {
     const from = entry.from ?? ''
     this.#positions.set(from, Math.max(entry.position, this.#positions.get(from) ?? 0))
     this.bytes += entry.bytes.length
-    if (entry.kind === 'tombstone') this.deleted = true
+    if (entry.kind === 'tombstone') this.#deleted = true
     if (entry.kind === 'join') this.collection = entry.collection
   }
 

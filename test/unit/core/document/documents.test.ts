@@ -7,7 +7,9 @@ import { eventually } from '../../../support/fleet.ts'
 
 type Note = { title?: string; tags?: Record<string, boolean>; n?: number }
 
-function open(options: { medium?: MemoryMedium; sync?: () => Promise<void>; cacheBytesMax?: number } = {}): Promise<Replica> {
+function open(
+  options: { medium?: MemoryMedium; sync?: () => Promise<void>; cacheBytesMax?: number } = {},
+): Promise<Replica> {
   const { medium = new MemoryMedium(), sync, cacheBytesMax } = options
   return createReplica({
     storage: memoryStorage({ medium, ...(sync === undefined ? {} : { sync }) }),
@@ -74,7 +76,9 @@ describe('a handle', () => {
     const replica = await open()
     const note = await replica.open<Note>('notes/1')
     note.change(() => ({ title: 'small' }))
-    expect(() => note.change(() => ({ title: 'x'.repeat(1_600_000) }))).toThrow(/larger than allowed/)
+    expect(() => note.change(() => ({ title: 'x'.repeat(1_600_000) }))).toThrow(
+      /larger than allowed/,
+    )
     expect(note.value).toEqual({ title: 'small' })
     await replica.close()
   })
@@ -88,7 +92,9 @@ describe('a handle', () => {
     note.subscribe((change) => told.push(change.deleted))
     await replica.delete('notes/1')
     expect([note.value, note.deleted, told]).toEqual([{}, true, [true]])
-    expect(() => note.change(() => ({ title: 'y' }))).toThrow(expect.objectContaining({ code: 'DOCUMENT_DELETED' }))
+    expect(() => note.change(() => ({ title: 'y' }))).toThrow(
+      expect.objectContaining({ code: 'DOCUMENT_DELETED' }),
+    )
     await expect(replica.delete('notes/1')).rejects.toMatchObject({ code: 'DOCUMENT_DELETED' })
     await replica.close()
   })
@@ -153,9 +159,16 @@ test('documents that nobody holds are dropped from memory, and read again when s
 
 test('names are checked', async () => {
   const replica = await open()
-  await expect(replica.open('')).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT', fields: { field: 'id' } })
-  await expect(replica.open('x'.repeat(513))).rejects.toMatchObject({ fields: { field: 'id', bytes: 513 } })
-  await expect(replica.open('x', { collection: 'a\u0000' })).rejects.toMatchObject({ fields: { field: 'collection' } })
+  await expect(replica.open('')).rejects.toMatchObject({
+    code: 'USAGE_INVALID_ARGUMENT',
+    fields: { field: 'id' },
+  })
+  await expect(replica.open('x'.repeat(513))).rejects.toMatchObject({
+    fields: { field: 'id', bytes: 513 },
+  })
+  await expect(replica.open('x', { collection: 'a\u0000' })).rejects.toMatchObject({
+    fields: { field: 'collection' },
+  })
   await replica.close()
   await expect(replica.open('x')).rejects.toMatchObject({ code: 'USAGE_CLOSED' })
 })

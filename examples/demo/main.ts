@@ -33,7 +33,10 @@ a Linux container or virtual machine, such as WSL: npm ci && npm run demo
   narrator.step('Start a cloud and two edges')
   const interruption = new Interruption()
   const fleet = await startFleet(root)
-  interruption.onSignal = () => void fleet.close()
+  interruption.onSignal = () => {
+    narrator.stop()
+    void fleet.close()
+  }
   let isKept = false
   try {
     if (!interruption.happened) isKept = await tell(fleet, narrator, root, args.includes('--keep'))

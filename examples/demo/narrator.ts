@@ -10,6 +10,7 @@ export class Narrator {
   #held = 0
   #failed = 0
   #step = 0
+  #isStopped = false
 
   constructor() {
     this.#isColoured = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
@@ -25,6 +26,11 @@ export class Narrator {
 
   get seconds(): string {
     return ((performance.now() - this.#startMs) / 1_000).toFixed(1)
+  }
+
+  /** Ends the story: the check that is going on, and every later one, throws. */
+  stop(): void {
+    this.#isStopped = true
   }
 
   /** A new chapter. */
@@ -46,6 +52,7 @@ export class Narrator {
   /**
    * Waits until something holds, and says whether it did.
    *
+   * @throws Error when the story was ended.
    * @param look undefined or false while it does not hold; a text is shown beside the check.
    */
   async check(
@@ -64,6 +71,7 @@ export class Narrator {
       } catch (error) {
         reason = error instanceof Error ? `: ${error.message}` : ''
       }
+      if (this.#isStopped) throw new Error('the story was ended')
       await sleep(POLL_MS)
     }
     this.#failed += 1

@@ -144,8 +144,8 @@ export async function comeTogether({ fleet, kube, narrator }: Stage): Promise<vo
     return recorder?.restarts === 1 && `1 restart, after it ended: ${recorder.lastEnd}`
   })
   const { bytesUp, bytesDown, roundTrips } = relay.traffic
-  narrator.say(`the catch-up took ${bytesUp} bytes up and ${bytesDown} bytes down in ${roundTrips} round trips,
-counted at the relay: with TCP and TLS from the handshake on, one of them for the sync itself`)
+  narrator.say(`the catch-up took ${bytesUp} bytes up and ${bytesDown} bytes down in ${roundTrips} round trips, counted at the
+relay from the first byte of TCP on; two of them are the TLS handshake and the WebSocket upgrade`)
   await narrator.check('the file in the running sensor follows the merged config map', async () =>
     (await kube.logs(cloud.kubeconfig, 'sensor', 2)).includes(`greeting=${merged.greeting}`),
   )

@@ -223,8 +223,8 @@ export class Plan {
       const known = this.#sequence(key)
       if (known !== undefined && known !== header.hash) return TAKEN
       const earlier = sequenceKey(document, header.actor, header.sequence - 1)
-      const follows = header.sequence === 1 || coming.has(earlier) || this.#sequence(earlier)
-      if (follows === false || follows === undefined) return UNFOUNDED
+      const isFirst = header.sequence === 1 || coming.has(earlier)
+      if (!isFirst && this.#sequence(earlier) === undefined) return UNFOUNDED
       coming.add(key)
     }
     return undefined

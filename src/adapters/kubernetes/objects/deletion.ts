@@ -3,6 +3,9 @@ import type { DeleteOptions, JsonObject, KubeObject, Resource } from './types.ts
 /** The grace of a pod that says nothing (PodSpec.terminationGracePeriodSeconds). */
 const GRACE_SECONDS = 30
 
+/** About 68 years, what fits the 32 bits that some clients read: a date has to come of it. */
+const GRACE_SECONDS_MAX = 2 ** 31 - 1
+
 /** What a delete request comes to. */
 export type Deletion =
   | { readonly type: 'remove' }
@@ -15,12 +18,18 @@ export type Deletion =
  * Decides how an object goes. A pod on a node gets its grace period, and goes when its node has stopped
  * it; what has finalizers waits for them; a namespace waits for its content; the rest goes at once.
  */
-export function applyDeletion(resource: Resource, object: KubeObject, options: DeleteOptions, nowMs: number): Deletion {
+export function applyDeletion(
+  resource: Resource,
+  object: KubeObject,
+  options: DeleteOptions,
+  nowMs: number,
+): Deletion {
   const { finalizers, deletionTimestamp, deletionGracePeriodSeconds } = object.metadata
   const grace = graceOf(resource, object, options)
   const waits = (finalizers?.length ?? 0) > 0 || resource.id === 'namespaces'
   if (grace === 0 && !waits) return { type: 'remove' }
-  if (deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) <= grace) return { type: 'unchanged' }
+  if (deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) <= grace)
+    return { type: 'unchanged' }
   const at = new Date(nowMs + grace * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
   const metadata = { ...object.metadata, deletionTimestamp: at, deletionGracePeriodSeconds: grace }
   return { type: 'mark', object: { ...object, metadata } }
@@ -32,5 +41,7 @@ function graceOf(resource: Resource, object: KubeObject, options: DeleteOptions)
   if (typeof spec?.['nodeName'] !== 'string' || spec['nodeName'] === '') return 0
   const own = spec['terminationGracePeriodSeconds']
   const asked = options.gracePeriodSeconds ?? (typeof own === 'number' ? own : GRACE_SECONDS)
-  return Math.max(0, Math.floor(asked))
+  return Number.isFinite(asked)
+    ? Math.min(GRACE_SECONDS_MAX, Math.max(0, Math.floor(asked)))
+    : GRACE_SECONDS
 }

@@ -22,7 +22,8 @@ export function parseSecretCollection(
   collection: string,
 ): { readonly namespace: string; readonly name: string } | undefined {
   const [prefix, namespace, name, ...rest] = collection.split('/')
-  if (prefix !== 'secret' || namespace === undefined || name === undefined || rest.length > 0) return undefined
+  if (prefix !== 'secret' || namespace === undefined || name === undefined || rest.length > 0)
+    return undefined
   return { namespace, name }
 }
 
@@ -45,7 +46,9 @@ export function homeOf(resource: string, object: KubeObject): string {
       return nodeHome(text(child(template, 'spec'), 'nodeName')) ?? namespaceCollection(namespace)
     }
     default:
-      return object.metadata.namespace === undefined ? CLUSTER_COLLECTION : namespaceCollection(namespace)
+      return object.metadata.namespace === undefined
+        ? CLUSTER_COLLECTION
+        : namespaceCollection(namespace)
   }
 }
 
@@ -61,7 +64,9 @@ function nodeHome(node: string | undefined): string | undefined {
 
 function child(object: JsonObject | undefined, key: string): JsonObject | undefined {
   const value = object?.[key]
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as JsonObject)
+    : undefined
 }
 
 function text(object: JsonObject | undefined, key: string): string | undefined {

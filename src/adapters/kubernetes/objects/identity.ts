@@ -12,6 +12,8 @@ export interface Identity extends ObjectKey {
 /** Stands for the namespace of cluster-scoped kinds: no namespace has this name. */
 const NO_NAMESPACE = '_'
 
+const INCARNATION = /^[1-9]\d{0,8}$/
+
 /** The key of a name, the same for all its incarnations: `pods/default/web`. */
 export function nameOf(key: ObjectKey): string {
   return `${key.resource}/${key.namespace ?? NO_NAMESPACE}/${key.name}`
@@ -27,12 +29,17 @@ export function documentId(identity: Identity, part: Part): string {
 }
 
 /** What a document id says, or undefined when it is not one of an object. */
-export function parseDocumentId(id: string): { readonly identity: Identity; readonly part: Part } | undefined {
+export function parseDocumentId(
+  id: string,
+): { readonly identity: Identity; readonly part: Part } | undefined {
   const [resource, namespace, name, incarnation, part, ...rest] = id.split('/')
-  if (resource === undefined || namespace === undefined || name === undefined || rest.length > 0) return undefined
+  if (resource === undefined || namespace === undefined || name === undefined || rest.length > 0)
+    return undefined
   if (part !== 'desired' && part !== 'observed') return undefined
+  if (resource === '' || namespace === '' || name === '') return undefined
+  // Exactly as it is written here: an object has one id.
+  if (incarnation === undefined || !INCARNATION.test(incarnation)) return undefined
   const number = Number(incarnation)
-  if (!Number.isSafeInteger(number) || number < 1) return undefined
   const scope = namespace === NO_NAMESPACE ? {} : { namespace }
   return { identity: { resource, ...scope, name, incarnation: number }, part }
 }
@@ -47,5 +54,11 @@ export function uidOf(identity: Identity, fleet: string, sha256: Sha256): string
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-')
 }

@@ -17,7 +17,8 @@ export function documentKind(resource: Resource, part: Part): DocumentKind {
 }
 
 function makeKind(resource: Resource, part: Part): DocumentKind {
-  const wanted = (path: string): boolean => (path === 'status' || path.startsWith('status.')) === (part === 'observed')
+  const wanted = (path: string): boolean =>
+    (path === 'status' || path.startsWith('status.')) === (part === 'observed')
   const root = new Node()
   for (const [path, merge] of Object.entries(resource.lists)) {
     if (wanted(path)) root.at(path.split('.')).merge = merge
@@ -26,13 +27,25 @@ function makeKind(resource: Resource, part: Part): DocumentKind {
   return {
     name: `${resource.id}/${resource.version}/${part}`,
     shape: root.shape(),
-    skeleton: resource.maps.filter(wanted),
+    // Lists too: what two replicas put into one while apart, such as finalizers, is merged.
+    skeleton: [...resource.maps, ...listsOf(resource)].filter(wanted),
   }
+}
+
+/** The lists that merge and stand in a map that is there from the first event on. */
+function listsOf(resource: Resource): readonly string[] {
+  const parents = new Set(resource.maps)
+  return Object.keys(resource.lists).filter((path) =>
+    parents.has(path.slice(0, Math.max(0, path.lastIndexOf('.')))),
+  )
 }
 
 /** Every kind that a replica has to know to take these resources from peers. */
 export function documentKinds(resources: readonly Resource[]): readonly DocumentKind[] {
-  return resources.flatMap((resource) => [documentKind(resource, 'desired'), documentKind(resource, 'observed')])
+  return resources.flatMap((resource) => [
+    documentKind(resource, 'desired'),
+    documentKind(resource, 'observed'),
+  ])
 }
 
 /** One step of the paths of a resource, while they are gathered into a shape. */

@@ -5,7 +5,10 @@ import type { JsonObject } from './types.ts'
  * Whether labels meet a LabelSelector (metav1: matchLabels and matchExpressions, all of them). An empty
  * selector meets everything, an absent one nothing.
  */
-export function meetsSelector(selector: JsonObject | undefined, labels: JsonObject | undefined): boolean {
+export function meetsSelector(
+  selector: JsonObject | undefined,
+  labels: JsonObject | undefined,
+): boolean {
   if (selector === undefined) return false
   const wanted = mapAt(selector, 'matchLabels') ?? {}
   for (const [key, value] of Object.entries(wanted)) if (labels?.[key] !== value) return false

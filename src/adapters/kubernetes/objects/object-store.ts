@@ -1,7 +1,10 @@
-import { equalValues, isTidewayError, type JsonMap, type Position, type Replica, type Sha256 } from '../../../core/index.ts'
+import type { JsonMap, Position, Replica, Sha256 } from '../../../core/index.ts'
+import { checkName, checkPreconditions, qualified } from './checks.ts'
 import { applyDeletion, type Deletion } from './deletion.ts'
+import { translated } from './engine-errors.ts'
 import { homeOf } from './homes.ts'
 import { documentId, type Identity, nameOf, type Part } from './identity.ts'
+import { KeyedLock } from './keyed-lock.ts'
 import { documentKind } from './kinds.ts'
 import { apiVersionOf, desiredPart, observedPart, sameSpec } from './parts.ts'
 import { Projector } from './projector.ts'
@@ -39,7 +42,7 @@ export interface OpenObjectStore extends ObjectStore {
 
 /** Opens the objects of a replica. Resolves when everything in its log is shown. */
 export async function createObjectStore(options: ObjectStoreOptions): Promise<OpenObjectStore> {
-  const view = new ObjectView()
+  const view = new ObjectView(options.onError)
   const resources = new Map(options.resources.map((resource) => [resource.id, resource]))
   const projector = new Projector({ ...options, resources, view })
   await projector.start()
@@ -52,8 +55,15 @@ class DocumentStore implements OpenObjectStore {
   readonly #byId: ReadonlyMap<string, Resource>
   readonly #view: ObjectView
   readonly #projector: Projector
+  /** Writes of one object go one after another: each sees what the one before it made. */
+  readonly #lock = new KeyedLock()
 
-  constructor(options: ObjectStoreOptions, byId: ReadonlyMap<string, Resource>, view: ObjectView, projector: Projector) {
+  constructor(
+    options: ObjectStoreOptions,
+    byId: ReadonlyMap<string, Resource>,
+    view: ObjectView,
+    projector: Projector,
+  ) {
     this.resources = options.resources
     this.#options = options
     this.#byId = byId
@@ -77,18 +87,60 @@ class DocumentStore implements OpenObjectStore {
     return this.#view.list(resource, namespace)
   }
 
-  watch(resource: string, options: WatchOptions, listener: (event: ObjectEvent) => void): () => void {
+  watch(
+    resource: string,
+    options: WatchOptions,
+    listener: (event: ObjectEvent) => void,
+  ): () => void {
     return this.#view.watch(resource, options, listener)
   }
 
-  async create(object: KubeObject, options: { readonly author?: string } = {}): Promise<KubeObject> {
+  async create(
+    object: KubeObject,
+    options: { readonly author?: string } = {},
+  ): Promise<KubeObject> {
     const resource = this.#resourceOf(object)
     const { name, namespace } = object.metadata
-    const key: ObjectKey = { resource: resource.id, name, ...(resource.namespaced ? { namespace } : {}) }
-    if (this.get(key) !== undefined) {
-      throw new ObjectError('AlreadyExists', `${qualified(resource)} "${name}" already exists`, { key })
+    checkName(resource, name, namespace)
+    const key: ObjectKey = {
+      resource: resource.id,
+      name,
+      ...(resource.namespaced ? { namespace } : {}),
     }
-    const incarnation = this.#projector.incarnation(nameOf(key)) + 1
+    return await this.#lock.run(nameOf(key), () => this.#create(resource, key, object, options))
+  }
+
+  update(
+    key: ObjectKey,
+    recipe: (current: KubeObject) => KubeObject,
+    options: UpdateOptions,
+  ): Promise<KubeObject> {
+    return this.#lock.run(nameOf(key), () => this.#update(key, recipe, options))
+  }
+
+  delete(key: ObjectKey, options: DeleteOptions = {}): Promise<KubeObject> {
+    return this.#lock.run(nameOf(key), () => this.#delete(key, options))
+  }
+
+  remove(key: ObjectKey, options: { readonly uid?: string } = {}): Promise<void> {
+    return this.#lock.run(nameOf(key), () => this.#remove(key, options))
+  }
+
+  async #create(
+    resource: Resource,
+    key: ObjectKey,
+    object: KubeObject,
+    options: { readonly author?: string },
+  ): Promise<KubeObject> {
+    const { name } = key
+    // What is durable and not shown yet may be this very object, or its end.
+    await this.#projector.shown(this.#options.replica.head)
+    if (this.get(key) !== undefined) {
+      throw new ObjectError('AlreadyExists', `${qualified(resource)} "${name}" already exists`, {
+        key,
+      })
+    }
+    const incarnation = await this.#projector.nextIncarnation(key)
     const identity: Identity = { ...key, incarnation }
     const { deletionTimestamp: _, ...metadata } = object.metadata
     const created = {
@@ -98,13 +150,33 @@ class DocumentStore implements OpenObjectStore {
     const home = homeOf(resource.id, created)
     // The observed part first: the object is shown when its desired part is there, and is whole by then.
     if (resource.status && object['status'] !== undefined) {
-      await this.#write(resource, identity, 'observed', home, {}, observedPart(created), options.author)
+      await this.#write(
+        resource,
+        identity,
+        'observed',
+        home,
+        {},
+        observedPart(created),
+        options.author,
+      )
     }
-    const position = await this.#write(resource, identity, 'desired', home, {}, desiredPart(resource, created), options.author)
+    const position = await this.#write(
+      resource,
+      identity,
+      'desired',
+      home,
+      {},
+      desiredPart(resource, created),
+      options.author,
+    )
     return await this.#shown(key, position)
   }
 
-  async update(key: ObjectKey, recipe: (current: KubeObject) => KubeObject, options: UpdateOptions): Promise<KubeObject> {
+  async #update(
+    key: ObjectKey,
+    recipe: (current: KubeObject) => KubeObject,
+    options: UpdateOptions,
+  ): Promise<KubeObject> {
     const resource = this.#resourceById(key)
     const { identity, object: current } = this.#existing(resource, key)
     checkPreconditions(resource, current, options)
@@ -114,38 +186,56 @@ class DocumentStore implements OpenObjectStore {
     const home = homeOf(resource.id, current)
     const position =
       options.part === 'observed'
-        ? await this.#write(resource, identity, 'observed', home, observedPart(base), observedPart(next), options.author)
+        ? await this.#write(
+            resource,
+            identity,
+            'observed',
+            home,
+            observedPart(base),
+            observedPart(next),
+            options.author,
+          )
         : await this.#writeDesired(resource, identity, base, next, options.author)
     const updated = await this.#shown(key, position, current)
     return await this.#finishDeletion(resource, key, updated)
   }
 
-  async delete(key: ObjectKey, options: DeleteOptions = {}): Promise<KubeObject> {
+  async #delete(key: ObjectKey, options: DeleteOptions): Promise<KubeObject> {
     const resource = this.#resourceById(key)
     const { object } = this.#existing(resource, key)
     checkPreconditions(resource, object, options)
     const deletion: Deletion = applyDeletion(resource, object, options, this.#options.wallMs())
     if (deletion.type === 'remove') {
-      await this.remove(key)
+      await this.#remove(key, {})
       return object
     }
     if (deletion.type === 'unchanged') return object
     const { identity } = this.#existing(resource, key)
-    const position = await this.#writeDesired(resource, identity, object, deletion.object, options.author)
+    const position = await this.#writeDesired(
+      resource,
+      identity,
+      object,
+      deletion.object,
+      options.author,
+    )
     return await this.#shown(key, position, object)
   }
 
-  async remove(key: ObjectKey, options: { readonly uid?: string } = {}): Promise<void> {
+  async #remove(key: ObjectKey, options: { readonly uid?: string }): Promise<void> {
     const resource = this.#resourceById(key)
     const shown = this.#view.get(key)
     if (shown === undefined) return
     if (options.uid !== undefined && options.uid !== shown.object.metadata.uid) return
     const { replica } = this.#options
-    for (const part of ['observed', 'desired'] as const) {
+    // The desired part first: with it the object is gone, whatever happens before the other follows.
+    for (const part of ['desired', 'observed'] as const) {
       const id = documentId(shown.identity, part)
       const record = part === 'observed' && !resource.status ? undefined : await replica.record(id)
       if (record === undefined || record.deleted || record.left) continue
-      await this.#translate(key, () => replica.delete(id))
+      await translated(key, () => replica.delete(id)).catch((error: unknown) => {
+        // A peer was faster.
+        if (!(error instanceof ObjectError && error.reason === 'NotFound')) throw error
+      })
     }
     await this.#projector.shown(replica.head)
   }
@@ -164,8 +254,19 @@ class DocumentStore implements OpenObjectStore {
     const generation = base.metadata.generation ?? 1
     const raised = sameSpec(base, wanted) ? generation : generation + 1
     const { name, namespace, creationTimestamp } = base.metadata
-    const metadata = { ...wanted.metadata, name, creationTimestamp, generation: raised }
-    const next = { ...wanted, metadata: namespace === undefined ? metadata : { ...metadata, namespace } } as KubeObject
+    // A deletion is not taken back by who leaves it out.
+    const { deletionTimestamp, deletionGracePeriodSeconds } = base.metadata
+    const metadata = {
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp, deletionGracePeriodSeconds }),
+      ...wanted.metadata,
+      name,
+      creationTimestamp,
+      generation: raised,
+    }
+    const next = {
+      ...wanted,
+      metadata: namespace === undefined ? metadata : { ...metadata, namespace },
+    } as KubeObject
     const home = homeOf(resource.id, base)
     const position = await this.#write(
       resource,
@@ -202,7 +303,7 @@ class DocumentStore implements OpenObjectStore {
     author: string | undefined,
   ): Promise<Position> {
     const { replica } = this.#options
-    return await this.#translate(identity, async () => {
+    return await translated(identity, async () => {
       await using handle = await replica.open<JsonMap>(documentId(identity, part), {
         kind: documentKind(resource, part),
         collection: home,
@@ -221,11 +322,15 @@ class DocumentStore implements OpenObjectStore {
   }
 
   /** An object that waited for its last finalizer goes when it is gone; a pod goes when its node says so. */
-  async #finishDeletion(resource: Resource, key: ObjectKey, object: KubeObject): Promise<KubeObject> {
+  async #finishDeletion(
+    resource: Resource,
+    key: ObjectKey,
+    object: KubeObject,
+  ): Promise<KubeObject> {
     const { deletionTimestamp, finalizers, deletionGracePeriodSeconds } = object.metadata
     const waits = (finalizers?.length ?? 0) > 0 || (deletionGracePeriodSeconds ?? 0) > 0
     if (deletionTimestamp === undefined || waits || resource.id === 'namespaces') return object
-    await this.remove(key)
+    await this.#remove(key, {})
     return object
   }
 
@@ -242,67 +347,28 @@ class DocumentStore implements OpenObjectStore {
   #resourceById(key: ObjectKey): Resource {
     const resource = this.#byId.get(key.resource)
     if (resource === undefined) {
-      throw new ObjectError('NotFound', `the server could not find the requested resource ${key.resource}`, { key })
+      throw new ObjectError(
+        'NotFound',
+        `the server could not find the requested resource ${key.resource}`,
+        { key },
+      )
     }
     return resource
   }
 
   #resourceOf(object: KubeObject): Resource {
     const resource = this.resources.find(
-      (candidate) => candidate.kind === object.kind && apiVersionOf(candidate) === object.apiVersion,
+      (candidate) =>
+        candidate.kind === object.kind && apiVersionOf(candidate) === object.apiVersion,
     )
     if (resource !== undefined) return resource
-    throw new ObjectError('BadRequest', `no kind "${object.kind}" is registered for version "${object.apiVersion}"`)
+    throw new ObjectError(
+      'BadRequest',
+      `no kind "${object.kind}" is registered for version "${object.apiVersion}"`,
+    )
   }
 
   #now(): string {
     return new Date(this.#options.wallMs()).toISOString().replace(/\.\d+Z$/, 'Z')
   }
-
-  /** Errors of the engine in the words of Kubernetes. */
-  async #translate<T>(key: ObjectKey, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      if (!isTidewayError(error)) throw error
-      switch (error.code) {
-        case 'VALUE_UNSUPPORTED': {
-          const field = String(error.fields['path'] ?? '')
-          const causes = [{ reason: 'FieldValueInvalid' as const, field, message: error.message }]
-          throw new ObjectError('Invalid', error.message, { key, causes, cause: error })
-        }
-        case 'DOCUMENT_TOO_LARGE':
-          throw new ObjectError('RequestEntityTooLarge', error.message, { key, cause: error })
-        case 'DOCUMENT_DELETED':
-          throw new ObjectError('NotFound', `${key.resource} "${key.name}" not found`, { key, cause: error })
-        default:
-          throw new ObjectError('ServiceUnavailable', error.message, { key, cause: error })
-      }
-    }
-  }
-}
-
-function checkPreconditions(
-  resource: Resource,
-  object: KubeObject,
-  wanted: { readonly resourceVersion?: string | undefined; readonly uid?: string | undefined },
-): void {
-  const { name, uid, resourceVersion } = object.metadata
-  const conflict = (message: string): ObjectError => {
-    const text = `Operation cannot be fulfilled on ${qualified(resource)} "${name}": ${message}`
-    return new ObjectError('Conflict', text, { key: { resource: resource.id, name } })
-  }
-  if (wanted.uid !== undefined && wanted.uid !== uid) {
-    throw conflict(`Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${uid}`)
-  }
-  if (wanted.resourceVersion !== undefined && !equalValues(wanted.resourceVersion, resourceVersion)) {
-    throw conflict(
-      'the object has been modified; please apply your changes to the latest version and try again',
-    )
-  }
-}
-
-/** `pods`, or `replicasets.apps`: how messages of the API name a resource. */
-function qualified(resource: Resource): string {
-  return resource.id
 }

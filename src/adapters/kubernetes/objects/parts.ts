@@ -1,5 +1,5 @@
 import { equalValues, freeze, type JsonMap } from '../../../core/index.ts'
-import type { JsonObject, KubeObject, ObjectMeta, Resource } from './types.ts'
+import type { JsonObject, KubeObject, ObjectKey, ObjectMeta, Resource } from './types.ts'
 
 /** Fields of metadata that are not written down: they follow from the document and its place. */
 const DERIVED = ['uid', 'resourceVersion', 'selfLink'] as const
@@ -24,9 +24,14 @@ export function assemble(
   resource: Resource,
   desired: JsonMap,
   observed: JsonMap | undefined,
-  derived: { readonly uid: string; readonly resourceVersion: number },
+  derived: {
+    readonly key: ObjectKey
+    readonly uid: string
+    readonly resourceVersion: number
+  },
 ): KubeObject {
   const metadata = isObject(desired['metadata']) ? desired['metadata'] : {}
+  const { name, namespace } = derived.key
   const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = desired
   const status = resource.status ? observed?.['status'] : undefined
   return freeze({
@@ -34,6 +39,9 @@ export function assemble(
     kind: resource.kind,
     metadata: sortMetadata({
       ...metadata,
+      // The document's id says whose it is, never its content, which any writer may set.
+      name,
+      namespace,
       uid: derived.uid,
       resourceVersion: String(derived.resourceVersion),
     }),
@@ -64,7 +72,8 @@ function withoutVersion(object: KubeObject): JsonMap {
 // managedFields are long: kept last, as the API server does.
 function sortMetadata(metadata: JsonObject): ObjectMeta {
   const { managedFields, ...rest } = metadata
-  const sorted = Object.fromEntries(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)))
+  const present = Object.entries(rest).filter(([, value]) => value !== undefined)
+  const sorted = Object.fromEntries(present.sort(([a], [b]) => (a < b ? -1 : 1)))
   return (managedFields === undefined ? sorted : { ...sorted, managedFields }) as ObjectMeta
 }
 

@@ -2,7 +2,7 @@ import type { DocumentId, Position, Replica, Sha256, StoredEntry } from '../../.
 import { documentId, type Identity, nameOf, parseDocumentId, uidOf } from './identity.ts'
 import { documentKind } from './kinds.ts'
 import { assemble, sameContent } from './parts.ts'
-import type { KubeObject, Resource } from './types.ts'
+import type { KubeObject, ObjectKey, Resource } from './types.ts'
 import type { ObjectView } from './view.ts'
 
 export interface ProjectorOptions {
@@ -25,6 +25,7 @@ export class Projector {
   readonly #waiters = new Set<{ readonly position: Position; readonly resolve: () => void }>()
   readonly #cancels: (() => void)[] = []
   #work: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(options: ProjectorOptions) {
     this.#options = options
@@ -32,7 +33,7 @@ export class Projector {
 
   /** Shows everything that the log holds, then follows it. */
   async start(): Promise<void> {
-    const { replica, view, resources } = this.#options
+    const { replica, view } = this.#options
     const begin = replica.head
     const seen: { entries: readonly StoredEntry[]; head: Position }[] = []
     let ready = false
@@ -45,7 +46,7 @@ export class Projector {
     )
     for await (const { id, record } of replica.documents()) {
       const parsed = parseDocumentId(id)
-      if (parsed === undefined || !resources.has(parsed.identity.resource)) continue
+      if (parsed === undefined || !this.#serves(parsed.identity)) continue
       this.#note(parsed.identity)
       if (parsed.part !== 'desired' || record.deleted || record.left) continue
       const object = await this.#read(parsed.identity)
@@ -55,7 +56,6 @@ export class Projector {
     ready = true
     for (const { entries, head } of seen) this.#enqueue(entries, head)
     await this.#work
-    view.advance(replica.head)
   }
 
   /** The highest incarnation of a name; 0 when it was never used. */
@@ -63,13 +63,26 @@ export class Projector {
     return this.#incarnations.get(name) ?? 0
   }
 
-  /** Resolves when everything up to `position` is shown. */
+  /**
+   * The incarnation that a new object of this name gets: the highest one while its desired document is not
+   * here yet, so that it becomes one object with it when it comes; else one more.
+   */
+  async nextIncarnation(key: ObjectKey): Promise<number> {
+    const highest = this.incarnation(nameOf(key))
+    if (highest === 0) return 1
+    const id = documentId({ ...key, incarnation: highest }, 'desired')
+    return (await this.#options.replica.record(id)) === undefined ? highest : highest + 1
+  }
+
+  /** Resolves when everything up to `position` is shown, or the projector is closed. */
   shown(position: Position): Promise<void> {
+    if (this.#closed) return Promise.resolve()
     if (this.#options.view.resourceVersion >= position) return Promise.resolve()
     return new Promise((resolve) => this.#waiters.add({ position, resolve }))
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     for (const cancel of this.#cancels) cancel()
     await this.#work
     for (const { resolve } of this.#waiters) resolve()
@@ -80,7 +93,9 @@ export class Projector {
   }
 
   #enqueueAgain(documents: readonly DocumentId[]): void {
-    const identities = documents.map((id) => parseDocumentId(id)?.identity).filter((identity) => identity !== undefined)
+    const identities = documents
+      .map((id) => parseDocumentId(id)?.identity)
+      .filter((identity) => identity !== undefined)
     this.#work = this.#work.then(async () => {
       const position = this.#options.view.resourceVersion
       for (const identity of identities) await this.#look(identity, position, true)
@@ -92,13 +107,14 @@ export class Projector {
     const touched = new Map<string, { identity: Identity; position: Position }>()
     for (const entry of entries) {
       const identity = parseDocumentId(entry.document)?.identity
-      if (identity === undefined || !this.#options.resources.has(identity.resource)) continue
+      if (identity === undefined || !this.#serves(identity)) continue
       this.#note(identity)
       const key = `${nameOf(identity)}/${identity.incarnation}`
       touched.delete(key)
       touched.set(key, { identity, position: entry.position })
     }
-    for (const { identity, position } of touched.values()) await this.#look(identity, position, false)
+    for (const { identity, position } of touched.values())
+      await this.#look(identity, position, false)
     this.#options.view.advance(head)
     for (const waiter of [...this.#waiters]) {
       if (waiter.position > head) continue
@@ -115,7 +131,8 @@ export class Projector {
       const object = await this.#read(identity, position)
       if (object !== undefined) {
         const isNew = shown?.identity.incarnation !== identity.incarnation
-        if (isNew || again || !sameContent(shown.object, object)) view.show({ identity, object }, position)
+        if (isNew || again || !sameContent(shown.object, object))
+          view.show({ identity, object }, position)
       } else if (shown?.identity.incarnation === identity.incarnation) {
         const metadata = { ...shown.object.metadata, resourceVersion: String(position) }
         view.hide(identity, { ...shown.object, metadata }, position)
@@ -134,22 +151,32 @@ export class Projector {
     const record = await replica.record(id)
     if (record === undefined || record.deleted || record.left) return undefined
     await using desired = await replica.open(id, { kind: documentKind(resource, 'desired') })
-    if (desired.heads.length === 0 || desired.value['metadata'] === undefined) return undefined
+    // What is not durable may yet be taken back: it is not shown.
+    if (desired.durableValue['metadata'] === undefined) return undefined
     const observedId = documentId(identity, 'observed')
     const observedRecord = resource.status ? await replica.record(observedId) : undefined
     const derived = {
+      key: identity,
       uid: uidOf(identity, fleet, sha256),
       resourceVersion: position ?? Math.max(record.last, observedRecord?.last ?? 0),
     }
-    if (observedRecord === undefined || observedRecord.left) {
-      return assemble(resource, desired.value, undefined, derived)
+    if (observedRecord === undefined || observedRecord.left || observedRecord.deleted) {
+      return assemble(resource, desired.durableValue, undefined, derived)
     }
-    await using observed = await replica.open(observedId, { kind: documentKind(resource, 'observed') })
-    return assemble(resource, desired.value, observed.value, derived)
+    await using observed = await replica.open(observedId, {
+      kind: documentKind(resource, 'observed'),
+    })
+    return assemble(resource, desired.durableValue, observed.durableValue, derived)
+  }
+
+  /** Whether it is of a kind that is known, with a namespace just when the kind has one. */
+  #serves({ resource, namespace }: Identity): boolean {
+    return this.#options.resources.get(resource)?.namespaced === (namespace !== undefined)
   }
 
   #note(identity: Identity): void {
     const name = nameOf(identity)
-    if (identity.incarnation > this.incarnation(name)) this.#incarnations.set(name, identity.incarnation)
+    if (identity.incarnation > this.incarnation(name))
+      this.#incarnations.set(name, identity.incarnation)
   }
 }

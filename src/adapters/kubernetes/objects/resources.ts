@@ -13,7 +13,10 @@ const CONTAINER_LISTS: Readonly<Record<string, ListMerge>> = {
 const METADATA_LISTS: Readonly<Record<string, ListMerge>> = {
   'metadata.finalizers': { type: 'set' },
   'metadata.ownerReferences': { type: 'map', keys: ['uid'] },
-  'metadata.managedFields': { type: 'map', keys: ['manager', 'operation', 'subresource', 'apiVersion'] },
+  'metadata.managedFields': {
+    type: 'map',
+    keys: ['manager', 'operation', 'subresource', 'apiVersion'],
+  },
 }
 
 const METADATA_MAPS = ['metadata', 'metadata.labels', 'metadata.annotations']
@@ -23,18 +26,24 @@ function podSpecLists(prefix: string): Readonly<Record<string, ListMerge>> {
     [`${prefix}.volumes`]: { type: 'map', keys: ['name'] },
     [`${prefix}.imagePullSecrets`]: { type: 'map', keys: ['name'] },
     [`${prefix}.hostAliases`]: { type: 'map', keys: ['ip'] },
-    [`${prefix}.topologySpreadConstraints`]: { type: 'map', keys: ['topologyKey', 'whenUnsatisfiable'] },
+    [`${prefix}.topologySpreadConstraints`]: {
+      type: 'map',
+      keys: ['topologyKey', 'whenUnsatisfiable'],
+    },
     [`${prefix}.schedulingGates`]: { type: 'map', keys: ['name'] },
     [`${prefix}.resourceClaims`]: { type: 'map', keys: ['name'] },
   }
   for (const containers of ['containers', 'initContainers', 'ephemeralContainers']) {
     lists[`${prefix}.${containers}`] = { type: 'map', keys: ['name'] }
-    for (const [field, merge] of Object.entries(CONTAINER_LISTS)) lists[`${prefix}.${containers}.*.${field}`] = merge
+    for (const [field, merge] of Object.entries(CONTAINER_LISTS))
+      lists[`${prefix}.${containers}.*.${field}`] = merge
   }
   return lists
 }
 
-const CONDITIONS: Readonly<Record<string, ListMerge>> = { 'status.conditions': { type: 'map', keys: ['type'] } }
+const CONDITIONS: Readonly<Record<string, ListMerge>> = {
+  'status.conditions': { type: 'map', keys: ['type'] },
+}
 
 const POD_STATUS_LISTS: Readonly<Record<string, ListMerge>> = {
   ...CONDITIONS,
@@ -113,7 +122,12 @@ export const builtinResources: readonly Resource[] = [
     lists: { ...CONDITIONS, 'spec.finalizers': { type: 'set' } },
     maps: ['spec', 'status'],
   }),
-  resource({ kind: 'ConfigMap', plural: 'configmaps', shortNames: ['cm'], maps: ['data', 'binaryData'] }),
+  resource({
+    kind: 'ConfigMap',
+    plural: 'configmaps',
+    shortNames: ['cm'],
+    maps: ['data', 'binaryData'],
+  }),
   resource({ kind: 'Secret', plural: 'secrets', maps: ['data'], immutable: ['type'] }),
   resource({
     kind: 'Service',

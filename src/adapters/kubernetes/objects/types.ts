@@ -151,7 +151,11 @@ export interface ObjectStore {
    * Changes an object. The recipe gets `base` (or the current object) and returns what it should be;
    * returning the same object writes nothing. Identity fields of metadata are kept as they are.
    */
-  update(key: ObjectKey, recipe: (current: KubeObject) => KubeObject, options: UpdateOptions): Promise<KubeObject>
+  update(
+    key: ObjectKey,
+    recipe: (current: KubeObject) => KubeObject,
+    options: UpdateOptions,
+  ): Promise<KubeObject>
   /**
    * Asks for an object to go: a pod that a node runs, and anything with finalizers, gets a
    * deletionTimestamp and goes later; everything else goes at once.
@@ -185,7 +189,12 @@ export type ObjectErrorReason =
 
 /** One thing that is wrong with one field (metav1.StatusCause). */
 export interface FieldCause {
-  readonly reason: 'FieldValueInvalid' | 'FieldValueRequired' | 'FieldValueForbidden' | 'FieldValueNotSupported' | 'FieldManagerConflict'
+  readonly reason:
+    | 'FieldValueInvalid'
+    | 'FieldValueRequired'
+    | 'FieldValueForbidden'
+    | 'FieldValueNotSupported'
+    | 'FieldManagerConflict'
   readonly field: string
   readonly message: string
 }
@@ -199,7 +208,11 @@ export class ObjectError extends Error {
   constructor(
     reason: ObjectErrorReason,
     message: string,
-    options: { readonly key?: ObjectKey | undefined; readonly causes?: readonly FieldCause[]; readonly cause?: unknown } = {},
+    options: {
+      readonly key?: ObjectKey | undefined
+      readonly causes?: readonly FieldCause[]
+      readonly cause?: unknown
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ObjectError'

@@ -1,6 +1,13 @@
 import type { Identity } from './identity.ts'
 import { nameOf } from './identity.ts'
-import { ObjectError, type KubeObject, type ObjectEvent, type ObjectKey, type ObjectList, type WatchOptions } from './types.ts'
+import {
+  type KubeObject,
+  ObjectError,
+  type ObjectEvent,
+  type ObjectKey,
+  type ObjectList,
+  type WatchOptions,
+} from './types.ts'
 
 /** How many changes a watch can go back. */
 const HISTORY_MAX = 4096
@@ -29,6 +36,12 @@ export class ObjectView {
   /** A watch from before this has missed something. */
   #oldest = 0
   #resourceVersion = 0
+  readonly #onError: (error: unknown) => void
+
+  /** @param onError told of watchers that throw. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError
+  }
 
   /** Everything up to here is shown. */
   get resourceVersion(): number {
@@ -41,19 +54,28 @@ export class ObjectView {
 
   list(resource: string, namespace: string | undefined): ObjectList {
     const all = [...(this.#objects.get(resource)?.values() ?? [])].map((shown) => shown.object)
-    const items = namespace === undefined ? all : all.filter((object) => object.metadata.namespace === namespace)
+    const items =
+      namespace === undefined
+        ? all
+        : all.filter((object) => object.metadata.namespace === namespace)
     items.sort(byName)
     return { items, resourceVersion: this.#resourceVersion }
   }
 
-  watch(resource: string, options: WatchOptions, listener: (event: ObjectEvent) => void): () => void {
+  watch(
+    resource: string,
+    options: WatchOptions,
+    listener: (event: ObjectEvent) => void,
+  ): () => void {
     const { since } = options
     const watcher = { resource, options, listener }
     if (since !== undefined && since < this.#oldest) {
       throw new ObjectError('Expired', `too old resource version: ${since} (${this.#oldest})`)
     }
     if (since !== undefined) {
-      for (const change of this.#history) if (change.resourceVersion > since) deliver(watcher, change)
+      for (const change of this.#history) {
+        if (change.resourceVersion > since) deliver(watcher, change)
+      }
     }
     this.#watchers.add(watcher)
     return () => this.#watchers.delete(watcher)
@@ -61,7 +83,10 @@ export class ObjectView {
 
   /** Shows an object without telling anyone: while the store is loaded. */
   seed(shown: Shown): void {
-    this.#put(shown)
+    const known = this.get(shown.identity)
+    if (known === undefined || known.identity.incarnation < shown.identity.incarnation) {
+      this.#put(shown)
+    }
   }
 
   /** The store is loaded: watches can go back to here. */
@@ -75,9 +100,12 @@ export class ObjectView {
     this.#put(shown)
     const { resource } = shown.identity
     if (previous !== undefined && previous.identity.incarnation !== shown.identity.incarnation) {
-      this.#tell({ type: 'DELETED', object: previous.object, resourceVersion, resource })
+      const metadata = { ...previous.object.metadata, resourceVersion: String(resourceVersion) }
+      const object = { ...previous.object, metadata }
+      this.#tell({ type: 'DELETED', object, resourceVersion, resource })
     }
-    const type = previous?.identity.incarnation === shown.identity.incarnation ? 'MODIFIED' : 'ADDED'
+    const type =
+      previous?.identity.incarnation === shown.identity.incarnation ? 'MODIFIED' : 'ADDED'
     this.#tell({
       type,
       object: shown.object,
@@ -97,7 +125,9 @@ export class ObjectView {
   advance(resourceVersion: number): void {
     if (resourceVersion <= this.#resourceVersion) return
     this.#resourceVersion = resourceVersion
-    for (const { options } of [...this.#watchers]) options.onProgress?.(resourceVersion)
+    for (const watcher of [...this.#watchers]) {
+      this.#guard(watcher, () => watcher.options.onProgress?.(resourceVersion))
+    }
   }
 
   #put(shown: Shown): void {
@@ -114,13 +144,26 @@ export class ObjectView {
       this.#oldest = this.#history[cut - 1]?.resourceVersion ?? this.#oldest
       this.#history = this.#history.slice(cut)
     }
-    for (const watcher of [...this.#watchers]) deliver(watcher, change)
+    for (const watcher of [...this.#watchers]) {
+      this.#guard(watcher, () => deliver(watcher, change))
+    }
+  }
+
+  /** One watcher that throws, or that another one ended meanwhile, is no harm to the others. */
+  #guard(watcher: Watcher, call: () => void): void {
+    if (!this.#watchers.has(watcher)) return
+    try {
+      call()
+    } catch (error) {
+      this.#onError(error)
+    }
   }
 }
 
 function deliver({ resource, options, listener }: Watcher, change: Change): void {
   if (change.resource !== resource) return
-  if (options.namespace !== undefined && change.object.metadata.namespace !== options.namespace) return
+  if (options.namespace !== undefined && change.object.metadata.namespace !== options.namespace)
+    return
   listener(change)
 }
 

@@ -1,11 +1,13 @@
+import { Counter, change, ImmutableString, init } from '@automerge/automerge'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import type { DocumentKind } from '../../src/core/document/kind.ts'
 import { type Edit, OpenDocument } from '../../src/core/document/open-document.ts'
 import { orderKeyBetween, orderKeys } from '../../src/core/document/order-key.ts'
+import { readValue } from '../../src/core/document/read-value.ts'
 import type { JsonMap, JsonValue } from '../../src/core/document/value.ts'
-import { equalValues } from '../../src/core/document/value.ts'
+import { checkValue, equalValues } from '../../src/core/document/value.ts'
 import type { StoredEntry } from '../../src/core/log/entry.ts'
 import { sha256 } from '../support/memory-log.ts'
 
@@ -14,7 +16,11 @@ const KIND: DocumentKind = {
   shape: {
     type: 'map',
     fields: {
-      items: { type: 'list', keys: ['name'], item: { type: 'map', fields: { tags: { type: 'set' } } } },
+      items: {
+        type: 'list',
+        keys: ['name'],
+        item: { type: 'map', fields: { tags: { type: 'set' } } },
+      },
       words: { type: 'set' },
       count: { type: 'counter' },
     },
@@ -29,7 +35,11 @@ class Side {
   #position = 0
 
   constructor(actor: string) {
-    this.document = new OpenDocument('d', KIND, { collection: 'c', actor: actor.repeat(16), sha256 })
+    this.document = new OpenDocument('d', KIND, {
+      collection: 'c',
+      actor: actor.repeat(16),
+      sha256,
+    })
     this.document.load([])
   }
 
@@ -37,13 +47,15 @@ class Side {
     const edit = this.document.edit(base, next, {})
     if (edit !== undefined) {
       this.made.push(edit)
-      for (const event of edit.events) this.document.apply(this.#entry(event.bytes, event.header.hash))
+      for (const event of edit.events)
+        this.document.apply(this.#entry(event.bytes, event.header.hash))
     }
   }
 
   take(edits: readonly Edit[]): void {
     for (const edit of edits) {
-      for (const { bytes, header } of edit.events) this.document.apply(this.#entry(bytes, header.hash))
+      for (const { bytes, header } of edit.events)
+        this.document.apply(this.#entry(bytes, header.hash))
     }
   }
 
@@ -62,7 +74,12 @@ class Side {
   }
 }
 
-const leaf = fc.oneof(fc.string({ maxLength: 8 }), fc.integer({ min: -1000, max: 1000 }), fc.boolean(), fc.constant(null))
+const leaf = fc.oneof(
+  fc.string({ maxLength: 8 }),
+  fc.integer({ min: -1000, max: 1000 }),
+  fc.boolean(),
+  fc.constant(null),
+)
 const key = fc.constantFrom('a', 'b', 'c', 'labels')
 const tree: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
   value: fc.oneof(
@@ -72,9 +89,15 @@ const tree: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => (
     fc.dictionary(fc.constantFrom('x', 'y', 'z'), tie('value'), { maxKeys: 3 }),
   ),
 })).value
-const words = fc.uniqueArray(fc.constantFrom('red', 'green', 'blue'), { maxLength: 3 }).map((list) => list.sort())
+const words = fc
+  .uniqueArray(fc.constantFrom('red', 'green', 'blue'), { maxLength: 3 })
+  .map((list) => list.sort())
 const items = fc.uniqueArray(
-  fc.record({ name: fc.constantFrom('p', 'q', 'r', 's'), image: fc.string({ maxLength: 4 }), tags: words }),
+  fc.record({
+    name: fc.constantFrom('p', 'q', 'r', 's'),
+    image: fc.string({ maxLength: 4 }),
+    tags: words,
+  }),
   { selector: (item) => item.name, maxLength: 4 },
 )
 const value: fc.Arbitrary<JsonMap> = fc
@@ -89,7 +112,8 @@ function shown(map: JsonMap): JsonMap {
   const result: Record<string, JsonValue | undefined> = { ...map }
   for (const path of KIND.skeleton) {
     const part = result[path]
-    if (typeof part === 'object' && part !== null && Object.keys(part).length === 0) delete result[path]
+    if (typeof part === 'object' && part !== null && Object.keys(part).length === 0)
+      delete result[path]
   }
   return result
 }
@@ -101,7 +125,10 @@ describe('writing JSON into a document', () => {
         const side = new Side('a')
         for (const next of values) {
           side.write(side.document.value, next)
-          expect(equalValues(side.document.value, shown(next)), JSON.stringify([side.document.value, next])).toBe(true)
+          expect(
+            equalValues(side.document.value, shown(next)),
+            JSON.stringify([side.document.value, next]),
+          ).toBe(true)
         }
       }),
     )
@@ -124,21 +151,26 @@ describe('writing JSON into a document', () => {
 describe('merging', () => {
   test('two sides with the same events show the same, in whatever order they came', () => {
     fc.assert(
-      fc.property(value, fc.array(value, { maxLength: 3 }), fc.array(value, { maxLength: 3 }), (start, left, right) => {
-        const [a, b] = [new Side('a'), new Side('b')]
-        a.write({}, start)
-        b.take(a.made)
-        const shared = a.made.length
-        for (const next of left) a.write(a.document.value, next)
-        for (const next of right) b.write(b.document.value, next)
-        const fromA = a.made.slice(shared)
-        a.take(b.made)
-        // The other way round, and twice: order and repetition do not matter.
-        b.take([...fromA].reverse())
-        b.take(fromA)
-        expect(b.document.heads).toEqual(a.document.heads)
-        expect(b.document.value).toEqual(a.document.value)
-      }),
+      fc.property(
+        value,
+        fc.array(value, { maxLength: 3 }),
+        fc.array(value, { maxLength: 3 }),
+        (start, left, right) => {
+          const [a, b] = [new Side('a'), new Side('b')]
+          a.write({}, start)
+          b.take(a.made)
+          const shared = a.made.length
+          for (const next of left) a.write(a.document.value, next)
+          for (const next of right) b.write(b.document.value, next)
+          const fromA = a.made.slice(shared)
+          a.take(b.made)
+          // The other way round, and twice: order and repetition do not matter.
+          b.take([...fromA].reverse())
+          b.take(fromA)
+          expect(b.document.heads).toEqual(a.document.heads)
+          expect(b.document.value).toEqual(a.document.value)
+        },
+      ),
     )
   })
 
@@ -167,7 +199,9 @@ describe('merging', () => {
     b.take(a.made)
     expect(a.document.value).toEqual(b.document.value)
     expect(a.document.value['labels']).toEqual({ from: 'a', also: 'b' })
-    expect((a.document.value['items'] as { name: string }[]).map((item) => item.name).sort()).toEqual(['p', 'q'])
+    expect(
+      (a.document.value['items'] as { name: string }[]).map((item) => item.name).sort(),
+    ).toEqual(['p', 'q'])
   })
 
   test('items of a list are told apart by their key, never by their place', () => {
@@ -175,7 +209,12 @@ describe('merging', () => {
     a.write({}, { items: [{ name: 'web', image: 'web:1' }] })
     b.take(a.made)
     const base = a.document.value
-    a.write(base, { items: [{ name: 'sidecar', image: 's:1' }, { name: 'web', image: 'web:1' }] })
+    a.write(base, {
+      items: [
+        { name: 'sidecar', image: 's:1' },
+        { name: 'web', image: 'web:1' },
+      ],
+    })
     b.write(base, { items: [{ name: 'web', image: 'web:2' }] })
     b.take(a.made)
     a.take(b.made)
@@ -198,6 +237,22 @@ describe('merging', () => {
     expect([a.document.value['count'], b.document.value['count']]).toEqual([5, 5])
   })
 
+  test('a counter that a deleted one hid keeps its increments', () => {
+    for (const [left, right] of [
+      ['a', 'b'],
+      ['b', 'a'],
+    ] as const) {
+      const [a, b] = [new Side(left), new Side(right)]
+      a.write({}, { count: 0 })
+      a.write(a.document.value, { count: 1 })
+      b.write({}, { count: 0 })
+      b.write(b.document.value, {})
+      a.take(b.made)
+      b.take(a.made)
+      expect([a.document.value, b.document.value]).toEqual([{ count: 1 }, { count: 1 }])
+    }
+  })
+
   test('a writer who saw an older state changes only what it changed', () => {
     const side = new Side('a')
     side.write({}, { a: 'old', b: 'old' })
@@ -207,6 +262,111 @@ describe('merging', () => {
     expect(side.document.value).toEqual({ a: 'mine', b: 'new by another' })
   })
 })
+
+describe('after a merge', () => {
+  test('a list shows the order that was written, also where both sides put items at one place', () => {
+    fc.assert(
+      fc.property(items, items, items, items, (start, left, right, last) => {
+        const [a, b] = [new Side('a'), new Side('b')]
+        a.write({}, { items: start })
+        b.take(a.made)
+        const shared = a.made.length
+        a.write(a.document.value, { items: left })
+        b.write(b.document.value, { items: right })
+        a.take(b.made)
+        b.take(a.made.slice(shared))
+        a.write(a.document.value, { items: last })
+        const names = (list: JsonValue | undefined) =>
+          (list as { name: string }[] | undefined)?.map(({ name }) => name) ?? []
+        expect(names(a.document.value['items'])).toEqual(names(last))
+      }),
+    )
+  })
+
+  test('keys that every object has merge like others', () => {
+    const key = fc.constantFrom('constructor', 'toString', 'valueOf', 'hasOwnProperty', 'a')
+    const map = fc.dictionary(key, fc.string({ maxLength: 2 }), { maxKeys: 4 })
+    fc.assert(
+      fc.property(fc.array(map, { minLength: 1, maxLength: 4 }), (maps) => {
+        const side = new Side('a')
+        for (const next of maps) {
+          side.write(side.document.value, { a: next, labels: next })
+          expect(equalValues(side.document.value, shown({ a: next, labels: next }))).toBe(true)
+        }
+      }),
+    )
+  })
+})
+
+describe('values that no writer of ours makes', () => {
+  const scalar = fc.oneof(
+    fc.string(),
+    fc.double(),
+    fc.bigInt({ min: -(2n ** 62n), max: 2n ** 62n }),
+    fc.constantFrom(
+      new Date(8e15),
+      new Date(-8e15),
+      new Uint8Array([1]),
+      null,
+      true,
+      new Counter(3),
+    ),
+    fc.string().map((text) => new ImmutableString(text)),
+  )
+  const node: fc.Arbitrary<unknown> = fc.letrec<{ node: unknown }>((tie) => ({
+    node: fc.oneof(
+      { maxDepth: 5 },
+      scalar,
+      fc.array(tie('node'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom('#list', '#set', '#', '#x', 'a', 'constructor'), tie('node'), {
+        maxKeys: 3,
+      }),
+    ),
+  })).node
+
+  test('are read without a throw, and what is read can be written back', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.constantFrom('a', 'items', 'words', 'count', '#list'), node),
+        (root) => {
+          let doc = init<Record<string, unknown>>()
+          try {
+            doc = change(doc, (draft) => void Object.assign(draft, structuredCloneOf(root)))
+          } catch {
+            return
+          }
+          const value = readValue(doc)
+          expect(() => checkValue(value)).not.toThrow()
+        },
+      ),
+    )
+  })
+
+  test('nesting is read down to the depth that may be written', () => {
+    let deep: unknown = 1
+    for (let level = 0; level < 5000; level += 1) deep = level % 2 === 0 ? { a: deep } : [deep]
+    expect(() => checkValue(readValue(deep))).not.toThrow()
+  })
+
+  test('dates that are none, and order keys that are not ours', () => {
+    expect(readValue(new Date(Number.NaN))).toBeNull()
+    const list = {
+      '#list': { p: { '#': 'z'.repeat(100_000), name: 'p' }, q: { '#': 'n', name: 'q' } },
+    }
+    expect(readValue(list)).toEqual([{ name: 'p' }, { name: 'q' }])
+  })
+})
+
+/** A copy without shared parts, which a document does not take. */
+function structuredCloneOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(structuredCloneOf)
+  if (typeof value !== 'object' || value === null) return value
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, structuredCloneOf(item)]),
+  )
+}
 
 describe('order keys', () => {
   test('between any two there is a third', () => {
@@ -228,7 +388,8 @@ describe('order keys', () => {
       const keys = orderKeys(count)
       expect([...keys].sort()).toEqual([...keys])
       expect(new Set(keys).size).toBe(count)
-      if (count > 0) expect((orderKeyBetween(undefined, keys[0]) ?? '') < (keys[0] ?? '')).toBe(true)
+      if (count > 0)
+        expect((orderKeyBetween(undefined, keys[0]) ?? '') < (keys[0] ?? '')).toBe(true)
     }
   })
 })

@@ -28,6 +28,7 @@ import type { CheckedEvent } from '../log/submission.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
 import { isTaken, loadEvents } from './load-events.ts'
 import { prune, readValue } from './read-value.ts'
+import { hasCounter } from './shape.ts'
 import { checkValue, freeze, isMap, type JsonMap } from './value.ts'
 import { writeChanges } from './write-value.ts'
 
@@ -69,6 +70,9 @@ export class OpenDocument {
   readonly #damaged = new Set<EventHash>()
   #doc: Doc<State>
   #freed = false
+  readonly #counts: boolean
+  /** An event of another writer came while it was loaded. */
+  #merged = false
   /** Edits that are not durable yet, with their parents. */
   readonly #own = new Map<EventHash, readonly EventHash[]>()
   /** While there are such edits: what is durable, ancestors of each other allowed. */
@@ -97,6 +101,7 @@ export class OpenDocument {
       .map((path) => path.split('.'))
       .sort((a, b) => b.length - a.length)
     this.#actor = options.actor
+    this.#counts = hasCounter(kind.shape)
     this.#doc = init<State>({ actor: options.actor })
   }
 
@@ -237,6 +242,7 @@ export class OpenDocument {
     const before = getHeads(this.#current)
     if (entry.hash === this.#genesis?.header.hash) this.#genesis = undefined
     this.#doc = loadIncremental(this.#current, entry.bytes)
+    this.#merged = true
     if (!isTaken(this.#doc, entry.hash, entry.bytes)) this.#damaged.add(entry.hash)
     this.#changed()
     const fresh = getHeads(this.#doc).filter((head) => !before.includes(head))
@@ -284,7 +290,10 @@ export class OpenDocument {
 
   #read(doc: Doc<State>): JsonMap {
     if (this.deleted) return freeze({})
-    const value = readValue(doc)
+    // Automerge shows a counter without its increments when another value that hid it goes away: what it
+    // keeps is right, so a document where that may be is read anew.
+    const isCurrent = doc === this.#doc && this.#merged && this.#counts
+    const value = readValue(isCurrent ? view(doc, getHeads(doc)) : doc)
     return freeze(isMap(value) ? prune(value, this.#skeleton) : {})
   }
 }

@@ -11,12 +11,14 @@ const ORDER_CHARS_MAX = 4096
  * what no value that {@link checkValue} allows could have become is null, text, or left out.
  */
 export function readValue(node: unknown, depth = 0): JsonValue {
-  if (node === null || node === undefined || depth > DEPTH_MAX) return null
+  if (node === null || node === undefined) return null
   if (node instanceof ImmutableString) return node.val
   if (node instanceof Counter) return readNumber(Number(node.value))
   if (node instanceof Date) return Number.isFinite(node.getTime()) ? node.toISOString() : null
-  if (node instanceof Uint8Array) return [...node]
-  if (Array.isArray(node)) return node.map((item) => readValue(item, depth + 1))
+  if (node instanceof Uint8Array) return depth >= DEPTH_MAX ? [] : [...node]
+  if (Array.isArray(node)) {
+    return depth >= DEPTH_MAX ? [] : node.map((item) => readValue(item, depth + 1))
+  }
   switch (typeof node) {
     case 'string':
     case 'boolean':
@@ -40,6 +42,8 @@ function readNumber(value: number): JsonValue {
 }
 
 function readMap(node: Record<string, unknown>, depth: number): JsonValue {
+  // What is deeper could not be written back, and would exhaust the stack of some reader.
+  if (depth >= DEPTH_MAX) return {}
   const list = node[LIST_MARK]
   if (isNode(list)) return readList(list, depth)
   const set = node[SET_MARK]

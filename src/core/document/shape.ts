@@ -28,6 +28,13 @@ export function fieldShape(shape: Shape | undefined, key: string): Shape | undef
   return fields !== undefined && Object.hasOwn(fields, key) ? fields[key] : shape.values
 }
 
+/** Whether some part of a document of this shape is a counter. */
+export function hasCounter(shape: Shape | undefined): boolean {
+  if (shape?.type === 'list') return hasCounter(shape.item)
+  if (shape?.type !== 'map') return shape?.type === 'counter'
+  return hasCounter(shape.values) || Object.values(shape.fields ?? {}).some(hasCounter)
+}
+
 // How keyed lists and sets stand in an Automerge document: as a map under one reserved key, so that a
 // reader needs no shape to tell them apart from maps.
 

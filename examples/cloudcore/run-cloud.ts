@@ -62,7 +62,7 @@ export async function startCloud(
   teardown.add('replica', () => replica.close())
   const identity = await openFleetIdentity(settings.data, settings.fleet)
   const store = await openStore(replica, identity.fleet, logger, teardown)
-  access = new SecretAccess(store)
+  access = await SecretAccess.open(replica, store, logger)
   teardown.add('secret access', () => access?.close())
   await startControllers(settings, store, replica, logger, teardown)
   sync = await startSync(settings.syncAddress, identity, store, replica, logger, teardown)

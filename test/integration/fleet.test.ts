@@ -164,6 +164,67 @@ describe('the stock kubectl', () => {
   })
 })
 
+test('a node gets no secret by making a pod that names it', async () => {
+  const cloudApi = await fleet.api('cloud')
+  const edge = await fleet.api('edge-2')
+  const secrets = '/api/v1/namespaces/default/secrets'
+  for (const name of ['given', 'kept']) {
+    const metadata = { name }
+    const object = { apiVersion: 'v1', kind: 'Secret', metadata, stringData: { a: name } }
+    await cloudApi.expect('POST', secrets, object)
+  }
+  await edge.expect('POST', PODS, podWith('curious', 'kept'))
+  await until(
+    'the pod at the cloud',
+    async () => (await cloudApi.send('GET', `${PODS}/curious`)).status === 200,
+  )
+  await cloudApi.expect('POST', PODS, podWith('granted', 'given'))
+  await until('the secret that was given', async () =>
+    (await secretsAt('edge-2')).includes('given'),
+  )
+  const bringBack = await killCloud()
+  await bringBack()
+  await until('a write of the cloud after its restart', async () => {
+    const metadata = { name: 'mark' }
+    await (await fleet.api('cloud')).send('POST', CONFIG_MAPS, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata,
+    })
+    return (await edge.send('GET', `${CONFIG_MAPS}/mark`)).status === 200
+  })
+  expect(await secretsAt('edge-2')).toEqual(['given'])
+  const changed = {
+    metadata: { name: 'given' },
+    apiVersion: 'v1',
+    kind: 'Secret',
+    stringData: { a: 'new' },
+  }
+  await (await fleet.api('cloud')).expect('PUT', `${secrets}/given`, changed)
+  await until('the secret still follows the cloud', async () => {
+    const secret = await edge.expect('GET', `${secrets}/given`)
+    return JSON.stringify(secret['data']).includes(Buffer.from('new').toString('base64'))
+  })
+})
+
+const PODS = '/api/v1/namespaces/default/pods'
+const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps'
+
+function podWith(name: string, secret: string): object {
+  const env = [{ name: 'A', valueFrom: { secretKeyRef: { name: secret, key: 'a' } } }]
+  const command = ['/bin/true']
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name },
+    spec: {
+      nodeName: 'edge-2',
+      restartPolicy: 'Never',
+      containers: [{ name: 'main', image: 'shell', command, env }],
+    },
+  }
+}
+
 test('a pod made at an edge while the cloud was away shows up at the cloud', async () => {
   const bringBack = await killCloud()
   const edge = await fleet.api('edge-2')

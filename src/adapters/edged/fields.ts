@@ -1,7 +1,7 @@
+import { parseMillis, parseQuantity } from '../kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../kubernetes/objects/types.ts'
 import { asObject, asText, asTextMap } from './json.ts'
 import { allContainers, type ContainerView, type PodView } from './pod-view.ts'
-import { parseMillis, parseQuantity } from './quantity.ts'
 
 /** What fieldRef and resourceFieldRef need besides the pod. */
 export interface FieldContext {

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { parseMillis, parseWhole } from '../kubernetes/objects/quantity.ts'
 import type { KubeObject } from '../kubernetes/objects/types.ts'
 import {
   type ContainerSpec,
@@ -17,7 +18,6 @@ import { logPath, podPaths } from './pod-paths.ts'
 import type { StartStep } from './pod-plan.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
 import { containerMounts, prepareVolumes } from './pod-volumes.ts'
-import { parseMillis, parseWhole } from './quantity.ts'
 
 /** Something that is wrong with a pod, to be told once. */
 export interface Problem {

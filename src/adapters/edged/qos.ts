@@ -1,5 +1,5 @@
+import { parseQuantity } from '../kubernetes/objects/quantity.ts'
 import { allContainers, type PodView } from './pod-view.ts'
-import { parseQuantity } from './quantity.ts'
 
 /** The quality of service class of a pod, from its requests and limits of CPU and memory. */
 export function qosClass(pod: PodView): 'Guaranteed' | 'Burstable' | 'BestEffort' {

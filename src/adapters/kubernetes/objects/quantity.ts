@@ -84,6 +84,12 @@ function ceilDivide(a: bigint, b: bigint): bigint {
   return a % b > 0n ? quotient + 1n : quotient
 }
 
+/** The value of a quantity as a number; undefined when it is none. Exact only to a float's 53 bits. */
+export function parseQuantity(value: unknown): number | undefined {
+  const nano = nanoOf(value)
+  return nano === undefined ? undefined : Number(nano) / Number(NANO)
+}
+
 /** A quantity of CPU in thousandths, rounded up; undefined when the value is no quantity. */
 export function parseMillis(value: unknown): number | undefined {
   return parseScaled(value, 1_000_000n)
@@ -95,7 +101,11 @@ export function parseWhole(value: unknown): number | undefined {
 }
 
 function parseScaled(value: unknown, unit: bigint): number | undefined {
-  const text = typeof value === 'number' ? String(value) : value
-  const nano = typeof text === 'string' ? quantityNano(text) : undefined
+  const nano = nanoOf(value)
   return nano === undefined ? undefined : Number(ceilDivide(nano, unit))
+}
+
+function nanoOf(value: unknown): bigint | undefined {
+  const text = typeof value === 'number' ? String(value) : value
+  return typeof text === 'string' ? quantityNano(text) : undefined
 }

@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { type ConfigSource, resolveEnv } from '../../../../src/adapters/edged/env.ts'
 import { expand } from '../../../../src/adapters/edged/expansion.ts'
 import type { FieldContext } from '../../../../src/adapters/edged/fields.ts'
-import { parseMillis, parseQuantity, parseWhole } from '../../../../src/adapters/edged/quantity.ts'
+import {
+  parseMillis,
+  parseQuantity,
+  parseWhole,
+} from '../../../../src/adapters/kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../../../../src/adapters/kubernetes/objects/types.ts'
 import { pod } from './pods.ts'
 

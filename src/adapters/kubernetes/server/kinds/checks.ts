@@ -1,6 +1,6 @@
+import { quantityNano } from '../../objects/quantity.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { isObject } from '../json.ts'
-import { quantityNano } from '../quantity.ts'
 
 /** One thing that is wrong with one field (metav1.StatusCause). */
 export interface Cause {

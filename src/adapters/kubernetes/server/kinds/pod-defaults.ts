@@ -1,6 +1,6 @@
+import { quantityNano } from '../../objects/quantity.ts'
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, textAt } from '../json.ts'
-import { quantityNano } from '../quantity.ts'
 
 /** `object` with each of `values` that it lacks. */
 export function withDefaults(object: JsonObject, values: JsonObject): JsonObject {

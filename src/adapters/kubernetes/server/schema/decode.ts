@@ -1,6 +1,6 @@
+import { canonicalQuantity } from '../../objects/quantity.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { type Draft, isList, isObject, setOwn } from '../json.ts'
-import { canonicalQuantity } from '../quantity.ts'
 import { badRequest } from '../status.ts'
 import { type Field, type StructType, structType } from './schema.ts'
 

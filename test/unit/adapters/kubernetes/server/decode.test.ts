@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import {
+  canonicalQuantity,
+  quantityNano,
+} from '../../../../../src/adapters/kubernetes/objects/quantity.ts'
 import type { Json, JsonObject } from '../../../../../src/adapters/kubernetes/objects/types.ts'
 import { parseObject, parseYaml } from '../../../../../src/adapters/kubernetes/server/body.ts'
 import { inspectJson } from '../../../../../src/adapters/kubernetes/server/json-text.ts'
 import { decodeProtobuf } from '../../../../../src/adapters/kubernetes/server/protobuf/decode.ts'
-import {
-  canonicalQuantity,
-  quantityNano,
-} from '../../../../../src/adapters/kubernetes/server/quantity.ts'
 import { decodeTyped } from '../../../../../src/adapters/kubernetes/server/schema/decode.ts'
 import {
   type StructType,

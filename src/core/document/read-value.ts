@@ -49,7 +49,8 @@ function readMap(node: Record<string, unknown>, depth: number): JsonValue {
   const set = node[SET_MARK]
   if (isNode(set)) return Object.keys(set).sort()
   const map: Record<string, JsonValue> = {}
-  for (const key of Object.keys(node)) {
+  // Sorted: Automerge orders keys by their history, which is not the same on every replica.
+  for (const key of Object.keys(node).sort()) {
     if (!isReserved(key)) map[key] = readValue(node[key], depth + 1)
   }
   return map

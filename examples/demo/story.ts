@@ -128,6 +128,9 @@ export async function comeTogether({ fleet, kube, narrator }: Stage): Promise<vo
   const merged = { greeting: 'written at the cloud', unit: 'kelvin, written at the edge' }
   relay.reset()
   relay.restore()
+  const { pid } = fleet.program('edge-1')
+  narrator.command(`kill -USR2 ${pid}   (edgecore: dial now, not in some seconds)`)
+  process.kill(pid, 'SIGUSR2')
   await fleet.program('edge-1').line('connected to the cloud')
   await narrator.check('the cloud has both edits of the config map', async () =>
     isMerged(await configAt(cloud, 'station'), merged),

@@ -23,6 +23,8 @@ const ASK_AGAIN_MS = 200
 const ASK_AGAIN_MS_MAX = 5_000
 /** When the cloud says that dialling is of no use, it may still have been wrong. */
 const DIAL_AGAIN_MS = 60_000
+/** Tells a node that waits for its next attempt to dial at once. */
+const DIAL_NOW = 'SIGUSR2'
 
 export interface FleetLinkOptions {
   readonly identity: NodeIdentity
@@ -55,6 +57,8 @@ export class FleetLink {
     }
     this.#collect()
     this.#connect()
+    process.on(DIAL_NOW, this.#dialNow)
+    this.#cancels.push(() => process.off(DIAL_NOW, this.#dialNow))
   }
 
   /** Dials no more and says goodbye. */
@@ -64,6 +68,8 @@ export class FleetLink {
     this.#dialAgain?.()
     await this.#uplink?.close()
   }
+
+  readonly #dialNow = (): void => this.#uplink?.retryNow()
 
   #connect(): void {
     const { replica, identity, addresses } = this.#options

@@ -46,6 +46,9 @@ Pods are plain processes here: a container needs a command, and its image is onl
 running when edgecore stops or is killed, and the next edgecore takes them over. To stop them too:
 "edgecore --stop-pods-on-exit", or "edgecore stop-pods" when it does not run.
 
+While the cloud cannot be reached, edgecore dials it again after growing waits of up to 30 s; SIGUSR2
+makes it dial at once.
+
 ${sourcesText(edgeSettings, EDGE_ENV)}
 
 ${EXIT_TEXT}

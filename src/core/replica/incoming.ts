@@ -2,11 +2,12 @@ import type { Policy, Principal } from '../access/policy.ts'
 import { ProtocolError } from '../errors.ts'
 import type { CollectionId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
-import { unpackEvents } from '../log/entry.ts'
 import { readEvent } from '../log/event.ts'
 import type { DocumentRecord } from '../log/records.ts'
 import type { CheckedEvent, Denial, IncomingEntry } from '../log/submission.ts'
 import type { WireEntry } from '../sync/io.ts'
+import { eventExcess } from './event-cost.ts'
+import { unpackDocument } from './packed-document.ts'
 
 /**
  * Checks every event of an entry as it arrived.
@@ -19,7 +20,7 @@ export function checkEntry(wire: WireEntry, sha256: Sha256): IncomingEntry {
       return { wire, events: [checkEvent(wire.bytes, sha256)] }
     case 'join':
     case 'snapshot':
-      return { wire, events: unpack(wire.bytes).map((bytes) => checkEvent(bytes, sha256)) }
+      return { wire, events: unpackDocument(wire.bytes).map((bytes) => checkEvent(bytes, sha256)) }
     case 'tombstone':
     case 'leave':
       if (wire.bytes.length > 0)
@@ -32,32 +33,76 @@ function checkEvent(bytes: Uint8Array, sha256: Sha256): CheckedEvent {
   return { bytes, header: readEvent(bytes, sha256) }
 }
 
-function unpack(bytes: Uint8Array): readonly Uint8Array[] {
-  try {
-    return unpackEvents(bytes)
-  } catch {
-    throw new ProtocolError('PROTOCOL_REMOTE', 'a packed document is not a list of events')
-  }
+/** Who sends an entry, and what the connection shares. */
+export interface Access {
+  readonly policy: Policy
+  readonly principal: Principal
+  readonly granted: readonly CollectionId[]
 }
 
 /**
  * Why an entry of a peer may not be taken: its document is at home in a collection that the connection
- * does not share, or the policy does not allow the write.
+ * does not share, the policy does not allow the write, or loading it would cost too much.
  */
 export function denyEntry(
-  access: { readonly policy: Policy; readonly principal: Principal },
-  granted: readonly CollectionId[],
+  access: Access,
   entry: IncomingEntry,
   home: CollectionId,
   record: DocumentRecord | undefined,
 ): Denial | undefined {
+  const { collection } = entry.wire
+  const moves =
+    collection !== home && (entry.wire.kind === 'join' || entry.wire.kind === 'snapshot')
+  const denial = moves
+    ? denyMove(access, entry, home)
+    : denyWrite(access, entry, home, record !== undefined)
+  return denial ?? denyCost(entry)
+}
+
+function denyWrite(
+  { granted, policy, principal }: Access,
+  { wire }: IncomingEntry,
+  collection: CollectionId,
+  exists: boolean,
+): Denial | undefined {
+  if (!granted.includes(collection)) return FOREIGN
+  return policy.mayWrite(principal, {
+    kind: wire.kind,
+    document: wire.document,
+    collection,
+    exists,
+  })
+}
+
+/** A document may be given another home by who may do so at both places, and may see it at both. */
+function denyMove(access: Access, entry: IncomingEntry, home: CollectionId): Denial | undefined {
+  const { policy, principal } = access
   const { kind, document, collection } = entry.wire
-  if (!granted.includes(kind === 'join' ? collection : home)) {
-    return {
-      code: 'ACCESS_DENIED',
-      message: 'the document is in a collection that this connection does not share',
-    }
+  if (kind === 'snapshot' || !policy.mayRead(principal, home)) return FOREIGN
+  const denial = policy.mayWrite(principal, { kind, document, collection: home, exists: true })
+  return denial ?? denyWrite(access, entry, collection, true)
+}
+
+function denyCost({ events }: IncomingEntry): Denial | undefined {
+  for (const { bytes } of events) {
+    const excess = eventExcess(bytes)
+    if (excess === 'unreadable') return UNREADABLE
+    if (excess === 'too large') return TOO_LARGE
   }
-  const request = { kind, document, collection: home, exists: record !== undefined }
-  return access.policy.mayWrite(access.principal, request)
+  return undefined
+}
+
+const FOREIGN: Denial = {
+  code: 'ACCESS_DENIED',
+  message: 'the document is in a collection that this connection does not share',
+}
+
+const UNREADABLE: Denial = {
+  code: 'DOCUMENT_BROKEN',
+  message: 'the columns of the event cannot be read',
+}
+
+const TOO_LARGE: Denial = {
+  code: 'DOCUMENT_TOO_LARGE',
+  message: 'the event has more operations, or longer keys, than one may have',
 }

@@ -1,4 +1,4 @@
-import type { Policy, Principal } from '../access/policy.ts'
+import type { Principal } from '../access/policy.ts'
 import {
   ConnectionClosedError,
   isTidewayError,
@@ -6,47 +6,19 @@ import {
   type TidewayError,
 } from '../errors.ts'
 import type { CollectionId, Position, ReplicaId } from '../ids.ts'
-import type { Cancel, Clock } from '../interfaces/clock.ts'
-import type { Sha256 } from '../interfaces/hasher.ts'
+import type { Cancel } from '../interfaces/clock.ts'
 import type { Logger } from '../interfaces/logger.ts'
-import type { Connection } from '../interfaces/transport.ts'
-import type { EventLog } from '../log/event-log.ts'
 import type { IncomingEntry, RemoteSubmission } from '../log/submission.ts'
-import type { Hello, PeerState, Reject, SessionClose, SessionOutput } from '../sync/io.ts'
+import type { Hello, PeerState, SessionClose, SessionOutput } from '../sync/io.ts'
 import { SyncSession } from '../sync/session.ts'
 import { checkEntry, denyEntry } from './incoming.ts'
-import { digestAnswer, digestMatches } from './link-digest.ts'
+import { KeptEvents } from './kept-events.ts'
+import { digestAnswer, digestMatches, type LinkView } from './link-digest.ts'
+import type { LinkOptions } from './link-options.ts'
 import { readFor } from './outgoing.ts'
 import { PeerMemory } from './peer-memory.ts'
 import type { PeerStream } from './peer-stream.ts'
 import { StreamTable } from './stream-table.ts'
-
-/** What a link tells its replica. */
-export interface LinkEvents {
-  established(link: PeerLink): void
-  acknowledged(peer: ReplicaId, received: Position, durable: Position): void
-  rejected(peer: ReplicaId, rejects: readonly Reject[]): void
-  signal(link: PeerLink, key: string, value: Uint8Array | undefined): void
-  stream(link: PeerLink, protocol: string, head: Uint8Array, stream: PeerStream): void
-}
-
-export interface LinkOptions {
-  readonly role: 'dialer' | 'accepter'
-  readonly connection: Connection
-  /** Who is at the other end, as authenticated. */
-  readonly principal: Principal
-  readonly log: EventLog
-  readonly policy: Policy
-  readonly clock: Clock
-  readonly sha256: Sha256
-  readonly logger: Logger
-  readonly events: LinkEvents
-  /** Dialer: what to ask for, and what is remembered of the peer from before. */
-  readonly subscriptions: readonly CollectionId[]
-  readonly peer: PeerState | undefined
-  /** What the peer is to see of our signals from the start. */
-  readonly signals: ReadonlyMap<string, Uint8Array>
-}
 
 /**
  * Pumps one connection through one session: does what the session says, in its order, and tells it what
@@ -54,10 +26,13 @@ export interface LinkOptions {
  */
 export class PeerLink {
   readonly principal: Principal
+  readonly role: 'dialer' | 'accepter'
   /** Resolves when the link is over, with the reason. Never rejects. */
   readonly closed: Promise<SessionClose>
   peer: ReplicaId | undefined
   granted: readonly CollectionId[] = []
+  /** Events of ours that the peer lacks because it refused them. */
+  kept: KeptEvents = new KeptEvents()
   readonly streams: StreamTable
   readonly #options: LinkOptions
   readonly #session: SyncSession
@@ -71,6 +46,7 @@ export class PeerLink {
   constructor(options: LinkOptions) {
     this.#options = options
     this.principal = options.principal
+    this.role = options.role
     const { log, connection, role } = options
     this.#logger = options.logger.child({
       remote: connection.remoteAddress,
@@ -124,6 +100,11 @@ export class PeerLink {
   close(): Promise<SessionClose> {
     this.#tell((now) => this.#session.close(now))
     return this.closed
+  }
+
+  /** Ends the session with a reason that the peer is told. */
+  refuse(reason: SessionClose): void {
+    this.#tell((now) => this.#session.refuse(reason, now))
   }
 
   async #pump(): Promise<void> {
@@ -187,26 +168,27 @@ export class PeerLink {
         return this.#admit(output.hello)
       case 'subscribe':
         return this.#grant(output.token, output.collections)
-      case 'established':
-        this.peer = output.peer
-        this.granted = output.granted
+      case 'established': {
+        const objection = events.objection(this, output.peer)
+        if (objection !== undefined)
+          return this.#later((now) => this.#session.refuse(objection, now))
+        this.#meet(output.peer, output.granted)
         for (const refusal of output.refused)
           this.#logger.warn('a subscription was refused', { ...refusal })
         events.established(this)
         // Until now nobody told this link of our edits: what came during the handshake is not lost.
         return this.#session.handleLogGrew(log.head, this.#options.clock.monotonicMs())
+      }
       case 'read':
         return this.#read(output)
       case 'append':
         return this.#append(output)
       case 'digest':
-        return this.#answer(
-          output.token,
-          digestAnswer(log, this.granted, this.peer),
-          (answer, now) => this.#session.handleDigest(output.token, answer, now),
+        return this.#answer(output.token, digestAnswer(this.#view()), (answer, now) =>
+          this.#session.handleDigest(output.token, answer, now),
         )
       case 'verify': {
-        const equal = digestMatches(log, this.#options.sha256, this.granted, this.peer, output)
+        const equal = digestMatches(this.#view(), output)
         return this.#answer(output.token, equal, (answer, now) =>
           this.#session.handleVerified(output.token, answer, now),
         )
@@ -215,7 +197,7 @@ export class PeerLink {
         this.#memory.soon(output.peer)
         return events.acknowledged(output.peer.replica, output.received, output.durable)
       case 'rejected':
-        return events.rejected(this.peer ?? '', output.rejects)
+        return events.rejected(this, output.rejects)
       case 'signal':
         return events.signal(this, output.key, output.value)
       case 'stream-opened': {
@@ -255,12 +237,13 @@ export class PeerLink {
   }
 
   #admit(hello: Hello): void {
-    const { policy, principal, log } = this.#options
+    const { policy, principal, log, events } = this.#options
     const denial = policy.mayConnect?.(principal, hello.replica)
-    if (denial !== undefined) {
-      const reason = { ...denial, retryable: false, retryAfterMs: undefined }
-      return this.#later((now) => this.#session.refuse(reason, now))
-    }
+    const reason =
+      denial === undefined
+        ? events.objection(this, hello.replica)
+        : { ...denial, retryable: false, retryAfterMs: undefined }
+    if (reason !== undefined) return this.#later((now) => this.#session.refuse(reason, now))
     const granted = hello.subscriptions.filter((collection) =>
       policy.mayRead(principal, collection),
     )
@@ -272,11 +255,21 @@ export class PeerLink {
         message: 'the policy does not allow this',
       }))
     const peer = log.peer(hello.replica) ?? fresh(hello.replica)
-    this.peer = hello.replica
-    this.granted = granted
+    this.#meet(hello.replica, granted)
     this.#later((now) =>
       this.#session.handleAdmission({ peer, granted, refused, head: log.head }, now),
     )
+  }
+
+  #meet(peer: ReplicaId, granted: readonly CollectionId[]): void {
+    if (this.peer !== peer) this.kept = this.#options.kept.of(peer)
+    this.peer = peer
+    this.granted = granted
+  }
+
+  #view(): LinkView {
+    const { log, sha256 } = this.#options
+    return { log, sha256, granted: this.granted, peer: this.peer, kept: this.kept }
   }
 
   /** The peer wants to share more. */
@@ -304,8 +297,9 @@ export class PeerLink {
     } catch (error) {
       return this.#later((now) => this.#session.handleFailed(token, asError(error), now))
     }
+    const { policy, principal } = this.#options
     const check: RemoteSubmission['check'] = (entry, home, record) =>
-      denyEntry(this.#options, this.granted, entry, home, record)
+      denyEntry({ policy, principal, granted: this.granted }, entry, home, record)
     const stored = log.commit({ type: 'remote', from: peer.replica, entries, peer, check })
     this.#answer(token, stored, ({ rejects }, now) =>
       this.#session.handleAppended(token, { rejects }, now),

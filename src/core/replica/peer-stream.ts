@@ -1,5 +1,6 @@
 import { ConnectionClosedError } from '../errors.ts'
 import type { ReplicaId } from '../ids.ts'
+import { ChunkQueue } from './chunk-queue.ts'
 
 /** How a stream reaches the connection that carries it. */
 export interface StreamCarrier {
@@ -22,7 +23,7 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
   readonly closed: Promise<void>
   readonly #id: number
   readonly #carrier: StreamCarrier
-  readonly #chunks: Uint8Array[] = []
+  readonly #chunks = new ChunkQueue()
   #readers: (() => void)[] = []
   #writers: { resolve(): void; reject(error: Error): void }[] = []
   #writable = true

@@ -10,8 +10,9 @@ import type { Connection, Listener } from '../interfaces/transport.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import { type AppendListener, EventLog } from '../log/event-log.ts'
 import type { DocumentRecord, RejectedRecord } from '../log/records.ts'
-import type { Reject } from '../sync/io.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
+import { KeptByPeer } from './kept-events.ts'
+import type { LinkEvents, LinkOptions } from './link-options.ts'
 import { LinkTable, unauthenticated } from './link-table.ts'
 import { checkName } from './names.ts'
 import type {
@@ -21,8 +22,9 @@ import type {
   ReplicaOptions,
   StreamAccepter,
 } from './options.ts'
-import { type LinkEvents, type LinkOptions, PeerLink } from './peer-link.ts'
+import { PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
+import { Refusals } from './refusals.ts'
 import { type Signal, SignalTable } from './signals.ts'
 import { StreamAccepters } from './stream-accepters.ts'
 import { Uplink } from './uplink.ts'
@@ -39,7 +41,11 @@ export class Replica {
   readonly #log: EventLog
   readonly #documents: Documents
   readonly #acknowledgements = new AcknowledgementTable()
-  readonly #links = new LinkTable()
+  readonly #links: LinkTable
+  readonly #kept = new KeptByPeer()
+  /** Links whose peer was said to be connected. */
+  readonly #told = new WeakSet<PeerLink>()
+  readonly #refusals: Refusals
   readonly #signals = new SignalTable()
   readonly #uplinks = new Set<Uplink>()
   readonly #lastPeer = new Map<Uplink, ReplicaId>()
@@ -55,6 +61,8 @@ export class Replica {
     const { clock, sha256, logger } = options
     const cacheBytesMax = options.cacheBytesMax ?? CACHE_BYTES
     this.#documents = new Documents({ log, clock, sha256, logger, cacheBytesMax })
+    this.#links = new LinkTable(log.replica)
+    this.#refusals = new Refusals(log, this.#options, (documents) => this.#taken(documents))
     log.onAppended((entries, head) => this.#links.grew(entries, head))
   }
 
@@ -301,6 +309,7 @@ export class Replica {
       logger,
       events,
       signals: this.#signals.own,
+      kept: this.#kept,
     })
     this.#links.add(link)
     void link.closed.then((reason) => {
@@ -312,6 +321,7 @@ export class Replica {
 
   #events(uplink: Uplink | undefined): LinkEvents {
     return {
+      objection: (link, peer) => this.#links.objection(link, peer),
       established: (link) => {
         const isNew = link.peer !== undefined && this.#links.of(link.peer) !== link
         this.#links.establish(link)
@@ -324,7 +334,7 @@ export class Replica {
       },
       acknowledged: (peer, received, durable) =>
         this.#acknowledgements.note(peer, received, durable),
-      rejected: (peer, rejects) => void this.#reject(peer, rejects),
+      rejected: (link, rejects) => this.#refusals.take(link, rejects),
       signal: ({ peer, principal }, key, value) => {
         if (peer !== undefined) this.#signals.deliver({ key, value, peer, principal })
       },
@@ -334,23 +344,15 @@ export class Replica {
   }
 
   #tellPeer(link: PeerLink, connected: boolean): void {
-    if (link.peer === undefined) return
-    if (!connected && this.#links.of(link.peer) !== undefined && this.#links.of(link.peer) !== link)
-      return
+    if (connected) this.#told.add(link)
+    else if (!this.#told.has(link) || this.#links.of(link.peer ?? '') !== undefined) return
     for (const listener of [...this.#peerListeners]) listener(described(link), connected)
   }
 
-  async #reject(peer: ReplicaId, rejects: readonly Reject[]): Promise<void> {
-    const { logger, clock } = this.#options
-    for (const reject of rejects) logger.warn('a peer refused an entry', { peer, ...reject })
-    try {
-      await this.#log.commit({ type: 'reject', peer, rejects, atMs: clock.wallMs() })
-      const documents = [...new Set(rejects.map((reject) => reject.document))]
-      for (const document of documents) await this.#documents.reload(document)
-      for (const listener of [...this.#rejectListeners]) listener(documents)
-    } catch (error) {
-      logger.error('a refusal could not be written down', { peer, error })
-    }
+  /** A peer refused events of these documents: their values go back. */
+  async #taken(documents: readonly DocumentId[]): Promise<void> {
+    for (const document of documents) await this.#documents.reload(document)
+    for (const listener of [...this.#rejectListeners]) listener(documents)
   }
 
   async #accept(listener: Listener): Promise<void> {

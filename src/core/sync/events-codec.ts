@@ -80,7 +80,7 @@ export function readEvents(fields: FieldReader): EventsFrame {
 function readPlaces(fields: FieldReader, collections: readonly CollectionId[]): readonly Place[] {
   return fields.array('documents', ITEMS_MAX).map((item) => {
     const [name, index, generation] = Array.isArray(item) ? (item as unknown[]) : [item, 0, 0]
-    const document = fields.checkText('documents', name, DOCUMENT_BYTES_MAX, 1)
+    const document = fields.checkName('documents', name, DOCUMENT_BYTES_MAX)
     const collection = typeof index === 'number' ? collections[index] : undefined
     if (collection === undefined) fields.fail('documents', 'names a collection out of range')
     if (typeof generation !== 'number' || !Number.isSafeInteger(generation) || generation < 0) {

@@ -4,7 +4,13 @@ import type { ReceiveCredit, SendCredit } from './credit.ts'
 import type { Violation } from './field-reader.ts'
 import type { Agreement } from './handshake.ts'
 import type { AppendAnswer, DigestAnswer, PeerState, ReadAnswer, SessionOutput } from './io.ts'
-import { DIVERGED_RETRY_MS, REJECTS_FRAME_MAX, type SessionLimits, VERIFIES_MAX } from './limits.ts'
+import {
+  CHECKS_AT_ONCE_MAX,
+  DIVERGED_RETRY_MS,
+  REJECTS_FRAME_MAX,
+  type SessionLimits,
+  VERIFIES_MAX,
+} from './limits.ts'
 import { type AppendWork, LogReceiver } from './log-receiver.ts'
 import { LogSender } from './log-sender.ts'
 import type { AckFrame, CheckFrame, EventsFrame, Frame } from './message.ts'
@@ -53,6 +59,8 @@ export class Exchange {
   /** An `acknowledged` went out while an append was under way: its state is older than the append's. */
   #restate = false
   #resyncing = false
+  /** How many more CHECK frames the peer has a reason to send. */
+  #checksLeft = CHECKS_AT_ONCE_MAX
 
   constructor(
     host: ExchangeHost,
@@ -129,6 +137,7 @@ export class Exchange {
   /** Collections that are shared from now on: their history goes both ways. */
   extend(granted: readonly CollectionId[], added: readonly CollectionId[]): void {
     this.sender.share(granted)
+    this.#checksLeft += CHECKS_AT_ONCE_MAX
     for (const collection of added) {
       this.#record?.fill(collection, true, true)
       this.sender.backfill(collection, undefined)
@@ -257,6 +266,7 @@ export class Exchange {
 
   #restart(): Divergence | undefined {
     if (!this.check.restart()) return diverged('the logs were sent again too often')
+    this.#checksLeft += CHECKS_AT_ONCE_MAX
     this.#verifying.clear()
     this.#held = false
     this.#readToken = undefined
@@ -280,6 +290,14 @@ export class Exchange {
   handleCheck(frame: CheckFrame): Violation | undefined {
     if (this.#verifying.size >= VERIFIES_MAX) {
       return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'CHECK: too many are being verified' }
+    }
+    // Each costs a look at the digests, and one that does not match a look at the log.
+    this.#checksLeft -= 1
+    if (this.#checksLeft < 0) {
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: 'CHECK: nothing has changed since the last',
+      }
     }
     this.receiver.handleCheck(frame)
     return undefined

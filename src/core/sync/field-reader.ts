@@ -115,12 +115,24 @@ export class FieldReader {
     return undefined
   }
 
+  /** A name that becomes part of a key: a control character in it could make it that of another. */
+  name(field: string, bytesMax: number): string {
+    return this.checkName(field, this.#take(field), bytesMax)
+  }
+
+  checkName(field: string, value: unknown, bytesMax: number): string {
+    const text = this.checkText(field, value, bytesMax, 1)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+    if (/[\u0000-\u001f]/.test(text)) this.fail(field, 'holds a control character')
+    return text
+  }
+
   collection(field: string): CollectionId {
-    return this.text(field, COLLECTION_BYTES_MAX, 1)
+    return this.name(field, COLLECTION_BYTES_MAX)
   }
 
   document(field: string): DocumentId {
-    return this.text(field, DOCUMENT_BYTES_MAX, 1)
+    return this.name(field, DOCUMENT_BYTES_MAX)
   }
 
   /** A nested array, whatever is in it. */
@@ -142,7 +154,7 @@ export class FieldReader {
   /** A nested array of names of collections. */
   collections(field: string, lengthMax: number): readonly CollectionId[] {
     const names = this.array(field, lengthMax)
-    return names.map((name) => this.checkText(field, name, COLLECTION_BYTES_MAX, 1))
+    return names.map((name) => this.checkName(field, name, COLLECTION_BYTES_MAX))
   }
 
   /** A nested array of indexes below `end`. */

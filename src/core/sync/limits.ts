@@ -80,6 +80,15 @@ export const IGNORABLE_TYPES_FROM: number = 64
 /** SUBSCRIBE frames of one peer that wait for a decision: one that waits for none is not asking. */
 export const SUBSCRIBES_MAX: number = 8
 
+/** Collections that one session may come to share: more would be memory for names alone. */
+export const SHARED_MAX: number = 4096
+
+/** PART frames of one entry: an entry of the largest size in parts of the usual size, with room to spare. */
+export const PARTS_MAX: number = 256
+
+/** CHECK frames of one peer that need a reason: some for the beginning, some for each change of terms. */
+export const CHECKS_AT_ONCE_MAX: number = 8
+
 /** Rejects in one frame: with the longest texts it stays under {@link FRAME_BYTES_MAX}. */
 export const REJECTS_FRAME_MAX: number = 100
 

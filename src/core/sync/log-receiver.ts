@@ -3,7 +3,7 @@ import type { CollectionId, Position } from '../ids.ts'
 import type { ReceiveCredit } from './credit.ts'
 import type { Violation } from './field-reader.ts'
 import type { WireEntry } from './io.ts'
-import { ENTRY_BYTES_MAX } from './limits.ts'
+import { ENTRY_BYTES_MAX, PARTS_MAX } from './limits.ts'
 import type { CheckFrame, EventsFrame, FrameEntry } from './message.ts'
 
 /** Entries to append in one step, and what is true of the peer's log once they are durable. */
@@ -104,6 +104,13 @@ export class LogReceiver {
       return {
         code: 'PROTOCOL_LIMIT_EXCEEDED',
         message: `PART: an entry past ${ENTRY_BYTES_MAX} bytes`,
+      }
+    }
+    // Tiny parts would take far more memory than the bytes that are counted above.
+    if (this.#parts.length >= PARTS_MAX) {
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: `PART: an entry in more than ${PARTS_MAX} parts`,
       }
     }
     this.#parts.push(bytes)

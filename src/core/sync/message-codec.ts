@@ -243,7 +243,7 @@ function readHello(fields: FieldReader): Frame {
   if (!versions.every((v): v is number => typeof v === 'number')) {
     fields.fail('versions', 'holds an item that is not a number')
   }
-  const replica = fields.text('replica', REPLICA_BYTES_MAX, 1)
+  const replica = fields.name('replica', REPLICA_BYTES_MAX)
   const epoch = fields.epoch('epoch')
   const head = fields.position('head')
   const peerEpoch = fields.optionalEpoch('peerEpoch')
@@ -271,7 +271,7 @@ function readHello(fields: FieldReader): Frame {
 
 function readWelcome(fields: FieldReader): Frame {
   const version = fields.uint('version')
-  const replica = fields.text('replica', REPLICA_BYTES_MAX, 1)
+  const replica = fields.name('replica', REPLICA_BYTES_MAX)
   const epoch = fields.epoch('epoch')
   const head = fields.position('head')
   const cursor = fields.position('cursor')

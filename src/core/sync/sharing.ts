@@ -1,7 +1,7 @@
 import type { CollectionId } from '../ids.ts'
 import type { Violation } from './field-reader.ts'
 import type { Refusal } from './io.ts'
-import { SUBSCRIBES_MAX } from './limits.ts'
+import { SHARED_MAX, SUBSCRIBES_MAX } from './limits.ts'
 
 /** A decision about a SUBSCRIBE: every collection that was asked for is in one of the lists. */
 export interface Decision {
@@ -44,6 +44,10 @@ export class Sharing {
   asked(token: number, collections: readonly CollectionId[]): Violation | undefined {
     if (this.#deciding.size >= SUBSCRIBES_MAX) {
       return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'SUBSCRIBE: too many wait for a decision' }
+    }
+    if (this.#granted.length + collections.length > SHARED_MAX) {
+      const message = `SUBSCRIBE: more than ${SHARED_MAX} collections`
+      return { code: 'PROTOCOL_LIMIT_EXCEEDED', message }
     }
     this.#deciding.set(token, collections)
     return undefined

@@ -163,6 +163,13 @@ export class Streams {
       return wrong('STREAM_OPEN: stream is not a new number of the sender')
     }
     this.#newestOfPeer = id
+    // Each stream that was refused waits here as its reset, until the peer reads.
+    if (this.#resets.length > this.#limits.streamsMax) {
+      return {
+        code: 'PROTOCOL_LIMIT_EXCEEDED',
+        message: 'STREAM_OPEN: refused streams are opened again',
+      }
+    }
     let ofPeer = 0
     for (const other of this.#streams.keys()) if (other % 2 === id % 2) ofPeer += 1
     if (ofPeer >= this.#limits.streamsMax) {
@@ -173,11 +180,7 @@ export class Streams {
         code: 'PROTOCOL_LIMIT_EXCEEDED',
         message,
       })
-      if (this.#resets.length <= this.#limits.streamsMax) return undefined
-      return {
-        code: 'PROTOCOL_LIMIT_EXCEEDED',
-        message: 'STREAM_OPEN: refused streams are opened again',
-      }
+      return undefined
     }
     this.#add(id, undefined)
     this.#emit({ type: 'stream-opened', stream: id, protocol: frame.protocol, head: frame.head })

@@ -1,0 +1,137 @@
+/** Operations of one event: some for each field of the largest object that is allowed. */
+export const EVENT_OPERATIONS_MAX = 1 << 18
+
+/** Bytes of all keys of one event as they are when it is loaded, repeated ones counted each time. */
+const KEY_BYTES_MAX = 1 << 23
+
+/** Counters of operations past this leave no room for edits to come. */
+const COUNTER_MAX = 2 ** 31
+
+const HEADER_BYTES = 9
+const HASH_BYTES = 32
+
+/** What the low three bits of a column's number say about its bytes. */
+const BOOLEAN = 4
+const TEXT = 5
+const RAW = 7
+const COMPRESSED = 8
+
+/**
+ * What is wrong with an event's columns, or undefined when loading it costs no more than such an event
+ * may. Columns hold runs, so sixty bytes can stand for any number of operations.
+ *
+ * @param bytes an event whose header has been read: exactly one change chunk.
+ */
+export function eventExcess(bytes: Uint8Array): 'unreadable' | 'too large' | undefined {
+  try {
+    return new EventColumns(bytes).isBounded() ? undefined : 'too large'
+  } catch (error) {
+    if (error instanceof RangeError) return 'unreadable'
+    throw error
+  }
+}
+
+class EventColumns {
+  readonly #bytes: Uint8Array
+  #offset = HEADER_BYTES
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  /** @throws RangeError when the columns do not follow their format. */
+  isBounded(): boolean {
+    this.#unsigned()
+    this.#skip(this.#unsigned() * HASH_BYTES)
+    this.#skip(this.#unsigned())
+    this.#unsigned()
+    const counter = this.#unsigned()
+    this.#signed()
+    this.#skip(this.#unsigned())
+    for (let others = this.#unsigned(); others > 0; others -= 1) this.#skip(this.#unsigned())
+    const columns: { readonly spec: number; readonly length: number }[] = []
+    for (let count = this.#unsigned(); count > 0; count -= 1)
+      columns.push({ spec: this.#unsigned(), length: this.#unsigned() })
+    return counter <= COUNTER_MAX && columns.every((column) => this.#isColumnBounded(column))
+  }
+
+  #isColumnBounded({ spec, length }: { readonly spec: number; readonly length: number }): boolean {
+    const end = this.#offset + length
+    if (end > this.#bytes.length || (spec & COMPRESSED) !== 0) throw new RangeError('column')
+    const type = spec & 7
+    if (type === RAW) {
+      this.#offset = end
+      return true
+    }
+    let rows = 0
+    let keyBytes = 0
+    while (this.#offset < end) {
+      const run = type === BOOLEAN ? { rows: this.#unsigned(), keyBytes: 0 } : this.#run(type)
+      rows += run.rows
+      keyBytes += run.keyBytes
+      if (rows > EVENT_OPERATIONS_MAX || keyBytes > KEY_BYTES_MAX) return false
+    }
+    if (this.#offset !== end) throw new RangeError('column')
+    return true
+  }
+
+  /** One run: n times the same value, n different values, or n times none. */
+  #run(type: number): { readonly rows: number; readonly keyBytes: number } {
+    const count = this.#signed()
+    if (count === 0) return { rows: this.#unsigned(), keyBytes: 0 }
+    if (count > 0) return { rows: count, keyBytes: this.#value(type) * count }
+    let keyBytes = 0
+    for (let left = -count; left > 0; left -= 1) keyBytes += this.#value(type)
+    return { rows: -count, keyBytes }
+  }
+
+  /** Passes over one value; of a text, returns its bytes. */
+  #value(type: number): number {
+    if (type !== TEXT) {
+      this.#passNumber()
+      return 0
+    }
+    const length = this.#unsigned()
+    this.#skip(length)
+    return length
+  }
+
+  #passNumber(): void {
+    while (this.#byte() >= 0x80);
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#offset]
+    if (byte === undefined) throw new RangeError('end')
+    this.#offset += 1
+    return byte
+  }
+
+  #skip(length: number): void {
+    this.#offset += length
+    if (this.#offset > this.#bytes.length) throw new RangeError('end')
+  }
+
+  #unsigned(): number {
+    let value = 0
+    for (let shift = 1; shift < 2 ** 53; shift *= 128) {
+      const byte = this.#byte()
+      value += (byte & 0x7f) * shift
+      if (byte < 0x80 && Number.isSafeInteger(value)) return value
+    }
+    throw new RangeError('number')
+  }
+
+  #signed(): number {
+    let value = 0
+    for (let shift = 1; shift < 2 ** 53; shift *= 128) {
+      const byte = this.#byte()
+      value += (byte & 0x7f) * shift
+      if (byte >= 0x80) continue
+      const signed = (byte & 0x40) === 0 ? value : value - shift * 128
+      if (Number.isSafeInteger(signed)) return signed
+      break
+    }
+    throw new RangeError('number')
+  }
+}

@@ -1,0 +1,56 @@
+import type { CollectionId, DocumentId, EventHash, ReplicaId } from '../ids.ts'
+import type { StoredEntry } from '../log/entry.ts'
+import type { EventLog } from '../log/event-log.ts'
+
+/** Past this many, what a peer lacks is found by sending everything, as after any other difference. */
+const KEPT_MAX = 10_000
+
+/** Peers for which it is remembered past the end of a connection. */
+const PEERS_MAX = 1_000
+
+/** The {@link KeptEvents} of each peer. */
+export class KeptByPeer {
+  readonly #peers = new Map<ReplicaId, KeptEvents>()
+
+  of(peer: ReplicaId): KeptEvents {
+    const known = this.#peers.get(peer)
+    if (known !== undefined) return known
+    const kept = new KeptEvents()
+    if (this.#peers.size < PEERS_MAX) this.#peers.set(peer, kept)
+    return kept
+  }
+}
+
+/**
+ * Events that a peer refused and that count here all the same: it may read their document and not write
+ * it, so its refusal decides for itself only. The digests that are compared with it leave them out.
+ *
+ * Kept in memory: after a restart the first comparison fails, everything is sent, and it refuses again.
+ */
+export class KeptEvents {
+  readonly #documents = new Map<DocumentId, Set<EventHash>>()
+  #count = 0
+
+  add(document: DocumentId, hash: EventHash): void {
+    if (this.#count >= KEPT_MAX) return
+    const hashes = this.#documents.get(document) ?? new Set()
+    this.#documents.set(document, hashes)
+    if (!hashes.has(hash)) this.#count += 1
+    hashes.add(hash)
+  }
+
+  /** Visits those that count in documents at home in `granted`. Called inside a barrier of the log. */
+  async each(
+    log: EventLog,
+    granted: readonly CollectionId[],
+    visit: (entry: StoredEntry) => void,
+  ): Promise<void> {
+    for (const [document, hashes] of this.#documents) {
+      const record = await log.record(document)
+      if (record === undefined || record.left || !granted.includes(record.collection)) continue
+      for (const entry of await log.readDocument(document)) {
+        if (entry.hash !== undefined && hashes.has(entry.hash)) visit(entry)
+      }
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { Policy, Principal } from '../access/policy.ts'
+import type { CollectionId, Position, ReplicaId } from '../ids.ts'
+import type { Clock } from '../interfaces/clock.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { Logger } from '../interfaces/logger.ts'
+import type { Connection } from '../interfaces/transport.ts'
+import type { EventLog } from '../log/event-log.ts'
+import type { PeerState, Reject, SessionClose } from '../sync/io.ts'
+import type { KeptByPeer } from './kept-events.ts'
+import type { PeerLink } from './peer-link.ts'
+import type { PeerStream } from './peer-stream.ts'
+
+/** What a link tells its replica. */
+export interface LinkEvents {
+  /** Why this link may not be the one of `peer`; undefined when it may. */
+  objection(link: PeerLink, peer: ReplicaId): SessionClose | undefined
+  established(link: PeerLink): void
+  acknowledged(peer: ReplicaId, received: Position, durable: Position): void
+  rejected(link: PeerLink, rejects: readonly Reject[]): void
+  signal(link: PeerLink, key: string, value: Uint8Array | undefined): void
+  stream(link: PeerLink, protocol: string, head: Uint8Array, stream: PeerStream): void
+}
+
+export interface LinkOptions {
+  readonly role: 'dialer' | 'accepter'
+  readonly connection: Connection
+  /** Who is at the other end, as authenticated. */
+  readonly principal: Principal
+  readonly log: EventLog
+  readonly policy: Policy
+  readonly clock: Clock
+  readonly sha256: Sha256
+  readonly logger: Logger
+  readonly events: LinkEvents
+  /** What peers lack because they refused it. */
+  readonly kept: KeptByPeer
+  /** Dialer: what to ask for, and what is remembered of the peer from before. */
+  readonly subscriptions: readonly CollectionId[]
+  readonly peer: PeerState | undefined
+  /** What the peer is to see of our signals from the start. */
+  readonly signals: ReadonlyMap<string, Uint8Array>
+}

@@ -1,0 +1,94 @@
+import type { Policy } from '../access/policy.ts'
+import type { DocumentId } from '../ids.ts'
+import type { Clock } from '../interfaces/clock.ts'
+import type { Logger } from '../interfaces/logger.ts'
+import type { EventLog } from '../log/event-log.ts'
+import type { Reject, SessionClose } from '../sync/io.ts'
+import type { PeerLink } from './peer-link.ts'
+
+/** Refusals of one peer that wait to be written down: more than it can be sent events meanwhile. */
+const WAITING_MAX = 50_000
+
+/** Refusals written down in one step: each needs the events of its document. */
+const AT_ONCE = 100
+
+const TOO_MANY: SessionClose = {
+  code: 'PROTOCOL_LIMIT_EXCEEDED',
+  message: 'REJECTS: more than were sent',
+  retryable: false,
+  retryAfterMs: undefined,
+}
+
+/** What {@link Refusals} needs of its replica. */
+export interface RefusalsOptions {
+  readonly policy: Policy
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/**
+ * What peers refused of our log.
+ *
+ * A refusal takes an event off the log when the peer may write the document. Another peer could unmake
+ * with it what it may only read: its refusal is remembered as something that it lacks.
+ */
+export class Refusals {
+  readonly #log: EventLog
+  readonly #options: RefusalsOptions
+  readonly #onTaken: (documents: readonly DocumentId[]) => Promise<void>
+  readonly #waiting = new WeakMap<PeerLink, { count: number; last: Promise<void> }>()
+
+  /** @param onTaken is told of documents of which events no longer count. */
+  constructor(
+    log: EventLog,
+    options: RefusalsOptions,
+    onTaken: (documents: readonly DocumentId[]) => Promise<void>,
+  ) {
+    this.#log = log
+    this.#options = options
+    this.#onTaken = onTaken
+  }
+
+  take(link: PeerLink, rejects: readonly Reject[]): void {
+    const queue = this.#waiting.get(link) ?? { count: 0, last: Promise.resolve() }
+    this.#waiting.set(link, queue)
+    if (queue.count + rejects.length > WAITING_MAX) return link.refuse(TOO_MANY)
+    queue.count += rejects.length
+    queue.last = queue.last.then(async () => {
+      for (let i = 0; i < rejects.length; i += AT_ONCE)
+        await this.#write(link, rejects.slice(i, i + AT_ONCE))
+      queue.count -= rejects.length
+    })
+  }
+
+  /** Never rejects. */
+  async #write(link: PeerLink, rejects: readonly Reject[]): Promise<void> {
+    const { clock, logger } = this.#options
+    const peer = link.peer ?? ''
+    try {
+      const binding = await this.#binding(link, rejects)
+      if (binding.length === 0) return
+      for (const reject of binding) logger.warn('a peer refused an entry', { peer, ...reject })
+      await this.#log.commit({ type: 'reject', peer, rejects: binding, atMs: clock.wallMs() })
+      await this.#onTaken([...new Set(binding.map((reject) => reject.document))])
+    } catch (error) {
+      logger.error('a refusal could not be written down', { peer, error })
+    }
+  }
+
+  async #binding(link: PeerLink, rejects: readonly Reject[]): Promise<readonly Reject[]> {
+    const { policy } = this.#options
+    const binding: Reject[] = []
+    for (const reject of rejects) {
+      const { document, hash } = reject
+      if (hash === undefined) continue
+      const record = await this.#log.record(document)
+      if (record === undefined || record.left || !link.granted.includes(record.collection)) continue
+      const { collection } = record
+      const request = { kind: 'event', document, collection, exists: true } as const
+      if (policy.mayWrite(link.principal, request) === undefined) binding.push(reject)
+      else link.kept.add(document, hash)
+    }
+    return binding
+  }
+}

@@ -253,7 +253,7 @@ export class Documents {
     if (held.reloading !== undefined || held.pending > 0) return
     const { id, kind } = held.document
     this.#reload(held, kind).catch((error: unknown) => {
-      this.#options.logger.error('a document cannot be read again', { document: id, error })
+      this.#unread(id, error)
     })
   }
 
@@ -334,13 +334,20 @@ export class Documents {
     const isClosed = isTidewayError(error) && error.code === 'USAGE_CLOSED'
     if (held.pending === 0 && !isClosed) {
       await this.#reload(held, kind).catch((cause: unknown) => {
-        this.#options.logger.error('a document cannot be read again', {
-          document: id,
-          error: cause,
-        })
+        this.#unread(id, cause)
       })
     }
     throw error
+  }
+
+  /** Said only: the next edit and the next opening try again. */
+  #unread(id: DocumentId, error: unknown): void {
+    const { logger } = this.#options
+    const message = 'a document cannot be read again'
+    // A storage that is full, closed or taken says nothing about the document.
+    const isHarmless = isTidewayError(error) && error.code !== 'STORAGE_CORRUPT'
+    if (isHarmless) logger.warn(message, { document: id, error })
+    else logger.error(message, { document: id, error })
   }
 
   #broke(id: DocumentId, error: unknown): void {

@@ -1,5 +1,5 @@
 import { memoryStorage } from '../../src/adapters/storage/memory/index.ts'
-import { grants } from '../../src/core/access/policy.ts'
+import { DENIED, grants, type Policy } from '../../src/core/access/policy.ts'
 import type { Connection } from '../../src/core/interfaces/transport.ts'
 import { consoleLogger, createReplica, type Replica } from '../../src/index.ts'
 import { nodeSha256 } from '../../src/node/index.ts'
@@ -86,18 +86,27 @@ export class HostilePlace {
 }
 
 function openReplica(name: string): Promise<Replica> {
-  const everything = { read: ['*'], write: ['*'] }
   return createReplica({
     storage: memoryStorage(),
     name,
     sha256: nodeSha256(),
     logger: consoleLogger('silent'),
-    policy: grants({
-      honest: everything,
-      cloud: everything,
-      mallory: { read: ['open', 'shared'], write: ['open'] },
-    }),
+    policy: placePolicy(),
   })
+}
+
+/** As in a fleet, where a document is at home is not for `mallory` to decide. */
+function placePolicy(): Policy {
+  const everything = { read: ['*'], write: ['*'] }
+  const mallory = { read: ['open', 'shared'], write: ['open'] }
+  const policy = grants({ honest: everything, cloud: everything, mallory })
+  return {
+    ...policy,
+    mayWrite: (principal, request) => {
+      const moves = request.kind === 'join' || request.kind === 'leave'
+      return moves && principal === 'mallory' ? DENIED : policy.mayWrite(principal, request)
+    },
+  }
 }
 
 async function acceptAll(

@@ -28,6 +28,7 @@ function room(name: string, timeoutMs: number) {
 }
 
 const integration = room('integration', 120_000)
+const browser = room('browser', 60_000)
 
 const config: ViteUserConfig = {
   resolve: { alias },
@@ -51,6 +52,11 @@ const config: ViteUserConfig = {
         ...integration,
         // Real sockets and processes: one file at a time, after every other room.
         test: { ...integration.test, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+      {
+        ...browser,
+        // One browser at a time, with the machine to itself.
+        test: { ...browser.test, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -141,8 +141,14 @@ export const messageChecks: readonly TransportCheck[] = [
       )
       while (isOpen) {
         check(sent < 4_000, 'the reader buffered more than 250 MiB')
-        const isReady = accepted.send(burstMessage(sent++))
-        if (!isReady) await accepted.drained().catch(() => undefined)
+        try {
+          if (accepted.send(burstMessage(sent++))) continue
+        } catch (error) {
+          // The peer has left, and `closed` is about to say so.
+          checkCode(error, 'TRANSPORT_CLOSED', 'sending to a peer that left')
+          break
+        }
+        await accepted.drained().catch(() => undefined)
       }
       const { messages, error } = await readToEnd(dialed)
       check(messages.length > 0, 'what had arrived is yielded first')

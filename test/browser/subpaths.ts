@@ -1,0 +1,11 @@
+/** What the README says runs in browsers. */
+export const BROWSER_SUBPATHS: readonly string[] = [
+  'tideway',
+  'tideway/transports/memory',
+  'tideway/transports/websocket',
+  'tideway/adapters/storage/memory',
+  'tideway/adapters/reconciler',
+  'tideway/adapters/kubernetes/objects',
+  'tideway/adapters/runtime',
+  'tideway/compliance',
+]

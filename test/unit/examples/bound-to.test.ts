@@ -1,7 +1,10 @@
+import type { JsonObject, KubeObject } from 'tideway/adapters/kubernetes/objects'
 import { expect, test } from 'vitest'
 import { boundTo } from '../../../examples/shared/fleet-rules.ts'
 
-const pod = (spec: object) => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec })
+function pod(spec: JsonObject): KubeObject {
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec }
+}
 
 test('a pod made at a node is for that node, unless it names one', () => {
   expect(boundTo('edge-1', pod({ containers: [] }))).toMatchObject({

@@ -151,12 +151,13 @@ export function toStatus(
   if (error instanceof ObjectError) {
     const resource = error.key === undefined ? undefined : lookup(error.key.resource)
     const isInvalid = error.reason === 'Invalid'
+    // No retryAfterSeconds, not even when a node is away or the disk is full: kubectl would try ten
+    // times in silence before it says why.
     const details: StatusDetails = {
       name: error.key?.name,
       group: resource?.group,
       kind: isInvalid ? resource?.kind : resource?.plural,
       ...(error.causes.length === 0 ? {} : { causes: error.causes }),
-      ...(error.reason === 'ServiceUnavailable' ? { retryAfterSeconds: 1 } : {}),
     }
     return statusOf(CODES[error.reason], error.reason, error.message, details)
   }

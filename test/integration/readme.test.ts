@@ -29,7 +29,10 @@ afterEach(async () => {
 
 /** Runs the block as a process and collects the notes that it prints. */
 function start(name: string, where: string) {
-  const child = spawn(process.execPath, ['notes.mjs', name, where], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, ['notes.mjs', name, where], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   running.add(child)
   let printed = ''
   let complaints = ''

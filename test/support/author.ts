@@ -9,7 +9,8 @@ export class Author {
   #doc: Automerge.Doc<Record<string, unknown>>
 
   constructor(actor = 'aaaaaaaaaaaaaaaa', from?: Author) {
-    this.#doc = from === undefined ? Automerge.init({ actor }) : Automerge.clone(from.#doc, { actor })
+    this.#doc =
+      from === undefined ? Automerge.init({ actor }) : Automerge.clone(from.#doc, { actor })
   }
 
   /** The next event: sets a key. */
@@ -30,10 +31,20 @@ export class Author {
 
 /** An event as it arrives from a peer. */
 export function incoming(document: string, event: CheckedEvent, collection = 'c'): IncomingEntry {
-  return { wire: { kind: 'event', document, collection, generation: 1, bytes: event.bytes }, events: [event] }
+  return {
+    wire: { kind: 'event', document, collection, generation: 1, bytes: event.bytes },
+    events: [event],
+  }
 }
 
 /** An entry without events, as it arrives from a peer. */
-export function incomingMark(document: string, kind: 'tombstone' | 'leave', collection = 'c'): IncomingEntry {
-  return { wire: { kind, document, collection, generation: 1, bytes: new Uint8Array(0) }, events: [] }
+export function incomingMark(
+  document: string,
+  kind: 'tombstone' | 'leave',
+  collection = 'c',
+): IncomingEntry {
+  return {
+    wire: { kind, document, collection, generation: 1, bytes: new Uint8Array(0) },
+    events: [],
+  }
 }

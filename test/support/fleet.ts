@@ -1,6 +1,11 @@
-import { builtinResources, createObjectStore, documentKinds, type OpenObjectStore } from 'tideway/adapters/kubernetes/objects'
-import { memoryStorage } from 'tideway/adapters/storage/memory'
 import { consoleLogger, createReplica, type Replica, type ReplicaOptions } from 'tideway'
+import {
+  builtinResources,
+  createObjectStore,
+  documentKinds,
+  type OpenObjectStore,
+} from 'tideway/adapters/kubernetes/objects'
+import { memoryStorage } from 'tideway/adapters/storage/memory'
 import { nodeSha256 } from '../../src/node/index.ts'
 
 /** A replica on a memory storage that knows the Kubernetes kinds. */
@@ -29,7 +34,10 @@ export function openTestStore(replica: Replica): Promise<OpenObjectStore> {
 }
 
 /** Resolves when `check` returns something; looks again after each turn, up to `timeoutMs`. */
-export async function eventually<T>(check: () => T | undefined | false, timeoutMs = 5000): Promise<T> {
+export async function eventually<T>(
+  check: () => T | undefined | false,
+  timeoutMs = 5000,
+): Promise<T> {
   const end = Date.now() + timeoutMs
   while (true) {
     const found = check()

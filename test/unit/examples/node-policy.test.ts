@@ -25,7 +25,11 @@ describe('what a node may write at the cloud', () => {
   test.each([
     ['a pod of another node', 'pods/default/web/1/observed', 'node/edge-2'],
     ['another node, in its own collection', 'nodes/_/edge-2/1/observed', 'node/edge-1'],
-    ['a secret, in its own collection', 'secrets/kube-system/bootstrap-token-x/1/desired', 'node/edge-1'],
+    [
+      'a secret, in its own collection',
+      'secrets/kube-system/bootstrap-token-x/1/desired',
+      'node/edge-1',
+    ],
     ['a config map, in its own collection', 'configmaps/default/a/1/desired', 'node/edge-1'],
     ['a text that is no object', 'anything', 'node/edge-1'],
     ['a config map under another namespace', 'configmaps/other/a/1/desired', 'namespace/default'],
@@ -39,7 +43,11 @@ describe('what a node may write at the cloud', () => {
   })
 
   test('it may not drop or move anything', () => {
-    const request = { document: 'pods/default/web/1/desired', collection: 'node/edge-1', exists: true }
+    const request = {
+      document: 'pods/default/web/1/desired',
+      collection: 'node/edge-1',
+      exists: true,
+    }
     expect(policy.mayWrite(edge, { ...request, kind: 'leave' })).toBeDefined()
     expect(policy.mayWrite(edge, { ...request, kind: 'join' })).toBeDefined()
   })
@@ -76,7 +84,9 @@ const pod: KubeObject = {
 
 test('the secrets of a pod are found wherever a pod can name them', () => {
   const names = ['pull', 'file', 'projected', 'from', 'key']
-  expect([...secretsOf('pods', pod)].sort()).toEqual(names.map((name) => `secret/shop/${name}`).sort())
+  expect([...secretsOf('pods', pod)].sort()).toEqual(
+    names.map((name) => `secret/shop/${name}`).sort(),
+  )
 })
 
 test('a node says at once what the cloud would refuse later', () => {

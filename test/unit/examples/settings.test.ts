@@ -102,7 +102,9 @@ describe('errors name the field, what was wrong and what is allowed', () => {
   test('a bad flag', async () => {
     const error = await refusalOf({ flags: { apiAddress: 'here' } })
     expect(error.code).toBe('SETTING_INVALID')
-    expect(error.message).toContain('--api-address: "here" is not allowed; allowed: a host and a port')
+    expect(error.message).toContain(
+      '--api-address: "here" is not allowed; allowed: a host and a port',
+    )
   })
 
   test('a bad variable', async () => {
@@ -120,8 +122,18 @@ describe('errors name the field, what was wrong and what is allowed', () => {
 
   test.each([
     ['an unknown key', 'apiAddress: a:1\n', 'SETTING_UNKNOWN', 'apiAddress in'],
-    ['a value of the wrong type', 'ttl: {h: 1}\n', 'SETTING_INVALID', 'the value is of the wrong type'],
-    ['a value that is not allowed', 'ttl: forever\n', 'SETTING_INVALID', '"forever" is not allowed'],
+    [
+      'a value of the wrong type',
+      'ttl: {h: 1}\n',
+      'SETTING_INVALID',
+      'the value is of the wrong type',
+    ],
+    [
+      'a value that is not allowed',
+      'ttl: forever\n',
+      'SETTING_INVALID',
+      '"forever" is not allowed',
+    ],
     ['a key twice', 'ttl: 1s\nttl: 2s\n', 'SETTING_INVALID', ':2'],
     ['no YAML', 'ttl: [1s\n', 'SETTING_INVALID', 'allowed: a YAML map'],
     ['a list instead of a map', '- ttl\n', 'SETTING_INVALID', 'does not hold a map'],

@@ -145,7 +145,11 @@ class DocumentStore implements OpenObjectStore {
     const { deletionTimestamp: _, ...metadata } = object.metadata
     const created = {
       ...object,
-      metadata: { ...metadata, creationTimestamp: this.#now(), generation: 1 },
+      metadata: {
+        ...metadata,
+        creationTimestamp: this.#now(),
+        ...(resource.counted ? { generation: 1 } : {}),
+      },
     }
     const home = homeOf(resource.id, created)
     // The observed part first: the object is shown when its desired part is there, and is whole by then.
@@ -261,7 +265,7 @@ class DocumentStore implements OpenObjectStore {
       ...wanted.metadata,
       name,
       creationTimestamp,
-      generation: raised,
+      ...(resource.counted ? { generation: raised } : {}),
     }
     const next = {
       ...wanted,

@@ -62,6 +62,7 @@ interface Brief {
   readonly categories?: readonly string[]
   readonly namespaced?: false
   readonly status?: true
+  readonly counted?: true
   readonly scale?: true
   readonly lists?: Readonly<Record<string, ListMerge>>
   readonly maps?: readonly string[]
@@ -81,6 +82,7 @@ function resource(brief: Brief): Resource {
     categories: brief.categories ?? [],
     namespaced: brief.namespaced ?? true,
     status: brief.status ?? false,
+    counted: brief.counted ?? false,
     scale: brief.scale ?? false,
     lists: { ...METADATA_LISTS, ...brief.lists },
     maps: [...METADATA_MAPS, ...(brief.maps ?? [])],
@@ -156,6 +158,7 @@ export const builtinResources: readonly Resource[] = [
     shortNames: ['rs'],
     categories: ['all'],
     status: true,
+    counted: true,
     scale: true,
     lists: { ...podSpecLists('spec.template.spec'), ...CONDITIONS },
     maps: ['spec', 'status'],

@@ -69,6 +69,8 @@ export interface Resource {
   readonly namespaced: boolean
   /** Whether `status` is a subresource (then it lives in the observed document). */
   readonly status: boolean
+  /** Whether changes of `spec` are counted in metadata.generation, as for kinds with a controller. */
+  readonly counted: boolean
   /** Whether the scale subresource is served. */
   readonly scale: boolean
   /** Lists that merge, by path: `spec.containers`, `spec.containers.*.env` (`*` is any item of a list). */

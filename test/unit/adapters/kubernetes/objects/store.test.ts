@@ -37,11 +37,32 @@ function record(store: OpenObjectStore, resource: string, since?: number): Objec
 const edit = (data: Record<string, string>) => (current: KubeObject) => ({ ...current, data })
 
 describe('one replica', () => {
+  test('changes of the spec are counted, for kinds with a controller only', async () => {
+    const { replica, store } = await place()
+    const key = { resource: 'replicasets.apps', namespace: 'default', name: 'web' }
+    const metadata = { name: 'web', namespace: 'default' }
+    const set = { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata, spec: { replicas: 1 } }
+    expect((await store.create(set)).metadata.generation).toBe(1)
+    const labelled = await store.update(
+      key,
+      (current) => ({ ...current, metadata: { ...current.metadata, labels: { a: 'b' } } }),
+      { part: 'desired' },
+    )
+    expect(labelled.metadata.generation).toBe(1)
+    const scaled = await store.update(key, (current) => ({ ...current, spec: { replicas: 2 } }), {
+      part: 'desired',
+    })
+    expect(scaled.metadata.generation).toBe(2)
+    expect((await store.create(configMap({}))).metadata.generation).toBeUndefined()
+    await store.close()
+    await replica.close()
+  })
+
   test('create, update, delete: as a watch from the beginning tells it', async () => {
     const { replica, store } = await place()
     const created = await store.create(configMap({ k: '1' }))
     expect(created).toMatchObject({
-      metadata: { generation: 1, uid: expect.any(String) },
+      metadata: { uid: expect.any(String) },
       data: { k: '1' },
     })
     const updated = await store.update(CM, edit({ k: '2' }), { part: 'desired' })

@@ -10,7 +10,10 @@ const RUNNING_MS = 30_000
  * From the request that creates a pod at the cloud's API to the moment when a watch at the cloud says
  * that its process runs at the edge: scheduling, the way down, the start, the way back.
  */
-export async function benchApply(options: { readonly json: boolean; readonly runs: number }): Promise<void> {
+export async function benchApply(options: {
+  readonly json: boolean
+  readonly runs: number
+}): Promise<void> {
   const fleet = await startFleet()
   try {
     const config = new KubeConfig()
@@ -38,7 +41,11 @@ export async function benchApply(options: { readonly json: boolean; readonly run
   }
 }
 
-async function once(api: CoreV1Api, running: Map<string, () => void>, name: string): Promise<number> {
+async function once(
+  api: CoreV1Api,
+  running: Map<string, () => void>,
+  name: string,
+): Promise<number> {
   const seen = new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`pod ${name} does not run`)), RUNNING_MS)
     running.set(name, () => {
@@ -48,7 +55,10 @@ async function once(api: CoreV1Api, running: Map<string, () => void>, name: stri
   })
   const begin = performance.now()
   const command = ['sleep', '100000']
-  const body = { metadata: { name }, spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'c', image: 'none', command }] } }
+  const body = {
+    metadata: { name },
+    spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'c', image: 'none', command }] },
+  }
   await api.createNamespacedPod({ namespace: NAMESPACE, body })
   await seen
   const ms = performance.now() - begin
@@ -59,15 +69,24 @@ async function once(api: CoreV1Api, running: Map<string, () => void>, name: stri
 }
 
 function isRunning(pod: V1Pod): boolean {
-  return pod.status?.containerStatuses?.some((status) => status.state?.running !== undefined) === true
+  return (
+    pod.status?.containerStatuses?.some((status) => status.state?.running !== undefined) === true
+  )
 }
 
-function report(options: { readonly json: boolean; readonly runs: number }, figures: readonly number[]): void {
+function report(
+  options: { readonly json: boolean; readonly runs: number },
+  figures: readonly number[],
+): void {
   const [p50Ms, p99Ms] = [percentile(figures, 0.5), percentile(figures, 0.99)]
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ benchmark: 'apply', runs: options.runs, p50Ms, p99Ms })}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ benchmark: 'apply', runs: options.runs, p50Ms, p99Ms })}\n`,
+    )
     return
   }
-  process.stdout.write(`A pod from its creation at the cloud to its status back there, ${options.runs} pods one by one\n`)
+  process.stdout.write(
+    `A pod from its creation at the cloud to its status back there, ${options.runs} pods one by one\n`,
+  )
   process.stdout.write(`${table(['system', 'p50 ms', 'p99 ms'], [['tideway', p50Ms, p99Ms]])}\n`)
 }

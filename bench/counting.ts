@@ -22,7 +22,10 @@ export class Counter {
   }
 
   /** Resolves when `done` holds, asked after each message, and nothing more came for `quietMs`. */
-  async settled(done: () => boolean | Promise<boolean>, quietMs: number): Promise<{ readonly doneMs: number }> {
+  async settled(
+    done: () => boolean | Promise<boolean>,
+    quietMs: number,
+  ): Promise<{ readonly doneMs: number }> {
     const begin = performance.now()
     let doneMs: number | undefined
     while (true) {
@@ -31,7 +34,8 @@ export class Counter {
       const timeout = AbortSignal.timeout(doneMs === undefined ? 2 : quietMs)
       await once(this.#events, 'message', { signal: timeout }).catch(() => undefined)
       if (doneMs !== undefined && seen === this.messages) return { doneMs }
-      if (performance.now() - begin > 120_000) throw new Error('the two sides did not meet within two minutes')
+      if (performance.now() - begin > 120_000)
+        throw new Error('the two sides did not meet within two minutes')
     }
   }
 
@@ -52,7 +56,10 @@ export interface Reconnect {
 }
 
 /** Lets both sides meet and says what that took. `meet` starts it and resolves when both are equal. */
-export async function measure(counter: Counter, meet: () => Promise<{ readonly doneMs: number }>): Promise<Reconnect> {
+export async function measure(
+  counter: Counter,
+  meet: () => Promise<{ readonly doneMs: number }>,
+): Promise<Reconnect> {
   const cpu = process.cpuUsage()
   const { doneMs } = await meet()
   const used = process.cpuUsage(cpu)

@@ -24,12 +24,36 @@ export async function startFleet(): Promise<Fleet> {
   const cloudData = join(directory, 'cloud')
   const edgeData = join(directory, 'edge')
   const ports = ['--api-address', '127.0.0.1:0']
-  const cloud = start('cloudcore', ['run', '--data', cloudData, ...ports, '--sync-address', '127.0.0.1:0', '--log-level', 'info'])
+  const cloud = start('cloudcore', [
+    'run',
+    '--data',
+    cloudData,
+    ...ports,
+    '--sync-address',
+    '127.0.0.1:0',
+    '--log-level',
+    'info',
+  ])
   await ready(cloud)
   const run = promisify(execFile)
-  const create = [join(PROGRAMS, 'cloudcore/main.js'), 'token', 'create', '--data', cloudData, '--node', 'bench']
+  const create = [
+    join(PROGRAMS, 'cloudcore/main.js'),
+    'token',
+    'create',
+    '--data',
+    cloudData,
+    '--node',
+    'bench',
+  ]
   const token = (await run(process.execPath, create)).stdout.trim()
-  const edge = start('edgecore', ['--token', token, '--data', edgeData, ...ports, '--stop-pods-on-exit'])
+  const edge = start('edgecore', [
+    '--token',
+    token,
+    '--data',
+    edgeData,
+    ...ports,
+    '--stop-pods-on-exit',
+  ])
   await ready(edge)
   return {
     cloudKubeconfig: join(cloudData, 'kubeconfig'),
@@ -46,7 +70,9 @@ export async function startFleet(): Promise<Fleet> {
 }
 
 function start(program: string, args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [join(PROGRAMS, program, 'main.js'), ...args], { stdio: ['ignore', 'ignore', 'pipe'] })
+  return spawn(process.execPath, [join(PROGRAMS, program, 'main.js'), ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
 }
 
 /** Resolves at the program's line `ready`. */
@@ -54,7 +80,8 @@ async function ready(child: ChildProcess): Promise<void> {
   let lines = ''
   const timeout = AbortSignal.timeout(READY_MS)
   while (!lines.includes('"msg":"ready"')) {
-    if (child.stderr === null || child.exitCode !== null) throw new Error(`a program did not start: ${lines}`)
+    if (child.stderr === null || child.exitCode !== null)
+      throw new Error(`a program did not start: ${lines}`)
     const [chunk] = (await once(child.stderr, 'data', { signal: timeout })) as [Buffer]
     lines += chunk.toString()
   }
@@ -67,8 +94,11 @@ function pidOf(child: ChildProcess): number {
 }
 
 /** Resident memory of a process in bytes, and what of it is not backed by files (Linux). */
-export async function memoryOf(pid: number): Promise<{ readonly rssBytes: number; readonly anonymousBytes: number }> {
+export async function memoryOf(
+  pid: number,
+): Promise<{ readonly rssBytes: number; readonly anonymousBytes: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN) * 1024
+  const field = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN) * 1024
   return { rssBytes: field('VmRSS'), anonymousBytes: field('RssAnon') }
 }

@@ -5,8 +5,16 @@ import { benchMemory } from './memory.ts'
 import { benchReconnect } from './reconnect/index.ts'
 
 const BENCHMARKS = {
-  reconnect: { run: benchReconnect, runs: 5, about: 'bytes, messages and time of a reconnect, beside automerge-repo' },
-  apply: { run: benchApply, runs: 100, about: 'time from creating a pod at the cloud to its status back there' },
+  reconnect: {
+    run: benchReconnect,
+    runs: 5,
+    about: 'bytes, messages and time of a reconnect, beside automerge-repo',
+  },
+  apply: {
+    run: benchApply,
+    runs: 100,
+    about: 'time from creating a pod at the cloud to its status back there',
+  },
   memory: { run: benchMemory, runs: 3, about: 'memory of an idle cloudcore and edgecore' },
 } as const
 
@@ -19,12 +27,25 @@ ${Object.entries(BENCHMARKS)
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, runs: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    runs: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
 })
 const [name] = positionals
-const benchmark = name !== undefined && Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name as keyof typeof BENCHMARKS] : undefined
+const benchmark =
+  name !== undefined && Object.hasOwn(BENCHMARKS, name)
+    ? BENCHMARKS[name as keyof typeof BENCHMARKS]
+    : undefined
 const runs = values.runs === undefined ? benchmark?.runs : Number(values.runs)
-if (values.help === true || benchmark === undefined || runs === undefined || !Number.isSafeInteger(runs) || runs < 1) {
+if (
+  values.help === true ||
+  benchmark === undefined ||
+  runs === undefined ||
+  !Number.isSafeInteger(runs) ||
+  runs < 1
+) {
   process.stdout.write(HELP)
   process.exit(values.help === true ? 0 : 2)
 }

@@ -35,11 +35,26 @@ export function samplePod(index: number): Record<string, unknown> {
         { name: 'cache', emptyDir: { sizeLimit: '64Mi' } },
       ],
       tolerations: [
-        { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 },
-        { key: 'node.kubernetes.io/unreachable', operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 },
+        {
+          key: 'node.kubernetes.io/not-ready',
+          operator: 'Exists',
+          effect: 'NoExecute',
+          tolerationSeconds: 300,
+        },
+        {
+          key: 'node.kubernetes.io/unreachable',
+          operator: 'Exists',
+          effect: 'NoExecute',
+          tolerationSeconds: 300,
+        },
       ],
     },
-    status: { phase: 'Running', podIP: `10.244.1.${index % 250}`, hostIP: '192.0.2.10', startTime: '2026-11-22T10:00:02Z' },
+    status: {
+      phase: 'Running',
+      podIP: `10.244.1.${index % 250}`,
+      hostIP: '192.0.2.10',
+      startTime: '2026-11-22T10:00:02Z',
+    },
   }
 }
 
@@ -55,7 +70,10 @@ function container(pod: string): Record<string, unknown> {
       { name: 'UPSTREAM', value: 'http://backend.default.svc:8080' },
     ],
     ports: [{ name: 'http', containerPort: 8080, protocol: 'TCP' }],
-    resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { cpu: '500m', memory: '128Mi' } },
+    resources: {
+      requests: { cpu: '100m', memory: '64Mi' },
+      limits: { cpu: '500m', memory: '128Mi' },
+    },
     volumeMounts: [
       { name: 'config', mountPath: '/etc/web', readOnly: true },
       { name: 'cache', mountPath: '/var/cache/web' },

@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net'
 
 import { ImmutableString } from '@automerge/automerge'
 import { type AutomergeUrl, type DocHandle, type PeerId, Repo } from '@automerge/automerge-repo'
-import { WebSocketClientAdapter, WebSocketServerAdapter } from '@automerge/automerge-repo-network-websocket'
+import {
+  WebSocketClientAdapter,
+  WebSocketServerAdapter,
+} from '@automerge/automerge-repo-network-websocket'
 import { type WebSocket, WebSocketServer } from 'ws'
 
 import { Counter, measure, type Reconnect } from '../counting.ts'
@@ -22,7 +25,10 @@ export async function reconnectAutomergeRepo(scenario: Scenario): Promise<Reconn
   server.on('connection', (socket) => {
     if (counting) count(socket, counter)
   })
-  const cloud = new Repo({ network: [new WebSocketServerAdapter(server as never)], peerId: 'cloud' as PeerId })
+  const cloud = new Repo({
+    network: [new WebSocketServerAdapter(server as never)],
+    peerId: 'cloud' as PeerId,
+  })
   const edge = new Repo({ network: [], peerId: 'edge' as PeerId })
   try {
     const first = new WebSocketClientAdapter(url)
@@ -32,7 +38,9 @@ export async function reconnectAutomergeRepo(scenario: Scenario): Promise<Reconn
     for (let index = 0; index < scenario.documents; index += 1) {
       atCloud.push(cloud.create<Pod>(immutable(samplePod(index)) as Pod))
     }
-    const atEdge = await Promise.all(atCloud.map((handle) => edge.find<Pod>(handle.url as AutomergeUrl)))
+    const atEdge = await Promise.all(
+      atCloud.map((handle) => edge.find<Pod>(handle.url as AutomergeUrl)),
+    )
     const equal = (): boolean => atCloud.every((handle, index) => sameHeads(handle, atEdge[index]))
     while (!equal()) await new Promise((resolve) => setTimeout(resolve, 50))
     // What both sides know of each other has to be settled before they part.
@@ -62,7 +70,10 @@ function edit(handle: DocHandle<Pod> | undefined, index: number): void {
 }
 
 function sameHeads(a: DocHandle<Pod>, b: DocHandle<Pod> | undefined): boolean {
-  return b !== undefined && JSON.stringify([...a.heads()].sort()) === JSON.stringify([...b.heads()].sort())
+  return (
+    b !== undefined &&
+    JSON.stringify([...a.heads()].sort()) === JSON.stringify([...b.heads()].sort())
+  )
 }
 
 /** Strings as single values, as Tideway keeps them: the fair form for state that nobody types into. */

@@ -13,8 +13,16 @@ export function edited(index: number): string {
 }
 
 /** Which documents are changed on which side: spread over all, never the same on both. */
-export function changedDocuments(scenario: Scenario): { readonly cloud: number[]; readonly edge: number[] } {
-  const step = Math.floor(scenario.documents / (scenario.changedAtCloud + scenario.changedAtEdge + 1))
-  const all = Array.from({ length: scenario.changedAtCloud + scenario.changedAtEdge }, (_, index) => (index + 1) * step)
+export function changedDocuments(scenario: Scenario): {
+  readonly cloud: number[]
+  readonly edge: number[]
+} {
+  const step = Math.floor(
+    scenario.documents / (scenario.changedAtCloud + scenario.changedAtEdge + 1),
+  )
+  const all = Array.from(
+    { length: scenario.changedAtCloud + scenario.changedAtEdge },
+    (_, index) => (index + 1) * step,
+  )
   return { cloud: all.slice(0, scenario.changedAtCloud), edge: all.slice(scenario.changedAtCloud) }
 }

@@ -1,5 +1,12 @@
+import {
+  type Connection,
+  consoleLogger,
+  createReplica,
+  grants,
+  type Replica,
+  type Transport,
+} from 'tideway'
 import { memoryStorage } from 'tideway/adapters/storage/memory'
-import { type Connection, consoleLogger, createReplica, grants, type Replica, type Transport } from 'tideway'
 import { nodeWebSocket, webSocketServer } from 'tideway/transports/websocket/server'
 
 import { Counter, measure, type Reconnect } from '../counting.ts'
@@ -17,7 +24,8 @@ export async function reconnectTideway(scenario: Scenario): Promise<Reconnect> {
   const listener = await webSocketServer({ authenticate: () => 'edge' })
   cloud.serve(listener)
   const [address = ''] = listener.addresses
-  const dial = (transport: Transport) => edge.connect({ transport, address, collections: [COLLECTION] })
+  const dial = (transport: Transport) =>
+    edge.connect({ transport, address, collections: [COLLECTION] })
   const equal = async () => (await cloud.digest([COLLECTION])) === (await edge.digest([COLLECTION]))
   try {
     const first = dial(nodeWebSocket())
@@ -38,7 +46,12 @@ export async function reconnectTideway(scenario: Scenario): Promise<Reconnect> {
 }
 
 function open(name: string, table: Parameters<typeof grants>[0]): Promise<Replica> {
-  return createReplica({ name, storage: memoryStorage(), policy: grants(table), logger: consoleLogger('error') })
+  return createReplica({
+    name,
+    storage: memoryStorage(),
+    policy: grants(table),
+    logger: consoleLogger('error'),
+  })
 }
 
 async function create(replica: Replica, index: number): Promise<void> {
@@ -48,7 +61,9 @@ async function create(replica: Replica, index: number): Promise<void> {
 }
 
 async function edit(replica: Replica, index: number): Promise<void> {
-  await using handle = await replica.open<{ metadata: { annotations: Record<string, string> } }>(idOf(index))
+  await using handle = await replica.open<{ metadata: { annotations: Record<string, string> } }>(
+    idOf(index),
+  )
   handle.change((pod) => {
     pod.metadata.annotations['example.com/image'] = edited(index)
   })
@@ -64,7 +79,8 @@ function counted(inner: Transport, counter: Counter): Transport {
   return {
     name: inner.name,
     supports: inner.supports,
-    dial: async (address, options) => countedConnection(await inner.dial(address, options), counter),
+    dial: async (address, options) =>
+      countedConnection(await inner.dial(address, options), counter),
   }
 }
 

@@ -196,7 +196,9 @@ export class Simulator {
 
   async close(): Promise<void> {
     this.network.heal()
-    const closing = this.machines.map((machine) => machine.process?.replica.close())
+    const closing = this.machines.map(
+      (machine) => machine.process?.replica.close() ?? Promise.resolve(),
+    )
     let done = false
     const all = Promise.allSettled(closing).then(() => {
       done = true

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterEach, expect, test, vi } from 'vitest'
-import { consoleLogger, systemClock, systemRandom } from '../../src/system.ts'
 import { nodeSha256 } from '../../src/node/index.ts'
+import { consoleLogger, systemClock, systemRandom } from '../../src/system.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

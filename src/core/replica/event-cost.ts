@@ -1,5 +1,5 @@
 /** Operations of one event: some for each field of the largest object that is allowed. */
-export const EVENT_OPERATIONS_MAX = 1 << 18
+export const EVENT_OPERATIONS_MAX: number = 1 << 18
 
 /** Bytes of all keys of one event as they are when it is loaded, repeated ones counted each time. */
 const KEY_BYTES_MAX = 1 << 23

@@ -5,9 +5,6 @@
  */
 export const PROTOCOL_VERSIONS: readonly number[] = [1]
 
-/** The version that this package speaks when the peer does too. */
-export const PROTOCOL_VERSION: number = 1
-
 /** The newest version that both sides speak; undefined when there is none. */
 export function chooseVersion(offered: readonly number[]): number | undefined {
   return PROTOCOL_VERSIONS.find((version) => offered.includes(version))

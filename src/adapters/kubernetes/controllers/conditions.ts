@@ -13,11 +13,16 @@ export interface NewCondition {
  * The object with one condition set. The same object when it says so already, so nothing is written;
  * lastTransitionTime moves only when the status does (Kubernetes API conventions, "Typical status properties").
  */
-export function setCondition(object: KubeObject, condition: NewCondition, nowMs: number): KubeObject {
+export function setCondition(
+  object: KubeObject,
+  condition: NewCondition,
+  nowMs: number,
+): KubeObject {
   const conditions = mapsAt(object, 'status', 'conditions')
   const known = conditions.find(({ type }) => type === condition.type)
   const { status, reason, message } = condition
-  if (known?.['status'] === status && known['reason'] === reason && known['message'] === message) return object
+  if (known?.['status'] === status && known['reason'] === reason && known['message'] === message)
+    return object
   const transition = known?.['status'] === status ? known['lastTransitionTime'] : timestamp(nowMs)
   const next = { ...known, ...condition, lastTransitionTime: transition ?? timestamp(nowMs) }
   const others = conditions.filter(({ type }) => type !== condition.type)

@@ -1,6 +1,10 @@
 /** Controllers: programs that keep objects as other objects ask. Each is level-triggered. */
 export { createNamespaceController } from './namespace.ts'
-export { createNodeLifecycle, type NodeLifecycle, type NodeLifecycleOptions } from './node-lifecycle.ts'
+export {
+  createNodeLifecycle,
+  type NodeLifecycle,
+  type NodeLifecycleOptions,
+} from './node-lifecycle.ts'
 export { type Placement, place, requestsOf, type Usage } from './placement.ts'
 export { createReplicaSetController, type ReplicaSetOptions } from './replica-set.ts'
 export { type Controller, type ControllerOptions, createScheduler } from './scheduler.ts'

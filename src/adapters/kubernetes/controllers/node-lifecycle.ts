@@ -38,7 +38,10 @@ export function createNodeLifecycle(options: NodeLifecycleOptions): NodeLifecycl
     timers.delete(name)
     const recipe = (node: KubeObject): KubeObject =>
       mapsAt(node, 'status', 'conditions').reduce<KubeObject>(
-        (marked, { type }) => (typeof type === 'string' ? setCondition(marked, { type, ...SILENT }, clock.wallMs()) : marked),
+        (marked, { type }) =>
+          typeof type === 'string'
+            ? setCondition(marked, { type, ...SILENT }, clock.wallMs())
+            : marked,
         node,
       )
     store
@@ -49,7 +52,10 @@ export function createNodeLifecycle(options: NodeLifecycleOptions): NodeLifecycl
   const beat = (name: string): void => {
     if (closed) return
     timers.get(name)?.()
-    timers.set(name, clock.schedule(graceMs, () => silent(name)))
+    timers.set(
+      name,
+      clock.schedule(graceMs, () => silent(name)),
+    )
   }
   const cancel = store.watch('nodes', {}, ({ type, object }) => {
     const { name } = object.metadata

@@ -17,7 +17,11 @@ export type Placement = { readonly node: string } | { readonly message: string }
  * tolerates and whose allocatable resources its requests fit into, the one with the fewest pods; of
  * several, the first by name.
  */
-export function place(pod: KubeObject, nodes: readonly KubeObject[], usageOf: (node: string) => Usage): Placement {
+export function place(
+  pod: KubeObject,
+  nodes: readonly KubeObject[],
+  usageOf: (node: string) => Usage,
+): Placement {
   const reasons = new Map<string, number>()
   let best: { name: string; pods: number } | undefined
   for (const node of nodes) {
@@ -28,7 +32,8 @@ export function place(pod: KubeObject, nodes: readonly KubeObject[], usageOf: (n
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
       continue
     }
-    const better = best === undefined || usage.pods < best.pods || (usage.pods === best.pods && name < best.name)
+    const better =
+      best === undefined || usage.pods < best.pods || (usage.pods === best.pods && name < best.name)
     if (better) best = { name, pods: usage.pods }
   }
   if (best !== undefined) return { node: best.name }
@@ -41,8 +46,12 @@ export function place(pod: KubeObject, nodes: readonly KubeObject[], usageOf: (n
 export function requestsOf(pod: KubeObject): Usage {
   const spec = mapAt(pod, 'spec')
   const sum = (field: 'cpu' | 'memory', parse: (value: unknown) => number | undefined): number => {
-    const of = (container: JsonObject): number => parse(mapAt(container, 'resources', 'requests')?.[field]) ?? 0
-    const together = mapsAt(spec, 'containers').reduce((total, container) => total + of(container), 0)
+    const of = (container: JsonObject): number =>
+      parse(mapAt(container, 'resources', 'requests')?.[field]) ?? 0
+    const together = mapsAt(spec, 'containers').reduce(
+      (total, container) => total + of(container),
+      0,
+    )
     return Math.max(together, ...mapsAt(spec, 'initContainers').map(of))
   }
   return { pods: 1, cpuMillis: sum('cpu', parseMillis), memoryBytes: sum('memory', parseWhole) }
@@ -66,9 +75,11 @@ function insufficient(wanted: Usage, node: KubeObject, used: Usage): string | un
   const pods = parseWhole(allocatable?.['pods'])
   if (pods !== undefined && used.pods + 1 > pods) return 'Too many pods'
   const cpu = parseMillis(allocatable?.['cpu'])
-  if (wanted.cpuMillis > 0 && used.cpuMillis + wanted.cpuMillis > (cpu ?? 0)) return 'Insufficient cpu'
+  if (wanted.cpuMillis > 0 && used.cpuMillis + wanted.cpuMillis > (cpu ?? 0))
+    return 'Insufficient cpu'
   const memory = parseWhole(allocatable?.['memory'])
-  if (wanted.memoryBytes > 0 && used.memoryBytes + wanted.memoryBytes > (memory ?? 0)) return 'Insufficient memory'
+  if (wanted.memoryBytes > 0 && used.memoryBytes + wanted.memoryBytes > (memory ?? 0))
+    return 'Insufficient memory'
   return undefined
 }
 
@@ -81,7 +92,9 @@ export function isReady(node: KubeObject): boolean {
 
 function selected(pod: KubeObject, node: KubeObject): boolean {
   const labels = mapAt(node, 'metadata', 'labels')
-  return Object.entries(mapAt(pod, 'spec', 'nodeSelector') ?? {}).every(([key, value]) => labels?.[key] === value)
+  return Object.entries(mapAt(pod, 'spec', 'nodeSelector') ?? {}).every(
+    ([key, value]) => labels?.[key] === value,
+  )
 }
 
 function repels(taint: JsonObject, pod: KubeObject): boolean {

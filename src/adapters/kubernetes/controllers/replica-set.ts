@@ -2,7 +2,13 @@ import type { Random } from '../../../core/index.ts'
 import { createReconciler } from '../../reconciler/index.ts'
 import { meetsSelector } from '../objects/label-selector.ts'
 import { mapAt, mapsAt, numberAt, textAt } from '../objects/read.ts'
-import { type JsonObject, type KubeObject, ObjectError, type ObjectKey, type ObjectStore } from '../objects/types.ts'
+import {
+  type JsonObject,
+  type KubeObject,
+  ObjectError,
+  type ObjectKey,
+  type ObjectStore,
+} from '../objects/types.ts'
 import type { Controller, ControllerOptions } from './scheduler.ts'
 
 /** How many pods one pass makes or deletes; the next pass follows at once. */
@@ -28,7 +34,8 @@ export function createReplicaSetController(options: ReplicaSetOptions): Controll
   })
   const hintOwner = (pod: KubeObject): void => {
     const owner = controllerOf(pod)
-    if (owner?.['kind'] === 'ReplicaSet') reconciler.hint(`${pod.metadata.namespace}/${String(owner['name'])}`)
+    if (owner?.['kind'] === 'ReplicaSet')
+      reconciler.hint(`${pod.metadata.namespace}/${String(owner['name'])}`)
   }
   const hint = ({ object }: { readonly object: KubeObject }): void => {
     reconciler.hint(`${object.metadata.namespace}/${object.metadata.name}`)
@@ -57,14 +64,24 @@ async function reconcile(options: ReplicaSetOptions, key: ObjectKey): Promise<bo
   if (!runs(textAt(template, 'spec', 'nodeName'))) return false
   if (set.metadata.deletionTimestamp !== undefined) return false
   const pods = podsOf(store, set)
-  const active = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isFinished(pod))
+  const active = pods.filter(
+    (pod) => pod.metadata.deletionTimestamp === undefined && !isFinished(pod),
+  )
   const wanted = numberAt(set, 'spec', 'replicas') ?? 1
   const missing = Math.min(BURST_MAX, wanted - active.length)
-  for (let i = 0; i < missing; i += 1) await store.create(podFrom(set, template, random), { author: 'replicaset' })
-  const surplus = active.sort(leastValuableFirst).slice(0, Math.min(BURST_MAX, active.length - wanted))
+  for (let i = 0; i < missing; i += 1)
+    await store.create(podFrom(set, template, random), { author: 'replicaset' })
+  const surplus = active
+    .sort(leastValuableFirst)
+    .slice(0, Math.min(BURST_MAX, active.length - wanted))
   for (const pod of wanted < active.length ? surplus : []) await remove(store, pod)
   if (missing > 0 || wanted < active.length) {
-    logger.info('replica set scaled', { namespace: key.namespace, name: key.name, from: active.length, to: wanted })
+    logger.info('replica set scaled', {
+      namespace: key.namespace,
+      name: key.name,
+      from: active.length,
+      to: wanted,
+    })
   }
   await writeStatus(store, key, podsOf(store, set))
   return Math.abs(wanted - active.length) > BURST_MAX
@@ -93,7 +110,13 @@ async function remove(store: ObjectStore, pod: KubeObject): Promise<void> {
   try {
     await store.delete({ resource: 'pods', namespace, name }, { uid, author: 'replicaset' })
   } catch (error) {
-    if (!(error instanceof ObjectError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error
+    if (
+      !(
+        error instanceof ObjectError &&
+        (error.reason === 'NotFound' || error.reason === 'Conflict')
+      )
+    )
+      throw error
   }
 }
 
@@ -111,7 +134,14 @@ function podFrom(set: KubeObject, template: JsonObject | undefined, random: Rand
   const metadata = mapAt(template, 'metadata') ?? {}
   const pinned = textAt(template, 'spec', 'nodeName') !== undefined
   const annotations = { ...mapAt(metadata, 'annotations'), ...(pinned ? { [PINNED]: 'true' } : {}) }
-  const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name, uid, controller: true, blockOwnerDeletion: true }
+  const owner = {
+    apiVersion: 'apps/v1',
+    kind: 'ReplicaSet',
+    name,
+    uid,
+    controller: true,
+    blockOwnerDeletion: true,
+  }
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -137,8 +167,14 @@ function suffix(random: Random): string {
   return [...bytes].map((byte) => ALPHABET[byte % ALPHABET.length]).join('')
 }
 
-async function writeStatus(store: ObjectStore, key: ObjectKey, pods: readonly KubeObject[]): Promise<void> {
-  const live = pods.filter((pod) => !isFinished(pod) && pod.metadata.deletionTimestamp === undefined)
+async function writeStatus(
+  store: ObjectStore,
+  key: ObjectKey,
+  pods: readonly KubeObject[],
+): Promise<void> {
+  const live = pods.filter(
+    (pod) => !isFinished(pod) && pod.metadata.deletionTimestamp === undefined,
+  )
   const ready = live.filter(isReady).length
   const recipe = (set: KubeObject): KubeObject => {
     const status = {
@@ -160,7 +196,9 @@ function controllerOf(object: KubeObject): JsonObject | undefined {
 }
 
 function isReady(pod: KubeObject): boolean {
-  return mapsAt(pod, 'status', 'conditions').some(({ type, status }) => type === 'Ready' && status === 'True')
+  return mapsAt(pod, 'status', 'conditions').some(
+    ({ type, status }) => type === 'Ready' && status === 'True',
+  )
 }
 
 function isFinished(pod: KubeObject): boolean {

@@ -72,14 +72,23 @@ export function createScheduler(options: ControllerOptions): Controller {
 }
 
 /** @returns whether the pod needs no more scheduling. */
-async function schedule(options: ControllerOptions, usage: NodeUsage, key: ObjectKey): Promise<boolean> {
+async function schedule(
+  options: ControllerOptions,
+  usage: NodeUsage,
+  key: ObjectKey,
+): Promise<boolean> {
   const { store, logger, clock } = options
   const pod = store.get(key)
   if (pod === undefined || !isPending(pod)) return true
   const placement = place(pod, store.list('nodes').items, (node) => usage.of(node))
   if ('message' in placement) {
     const { message } = placement
-    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message } as const
+    const condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+    } as const
     await store.update(key, (current) => setCondition(current, condition, clock.wallMs()), {
       part: 'observed',
       author: 'scheduler',
@@ -87,7 +96,9 @@ async function schedule(options: ControllerOptions, usage: NodeUsage, key: Objec
     return false
   }
   const bind = (current: KubeObject): KubeObject =>
-    isPending(current) ? { ...current, spec: { ...mapAt(current, 'spec'), nodeName: placement.node } } : current
+    isPending(current)
+      ? { ...current, spec: { ...mapAt(current, 'spec'), nodeName: placement.node } }
+      : current
   await store.update(key, bind, { part: 'desired', author: 'scheduler' })
   logger.info('pod bound', { namespace: key.namespace, pod: key.name, node: placement.node })
   return true

@@ -1,19 +1,27 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
-
 import { consoleLogger, type Replica, systemClock, systemRandom } from 'tideway'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
   type Controller,
   createNodeLifecycle,
   createReplicaSetController,
   createScheduler,
 } from '../../../../../src/adapters/kubernetes/controllers/index.ts'
-import type { KubeObject, OpenObjectStore } from '../../../../../src/adapters/kubernetes/objects/index.ts'
+import type {
+  KubeObject,
+  OpenObjectStore,
+} from '../../../../../src/adapters/kubernetes/objects/index.ts'
+import { mapsAt } from '../../../../../src/adapters/kubernetes/objects/read.ts'
 import { eventually, openTestReplica, openTestStore } from '../../../../support/fleet.ts'
 
 let replica: Replica
 let store: OpenObjectStore
 const running: Controller[] = []
-const base = () => ({ store, clock: systemClock, random: systemRandom, logger: consoleLogger('silent') })
+const base = () => ({
+  store,
+  clock: systemClock,
+  random: systemRandom,
+  logger: consoleLogger('silent'),
+})
 
 beforeEach(async () => {
   replica = await openTestReplica({ name: 'cloud' })
@@ -37,12 +45,20 @@ async function addNode(name: string, ready = 'True'): Promise<void> {
 
 function podNamed(name: string, spec: Record<string, unknown> = {}): KubeObject {
   const containers = [{ name: 'c', image: 'none' }]
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' }, spec: { containers, ...spec } } as KubeObject
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: 'default' },
+    spec: { containers, ...spec },
+  } as KubeObject
 }
 
 function replicaSet(name: string, replicas: number, nodeName?: string): KubeObject {
   const labels = { app: name }
-  const spec = { containers: [{ name: 'c', image: 'none' }], ...(nodeName === undefined ? {} : { nodeName }) }
+  const spec = {
+    containers: [{ name: 'c', image: 'none' }],
+    ...(nodeName === undefined ? {} : { nodeName }),
+  }
   return {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
@@ -52,8 +68,10 @@ function replicaSet(name: string, replicas: number, nodeName?: string): KubeObje
 }
 
 const podKey = (name: string) => ({ resource: 'pods', namespace: 'default', name })
-const nodeNameOf = (name: string) => (store.get(podKey(name))?.['spec'] as { nodeName?: string } | undefined)?.nodeName
-const activePods = () => store.list('pods').items.filter((pod) => pod.metadata.deletionTimestamp === undefined)
+const nodeNameOf = (name: string) =>
+  (store.get(podKey(name))?.['spec'] as { nodeName?: string } | undefined)?.nodeName
+const activePods = () =>
+  store.list('pods').items.filter((pod) => pod.metadata.deletionTimestamp === undefined)
 
 test('the scheduler spreads pods over nodes, and moves them to the collection of their node', async () => {
   await addNode('a')
@@ -71,7 +89,9 @@ test('a pod that fits nowhere says why, and is bound when a node appears', async
   running.push(createScheduler(base()))
   await store.create(podNamed('p'))
   const conditions = await eventually(
-    () => (store.get(podKey('p'))?.['status'] as { conditions?: readonly unknown[] } | undefined)?.conditions,
+    () =>
+      (store.get(podKey('p'))?.['status'] as { conditions?: readonly unknown[] } | undefined)
+        ?.conditions,
   )
   expect(conditions).toEqual([
     expect.objectContaining({ type: 'PodScheduled', status: 'False', reason: 'Unschedulable' }),
@@ -94,14 +114,22 @@ test('a replica set is scaled up and down, reports its state, and leaves no pod 
   const key = { resource: 'replicasets.apps', namespace: 'default', name: 'web' }
   await store.create(replicaSet('web', 3))
   await eventually(() => activePods().length === 3)
-  await eventually(() => (store.get(key)?.['status'] as { replicas?: number } | undefined)?.replicas === 3)
-  await store.update(key, (set) => ({ ...set, spec: { ...(set['spec'] as object), replicas: 1 } }) as KubeObject, {
-    part: 'desired',
-  })
+  await eventually(
+    () => (store.get(key)?.['status'] as { replicas?: number } | undefined)?.replicas === 3,
+  )
+  await store.update(
+    key,
+    (set) => ({ ...set, spec: { ...(set['spec'] as object), replicas: 1 } }) as KubeObject,
+    {
+      part: 'desired',
+    },
+  )
   await eventually(() => activePods().length === 1)
   const [left] = activePods()
   await store.remove(podKey(left?.metadata.name ?? ''))
-  await eventually(() => activePods().length === 1 && activePods()[0]?.metadata.name !== left?.metadata.name)
+  await eventually(
+    () => activePods().length === 1 && activePods()[0]?.metadata.name !== left?.metadata.name,
+  )
   await store.delete(key)
   await eventually(() => activePods().length === 0)
 })
@@ -122,10 +150,10 @@ test('a node that is silent too long is marked, and nothing else of it is touche
   running.push(lifecycle)
   const beating = setInterval(() => lifecycle.beat('lively'), 10)
   const ready = (name: string) =>
-    (store.get({ resource: 'nodes', name })?.['status'] as { conditions: { type: string; status: string }[] }).conditions[0]
+    mapsAt(store.get({ resource: 'nodes', name }), 'status', 'conditions')[0]
   try {
-    await eventually(() => ready('quiet')?.status === 'Unknown')
-    expect(ready('lively')?.status).toBe('True')
+    await eventually(() => ready('quiet')?.['status'] === 'Unknown')
+    expect(ready('lively')?.['status']).toBe('True')
     expect(ready('quiet')).toMatchObject({ type: 'Ready', reason: 'NodeStatusUnknown' })
   } finally {
     clearInterval(beating)

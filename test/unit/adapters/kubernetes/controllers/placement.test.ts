@@ -5,7 +5,11 @@ import type { KubeObject } from '../../../../../src/adapters/kubernetes/objects/
 
 const idle = () => ({ pods: 0, cpuMillis: 0, memoryBytes: 0 })
 
-function node(name: string, extra: Record<string, unknown> = {}, labels: Record<string, string> = {}): KubeObject {
+function node(
+  name: string,
+  extra: Record<string, unknown> = {},
+  labels: Record<string, string> = {},
+): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -20,10 +24,16 @@ function node(name: string, extra: Record<string, unknown> = {}, labels: Record<
 }
 
 function pod(spec: Record<string, unknown> = {}): KubeObject {
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { containers: [], ...spec } } as KubeObject
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'p' },
+    spec: { containers: [], ...spec },
+  } as KubeObject
 }
 
-const asking = (requests: Record<string, string>) => pod({ containers: [{ name: 'c', resources: { requests } }] })
+const asking = (requests: Record<string, string>) =>
+  pod({ containers: [{ name: 'c', resources: { requests } }] })
 
 describe('place', () => {
   test('takes the node with the fewest pods, and of several the first by name', () => {
@@ -32,12 +42,22 @@ describe('place', () => {
   })
 
   test.each([
-    ['not ready', node('a', { status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } }), pod(), /not ready/],
+    [
+      'not ready',
+      node('a', { status: { conditions: [{ type: 'Ready', status: 'Unknown' }] } }),
+      pod(),
+      /not ready/,
+    ],
     ['unschedulable', node('a', { spec: { unschedulable: true } }), pod(), /unschedulable/],
     ['another selector', node('a'), pod({ nodeSelector: { disk: 'ssd' } }), /affinity\/selector/],
     ['too little cpu', node('a'), asking({ cpu: '2001m' }), /1 Insufficient cpu/],
     ['too little memory', node('a'), asking({ memory: '1025Mi' }), /1 Insufficient memory/],
-    ['a taint', node('a', { spec: { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] } }), pod(), /untolerated taint \{k: v\}/],
+    [
+      'a taint',
+      node('a', { spec: { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] } }),
+      pod(),
+      /untolerated taint \{k: v\}/,
+    ],
   ])('refuses a node: %s', (_, candidate, wanted, message) => {
     expect(place(wanted, [candidate], idle)).toEqual({ message: expect.stringMatching(message) })
   })
@@ -50,7 +70,9 @@ describe('place', () => {
 
   test('exactly what is left fits', () => {
     const usage = () => ({ pods: 1, cpuMillis: 500, memoryBytes: 0 })
-    expect(place(asking({ cpu: '1500m', memory: '1Gi' }), [node('a')], usage)).toEqual({ node: 'a' })
+    expect(place(asking({ cpu: '1500m', memory: '1Gi' }), [node('a')], usage)).toEqual({
+      node: 'a',
+    })
   })
 
   test.each([
@@ -60,7 +82,9 @@ describe('place', () => {
     [{ key: 'k', value: 'other' }, false],
     [{ key: 'k', operator: 'Exists', effect: 'NoExecute' }, false],
   ])('a toleration %j', (toleration, fits) => {
-    const tainted = node('a', { spec: { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] } })
+    const tainted = node('a', {
+      spec: { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] },
+    })
     expect('node' in place(pod({ tolerations: [toleration] }), [tainted], idle)).toBe(fits)
   })
 

@@ -146,6 +146,23 @@ describe('a replica in a page of Chromium and one in Node', () => {
     expect(browser?.pageErrors).toEqual([])
   })
 
+  test('a page in the background, whose timers fire once a minute, sends on', async (context) => {
+    skipUnless(context, browser !== undefined, 'Chromium', CHROMIUM_HINT)
+    const page = await openPage()
+    await browser?.page.evaluate(slowTimersDown)
+    await page.evaluate(async (replica) => {
+      const bytes = new Uint8Array(50_000)
+      for (let index = 0; index < 40; index++) {
+        crypto.getRandomValues(bytes)
+        await replica.set(`photo-${index}`, 'bytes', btoa(String.fromCharCode(...bytes)))
+      }
+    })
+    await page.evaluate((replica) => replica.durableAt('photo-39', 'node'))
+    expect(await page.evaluate((replica) => replica.digest())).toBe(
+      await node.replica.digest(['notes']),
+    )
+  })
+
   test('a page that is closed leaves no link behind in Node', async (context) => {
     skipUnless(context, browser !== undefined, 'Chromium', CHROMIUM_HINT)
     const gone = new Promise<string>((resolve) => {
@@ -162,6 +179,14 @@ describe('a replica in a page of Chromium and one in Node', () => {
     expect(node.replica.peers()).toEqual([])
   })
 })
+
+/** Runs in the page: what Chromium does to a tab that has been hidden for five minutes. */
+function slowTimersDown(): void {
+  const { setTimeout } = globalThis
+  const slow = (callback: () => void, delayMs: number = 0) =>
+    setTimeout(callback, Math.max(delayMs, 60_000))
+  Object.assign(globalThis, { setTimeout: slow })
+}
 
 async function openPage(): Promise<JSHandle<PageReplica>> {
   if (browser === undefined) throw new Error('there is no browser')

@@ -74,6 +74,7 @@ function dial(
     socket.onmessage = ({ data }: { readonly data: unknown }) => {
       if (data instanceof ArrayBuffer) connection?.handleMessage(new Uint8Array(data))
       else connection?.handleText()
+      face.look()
     }
     socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => {
       signal?.removeEventListener('abort', onAbort)

@@ -15,7 +15,7 @@ export interface StandardWebSocket {
 
 /** How much the socket itself is given at a time. What it holds cannot be taken back. */
 const HANDED_BYTES_MAX = 128 * 1_024
-/** How often the socket's own queue is looked at while something waits: there is no event for that. */
+/** How often the socket's own queue is looked at while something waits: it has no event for that. */
 const POLL_MS = 4
 
 /**
@@ -61,6 +61,19 @@ export class StandardSocketFace implements SocketFace {
     this.#poll()
   }
 
+  /**
+   * Looks whether more may be handed over, and tells who watches the queue.
+   *
+   * To be called when something has come from the peer, often an answer to what was sent: the timers
+   * of a page in the background fire once a second or once a minute.
+   */
+  look(): void {
+    this.#feed()
+    const onFallen = this.#onFallen
+    this.#onFallen = undefined
+    onFallen?.()
+  }
+
   /** Drops what waits and lets go of the timer: the socket has ended. */
   stop(): void {
     clearTimeout(this.#timer)
@@ -90,10 +103,7 @@ export class StandardSocketFace implements SocketFace {
     if (this.#timer !== undefined) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
-      this.#feed()
-      const onFallen = this.#onFallen
-      this.#onFallen = undefined
-      onFallen?.()
+      this.look()
     }, POLL_MS)
   }
 }

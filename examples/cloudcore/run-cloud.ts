@@ -17,7 +17,7 @@ import { certificateFingerprint, writeSecretFile } from 'tideway/adapters/kubern
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeSha256 } from 'tideway/node'
 import type { Teardown } from '../shared/lifetime.ts'
-import { makePrivateDirectory } from '../shared/private-files.ts'
+import { makePrivateDirectory, refuseDirectoryOf } from '../shared/private-files.ts'
 import { type Address, addressText } from '../shared/settings.ts'
 import { isWildcard, startCloudApi } from './cloud-api.ts'
 import type { CloudEndpoints } from './cloud-endpoints.ts'
@@ -45,6 +45,7 @@ export async function startCloud(
   teardown: Teardown,
 ): Promise<CloudEndpoints> {
   await makePrivateDirectory(settings.data)
+  await refuseDirectoryOf('edgecore', settings.data)
   let sync: SyncServer | undefined
   // Closed after the replica, which says goodbye to the edges first.
   teardown.add('sync port', () => sync?.close())

@@ -1,6 +1,7 @@
 import type { Logger } from 'tideway'
 import { certificateFingerprint } from 'tideway/adapters/kubernetes/server'
 import { decodeJoinToken, type JoinToken } from '../shared/join-token.ts'
+import { refuseDirectoryOf } from '../shared/private-files.ts'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { joinFleet } from './join-fleet.ts'
 import { checkOwner, type NodeIdentity, readIdentity, writeIdentity } from './node-identity.ts'
@@ -21,6 +22,7 @@ export interface EnrolmentOptions {
 export async function enrol(options: EnrolmentOptions, logger: Logger): Promise<NodeIdentity> {
   const { directory, name } = options
   const token = options.token === undefined ? undefined : decodeJoinToken(options.token)
+  await refuseDirectoryOf('cloudcore', directory)
   const known = await readIdentity(directory)
   if (known !== undefined) checkOwner(directory, known, name ?? token?.node)
   if (token === undefined || token.id === known?.token) {

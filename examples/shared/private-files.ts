@@ -29,6 +29,27 @@ export async function makePrivateDirectory(directory: string): Promise<void> {
   }
 }
 
+/** The file that shows which program has a data directory. */
+const MARKS = { cloudcore: 'fleet', edgecore: 'identity.json' } as const
+
+/**
+ * Makes sure that a data directory is not that of another program.
+ *
+ * @throws ProgramError `DATA_DIRECTORY_FOREIGN` when it is that of `other`.
+ */
+export async function refuseDirectoryOf(
+  other: keyof typeof MARKS,
+  directory: string,
+): Promise<void> {
+  if ((await readTextFile(join(directory, MARKS[other]))) === undefined) return
+  throw new ProgramError(
+    'DATA_DIRECTORY_FOREIGN',
+    EXIT.dataDirectory,
+    `the data directory ${directory} is that of ${other}; choose another with --data`,
+    { fields: { directory, found: other } },
+  )
+}
+
 /** The text of a file, or undefined when there is none. */
 export async function readTextFile(path: string): Promise<string | undefined> {
   try {

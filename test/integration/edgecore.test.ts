@@ -111,7 +111,7 @@ test('a data directory is that of one node, with whatever says otherwise', async
     '127.0.0.1:0',
   ])
   expect(asCloud.code).toBe(3)
-  expect(asCloud.stderr).toContain('to the replica edge-1, not cloud')
+  expect(asCloud.stderr).toContain('is that of edgecore; choose another with --data')
 })
 
 test('it starts while the cloud is away, with everything from its log', async () => {

@@ -237,6 +237,10 @@ export class Plan {
         this.#set(document, { ...record, collection, left: false })
         if (record.deleted) this.#digest(collection).add(this.#term(document, 'tombstone'))
       }
+      // Passed on as a join: a peer of ours that this document left takes it back with nothing less.
+      if (entry.wire.kind === 'join') {
+        this.#push('join', document, collection, entry.wire.bytes, from)
+      }
       for (const event of entry.events) this.#take(document, collection, event, from)
       return
     }

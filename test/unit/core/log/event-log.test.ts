@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 
 import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
 import { StorageForeignError, UsageError } from '../../../../src/core/errors.ts'
+import { unpackEvents } from '../../../../src/core/log/entry.ts'
 import type { EventLog } from '../../../../src/core/log/event-log.ts'
 import type { CheckedEvent } from '../../../../src/core/log/submission.ts'
 import { Author, incoming, incomingMark } from '../../../support/author.ts'
@@ -242,6 +243,31 @@ describe('the end of documents', () => {
     expect(await digest(edge, 'new')).toBe(await digest(cloud, 'new'))
   })
 })
+
+test('a document that left comes back through a relay too', async () => {
+  const [cloud, relay, edge] = await Promise.all([openLog(), openLog(), openLog()])
+  const author = new Author()
+  const events = [author.set('a', 1), author.set('a', 2)]
+  for (const log of [cloud, relay, edge]) {
+    await log.commit(local('d', events, 'old'))
+  }
+  for (const log of [relay, edge]) await log.commit(remote([incomingMark('d', 'leave', 'old')]))
+  await cloud.commit({ type: 'move', document: 'd', to: 'new' })
+  await pass(cloud, relay, 'new')
+  await pass(relay, edge, 'new')
+  expect(await digest(relay, 'new')).toBe(await digest(cloud, 'new'))
+  expect(await digest(edge, 'new')).toBe(await digest(cloud, 'new'))
+})
+
+/** Delivers everything of a collection from one log to another. */
+async function pass(from: EventLog, to: EventLog, collection: string): Promise<void> {
+  const page = await from.read({ after: 0, collections: [collection], bytesMax: 1 << 20 })
+  for (const { kind, document, generation, bytes } of page.entries) {
+    const wire = { kind, document, collection, generation, bytes }
+    const chunks = kind === 'join' ? unpackEvents(bytes) : kind === 'event' ? [bytes] : []
+    await to.commit({ ...remote([]), entries: [{ wire, events: await checked(chunks) }] })
+  }
+}
 
 test('refused events of ours stop counting, with what builds on them, and are kept aside', async () => {
   const log = await openLog()

@@ -29,13 +29,19 @@ import { type DocumentKind, genesisEvent } from './kind.ts'
 import { isTaken, loadEvents } from './load-events.ts'
 import { prune, readValue } from './read-value.ts'
 import { hasCounter } from './shape.ts'
-import { checkValue, freeze, isMap, type JsonMap } from './value.ts'
+import { checkValue, countValues, freeze, isMap, type JsonMap } from './value.ts'
 import { writeChanges } from './write-value.ts'
 
 type State = Record<string, unknown>
 
 /** The size of a document as JSON text, in characters: past it an edit is refused. Kubernetes allows 1.5 MB. */
 export const DOCUMENT_CHARS_MAX = 1_500_000
+
+/**
+ * How many values a document may be made of. What peers take is bounded by operations, of which an edit
+ * makes up to four a value.
+ */
+export const DOCUMENT_VALUES_MAX = 50_000
 
 /** Who made an edit, when and what for. It travels with the event. */
 export interface EditOptions {
@@ -199,11 +205,14 @@ export class OpenDocument {
       })
     }
     const chars = JSON.stringify(next).length
-    if (chars > DOCUMENT_CHARS_MAX) {
+    const values = countValues(next)
+    if (chars > DOCUMENT_CHARS_MAX || values > DOCUMENT_VALUES_MAX) {
       throw new DocumentError('DOCUMENT_TOO_LARGE', 'the document would be larger than allowed', {
         document: this.id,
         chars,
         charsMax: DOCUMENT_CHARS_MAX,
+        values,
+        valuesMax: DOCUMENT_VALUES_MAX,
       })
     }
     const before = getHeads(this.#current)

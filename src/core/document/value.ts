@@ -109,6 +109,14 @@ function checkContainer(value: object, path: readonly string[]): void {
   }
 }
 
+/** How many values a checked value is made of: maps, lists and scalars, itself included. */
+export function countValues(value: JsonValue | undefined): number {
+  if (typeof value !== 'object' || value === null) return 1
+  let count = 1
+  for (const item of Object.values(value)) count += countValues(item as JsonValue | undefined)
+  return count
+}
+
 function unsupported(path: readonly string[], problem: string): DocumentError {
   const field = path.length === 0 ? '(root)' : path.join('.')
   return new DocumentError('VALUE_UNSUPPORTED', `the value at ${field} is ${problem}`, {

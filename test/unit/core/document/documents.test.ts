@@ -79,6 +79,10 @@ describe('a handle', () => {
     expect(() => note.change(() => ({ title: 'x'.repeat(1_600_000) }))).toThrow(
       /larger than allowed/,
     )
+    const many = Array.from({ length: 50_000 }, () => 0)
+    expect(() => note.change(() => ({ many }) as never)).toThrow(
+      expect.objectContaining({ fields: expect.objectContaining({ values: 50_002 }) }),
+    )
     expect(note.value).toEqual({ title: 'small' })
     await replica.close()
   })

@@ -50,6 +50,7 @@ export abstract class TidewayError extends Error {
   }
 }
 
+/** What an error carries beside its code and message. */
 export interface ErrorOptions {
   readonly fields?: ErrorFields | undefined
   readonly retryable?: boolean | undefined
@@ -63,7 +64,11 @@ export function isTidewayError(value: unknown): value is TidewayError {
 
 /** The caller's mistake: a bad argument or a call after close. */
 export class UsageError extends TidewayError {
-  constructor(code: 'USAGE_INVALID_ARGUMENT' | 'USAGE_CLOSED', message: string, fields?: ErrorFields) {
+  constructor(
+    code: 'USAGE_INVALID_ARGUMENT' | 'USAGE_CLOSED',
+    message: string,
+    fields?: ErrorFields,
+  ) {
     super(code, message, { fields })
   }
 }
@@ -71,7 +76,11 @@ export class UsageError extends TidewayError {
 /** The peer's mistake: it broke the protocol, or speaks none of our versions. */
 export class ProtocolError extends TidewayError {
   constructor(
-    code: 'PROTOCOL_REMOTE' | 'PROTOCOL_VERSION_UNSUPPORTED' | 'PROTOCOL_LIMIT_EXCEEDED' | 'PROTOCOL_TIMEOUT',
+    code:
+      | 'PROTOCOL_REMOTE'
+      | 'PROTOCOL_VERSION_UNSUPPORTED'
+      | 'PROTOCOL_LIMIT_EXCEEDED'
+      | 'PROTOCOL_TIMEOUT',
     message: string,
     fields?: ErrorFields,
   ) {
@@ -178,6 +187,7 @@ export class InvariantError extends Error {
   override readonly name = 'InvariantError'
 }
 
+/** Throws an {@link InvariantError} unless `condition` holds. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) throw new InvariantError(message)
 }

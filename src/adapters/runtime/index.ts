@@ -84,6 +84,7 @@ export interface RuntimeHint {
   readonly podUid: string
 }
 
+/** What a runtime can do. Callers and the suite branch on this, never on a name. */
 export interface RuntimeFeatures {
   /** Mounts appear at their path in the container. When false they are under the pod's directory. */
   readonly mounts: boolean
@@ -165,6 +166,7 @@ export interface PodRuntime {
   close(): Promise<void>
 }
 
+/** Everything that a runtime holds at one moment. */
 export interface RuntimeState {
   readonly sandboxes: readonly SandboxStatus[]
   readonly containers: readonly ContainerStatus[]

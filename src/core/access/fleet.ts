@@ -24,7 +24,12 @@ export interface CloudRules {
   /** Whether the node may see this collection: because of what runs on it, or because all may. */
   mayNodeRead(node: string, collection: CollectionId): boolean
   /** Whether the node may write this document of a collection that it may read. */
-  mayNodeWrite(node: string, document: DocumentId, collection: CollectionId, exists: boolean): boolean
+  mayNodeWrite(
+    node: string,
+    document: DocumentId,
+    collection: CollectionId,
+    exists: boolean,
+  ): boolean
 }
 
 /**
@@ -51,13 +56,16 @@ function mayNodeWrite(rules: CloudRules, node: string, request: WriteRequest): b
   if (request.kind === 'leave' || request.kind === 'join') return false
   const { collection, document, exists } = request
   if (collection === nodeCollection(node)) return true
-  return rules.mayNodeRead(node, collection) && rules.mayNodeWrite(node, document, collection, exists)
+  return (
+    rules.mayNodeRead(node, collection) && rules.mayNodeWrite(node, document, collection, exists)
+  )
 }
 
 /** The policy at a node: the cloud may do everything, nobody else anything. */
 export function edgePolicy(): Policy {
   return {
-    mayConnect: (principal: Principal, _replica: ReplicaId) => (principal === CLOUD ? undefined : DENIED),
+    mayConnect: (principal: Principal, _replica: ReplicaId) =>
+      principal === CLOUD ? undefined : DENIED,
     mayRead: (principal) => principal === CLOUD,
     mayWrite: (principal) => (principal === CLOUD ? undefined : DENIED),
   }

@@ -45,7 +45,8 @@ export interface Grant {
 
 /** A policy from a table: principal to what it may read and write. Who is not in it may nothing. */
 export function grants(table: Readonly<Record<Principal, Grant>>): Policy {
-  const grantOf = (principal: Principal): Grant | undefined => (Object.hasOwn(table, principal) ? table[principal] : undefined)
+  const grantOf = (principal: Principal): Grant | undefined =>
+    Object.hasOwn(table, principal) ? table[principal] : undefined
   return {
     mayRead: (principal, collection) => matches(grantOf(principal)?.read ?? [], collection),
     mayWrite: (principal, { collection }) =>

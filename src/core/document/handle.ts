@@ -56,6 +56,7 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
   durable(peer?: ReplicaId, options?: AbortOptions): Promise<void>
   /** Resolves when `peer` has received everything of this document, on its disk or not yet. */
   received(peer: ReplicaId, options?: AbortOptions): Promise<void>
+  /** Lets go of the document; edits that were made are stored all the same. Idempotent. */
   close(): Promise<void>
 }
 

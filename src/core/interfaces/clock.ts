@@ -18,5 +18,6 @@ export interface Clock {
 
 /** A source of random bytes, for identities and for jitter. */
 export interface Random {
+  /** Fills all of `target`. */
   fill(target: Uint8Array): void
 }

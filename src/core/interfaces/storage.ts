@@ -35,6 +35,7 @@ export interface Batch {
   readonly expectedHead?: Position | undefined
 }
 
+/** Where a batch went. */
 export interface Appended {
   /** The position of the first record of the batch; the others follow without a gap. */
   readonly first: Position
@@ -56,6 +57,7 @@ export interface RecordQuery {
   readonly bytesMax: number
 }
 
+/** One page of an answer to a {@link RecordQuery}. */
 export interface RecordPage {
   readonly records: readonly StoredRecord[]
   /** Every matching record up to here has been returned: the `after` of the next page. */

@@ -31,6 +31,7 @@ export interface ReplicaOptions {
   readonly logger: Logger
 }
 
+/** How a document is opened. */
 export interface OpenOptions {
   /** The home of the document if it is new here. Default `default`. */
   readonly collection?: CollectionId | undefined

@@ -67,6 +67,7 @@ export class PeerStream implements AsyncIterable<Uint8Array> {
     this.fail(new ConnectionClosedError('the stream was reset', { fields: { code, message } }))
   }
 
+  /** What the peer writes, piece by piece. Leaving the loop early resets the stream. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     try {
       while (true) {

@@ -276,6 +276,7 @@ export class Replica {
     return this.#closing
   }
 
+  /** The same as {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

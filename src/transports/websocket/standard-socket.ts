@@ -9,7 +9,9 @@ export interface StandardWebSocket {
   onmessage: unknown
   onclose: unknown
   onerror: unknown
+  /** Queues one binary message (WHATWG WebSockets, `send`). */
   send(message: Uint8Array): void
+  /** Starts the closing handshake (WHATWG WebSockets, `close`). */
   close(code?: number, reason?: string): void
 }
 

@@ -22,6 +22,7 @@ import {
 } from './types.ts'
 import { ObjectView, type Shown } from './view.ts'
 
+/** What {@link createObjectStore} needs. */
 export interface ObjectStoreOptions {
   /** Opened with `documentKinds(resources)` among its kinds. It is not closed with the store. */
   readonly replica: Replica
@@ -37,6 +38,7 @@ export interface ObjectStoreOptions {
 
 /** A store that can be closed: it then follows its replica no longer. */
 export interface OpenObjectStore extends ObjectStore {
+  /** Stops following the replica, after what is being shown. Idempotent. */
   close(): Promise<void>
 }
 

@@ -91,6 +91,7 @@ export interface ObjectEvent {
   readonly resourceVersion: number
 }
 
+/** The objects of a kind at one moment. */
 export interface ObjectList {
   /** Ordered by namespace, then name. */
   readonly items: readonly KubeObject[]
@@ -98,6 +99,7 @@ export interface ObjectList {
   readonly resourceVersion: number
 }
 
+/** How an update is written, and what has to hold for it. */
 export interface UpdateOptions {
   /** Which document is written: the whole object but its status, or only its status. */
   readonly part: 'desired' | 'observed'
@@ -114,6 +116,7 @@ export interface UpdateOptions {
   readonly author?: string | undefined
 }
 
+/** How an object is asked to go, and what has to hold for it. */
 export interface DeleteOptions {
   /** Seconds that a running pod gets to stop. Default: the pod's own. 0 removes it at once. */
   readonly gracePeriodSeconds?: number | undefined
@@ -135,10 +138,13 @@ export interface DeleteOptions {
 export interface ObjectStore {
   /** Every kind that is served. */
   readonly resources: readonly Resource[]
+  /** What is known of a kind, or undefined when it is not served. */
   resource(id: string): Resource | undefined
   /** The newest resourceVersion that is durable here. */
   readonly resourceVersion: number
+  /** One object as it is, frozen, or undefined when there is none. */
   get(key: ObjectKey): KubeObject | undefined
+  /** All objects of a kind, or those of one namespace. */
   list(resource: string, namespace?: string): ObjectList
   /**
    * Calls back for each change after `since` (default: now), in order, synchronously after it is
@@ -169,6 +175,7 @@ export interface ObjectStore {
   remove(key: ObjectKey, options?: { readonly uid?: string }): Promise<void>
 }
 
+/** What a watch looks at, and from when on. */
 export interface WatchOptions {
   readonly namespace?: string | undefined
   /** Only changes after this resourceVersion. */

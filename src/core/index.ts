@@ -81,6 +81,7 @@ export type {
 export type { StoredEntry } from './log/entry.ts'
 export type { DocumentRecord, RejectedRecord } from './log/records.ts'
 export type { Denial } from './log/submission.ts'
+export { openReplica } from './replica/open-replica.ts'
 export type {
   ConnectedPeer,
   ConnectOptions,
@@ -89,7 +90,7 @@ export type {
   StreamAccepter,
 } from './replica/options.ts'
 export type { PeerStream } from './replica/peer-stream.ts'
-export { openReplica, type Replica } from './replica/replica.ts'
+export type { Replica } from './replica/replica.ts'
 export type { Signal } from './replica/signals.ts'
 export type { Uplink, UplinkStatus } from './replica/uplink.ts'
 export type { EntryKind } from './sync/io.ts'

@@ -1,14 +1,14 @@
 import { denyAll, type Policy, type Principal } from '../access/policy.ts'
 import { Documents } from '../document/documents.ts'
 import { createHandle, type DocumentHandle } from '../document/handle.ts'
-import { GENESIS_ACTOR, genesisEvent, PLAIN_KIND } from '../document/kind.ts'
+import { PLAIN_KIND } from '../document/kind.ts'
 import type { JsonMap } from '../document/value.ts'
 import { ConnectionClosedError, DocumentError, UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Cancel } from '../interfaces/clock.ts'
 import type { Connection, Listener } from '../interfaces/transport.ts'
 import type { StoredEntry } from '../log/entry.ts'
-import { type AppendListener, EventLog } from '../log/event-log.ts'
+import type { AppendListener, EventLog } from '../log/event-log.ts'
 import type { DocumentRecord, RejectedRecord } from '../log/records.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
 import { KeptByPeer } from './kept-events.ts'
@@ -374,28 +374,4 @@ export class Replica {
 
 function described(link: PeerLink): ConnectedPeer {
   return { replica: link.peer ?? '', principal: link.principal, collections: link.granted }
-}
-
-/**
- * Opens the log of `options.storage` and starts a replica on it.
- *
- * @throws StorageForeignError when the storage belongs to a replica of another name.
- */
-export async function openReplica(options: ReplicaOptions): Promise<Replica> {
-  if (options.name !== undefined) checkName('name', options.name, 128)
-  if (options.heapReserveBytes !== undefined) Documents.reserve(options.heapReserveBytes)
-  const genesis = new Set<string>()
-  for (const kind of options.kinds ?? []) {
-    const event = genesisEvent(kind, options.sha256)
-    if (event !== undefined) genesis.add(event.header.hash)
-  }
-  const log = await EventLog.open({
-    storage: options.storage,
-    replica: options.name,
-    sha256: options.sha256,
-    random: options.random,
-    genesisActor: GENESIS_ACTOR,
-    isGenesis: (hash) => genesis.has(hash),
-  })
-  return new Replica(options, log)
 }

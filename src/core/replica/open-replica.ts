@@ -1,0 +1,31 @@
+import { Documents } from '../document/documents.ts'
+import { GENESIS_ACTOR, genesisEvent } from '../document/kind.ts'
+import { EventLog } from '../log/event-log.ts'
+import { checkName } from './names.ts'
+import type { ReplicaOptions } from './options.ts'
+import { Replica } from './replica.ts'
+
+/**
+ * Opens the log of `options.storage` and starts a replica on it.
+ *
+ * @throws StorageForeignError when the storage belongs to a replica of another name.
+ */
+export async function openReplica(options: ReplicaOptions): Promise<Replica> {
+  if (options.name !== undefined) checkName('name', options.name, 128)
+  if (options.heapReserveBytes !== undefined) Documents.reserve(options.heapReserveBytes)
+  const genesis = new Set<string>()
+  for (const kind of options.kinds ?? []) {
+    const event = genesisEvent(kind, options.sha256)
+    if (event !== undefined) genesis.add(event.header.hash)
+  }
+  const log = await EventLog.open({
+    storage: options.storage,
+    replica: options.name,
+    sha256: options.sha256,
+    random: options.random,
+    logger: options.logger,
+    genesisActor: GENESIS_ACTOR,
+    isGenesis: (hash) => genesis.has(hash),
+  })
+  return new Replica(options, log)
+}

@@ -125,6 +125,7 @@ async function openStore(
     fleet,
     sha256: nodeSha256(),
     wallMs: () => systemClock.wallMs(),
+    moves: false,
     onError: (error) => logger.error('an object cannot be shown', { error }),
   })
   teardown.add('objects', () => store.close())

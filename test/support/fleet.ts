@@ -20,11 +20,15 @@ export function openTestReplica(options: Partial<ReplicaOptions> = {}): Promise<
 }
 
 /** A store on a replica; what cannot be shown fails the test. */
-export function openTestStore(replica: Replica): Promise<OpenObjectStore> {
+export function openTestStore(
+  replica: Replica,
+  options: { readonly moves?: boolean } = {},
+): Promise<OpenObjectStore> {
   return createObjectStore({
     replica,
     resources: builtinResources,
     fleet: 'test',
+    ...options,
     sha256: nodeSha256(),
     wallMs: () => Date.now(),
     onError: (error) => {

@@ -6,7 +6,7 @@ import { homeOf } from './homes.ts'
 import { documentId, type Identity, nameOf, type Part } from './identity.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { documentKind } from './kinds.ts'
-import { apiVersionOf, desiredPart, observedPart, sameSpec } from './parts.ts'
+import { amended, apiVersionOf, desiredPart, observedPart } from './parts.ts'
 import { Projector } from './projector.ts'
 import {
   type DeleteOptions,
@@ -34,6 +34,11 @@ export interface ObjectStoreOptions {
   readonly wallMs: () => number
   /** Told of an object that cannot be shown. */
   readonly onError: (error: unknown) => void
+  /**
+   * Whether an edit may give an object another home, such as a pod that is bound. One replica of a fleet
+   * decides about homes: everywhere else such an edit is refused with Forbidden. Default: true.
+   */
+  readonly moves?: boolean | undefined
 }
 
 /** A store that can be closed: it then follows its replica no longer. */
@@ -48,7 +53,9 @@ export async function createObjectStore(options: ObjectStoreOptions): Promise<Op
   const resources = new Map(options.resources.map((resource) => [resource.id, resource]))
   const projector = new Projector({ ...options, resources, view })
   await projector.start()
-  return new DocumentStore(options, resources, view, projector)
+  const store = new DocumentStore(options, resources, view, projector)
+  if (options.moves !== false) await store.settle(projector.misplaced)
+  return store
 }
 
 class DocumentStore implements OpenObjectStore {
@@ -257,23 +264,17 @@ class DocumentStore implements OpenObjectStore {
     wanted: KubeObject,
     author: string | undefined,
   ): Promise<Position> {
-    const generation = base.metadata.generation ?? 1
-    const raised = sameSpec(base, wanted) ? generation : generation + 1
-    const { name, namespace, creationTimestamp } = base.metadata
-    // A deletion is not taken back by who leaves it out.
-    const { deletionTimestamp, deletionGracePeriodSeconds } = base.metadata
-    const metadata = {
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp, deletionGracePeriodSeconds }),
-      ...wanted.metadata,
-      name,
-      creationTimestamp,
-      ...(resource.counted ? { generation: raised } : {}),
-    }
-    const next = {
-      ...wanted,
-      metadata: namespace === undefined ? metadata : { ...metadata, namespace },
-    } as KubeObject
+    const next = amended(resource, base, wanted)
+    const { name } = base.metadata
     const home = homeOf(resource.id, base)
+    const newHome = homeOf(resource.id, next)
+    if (newHome !== home && this.#options.moves === false) {
+      throw new ObjectError(
+        'Forbidden',
+        `${qualified(resource)} "${name}" cannot be moved from ${home} to ${newHome} here`,
+        { key: identity },
+      )
+    }
     const position = await this.#write(
       resource,
       identity,
@@ -283,9 +284,19 @@ class DocumentStore implements OpenObjectStore {
       desiredPart(resource, next),
       author,
     )
-    const newHome = homeOf(resource.id, next)
     if (newHome === home) return position
     return await this.#move(resource, identity, newHome)
+  }
+
+  /** Finishes moves that a crash interrupted. */
+  async settle(identities: readonly Identity[]): Promise<void> {
+    for (const identity of identities) {
+      const shown = this.#view.get(identity)
+      const resource = this.#byId.get(identity.resource)
+      if (shown === undefined || resource === undefined) continue
+      await this.#move(resource, identity, homeOf(resource.id, shown.object))
+    }
+    await this.#projector.shown(this.#options.replica.head)
   }
 
   /** A pod that was bound goes to its node, with everything that is known of it. */

@@ -60,8 +60,28 @@ export function sameContent(a: KubeObject, b: KubeObject): boolean {
   return equalValues(withoutVersion(a), withoutVersion(b))
 }
 
+/** What an edit makes of an object: what is wanted, but for what no edit may change. */
+export function amended(resource: Resource, base: KubeObject, wanted: KubeObject): KubeObject {
+  const generation = base.metadata.generation ?? 1
+  const raised = sameSpec(base, wanted) ? generation : generation + 1
+  const { name, namespace, creationTimestamp } = base.metadata
+  // A deletion is not taken back by who leaves it out.
+  const { deletionTimestamp, deletionGracePeriodSeconds } = base.metadata
+  const metadata = {
+    ...(deletionTimestamp === undefined ? {} : { deletionTimestamp, deletionGracePeriodSeconds }),
+    ...wanted.metadata,
+    name,
+    creationTimestamp,
+    ...(resource.counted ? { generation: raised } : {}),
+  }
+  return {
+    ...wanted,
+    metadata: namespace === undefined ? metadata : { ...metadata, namespace },
+  } as KubeObject
+}
+
 /** Whether what the object is asked to be differs: then its generation is raised. */
-export function sameSpec(a: KubeObject, b: KubeObject): boolean {
+function sameSpec(a: KubeObject, b: KubeObject): boolean {
   return equalValues((a as JsonMap)['spec'], (b as JsonMap)['spec'])
 }
 

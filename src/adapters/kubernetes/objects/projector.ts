@@ -1,4 +1,5 @@
 import type { DocumentId, Position, Replica, Sha256, StoredEntry } from '../../../core/index.ts'
+import { homeOf } from './homes.ts'
 import { documentId, type Identity, nameOf, parseDocumentId, uidOf } from './identity.ts'
 import { documentKind } from './kinds.ts'
 import { assemble, sameContent } from './parts.ts'
@@ -20,6 +21,8 @@ export interface ProjectorOptions {
  */
 export class Projector {
   readonly #options: ProjectorOptions
+  /** Objects that {@link start} found away from home: a crash came between an edit and its move. */
+  readonly misplaced: Identity[] = []
   /** The highest incarnation of each name that was ever seen, deleted ones included. */
   readonly #incarnations = new Map<string, number>()
   readonly #waiters = new Set<{ readonly position: Position; readonly resolve: () => void }>()
@@ -50,7 +53,11 @@ export class Projector {
       this.#note(parsed.identity)
       if (parsed.part !== 'desired' || record.deleted || record.left) continue
       const object = await this.#read(parsed.identity)
-      if (object !== undefined) view.seed({ identity: parsed.identity, object })
+      if (object === undefined) continue
+      view.seed({ identity: parsed.identity, object })
+      if (record.collection !== homeOf(parsed.identity.resource, object)) {
+        this.misplaced.push(parsed.identity)
+      }
     }
     view.seeded(begin)
     ready = true

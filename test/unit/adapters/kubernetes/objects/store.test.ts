@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
 
-import type {
-  KubeObject,
-  ObjectEvent,
-  OpenObjectStore,
+import {
+  builtinResources,
+  documentKind,
+  type KubeObject,
+  type ObjectEvent,
+  type OpenObjectStore,
+  type Resource,
 } from '../../../../../src/adapters/kubernetes/objects/index.ts'
 import { MemoryMedium, memoryStorage } from '../../../../../src/adapters/storage/memory/index.ts'
 import { grants } from '../../../../../src/core/access/policy.ts'
@@ -28,6 +31,12 @@ async function place(options: Parameters<typeof openTestReplica>[0] = {}) {
   return { replica, store: await openTestStore(replica) }
 }
 
+function resourceNamed(id: string): Resource {
+  const found = builtinResources.find((resource) => resource.id === id)
+  if (found === undefined) throw new Error(`no resource ${id}`)
+  return found
+}
+
 function record(store: OpenObjectStore, resource: string, since?: number): ObjectEvent[] {
   const events: ObjectEvent[] = []
   store.watch(resource, { since }, (event) => events.push(event))
@@ -35,6 +44,48 @@ function record(store: OpenObjectStore, resource: string, since?: number): Objec
 }
 
 const edit = (data: Record<string, string>) => (current: KubeObject) => ({ ...current, data })
+
+describe('homes', () => {
+  const bound = (current: KubeObject) =>
+    ({ ...current, spec: { ...(current['spec'] as object), nodeName: 'edge-1' } }) as KubeObject
+  const waiting = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'web', namespace: 'default' },
+    spec: { containers: [{ name: 'c', image: 'x' }] },
+  }
+
+  test('a move that a crash interrupted is finished at the next start', async () => {
+    const { replica, store } = await place()
+    await store.create(waiting)
+    await store.close()
+    // The edit alone, as it stands in the log when the process dies before the move.
+    const id = 'pods/default/web/1/desired'
+    const kind = documentKind(resourceNamed('pods'), 'desired')
+    const handle = await replica.open(id, { kind })
+    handle.change((draft) => bound(draft as KubeObject) as never)
+    await handle.durable()
+    await handle.close()
+    expect((await replica.record(id))?.collection).toBe('unscheduled')
+    const again = await openTestStore(replica)
+    expect((await replica.record(id))?.collection).toBe('node/edge-1')
+    expect(again.get(POD)).toMatchObject({ spec: { nodeName: 'edge-1' } })
+    await again.close()
+    await replica.close()
+  })
+
+  test('where homes are not decided, an edit that would move an object is refused', async () => {
+    const replica = await openTestReplica()
+    const store = await openTestStore(replica, { moves: false })
+    await store.create(waiting)
+    await expect(store.update(POD, bound, { part: 'desired' })).rejects.toMatchObject({
+      reason: 'Forbidden',
+    })
+    expect(store.get(POD)).not.toMatchObject({ spec: { nodeName: 'edge-1' } })
+    await store.close()
+    await replica.close()
+  })
+})
 
 describe('one replica', () => {
   test('changes of the spec are counted, for kinds with a controller only', async () => {

@@ -1,3 +1,5 @@
+import { equalValues } from '../../core/index.ts'
+import { isObject } from '../kubernetes/objects/read.ts'
 import type { Json, JsonObject } from '../kubernetes/objects/types.ts'
 
 /**
@@ -41,7 +43,7 @@ export function asTextMap(value: Json | undefined): Readonly<Record<string, stri
 
 /** Whether two values are the same JSON; the order of keys does not count, absent is undefined. */
 export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
-  return canonical(a) === canonical(b)
+  return equalValues(a, b)
 }
 
 /** JSON text with sorted keys. */
@@ -56,8 +58,4 @@ export function canonical(value: Json | undefined): string {
 
 function isList(value: Json | undefined): value is readonly Json[] {
   return Array.isArray(value)
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,12 +1,11 @@
+import { equalValues } from '../../../core/index.ts'
+import { isObject } from '../objects/read.ts'
 import type { Json, JsonObject } from '../objects/types.ts'
+
+export { isObject } from '../objects/read.ts'
 
 /** A JSON object under construction. */
 export type Draft = Record<string, Json | undefined>
-
-/** Whether a value is a JSON object: not a list, not null. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 /** Whether a value is a JSON list. */
 export function isList(value: unknown): value is readonly Json[] {
@@ -80,14 +79,5 @@ export function setOwn(target: Draft, key: string, value: Json): void {
 
 /** Deep equality of JSON values; a field that is undefined equals one that is absent. */
 export function sameJson(a: Json | undefined, b: Json | undefined): boolean {
-  if (a === b) return true
-  if (isList(a) && isList(b)) {
-    return a.length === b.length && a.every((item, index) => sameJson(item, b[index]))
-  }
-  if (!isObject(a) || !isObject(b)) return false
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)])
-  for (const key of keys) {
-    if (!sameJson(at(a, key), at(b, key))) return false
-  }
-  return true
+  return equalValues(a, b)
 }

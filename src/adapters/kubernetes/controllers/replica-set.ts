@@ -1,6 +1,5 @@
 import type { Random } from '../../../core/index.ts'
 import { createReconciler } from '../../reconciler/index.ts'
-import { meetsSelector } from '../objects/label-selector.ts'
 import { mapAt, mapsAt, numberAt, textAt } from '../objects/read.ts'
 import {
   type JsonObject,
@@ -9,6 +8,7 @@ import {
   type ObjectKey,
   type ObjectStore,
 } from '../objects/types.ts'
+import { controllerOf, OwnedPods } from './owned-pods.ts'
 import type { Controller, ControllerOptions } from './scheduler.ts'
 
 /** How many pods one pass makes or deletes; the next pass follows at once. */
@@ -22,31 +22,37 @@ export interface ReplicaSetOptions extends ControllerOptions {
   readonly runs: (nodeName: string | undefined) => boolean
 }
 
-/** Keeps as many pods of each replica set as it asks for. */
+/**
+ * Keeps as many pods of each replica set as it asks for. A pod belongs to a set by its owner reference:
+ * pods of nobody that have the labels are left alone.
+ */
 export function createReplicaSetController(options: ReplicaSetOptions): Controller {
   const { store } = options
+  const owned = new OwnedPods()
   const reconciler = createReconciler({
     ...options,
     reconcile: async (key) => {
-      const more = await reconcile(options, parseKey(key))
+      const more = await reconcile(options, owned, parseKey(key))
       return more ? { retryAfterMs: 0 } : undefined
     },
   })
-  const hintOwner = (pod: KubeObject): void => {
-    const owner = controllerOf(pod)
-    if (owner?.['kind'] === 'ReplicaSet')
-      reconciler.hint(`${pod.metadata.namespace}/${String(owner['name'])}`)
+  const take = (pod: KubeObject, isGone: boolean): void => {
+    const set = owned.take(pod, isGone)
+    if (set !== undefined) reconciler.hint(set)
   }
   const hint = ({ object }: { readonly object: KubeObject }): void => {
     reconciler.hint(`${object.metadata.namespace}/${object.metadata.name}`)
   }
   const cancels = [
     store.watch('replicasets.apps', {}, hint),
-    store.watch('pods', {}, ({ object }) => hintOwner(object)),
+    store.watch('pods', {}, ({ type, object, previous }) => {
+      if (previous !== undefined) take(previous, true)
+      take(object, type === 'DELETED')
+    }),
   ]
   for (const object of store.list('replicasets.apps').items) hint({ object })
   // Pods whose set went while nobody looked have to go as well.
-  for (const pod of store.list('pods').items) hintOwner(pod)
+  for (const pod of store.list('pods').items) take(pod, false)
   return {
     close: async () => {
       for (const cancel of cancels) cancel()
@@ -56,15 +62,20 @@ export function createReplicaSetController(options: ReplicaSetOptions): Controll
 }
 
 /** @returns whether there is more to do. */
-async function reconcile(options: ReplicaSetOptions, key: ObjectKey): Promise<boolean> {
+async function reconcile(
+  options: ReplicaSetOptions,
+  owned: OwnedPods,
+  key: ObjectKey,
+): Promise<boolean> {
   const { store, runs, random, logger } = options
   const set = store.get(key)
-  if (set === undefined) return await removeOrphans(options, key)
+  await removeOrphans(options, owned.of(key), set?.metadata.uid)
+  if (set === undefined) return false
   const template = mapAt(set, 'spec', 'template')
   if (!runs(textAt(template, 'spec', 'nodeName'))) return false
   if (set.metadata.deletionTimestamp !== undefined) return false
-  const pods = podsOf(store, set)
-  const active = pods.filter(
+  const { uid } = set.metadata
+  const active = podsOf(owned, key, uid).filter(
     (pod) => pod.metadata.deletionTimestamp === undefined && !isFinished(pod),
   )
   const wanted = numberAt(set, 'spec', 'replicas') ?? 1
@@ -83,23 +94,22 @@ async function reconcile(options: ReplicaSetOptions, key: ObjectKey): Promise<bo
       to: wanted,
     })
   }
-  await writeStatus(store, key, podsOf(store, set))
+  await writeStatus(store, key, podsOf(owned, key, uid))
   return Math.abs(wanted - active.length) > BURST_MAX
 }
 
-/** The pods of a set that is gone: garbage collection by owner, for pods that are run here. */
-async function removeOrphans(options: ReplicaSetOptions, key: ObjectKey): Promise<boolean> {
-  const { store, runs } = options
-  const orphans = store.list('pods', key.namespace).items.filter((pod) => {
-    const owner = controllerOf(pod)
-    return owner?.['kind'] === 'ReplicaSet' && owner['name'] === key.name
-  })
-  for (const pod of orphans) {
+/** Removes the pods of a set that is gone, or of an earlier one of its name, that are run here. */
+async function removeOrphans(
+  { store, runs }: ReplicaSetOptions,
+  pods: readonly KubeObject[],
+  uid: string | undefined,
+): Promise<void> {
+  for (const pod of pods) {
+    if (uid !== undefined && controllerOf(pod)?.['uid'] === uid) continue
     const pinned = mapAt(pod, 'metadata', 'annotations')?.[PINNED] === 'true'
     const node = pinned ? textAt(pod, 'spec', 'nodeName') : undefined
     if (runs(node) && pod.metadata.deletionTimestamp === undefined) await remove(store, pod)
   }
-  return false
 }
 
 /** Marks pods whose set named the node, so that the same side cleans up after it. */
@@ -120,13 +130,8 @@ async function remove(store: ObjectStore, pod: KubeObject): Promise<void> {
   }
 }
 
-function podsOf(store: ObjectStore, set: KubeObject): KubeObject[] {
-  const selector = mapAt(set, 'spec', 'selector')
-  return store.list('pods', set.metadata.namespace).items.filter((pod) => {
-    const owner = controllerOf(pod)
-    if (owner !== undefined) return owner['uid'] === set.metadata.uid
-    return meetsSelector(selector, mapAt(pod, 'metadata', 'labels'))
-  })
+function podsOf(owned: OwnedPods, key: ObjectKey, uid: string | undefined): KubeObject[] {
+  return owned.of(key).filter((pod) => controllerOf(pod)?.['uid'] === uid)
 }
 
 function podFrom(set: KubeObject, template: JsonObject | undefined, random: Random): KubeObject {
@@ -189,10 +194,6 @@ async function writeStatus(
     return same ? set : { ...set, status: { ...known, ...status } }
   }
   await store.update(key, recipe, { part: 'observed', author: 'replicaset' })
-}
-
-function controllerOf(object: KubeObject): JsonObject | undefined {
-  return mapsAt(object, 'metadata', 'ownerReferences').find((owner) => owner['controller'] === true)
 }
 
 function isReady(pod: KubeObject): boolean {

@@ -159,3 +159,25 @@ test('a node that is silent too long is marked, and nothing else of it is touche
     clearInterval(beating)
   }
 })
+
+test('the pods of an earlier set of the same name go, and pods of nobody are left alone', async () => {
+  const key = { resource: 'replicasets.apps', namespace: 'default', name: 'web' }
+  const first = await store.create(replicaSet('web', 2))
+  const controller = { ...base(), runs: (node: string | undefined) => node === undefined }
+  const before = createReplicaSetController(controller)
+  await eventually(() => activePods().length === 2)
+  await before.close()
+  // Nobody looks while the set is replaced, and while somebody makes a pod with the same labels.
+  await store.delete(key)
+  const second = await store.create(replicaSet('web', 1))
+  const bare = podNamed('bare')
+  await store.create({ ...bare, metadata: { ...bare.metadata, labels: { app: 'web' } } })
+  running.push(createReplicaSetController(controller))
+  const owners = () =>
+    activePods().map(
+      (pod) => (pod.metadata.ownerReferences?.[0] as { uid?: string } | undefined)?.uid,
+    )
+  await eventually(() => !owners().includes(first.metadata.uid))
+  await eventually(() => owners().includes(second.metadata.uid))
+  expect(owners().sort()).toEqual([second.metadata.uid, undefined].sort())
+})

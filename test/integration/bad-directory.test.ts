@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { skipUnless } from '../support/skip.ts'
@@ -122,9 +122,9 @@ test('a read-only directory is reported', async (context) => {
   const place = fleet.data('cloud')
   await (await fleet.startCloud()).stop()
   if (canMount) execFileSync('mount', ['-o', 'remount,ro', place])
-  else await chmod(place, 0o500)
+  else execFileSync('chmod', ['-R', 'a-w', place])
   const refused = await runCli('cloudcore', ['--data', place, ...PORTS])
-  if (!canMount) await chmod(place, 0o700)
+  if (!canMount) execFileSync('chmod', ['-R', 'u+w', place])
   expect(refused.code).toBe(3)
   expect(refused.stderr).toContain('DATA_DIRECTORY_UNUSABLE')
   expect(refused.stderr).toContain(place)

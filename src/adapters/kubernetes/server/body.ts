@@ -9,6 +9,12 @@ import { badRequest, StatusError } from './status.ts'
 /** The largest request body, in bytes: what kube-apiserver takes. */
 export const BODY_BYTES_MAX: number = 3 * 1024 * 1024
 
+/**
+ * How much of a body that is too large is read and thrown away, so that its sender, who writes before it
+ * reads, gets the answer and not a broken pipe. Past it the connection is cut.
+ */
+const DISCARDED_BYTES_MAX = 16 * 1024 * 1024
+
 const OBJECT_TYPES = [
   'application/json',
   'application/yaml',
@@ -25,18 +31,19 @@ export interface ObjectBody {
 /**
  * Reads a request body whole.
  *
- * @throws StatusError 413 past {@link BODY_BYTES_MAX}, as soon as that is known.
+ * @throws StatusError 413 past {@link BODY_BYTES_MAX}.
  */
 export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX) throw tooLarge()
-  const pieces: Uint8Array[] = []
+  let pieces: Uint8Array[] = []
   let bytes = 0
   for await (const piece of request) {
     const chunk = piece as Uint8Array
     bytes += chunk.length
-    if (bytes > BODY_BYTES_MAX) throw tooLarge()
-    pieces.push(chunk)
+    if (bytes > DISCARDED_BYTES_MAX) throw tooLarge()
+    if (bytes > BODY_BYTES_MAX) pieces = []
+    else pieces.push(chunk)
   }
+  if (bytes > BODY_BYTES_MAX) throw tooLarge()
   return Buffer.concat(pieces, bytes)
 }
 

@@ -19,6 +19,12 @@ export const BATCH_KEY: Uint8Array = textKey(META, 'batch')
 /** Holds the position up to which the log was found whole when it was opened. */
 export const VERIFIED_KEY: Uint8Array = textKey(META, 'verified')
 
+/** Whether a key begins as one of this layout does. */
+export function isOurs(key: Uint8Array): boolean {
+  const [prefix] = key
+  return [RECORD, BY_COLLECTION, BY_DOCUMENT, DROPPED, VALUE, META].some((ours) => ours === prefix)
+}
+
 /** Where the record at `position` is. */
 export function recordKey(position: Position): Uint8Array {
   return withPosition(Uint8Array.of(RECORD), position)

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { StorageCorruptError, StorageForeignError, UsageError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import type { Level } from './database.ts'
@@ -6,6 +7,7 @@ import {
   afterPrefix,
   decodePosition,
   FORMAT_KEY,
+  isOurs,
   positionOf,
   recordKey,
   VERIFIED_KEY,
@@ -87,15 +89,26 @@ export function recordEnd(): Uint8Array {
   return afterPrefix(recordKey(0).subarray(0, 1))
 }
 
+/**
+ * LevelDB passes over what it cannot read, so a damaged directory may look like one without a format, or
+ * like an empty one. Making it ours then would lose all that it holds.
+ */
+async function assertNew(level: Level, directory: string): Promise<void> {
+  const [first] = await level.keys({ limit: 1 }).all()
+  if (first !== undefined && !isOurs(first)) {
+    throw new StorageForeignError('the directory holds a LevelDB of another program', { directory })
+  }
+  const hasTables = (await readdir(directory)).some((name) => name.endsWith('.ldb'))
+  if (first === undefined && !hasTables) return
+  throw new StorageCorruptError('the directory is damaged: its format record is missing', {
+    fields: { directory },
+  })
+}
+
 async function checkFormat(level: Level, directory: string): Promise<void> {
   const stored = await level.get(FORMAT_KEY)
   if (stored === undefined) {
-    const first = await level.keys({ limit: 1 }).all()
-    if (first.length > 0) {
-      throw new StorageForeignError('the directory holds a LevelDB of another program', {
-        directory,
-      })
-    }
+    await assertNew(level, directory)
     const value = new TextEncoder().encode(`${FORMAT_NAME} ${FORMAT_VERSION}`)
     await level.put(FORMAT_KEY, value, { sync: true })
     return

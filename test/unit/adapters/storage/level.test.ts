@@ -43,6 +43,26 @@ test('refuses a LevelDB of another program', async () => {
   })
 })
 
+test('a directory of ours whose format record is gone is damaged, not foreign, and not new', async () => {
+  const storage = await levelStorage({ directory })
+  await storage.append(batch(100))
+  await storage.close()
+  const level = await openRaw()
+  await level.del(FORMAT_KEY)
+  await level.close()
+  const damaged = { code: 'STORAGE_CORRUPT', fields: { directory } }
+  await expect(levelStorage({ directory })).rejects.toMatchObject(damaged)
+  // All of it gone, as when LevelDB passes over tables that it cannot read: never taken for empty.
+  const emptied = await openRaw()
+  await emptied.clear()
+  await emptied.compactRange(Uint8Array.of(0), Uint8Array.of(255))
+  await emptied.put(Uint8Array.of(1), Uint8Array.of(1))
+  await emptied.compactRange(Uint8Array.of(0), Uint8Array.of(255))
+  await emptied.del(Uint8Array.of(1))
+  await emptied.close()
+  await expect(levelStorage({ directory })).rejects.toMatchObject(damaged)
+})
+
 test('refuses a newer format and leaves it as it is', async () => {
   const level = await openRaw()
   const newer = new TextEncoder().encode('tideway-level 2')

@@ -1,9 +1,9 @@
-import { denyAll, type Policy, type Principal } from '../access/policy.ts'
+import { denyAll, type Principal } from '../access/policy.ts'
 import { Documents } from '../document/documents.ts'
 import { createHandle, type DocumentHandle } from '../document/handle.ts'
 import { PLAIN_KIND } from '../document/kind.ts'
 import type { JsonMap } from '../document/value.ts'
-import { ConnectionClosedError, DocumentError, UsageError } from '../errors.ts'
+import { DocumentError, UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Cancel } from '../interfaces/clock.ts'
 import type { Connection, Listener } from '../interfaces/transport.ts'
@@ -11,9 +11,7 @@ import type { StoredEntry } from '../log/entry.ts'
 import type { AppendListener, EventLog } from '../log/event-log.ts'
 import type { DocumentRecord, RejectedRecord } from '../log/records.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
-import { KeptByPeer } from './kept-events.ts'
-import type { LinkEvents, LinkOptions } from './link-options.ts'
-import { LinkTable, unauthenticated } from './link-table.ts'
+import { Connections } from './connections.ts'
 import { checkName } from './names.ts'
 import type {
   ConnectedPeer,
@@ -22,48 +20,40 @@ import type {
   ReplicaOptions,
   StreamAccepter,
 } from './options.ts'
-import { PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
 import { Refusals } from './refusals.ts'
-import { type Signal, SignalTable } from './signals.ts'
-import { StreamAccepters } from './stream-accepters.ts'
-import { Uplink } from './uplink.ts'
+import type { Signal } from './signals.ts'
+import type { Uplink } from './uplink.ts'
 
 /** Documents that nobody holds stay loaded up to this estimate, below the WASM heap's slow growth. */
 const CACHE_BYTES = 40 << 20
-const DIAL_TIMEOUT_MS = 10_000
 
 /**
  * A participant with a log: opens documents, syncs with peers, and keeps everything that was written.
  */
 export class Replica {
-  readonly #options: ReplicaOptions & { readonly policy: Policy }
   readonly #log: EventLog
   readonly #documents: Documents
   readonly #acknowledgements = new AcknowledgementTable()
-  readonly #links: LinkTable
-  readonly #kept = new KeptByPeer()
-  /** Links whose peer was said to be connected. */
-  readonly #told = new WeakSet<PeerLink>()
-  readonly #refusals: Refusals
-  readonly #signals = new SignalTable()
-  readonly #uplinks = new Set<Uplink>()
-  readonly #lastPeer = new Map<Uplink, ReplicaId>()
-  readonly #accepters = new StreamAccepters()
-  readonly #listeners = new Set<Listener>()
+  readonly #connections: Connections
   readonly #rejectListeners = new Set<(documents: readonly DocumentId[]) => void>()
-  readonly #peerListeners = new Set<(peer: ConnectedPeer, connected: boolean) => void>()
   #closing: Promise<void> | undefined
 
   constructor(options: ReplicaOptions, log: EventLog) {
-    this.#options = { ...options, policy: options.policy ?? denyAll }
+    const policy = options.policy ?? denyAll
     this.#log = log
-    const { clock, sha256, logger } = options
+    const { clock, random, sha256, logger } = options
     const cacheBytesMax = options.cacheBytesMax ?? CACHE_BYTES
     this.#documents = new Documents({ log, clock, sha256, logger, cacheBytesMax })
-    this.#links = new LinkTable(log.replica)
-    this.#refusals = new Refusals(log, this.#options, (documents) => this.#taken(documents))
-    log.onAppended((entries, head) => this.#links.grew(entries, head))
+    const refusals = new Refusals(log, { policy, clock, logger }, (documents) =>
+      this.#taken(documents),
+    )
+    const acknowledgements = this.#acknowledgements
+    this.#connections = new Connections({
+      ...{ log, policy, clock, random, sha256, logger },
+      acknowledgements,
+      refusals,
+    })
   }
 
   get name(): ReplicaId {
@@ -183,71 +173,45 @@ export class Replica {
   /** Keeps a peer connected until the uplink or the replica is closed. */
   connect(options: ConnectOptions): Uplink {
     this.#check()
-    const { clock, random, logger } = this.#options
-    const principal = options.principal ?? 'cloud'
-    for (const collection of options.collections) checkName('collection', collection, 256)
-    const uplink: Uplink = new Uplink({
-      transport: options.transport,
-      address: options.address,
-      subscriptions: options.collections,
-      clock,
-      random,
-      logger,
-      dialTimeoutMs: options.dialTimeoutMs ?? DIAL_TIMEOUT_MS,
-      link: (connection, subscriptions) => {
-        const peer = this.#log.peer(this.#lastPeer.get(uplink) ?? options.peer ?? principal)
-        return this.#link({ role: 'dialer', connection, principal, subscriptions, peer }, uplink)
-      },
-    })
-    this.#uplinks.add(uplink)
-    return uplink
+    return this.#connections.connect(options)
   }
 
   /** Accepts every connection of a listener until the replica is closed, which closes the listener too. */
   serve(listener: Listener): void {
     this.#check()
-    this.#listeners.add(listener)
-    void this.#accept(listener)
+    this.#connections.serve(listener)
   }
 
   /** Takes one connection that came in. Its principal must have been authenticated by the transport. */
   accept(connection: Connection): void {
     this.#check()
-    const { principal } = connection
-    if (principal === undefined) return connection.abort(unauthenticated())
-    this.#link(
-      { role: 'accepter', connection, principal, subscriptions: [], peer: undefined },
-      undefined,
-    )
+    this.#connections.accept(connection)
   }
 
   /** The peers that are connected now. */
   peers(): readonly ConnectedPeer[] {
-    return this.#links.established.map(described)
+    return this.#connections.peers
   }
 
   /** Calls back when a peer is connected and when it is gone. */
   onPeer(listener: (peer: ConnectedPeer, connected: boolean) => void): Cancel {
-    this.#peerListeners.add(listener)
-    return () => this.#peerListeners.delete(listener)
+    return this.#connections.onPeer(listener)
   }
 
   /** Ends the connections of a principal, for instance because its access was withdrawn. */
   disconnect(principal: Principal): void {
-    this.#links.evict((link) => link.principal === principal)
+    this.#connections.links.evict((link) => link.principal === principal)
   }
 
   /** Sets a signal that every connected peer sees, now and when it connects; `undefined` withdraws it. */
   signal(key: string, value: Uint8Array | undefined): void {
     this.#check()
-    if (value === undefined) this.#signals.own.delete(key)
-    else this.#signals.own.set(key, value)
-    for (const link of this.#links.all) link.setSignal(key, value)
+    this.#connections.signal(key, value)
   }
 
   /** Calls back for each signal of a peer whose key starts with `prefix`. */
   onSignal(prefix: string, listener: (signal: Signal) => void): Cancel {
-    return this.#signals.listen(prefix, listener)
+    return this.#connections.signals.listen(prefix, listener)
   }
 
   /**
@@ -257,15 +221,12 @@ export class Replica {
    */
   openStream(peer: ReplicaId, protocol: string, head: Uint8Array): PeerStream {
     this.#check()
-    const link = this.#links.of(peer)
-    if (link === undefined)
-      throw new ConnectionClosedError('the peer is not connected', { fields: { peer } })
-    return link.openStream(protocol, head)
+    return this.#connections.openStream(peer, protocol, head)
   }
 
   /** Serves streams of one protocol that peers open. One accepter a protocol; the last one counts. */
   onStream(protocol: string, accepter: StreamAccepter): Cancel {
-    return this.#accepters.set(protocol, accepter)
+    return this.#connections.accepters.set(protocol, accepter)
   }
 
   /**
@@ -286,68 +247,11 @@ export class Replica {
     const step = async (work: () => Promise<unknown>): Promise<void> => {
       await work().catch((error: unknown) => failures.push(error))
     }
-    await step(() => Promise.all([...this.#listeners].map((listener) => listener.close())))
-    await step(() => Promise.all([...this.#uplinks].map((uplink) => uplink.close())))
-    await step(() => this.#links.close())
+    await this.#connections.close(step)
     this.#acknowledgements.close()
     await step(() => this.#documents.settle())
     await step(() => this.#log.close())
     if (failures.length > 0) throw failures[0]
-  }
-
-  #link(
-    options: Pick<LinkOptions, 'role' | 'connection' | 'principal' | 'subscriptions' | 'peer'>,
-    uplink: Uplink | undefined,
-  ): PeerLink {
-    const { clock, sha256, logger, policy } = this.#options
-    const events = this.#events(uplink)
-    const link = new PeerLink({
-      ...options,
-      log: this.#log,
-      policy,
-      clock,
-      sha256,
-      logger,
-      events,
-      signals: this.#signals.own,
-      kept: this.#kept,
-    })
-    this.#links.add(link)
-    void link.closed.then((reason) => {
-      logger.debug('a link closed', { peer: link.peer, principal: link.principal, ...reason })
-      this.#tellPeer(link, false)
-    })
-    return link
-  }
-
-  #events(uplink: Uplink | undefined): LinkEvents {
-    return {
-      objection: (link, peer) => this.#links.objection(link, peer),
-      established: (link) => {
-        const isNew = link.peer !== undefined && this.#links.of(link.peer) !== link
-        this.#links.establish(link)
-        if (!isNew || link.peer === undefined) return
-        if (uplink !== undefined) {
-          this.#lastPeer.set(uplink, link.peer)
-          uplink.established(link.peer)
-        }
-        this.#tellPeer(link, true)
-      },
-      acknowledged: (peer, received, durable) =>
-        this.#acknowledgements.note(peer, received, durable),
-      rejected: (link, rejects) => this.#refusals.take(link, rejects),
-      signal: ({ peer, principal }, key, value) => {
-        if (peer !== undefined) this.#signals.deliver({ key, value, peer, principal })
-      },
-      stream: (link, protocol, head, stream) =>
-        this.#accepters.accept(stream, protocol, head, link.principal),
-    }
-  }
-
-  #tellPeer(link: PeerLink, connected: boolean): void {
-    if (connected) this.#told.add(link)
-    else if (!this.#told.has(link) || this.#links.of(link.peer ?? '') !== undefined) return
-    for (const listener of [...this.#peerListeners]) listener(described(link), connected)
   }
 
   /** A peer refused events of these documents: their values go back. */
@@ -356,22 +260,7 @@ export class Replica {
     for (const listener of [...this.#rejectListeners]) listener(documents)
   }
 
-  async #accept(listener: Listener): Promise<void> {
-    try {
-      for await (const connection of listener) {
-        if (this.#closing === undefined) this.accept(connection)
-        else void connection.close()
-      }
-    } catch (error) {
-      this.#options.logger.error('a listener failed', { addresses: listener.addresses, error })
-    }
-  }
-
   #check(): void {
     if (this.#closing !== undefined) throw new UsageError('USAGE_CLOSED', 'the replica is closed')
   }
-}
-
-function described(link: PeerLink): ConnectedPeer {
-  return { replica: link.peer ?? '', principal: link.principal, collections: link.granted }
 }

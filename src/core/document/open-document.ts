@@ -23,7 +23,7 @@ import type {
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import { readEvent } from '../log/event.ts'
-import { eventBytes } from '../log/log-cache.ts'
+import { eventBytes } from '../log/lineage.ts'
 import type { CheckedEvent } from '../log/submission.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
 import { isTaken, loadEvents } from './load-events.ts'

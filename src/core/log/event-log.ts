@@ -1,5 +1,5 @@
 import { toHex } from '../bytes.ts'
-import { InvariantError, StorageForeignError, UsageError } from '../errors.ts'
+import { InvariantError, UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Cancel, Random } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
@@ -8,22 +8,12 @@ import type { RecordQuery, Storage } from '../interfaces/storage.ts'
 import type { PeerState } from '../sync/io.ts'
 import { Digest } from './digest.ts'
 import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
-import {
-  DOCUMENT_PREFIX,
-  IDENTITY_KEY,
-  PEER_PREFIX,
-  REJECTED_PREFIX,
-  rejectedPrefix,
-} from './keys.ts'
+import { openIdentity } from './identity.ts'
+import { DOCUMENT_PREFIX, PEER_PREFIX, REJECTED_PREFIX, rejectedPrefix } from './keys.ts'
+import { countingEntries } from './lineage.ts'
 import { LogCache } from './log-cache.ts'
 import { Plan } from './plan.ts'
-import {
-  type DocumentRecord,
-  decodeRecord,
-  encodeRecord,
-  type Identity,
-  type RejectedRecord,
-} from './records.ts'
+import { type DocumentRecord, decodeRecord, type Identity, type RejectedRecord } from './records.ts'
 import type { Committed, Submission } from './submission.ts'
 import { buildsOn, carryOut, denied, readsEvents, sizeOf } from './work.ts'
 
@@ -110,15 +100,7 @@ export class EventLog {
    */
   static async open(options: EventLogOptions): Promise<EventLog> {
     const { storage } = options
-    const [bytes] = await storage.get([IDENTITY_KEY])
-    const identity =
-      bytes === undefined ? await found(options) : decodeRecord<Identity>(bytes, 'epoch')
-    if (options.replica !== undefined && options.replica !== identity.replica) {
-      throw new StorageForeignError('the storage belongs to another replica', {
-        wanted: options.replica,
-        found: identity.replica,
-      })
-    }
+    const identity = await openIdentity(options)
     const cache = new LogCache(options)
     for await (const { value } of storage.scan(PEER_PREFIX)) {
       const peer = decodeRecord<PeerState>(value, 'cursor')
@@ -177,17 +159,10 @@ export class EventLog {
       for await (const { key } of this.#storage.scan(prefix)) refused.add(key.slice(prefix.length))
     }
     const all: StoredEntry[] = []
-    let home: CollectionId | undefined
     for (let after = 0; ; ) {
       const page = await this.read({ document, after, bytesMax: PAGE_BYTES_MAX })
-      for (const entry of page.entries) {
-        // What was before it left does not count, also when it has not been dropped yet. After a move
-        // the document is at home elsewhere by the time the leave comes.
-        if (entry.kind !== 'leave') home = entry.collection
-        else if (home === entry.collection) all.length = 0
-        if (entry.hash === undefined || !refused.has(entry.hash)) all.push(entry)
-      }
-      if (page.end) return all
+      all.push(...page.entries)
+      if (page.end) return countingEntries(all, refused)
       after = page.upTo
     }
   }
@@ -373,19 +348,4 @@ export class EventLog {
     }
     await this.#storage.drop(positions)
   }
-}
-
-async function found(options: EventLogOptions): Promise<Identity> {
-  const random = new Uint8Array(16)
-  options.random.fill(random)
-  const identity: Identity = {
-    format: 1,
-    replica: options.replica ?? toHex(random.subarray(8)),
-    epoch: toHex(random.subarray(0, 8)),
-  }
-  await options.storage.append({
-    records: [],
-    puts: [{ key: IDENTITY_KEY, value: encodeRecord(identity) }],
-  })
-  return identity
 }

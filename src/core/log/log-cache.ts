@@ -4,9 +4,10 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import type { PeerState } from '../sync/io.ts'
 import { Digest } from './digest.ts'
-import { type StoredEntry, unpackEvents } from './entry.ts'
+import type { StoredEntry } from './entry.ts'
 import { readEvent } from './event.ts'
 import { digestKey, documentKey, sequenceKey } from './keys.ts'
+import { eventBytes } from './lineage.ts'
 import type { Plan, PlanView } from './plan.ts'
 import { type DocumentRecord, decodeRecord } from './records.ts'
 import type { CheckedEvent, Submission } from './submission.ts'
@@ -152,20 +153,6 @@ export class LogCache implements PlanView {
   #checked(entries: readonly StoredEntry[]): readonly CheckedEvent[] {
     return eventBytes(entries).map((bytes) => ({ bytes, header: readEvent(bytes, this.sha256) }))
   }
-}
-
-/**
- * The events in entries of a document, each once, in order. Those inside joins and snapshots stand as
- * entries of their own too, unless nothing else is left.
- */
-export function eventBytes(entries: readonly StoredEntry[]): readonly Uint8Array[] {
-  const all = new Map<EventHash, Uint8Array>()
-  for (const entry of entries) {
-    if (entry.kind === 'event' && entry.hash !== undefined) all.set(entry.hash, entry.bytes)
-  }
-  if (all.size > 0) return [...all.values()]
-  const packs = entries.filter((entry) => entry.kind === 'join' || entry.kind === 'snapshot')
-  return packs.flatMap((entry) => unpackEvents(entry.bytes))
 }
 
 interface Touched {

@@ -4,7 +4,7 @@ import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { EntryKind, PeerState, Reject } from '../sync/io.ts'
-import { Digest, digestTerm } from './digest.ts'
+import { DIGEST_BYTES, Digest, digestTerm } from './digest.ts'
 import type { LogEntry } from './entry.ts'
 import { packEvents } from './entry.ts'
 import { digestKey, documentKey, peerKey, rejectedKey, sequenceKey } from './keys.ts'
@@ -53,6 +53,8 @@ export class Plan {
   readonly #kept = new Map<DocumentId, readonly CheckedEvent[]>()
   /** The events that this plan adds to a document. */
   readonly #taken = new Map<DocumentId, CheckedEvent[]>()
+  /** The digests of the documents that this plan adds to or takes from. */
+  readonly #sums = new Map<DocumentId, Digest>()
   readonly #puts: Put[] = []
   readonly #view: PlanView
 
@@ -102,7 +104,7 @@ export class Plan {
     if (record.collection === to || record.deleted || record.left) return
     const events = this.#eventsOf(document)
     const from = record.collection
-    this.#rehome(document, from, to, events)
+    this.#rehome(document, from, to)
     const bytes = packEvents(events.map((event) => event.bytes))
     this.#push('join', document, to, bytes, undefined)
     this.#push('leave', document, from, new Uint8Array(0), undefined)
@@ -118,7 +120,7 @@ export class Plan {
       if (refused.size === 0) continue
       for (const { header, bytes } of events) {
         if (!refused.has(header.hash)) continue
-        this.#digest(record.collection).subtract(this.#term(reject.document, header.hash))
+        this.#uncount(reject.document, record.collection, header.hash)
         this.#sequences.set(sequenceKey(reject.document, header.actor, header.sequence), undefined)
         const { code, message } = reject
         const { peer, atMs } = submission
@@ -146,6 +148,10 @@ export class Plan {
     for (const [document, position] of last) {
       const record = this.records.get(document)
       if (record !== undefined) this.records.set(document, { ...record, last: position })
+    }
+    for (const [document, sum] of this.#sums) {
+      const record = this.records.get(document)
+      if (record !== undefined) this.records.set(document, { ...record, digest: sum.bytes() })
     }
     const puts = [...this.#puts]
     for (const [key, hash] of this.#sequences) {
@@ -235,7 +241,7 @@ export class Plan {
     if (record === undefined || record.left) {
       if (record !== undefined) {
         this.#set(document, { ...record, collection, left: false })
-        if (record.deleted) this.#digest(collection).add(this.#term(document, 'tombstone'))
+        if (record.deleted) this.#count(document, collection, 'tombstone')
       }
       // Passed on as a join: a peer of ours that this document left takes it back with nothing less.
       if (entry.wire.kind === 'join') {
@@ -245,19 +251,19 @@ export class Plan {
       return
     }
     if (record.collection !== collection) {
-      this.#rehome(document, record.collection, collection, this.#eventsOf(document))
+      this.#rehome(document, record.collection, collection)
       this.#push('join', document, collection, entry.wire.bytes, from)
     }
     for (const event of entry.events) this.#take(document, collection, event, from)
   }
 
   #leave(document: DocumentId, record: DocumentRecord, from: string): void {
-    const digest = this.#digest(record.collection)
+    const sum = this.#sum(document)
+    this.#digest(record.collection).subtract(sum.sum)
+    sum.subtract(sum.sum)
     for (const { header } of this.#eventsOf(document)) {
-      digest.subtract(this.#term(document, header.hash))
       this.#sequences.set(sequenceKey(document, header.actor, header.sequence), undefined)
     }
-    if (record.deleted) digest.subtract(this.#term(document, 'tombstone'))
     this.#keep(document, [])
     this.dropped.set(document, this.entries.length)
     this.#push('leave', document, record.collection, new Uint8Array(0), from)
@@ -265,21 +271,12 @@ export class Plan {
     this.#set(document, { ...now, left: true, entries: 0, bytes: 0 })
   }
 
-  #rehome(
-    document: DocumentId,
-    from: CollectionId,
-    to: CollectionId,
-    events: readonly CheckedEvent[],
-  ): void {
+  #rehome(document: DocumentId, from: CollectionId, to: CollectionId): void {
     const record = this.#record(document)
     assert(record !== undefined, 'a document without a record has no home')
-    const names = events.map(({ header }) => header.hash)
-    if (record.deleted) names.push('tombstone')
-    for (const name of names) {
-      const term = this.#term(document, name)
-      this.#digest(from).subtract(term)
-      this.#digest(to).add(term)
-    }
+    const { sum } = this.#sum(document)
+    this.#digest(from).subtract(sum)
+    this.#digest(to).add(sum)
     this.#set(document, { ...record, collection: to })
   }
 
@@ -296,12 +293,12 @@ export class Plan {
     const taken = this.#taken.get(document)
     if (taken === undefined) this.#taken.set(document, [event])
     else taken.push(event)
-    this.#digest(home).add(this.#term(document, header.hash))
+    this.#count(document, home, header.hash)
     this.#push('event', document, home, bytes, from, header.hash)
   }
 
   #bury(document: DocumentId, home: CollectionId, from: string | undefined): void {
-    this.#digest(home).add(this.#term(document, 'tombstone'))
+    this.#count(document, home, 'tombstone')
     this.#push('tombstone', document, home, new Uint8Array(0), from)
     const record = this.#record(document)
     if (record !== undefined) this.#set(document, { ...record, deleted: true })
@@ -335,6 +332,30 @@ export class Plan {
 
   #term(document: DocumentId, name: string): bigint {
     return digestTerm(document, this.#record(document)?.generation ?? 1, name, this.#view.sha256)
+  }
+
+  /** Adds one entry to the digests of its document and of the collection that is its home. */
+  #count(document: DocumentId, home: CollectionId, name: string): void {
+    const term = this.#term(document, name)
+    this.#digest(home).add(term)
+    this.#sum(document).add(term)
+  }
+
+  #uncount(document: DocumentId, home: CollectionId, name: string): void {
+    const term = this.#term(document, name)
+    this.#digest(home).subtract(term)
+    this.#sum(document).subtract(term)
+  }
+
+  /** The digest of one document. */
+  #sum(document: DocumentId): Digest {
+    let sum = this.#sums.get(document)
+    if (sum === undefined) {
+      const record = this.#record(document)
+      sum = record === undefined ? new Digest() : Digest.of(record.digest)
+      this.#sums.set(document, sum)
+    }
+    return sum
   }
 
   #digest(collection: CollectionId): Digest {
@@ -376,6 +397,7 @@ const NEW_RECORD: DocumentRecord = {
   last: 0,
   entries: 0,
   bytes: 0,
+  digest: new Uint8Array(DIGEST_BYTES),
   deleted: false,
   left: false,
   fork: 0,

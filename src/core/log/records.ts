@@ -6,7 +6,8 @@ import type { PeerState } from '../sync/io.ts'
 
 /** Who a log belongs to. */
 export interface Identity {
-  readonly format: 1
+  /** How the rest is written. 1 has no digest in {@link DocumentRecord}: it is added when opened. */
+  readonly format: 1 | 2
   readonly replica: ReplicaId
   readonly epoch: Epoch
 }
@@ -20,6 +21,8 @@ export interface DocumentRecord {
   /** How many entries, and how many bytes in them. */
   readonly entries: number
   readonly bytes: number
+  /** The digest of what counts in it: equal on replicas with the same events of it. */
+  readonly digest: Uint8Array
   /** The document was deleted: later events are kept and never shown. */
   readonly deleted: boolean
   /** It left this replica: its entries are gone, and only what is new may come back. */

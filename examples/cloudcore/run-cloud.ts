@@ -9,17 +9,18 @@ import {
 } from 'tideway/adapters/kubernetes/controllers'
 import {
   builtinResources,
-  createObjectStore,
   documentKinds,
   type ObjectStore,
 } from 'tideway/adapters/kubernetes/objects'
 import { certificateFingerprint, writeSecretFile } from 'tideway/adapters/kubernetes/server'
 import { levelStorage } from 'tideway/adapters/storage/level'
-import { nodeSha256 } from 'tideway/node'
+import { nodeCompression, nodeSha256 } from 'tideway/node'
 import type { Teardown } from '../shared/lifetime.ts'
 import { makePrivateDirectory, refuseDirectoryOf } from '../shared/private-files.ts'
+import { isWildcard } from '../shared/program-api.ts'
+import { openObjects } from '../shared/program-objects.ts'
 import { type Address, addressText } from '../shared/settings.ts'
-import { isWildcard, startCloudApi } from './cloud-api.ts'
+import { startCloudApi } from './cloud-api.ts'
 import type { CloudEndpoints } from './cloud-endpoints.ts'
 import type { CloudSettings } from './cloud-settings.ts'
 import { EnrolledNodes } from './enrolled-nodes.ts'
@@ -58,11 +59,16 @@ export async function startCloud(
     policy: nodePolicy(() => access),
     kinds: documentKinds(builtinResources),
     sha256: nodeSha256(),
+    compression: nodeCompression(),
     logger,
   })
   teardown.add('replica', () => replica.close())
   const identity = await openFleetIdentity(settings.data, settings.fleet)
-  const store = await openStore(replica, identity.fleet, logger, teardown)
+  const store = await openObjects({ replica, fleet: identity.fleet, moves: true }, logger, teardown)
+  const stopFirst = await createFirstObjects(store, (error) =>
+    logger.warn('a service account could not be made', { error }),
+  )
+  teardown.add('first objects', stopFirst)
   access = await SecretAccess.open(replica, store, logger)
   teardown.add('secret access', () => access?.close())
   await startControllers(settings, store, replica, logger, teardown)
@@ -82,28 +88,6 @@ export async function startCloud(
     `${JSON.stringify(endpoints, undefined, 2)}\n`,
   )
   return endpoints
-}
-
-async function openStore(
-  replica: Replica,
-  fleet: string,
-  logger: Logger,
-  teardown: Teardown,
-): Promise<ObjectStore> {
-  const store = await createObjectStore({
-    replica,
-    resources: builtinResources,
-    fleet,
-    sha256: nodeSha256(),
-    wallMs: () => systemClock.wallMs(),
-    onError: (error) => logger.error('an object cannot be shown', { error }),
-  })
-  teardown.add('objects', () => store.close())
-  const stop = await createFirstObjects(store, (error) =>
-    logger.warn('a service account could not be made', { error }),
-  )
-  teardown.add('first objects', stop)
-  return store
 }
 
 async function startControllers(

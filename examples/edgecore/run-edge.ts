@@ -11,17 +11,17 @@ import { createEdged, type Edged } from 'tideway/adapters/edged'
 import { createReplicaSetController } from 'tideway/adapters/kubernetes/controllers'
 import {
   builtinResources,
-  createObjectStore,
   documentKinds,
   type ObjectStore,
 } from 'tideway/adapters/kubernetes/objects'
 import type { PodRuntime } from 'tideway/adapters/runtime'
 import { processRuntime } from 'tideway/adapters/runtime/process'
 import { levelStorage } from 'tideway/adapters/storage/level'
-import { nodeSha256 } from 'tideway/node'
+import { nodeCompression, nodeSha256 } from 'tideway/node'
 import type { Teardown } from '../shared/lifetime.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
+import { openObjects } from '../shared/program-objects.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { enrol } from './enrol.ts'
 import { FleetLink } from './fleet-link.ts'
@@ -67,11 +67,12 @@ export async function startEdge(
     policy: edgePolicy(),
     kinds: documentKinds(builtinResources),
     sha256: nodeSha256(),
+    compression: nodeCompression(),
     logger,
   })
   teardown.add('replica', () => replica.close())
   const isNew = replica.head === 0
-  const store = await openStore(replica, fleet, logger, teardown)
+  const store = await openObjects({ replica, fleet, moves: false }, logger, teardown)
   const status = new StatusWriter(
     directory,
     { node, fleet },
@@ -111,25 +112,6 @@ function refused({ node, fleet }: NodeIdentity): ProgramError {
     `the fleet ${fleet} no longer accepts the certificate of the node ${node}: it was revoked, replaced or has expired. The pods go on running. To come back: edgecore join --token TOKEN`,
     { fields: { node, fleet } },
   )
-}
-
-async function openStore(
-  replica: Replica,
-  fleet: string,
-  logger: Logger,
-  teardown: Teardown,
-): Promise<ObjectStore> {
-  const store = await createObjectStore({
-    replica,
-    resources: builtinResources,
-    fleet,
-    sha256: nodeSha256(),
-    wallMs: () => systemClock.wallMs(),
-    moves: false,
-    onError: (error) => logger.error('an object cannot be shown', { error }),
-  })
-  teardown.add('objects', () => store.close())
-  return store
 }
 
 /** Where the process runtime of a data directory keeps its state. */

@@ -6,6 +6,7 @@ export {
   type Decision,
 } from './api-server.ts'
 export type { Admit, User, WriteGuard } from './context.ts'
+export { loadOrIssueServerCertificate } from './kept-certificate.ts'
 export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubeconfig.ts'
 export type { Attributes } from './reviews.ts'
 export {

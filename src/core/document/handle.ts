@@ -4,7 +4,7 @@ import type { AbortOptions } from '../interfaces/abort.ts'
 import type { Cancel } from '../interfaces/clock.ts'
 import type { Documents, Held } from './documents.ts'
 import type { EditOptions } from './open-document.ts'
-import type { JsonMap } from './value.ts'
+import { copyValue, type JsonMap } from './value.ts'
 
 /** A change of a document's value, told to subscribers once, in causal order. */
 export interface DocumentChange<Value> {
@@ -127,7 +127,7 @@ class Handle<Value> implements DocumentHandle<Value> {
   change(recipe: (draft: Value) => Value | void, options: EditOptions = {}): EventHash | undefined {
     this.#check()
     const base = this.value
-    const draft = structuredClone(base)
+    const draft = copyValue(base as JsonMap) as Value
     const result = recipe(draft)
     return this.write(base, result === undefined ? draft : result, options)
   }

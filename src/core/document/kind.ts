@@ -31,6 +31,15 @@ export const PLAIN_KIND: DocumentKind = { name: 'plain', shape: { type: 'map' },
  */
 export function genesisEvent(kind: DocumentKind, sha256: Sha256): CheckedEvent | undefined {
   if (kind.skeleton.length === 0) return undefined
+  const event = made.get(kind) ?? makeGenesis(kind, sha256)
+  made.set(kind, event)
+  return event
+}
+
+/** Always the same for a kind, and made for each new document of it. */
+const made = new WeakMap<DocumentKind, CheckedEvent>()
+
+function makeGenesis(kind: DocumentKind, sha256: Sha256): CheckedEvent {
   const empty = init<Record<string, unknown>>({ actor: GENESIS_ACTOR })
   const doc = change(empty, { time: 0, message: `genesis/${kind.name}` }, (draft) => {
     for (const path of kind.skeleton) place(draft, path.split('.'), kind.shape)

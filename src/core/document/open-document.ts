@@ -5,7 +5,6 @@ import {
   getHeads,
   getLastLocalChange,
   getMissingDeps,
-  init,
   loadIncremental,
   view,
 } from '@automerge/automerge'
@@ -27,9 +26,9 @@ import { eventBytes } from '../log/lineage.ts'
 import type { CheckedEvent } from '../log/submission.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
 import { isTaken, loadEvents } from './load-events.ts'
-import { prune, readValue } from './read-value.ts'
+import { type KnownValues, prune, readValue } from './read-value.ts'
 import { hasCounter } from './shape.ts'
-import { checkValue, countValues, freeze, isMap, type JsonMap } from './value.ts'
+import { checkValue, freeze, isMap, type JsonMap } from './value.ts'
 import { writeChanges } from './write-value.ts'
 
 type State = Record<string, unknown>
@@ -74,7 +73,7 @@ export class OpenDocument {
   readonly #skeleton: readonly (readonly string[])[]
   readonly #actor: ActorId
   readonly #damaged = new Set<EventHash>()
-  #doc: Doc<State>
+  #doc: Doc<State> | undefined
   #freed = false
   readonly #counts: boolean
   /** An event of another writer came while it was loaded. */
@@ -87,6 +86,8 @@ export class OpenDocument {
   /** The first event, while the log does not have it: stored with the first edit. */
   #genesis: CheckedEvent | undefined
   #value: JsonMap | undefined
+  /** Parts of the value by what they were read from: Automerge keeps what did not change. */
+  readonly #known: KnownValues = new WeakMap()
   #heads: Heads | undefined
   bytes = 0
 
@@ -108,7 +109,6 @@ export class OpenDocument {
       .sort((a, b) => b.length - a.length)
     this.#actor = options.actor
     this.#counts = hasCounter(kind.shape)
-    this.#doc = init<State>({ actor: options.actor })
   }
 
   /**
@@ -118,16 +118,12 @@ export class OpenDocument {
    */
   load(entries: readonly StoredEntry[]): void {
     for (const entry of entries) this.#note(entry)
-    const loaded = loadEvents(
-      eventBytes(entries),
-      () => init<State>({ actor: this.#actor }),
-      this.#sha256,
-    )
+    const loaded = loadEvents<State>(eventBytes(entries), this.#actor, this.#sha256)
     this.#doc = loaded.doc
     for (const hash of loaded.damaged) this.#damaged.add(hash)
-    if (getHeads(this.#doc).length > 0) return
+    if (getHeads(loaded.doc).length > 0) return
     this.#genesis = genesisEvent(this.kind, this.#sha256)
-    if (this.#genesis !== undefined) this.#doc = loadIncremental(this.#doc, this.#genesis.bytes)
+    if (this.#genesis !== undefined) this.#doc = loadIncremental(loaded.doc, this.#genesis.bytes)
   }
 
   /** It was deleted for good, or it left. */
@@ -198,14 +194,13 @@ export class OpenDocument {
   edit(base: JsonMap, next: unknown, options: EditOptions): Edit | undefined {
     if (this.deleted)
       throw new DocumentError('DOCUMENT_DELETED', 'the document is deleted', { document: this.id })
-    checkValue(next)
+    const { values } = checkValue(next)
     if (!isMap(next)) {
       throw new DocumentError('VALUE_UNSUPPORTED', 'the value at (root) is not a map', {
         path: '(root)',
       })
     }
     const chars = JSON.stringify(next).length
-    const values = countValues(next)
     if (chars > DOCUMENT_CHARS_MAX || values > DOCUMENT_VALUES_MAX) {
       throw new DocumentError('DOCUMENT_TOO_LARGE', 'the document would be larger than allowed', {
         document: this.id,
@@ -250,11 +245,12 @@ export class OpenDocument {
     const { heads } = this
     const before = getHeads(this.#current)
     if (entry.hash === this.#genesis?.header.hash) this.#genesis = undefined
-    this.#doc = loadIncremental(this.#current, entry.bytes)
+    const doc = loadIncremental(this.#current, entry.bytes)
+    this.#doc = doc
     this.#merged = true
-    if (!isTaken(this.#doc, entry.hash, entry.bytes)) this.#damaged.add(entry.hash)
+    if (!isTaken(doc, entry.hash, entry.bytes)) this.#damaged.add(entry.hash)
     this.#changed()
-    const fresh = getHeads(this.#doc).filter((head) => !before.includes(head))
+    const fresh = getHeads(doc).filter((head) => !before.includes(head))
     if (this.#own.size > 0) this.#durableHeads = [...this.#durableHeads, ...fresh]
     return fresh.length > 0 || heads.length !== this.heads.length
   }
@@ -263,11 +259,11 @@ export class OpenDocument {
   free(): void {
     if (this.#freed) return
     this.#freed = true
-    free(this.#doc)
+    if (this.#doc !== undefined) free(this.#doc)
   }
 
   get #current(): Doc<State> {
-    if (this.#freed) {
+    if (this.#freed || this.#doc === undefined) {
       throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
     }
     return this.#doc
@@ -302,7 +298,7 @@ export class OpenDocument {
     // Automerge shows a counter without its increments when another value that hid it goes away: what it
     // keeps is right, so a document where that may be is read anew.
     const isCurrent = doc === this.#doc && this.#merged && this.#counts
-    const value = readValue(isCurrent ? view(doc, getHeads(doc)) : doc)
+    const value = isCurrent ? readValue(view(doc, getHeads(doc))) : readValue(doc, this.#known)
     return freeze(isMap(value) ? prune(value, this.#skeleton) : {})
   }
 }

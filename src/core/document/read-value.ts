@@ -6,19 +6,17 @@ import { DEPTH_MAX, isReserved, type JsonMap, type JsonValue, own } from './valu
 /** Order keys longer than this, or of other letters, are not ours and count as absent. */
 const ORDER_CHARS_MAX = 4096
 
+/** Values that were read before, by the maps and lists of Automerge that they stand for. */
+export type KnownValues = WeakMap<object, JsonValue>
+
 /**
  * The JSON that an Automerge document stands for. It reads any document, also one that others wrote:
  * what no value that {@link checkValue} allows could have become is null, text, or left out.
+ *
+ * @param known What was read of the same document before, at the same place: given back as it is.
  */
-export function readValue(node: unknown, depth = 0): JsonValue {
+export function readValue(node: unknown, known?: KnownValues, depth = 0): JsonValue {
   if (node === null || node === undefined) return null
-  if (node instanceof ImmutableString) return node.val
-  if (node instanceof Counter) return readNumber(Number(node.value))
-  if (node instanceof Date) return Number.isFinite(node.getTime()) ? node.toISOString() : null
-  if (node instanceof Uint8Array) return depth >= DEPTH_MAX ? [] : [...node]
-  if (Array.isArray(node)) {
-    return depth >= DEPTH_MAX ? [] : node.map((item) => readValue(item, depth + 1))
-  }
   switch (typeof node) {
     case 'string':
     case 'boolean':
@@ -28,10 +26,24 @@ export function readValue(node: unknown, depth = 0): JsonValue {
     case 'bigint':
       return Number.isSafeInteger(Number(node)) ? readNumber(Number(node)) : String(node)
     case 'object':
-      return readMap(node as Record<string, unknown>, depth)
+      return readObject(node, known, depth)
     default:
       return null
   }
+}
+
+function readObject(node: object, known: KnownValues | undefined, depth: number): JsonValue {
+  if (node instanceof ImmutableString) return node.val
+  if (node instanceof Counter) return readNumber(Number(node.value))
+  if (node instanceof Date) return Number.isFinite(node.getTime()) ? node.toISOString() : null
+  if (node instanceof Uint8Array) return depth >= DEPTH_MAX ? [] : [...node]
+  const before = known?.get(node)
+  if (before !== undefined) return before
+  const value = Array.isArray(node)
+    ? readArray(node, known, depth)
+    : readMap(node as Record<string, unknown>, known, depth)
+  known?.set(node, value)
+  return value
 }
 
 /** A number that can be written back; one that is too large for that as text. */
@@ -41,25 +53,38 @@ function readNumber(value: number): JsonValue {
   return isLarge ? String(value) : value
 }
 
-function readMap(node: Record<string, unknown>, depth: number): JsonValue {
+function readArray(
+  list: readonly unknown[],
+  known: KnownValues | undefined,
+  depth: number,
+): JsonValue {
+  return depth >= DEPTH_MAX ? [] : list.map((item) => readValue(item, known, depth + 1))
+}
+
+function readMap(
+  node: Record<string, unknown>,
+  known: KnownValues | undefined,
+  depth: number,
+): JsonValue {
   // What is deeper could not be written back, and would exhaust the stack of some reader.
   if (depth >= DEPTH_MAX) return {}
   const list = node[LIST_MARK]
-  if (isNode(list)) return readList(list, depth)
+  if (isNode(list)) return listKeys(list).map((key) => readValue(list[key], known, depth + 1))
   const set = node[SET_MARK]
   if (isNode(set)) return Object.keys(set).sort()
   const map: Record<string, JsonValue> = {}
   // Sorted: Automerge orders keys by their history, which is not the same on every replica.
   for (const key of Object.keys(node).sort()) {
-    if (!isReserved(key)) map[key] = readValue(node[key], depth + 1)
+    if (!isReserved(key)) map[key] = readValue(node[key], known, depth + 1)
   }
   return map
 }
 
-function readList(items: Record<string, unknown>, depth: number): JsonValue {
-  const ordered = Object.entries(items).map(([key, item]) => ({ key, item, order: orderOf(item) }))
+/** The keys of the items of a keyed list, in the order in which they are shown. */
+export function listKeys(items: Readonly<Record<string, unknown>>): readonly string[] {
+  const ordered = Object.entries(items).map(([key, item]) => ({ key, order: orderOf(item) }))
   ordered.sort((a, b) => compare(a.order, b.order) || compare(a.key, b.key))
-  return ordered.map(({ item }) => readValue(item, depth + 1))
+  return ordered.map(({ key }) => key)
 }
 
 /** The order key of an item of a keyed list; empty for an item without one. */

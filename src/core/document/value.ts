@@ -55,29 +55,41 @@ export function freeze<T>(value: T): T {
   return value
 }
 
+/** A copy of a value, free to be changed. */
+export function copyValue(value: JsonValue | undefined): JsonValue | undefined {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item) => copyValue(item) ?? null)
+  const map: Record<string, JsonValue | undefined> = {}
+  for (const [key, item] of Object.entries(value)) map[key] = copyValue(item)
+  return map
+}
+
 /**
- * Checks that a document can hold `value`.
+ * Checks that a document can hold `value`, and counts the values that it is made of: maps, lists and
+ * scalars, itself included.
  *
  * @throws DocumentError `VALUE_UNSUPPORTED` with the path: undefined inside a list, functions, bigints,
  * NaN and infinities, whole numbers past 2^53-1, text with lone surrogates, the key `__proto__` and keys
  * that begin with `#`, nesting past 64.
  */
-export function checkValue(
-  value: unknown,
-  path: readonly string[] = [],
-): asserts value is JsonValue {
+export function checkValue(value: unknown): { readonly values: number } {
+  return { values: check(value, []) }
+}
+
+/** `path` is where `value` is, shared by the whole walk. */
+function check(value: unknown, path: string[]): number {
   if (path.length > DEPTH_MAX) throw unsupported(path, `nested deeper than ${DEPTH_MAX} levels`)
   switch (typeof value) {
     case 'string':
       if (LONE_SURROGATE.test(value)) throw unsupported(path, 'not well-formed text')
-      return
+      return 1
     case 'boolean':
-      return
+      return 1
     case 'number':
-      return checkNumber(value, path)
+      checkNumber(value, path)
+      return 1
     case 'object':
-      if (value === null) return
-      return checkContainer(value, path)
+      return value === null ? 1 : checkContainer(value, path)
     default:
       throw unsupported(path, `of type ${typeof value}; allowed are JSON values`)
   }
@@ -90,11 +102,16 @@ function checkNumber(value: number, path: readonly string[]): void {
   }
 }
 
-function checkContainer(value: object, path: readonly string[]): void {
+function checkContainer(value: object, path: string[]): number {
+  let count = 1
   if (Array.isArray(value)) {
     // By index: a hole is not skipped.
-    for (let i = 0; i < value.length; i += 1) checkValue(value[i], [...path, String(i)])
-    return
+    for (let i = 0; i < value.length; i += 1) {
+      path.push(String(i))
+      count += check(value[i], path)
+      path.pop()
+    }
+    return count
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
@@ -105,15 +122,11 @@ function checkContainer(value: object, path: readonly string[]): void {
     if (isReserved(key)) throw unsupported([...path, key], 'a reserved key')
     if (LONE_SURROGATE.test(key))
       throw unsupported(path, 'a map with a key that is not well-formed')
-    if (item !== undefined) checkValue(item, [...path, key])
+    if (item === undefined) continue
+    path.push(key)
+    count += check(item, path)
+    path.pop()
   }
-}
-
-/** How many values a checked value is made of: maps, lists and scalars, itself included. */
-export function countValues(value: JsonValue | undefined): number {
-  if (typeof value !== 'object' || value === null) return 1
-  let count = 1
-  for (const item of Object.values(value)) count += countValues(item as JsonValue | undefined)
   return count
 }
 

@@ -41,6 +41,7 @@ export {
   type CloseReason,
   type CloudRules,
   type CollectionId,
+  type Compression,
   type ConnectedPeer,
   type Connection,
   ConnectionClosedError,
@@ -87,6 +88,8 @@ export {
   type Policy,
   type Position,
   type Principal,
+  type Projection,
+  type ProjectionRow,
   ProtocolError,
   type Put,
   type Random,
@@ -116,4 +119,10 @@ export {
   UsageError,
   type WriteRequest,
 } from './core/index.ts'
-export { consoleLogger, type LogLevel, systemClock, systemRandom } from './system.ts'
+export {
+  consoleLogger,
+  type LogLevel,
+  streamCompression,
+  systemClock,
+  systemRandom,
+} from './system.ts'

@@ -58,11 +58,13 @@ export type {
 } from './ids.ts'
 export type { AbortOptions } from './interfaces/abort.ts'
 export type { Cancel, Clock, Random } from './interfaces/clock.ts'
+export type { Compression } from './interfaces/compression.ts'
 export type { Sha256 } from './interfaces/hasher.ts'
 export type { LogFields, Logger } from './interfaces/logger.ts'
 export type {
   Appended,
   Batch,
+  KeyRange,
   NewRecord,
   Put,
   RecordPage,
@@ -90,6 +92,7 @@ export type {
   StreamAccepter,
 } from './replica/options.ts'
 export type { PeerStream } from './replica/peer-stream.ts'
+export type { Projection, ProjectionRow } from './replica/projections.ts'
 export type { Replica } from './replica/replica.ts'
 export type { Signal } from './replica/signals.ts'
 export type { Uplink, UplinkStatus } from './replica/uplink.ts'

@@ -21,6 +21,7 @@ import type {
   StreamAccepter,
 } from './options.ts'
 import type { PeerStream } from './peer-stream.ts'
+import { Projection } from './projections.ts'
 import { Refusals } from './refusals.ts'
 import type { Signal } from './signals.ts'
 import type { Uplink } from './uplink.ts'
@@ -37,12 +38,15 @@ export class Replica {
   readonly #acknowledgements = new AcknowledgementTable()
   readonly #connections: Connections
   readonly #rejectListeners = new Set<(documents: readonly DocumentId[]) => void>()
+  readonly #projection: (name: string) => Projection
+  readonly #projections = new Map<string, Projection>()
   #closing: Promise<void> | undefined
 
   constructor(options: ReplicaOptions, log: EventLog) {
     const policy = options.policy ?? denyAll
     this.#log = log
-    const { clock, random, sha256, logger } = options
+    const { storage, clock, random, sha256, logger } = options
+    this.#projection = (name) => new Projection(storage, name, clock, logger)
     const cacheBytesMax = options.cacheBytesMax ?? CACHE_BYTES
     this.#documents = new Documents({ log, clock, sha256, logger, cacheBytesMax })
     const refusals = new Refusals(log, { policy, clock, logger }, (documents) =>
@@ -53,6 +57,7 @@ export class Replica {
       ...{ log, policy, clock, random, sha256, logger },
       acknowledgements,
       refusals,
+      compression: options.compression,
     })
   }
 
@@ -124,6 +129,18 @@ export class Replica {
   /** What is known of a document without opening it. */
   record(id: DocumentId): Promise<DocumentRecord | undefined> {
     return this.#log.record(id)
+  }
+
+  /**
+   * Rows kept beside the log that save their maker from opening documents at the next start. One of each
+   * name, which is 1 to 64 bytes of text.
+   */
+  projection(name: string): Projection {
+    this.#check()
+    checkName('name', name, 64)
+    const projection = this.#projections.get(name) ?? this.#projection(name)
+    this.#projections.set(name, projection)
+    return projection
   }
 
   /** Every document whose id starts with `prefix`, in order of id, deleted ones included. */
@@ -250,6 +267,7 @@ export class Replica {
     await this.#connections.close(step)
     this.#acknowledgements.close()
     await step(() => this.#documents.settle())
+    for (const projection of this.#projections.values()) await projection.close()
     await step(() => this.#log.close())
     if (failures.length > 0) throw failures[0]
   }

@@ -1,8 +1,16 @@
-import type { DocumentId, Position, Replica, Sha256, StoredEntry } from '../../../core/index.ts'
+import type {
+  DocumentId,
+  JsonMap,
+  Position,
+  Replica,
+  Sha256,
+  StoredEntry,
+} from '../../../core/index.ts'
 import { homeOf } from './homes.ts'
 import { documentId, type Identity, nameOf, parseDocumentId, uidOf } from './identity.ts'
 import { documentKind } from './kinds.ts'
 import { assemble, sameContent } from './parts.ts'
+import { objectOf, SHOWN_ROWS, ShownRows, type Sources, sameSources } from './shown-rows.ts'
 import type { KubeObject, ObjectKey, Resource } from './types.ts'
 import type { ObjectView } from './view.ts'
 
@@ -27,11 +35,13 @@ export class Projector {
   readonly #incarnations = new Map<string, number>()
   readonly #waiters = new Set<{ readonly position: Position; readonly resolve: () => void }>()
   readonly #cancels: (() => void)[] = []
+  readonly #rows: ShownRows
   #work: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(options: ProjectorOptions) {
     this.#options = options
+    this.#rows = new ShownRows(options.replica.projection(SHOWN_ROWS))
   }
 
   /** Shows everything that the log holds, then follows it. */
@@ -47,18 +57,20 @@ export class Projector {
       }),
       replica.onRejected((documents) => this.#enqueueAgain(documents)),
     )
+    await this.#rows.start()
     for await (const { id, record } of replica.documents()) {
       const parsed = parseDocumentId(id)
       if (parsed === undefined || !this.#serves(parsed.identity)) continue
       this.#note(parsed.identity)
       if (parsed.part !== 'desired' || record.deleted || record.left) continue
-      const object = await this.#read(parsed.identity)
+      const object = (await this.#kept(id, parsed.identity)) ?? (await this.#read(parsed.identity))
       if (object === undefined) continue
       view.seed({ identity: parsed.identity, object })
       if (record.collection !== homeOf(parsed.identity.resource, object)) {
         this.misplaced.push(parsed.identity)
       }
     }
+    await this.#rows.finish()
     view.seeded(begin)
     ready = true
     for (const { entries, head } of seen) this.#enqueue(entries, head)
@@ -143,37 +155,61 @@ export class Projector {
       } else if (shown?.identity.incarnation === identity.incarnation) {
         const metadata = { ...shown.object.metadata, resourceVersion: String(position) }
         view.hide(identity, { ...shown.object, metadata }, position)
+        this.#rows.drop(documentId(identity, 'desired'))
       }
     } catch (error) {
       onError(error)
     }
   }
 
+  /** The object as it was shown before the last stop, if its documents are still the same. */
+  async #kept(id: DocumentId, identity: Identity): Promise<KubeObject | undefined> {
+    const row = await this.#rows.take(id)
+    const sources = row === undefined ? undefined : await this.#sources(identity)
+    if (row === undefined || sources === undefined) return undefined
+    return objectOf(row, sources)
+  }
+
+  /** What an object is made of; undefined when it is not (or no longer) there. */
+  async #sources(identity: Identity): Promise<Sources | undefined> {
+    const { replica, resources } = this.#options
+    const desired = await replica.record(documentId(identity, 'desired'))
+    if (desired === undefined || desired.deleted || desired.left) return undefined
+    const hasStatus = resources.get(identity.resource)?.status === true
+    const observed = hasStatus ? await replica.record(documentId(identity, 'observed')) : undefined
+    const isThere = observed !== undefined && !observed.left && !observed.deleted
+    return { desired, observed: isThere ? observed : undefined }
+  }
+
   /** The object as its documents say now, or undefined when it is not (or no longer) there. */
   async #read(identity: Identity, position?: Position): Promise<KubeObject | undefined> {
     const { replica, resources, fleet, sha256 } = this.#options
     const resource = resources.get(identity.resource)
-    if (resource === undefined) return undefined
+    const sources = await this.#sources(identity)
+    if (resource === undefined || sources === undefined) return undefined
     const id = documentId(identity, 'desired')
-    const record = await replica.record(id)
-    if (record === undefined || record.deleted || record.left) return undefined
     await using desired = await replica.open(id, { kind: documentKind(resource, 'desired') })
     // What is not durable may yet be taken back: it is not shown.
     if (desired.durableValue['metadata'] === undefined) return undefined
-    const observedId = documentId(identity, 'observed')
-    const observedRecord = resource.status ? await replica.record(observedId) : undefined
-    const derived = {
+    const observed =
+      sources.observed === undefined ? undefined : await this.#observed(identity, resource)
+    const object = assemble(resource, desired.durableValue, observed, {
       key: identity,
       uid: uidOf(identity, fleet, sha256),
-      resourceVersion: position ?? Math.max(record.last, observedRecord?.last ?? 0),
-    }
-    if (observedRecord === undefined || observedRecord.left || observedRecord.deleted) {
-      return assemble(resource, desired.durableValue, undefined, derived)
-    }
-    await using observed = await replica.open(observedId, {
-      kind: documentKind(resource, 'observed'),
+      resourceVersion: position ?? Math.max(sources.desired.last, sources.observed?.last ?? 0),
     })
-    return assemble(resource, desired.durableValue, observed.durableValue, derived)
+    // What changed while it was read is looked at again; until then it is not known what this shows.
+    const after = await this.#sources(identity)
+    if (after !== undefined && sameSources(sources, after)) this.#rows.keep(id, after, object)
+    return object
+  }
+
+  async #observed(identity: Identity, resource: Resource): Promise<JsonMap> {
+    const kind = documentKind(resource, 'observed')
+    await using observed = await this.#options.replica.open(documentId(identity, 'observed'), {
+      kind,
+    })
+    return observed.durableValue
   }
 
   /** Whether it is of a kind that is known, with a namespace just when the kind has one. */

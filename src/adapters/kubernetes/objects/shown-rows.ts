@@ -1,0 +1,133 @@
+import { equalBytes, toHex } from '../../../core/bytes.ts'
+import {
+  type DocumentRecord,
+  freeze,
+  type JsonMap,
+  type Projection,
+  type ProjectionRow,
+} from '../../../core/index.ts'
+import type { KubeObject } from './types.ts'
+
+/** Raised when an object is assembled in another way: older rows no longer hold. */
+const VERSION = 1
+
+/** The name of the projection. */
+export const SHOWN_ROWS: string = `objects/${VERSION}`
+
+/** What an object was made of: it is the same as long as both digests are. */
+export interface Sources {
+  readonly desired: DocumentRecord
+  readonly observed: DocumentRecord | undefined
+}
+
+interface Row {
+  readonly desired: string
+  readonly observed?: string | undefined
+  readonly object: KubeObject
+}
+
+/**
+ * The objects as they were last shown, so that a start does not open every document: one row an object,
+ * under the id of its desired document, in the order of those ids.
+ */
+export class ShownRows {
+  readonly #projection: Projection
+  #rows: AsyncIterator<ProjectionRow> | undefined
+  #next: ProjectionRow | undefined
+
+  constructor(projection: Projection) {
+    this.#projection = projection
+  }
+
+  /** Begins to hand out what was kept. */
+  async start(): Promise<void> {
+    this.#rows = this.#projection.rows()[Symbol.asyncIterator]()
+    await this.#advance()
+  }
+
+  /**
+   * The row of a document. To be asked in order of id; rows that are passed over belong to nothing any
+   * more and are deleted.
+   */
+  async take(id: string): Promise<Uint8Array | undefined> {
+    while (this.#next !== undefined && isBefore(this.#next.key, id)) {
+      this.#projection.delete(this.#next.key)
+      await this.#advance()
+    }
+    if (this.#next?.key !== id) return undefined
+    const { value } = this.#next
+    await this.#advance()
+    return value
+  }
+
+  /** Deletes the rows behind the last document. */
+  async finish(): Promise<void> {
+    while (this.#next !== undefined) {
+      this.#projection.delete(this.#next.key)
+      await this.#advance()
+    }
+  }
+
+  keep(id: string, sources: Sources, object: KubeObject): void {
+    const { desired, observed } = sources
+    const row: Row = {
+      desired: toHex(desired.digest),
+      observed: observed === undefined ? undefined : toHex(observed.digest),
+      object,
+    }
+    this.#projection.put(id, () => new TextEncoder().encode(JSON.stringify(row)))
+  }
+
+  drop(id: string): void {
+    this.#projection.delete(id)
+  }
+
+  async #advance(): Promise<void> {
+    const step = await this.#rows?.next()
+    this.#next = step === undefined || step.done === true ? undefined : step.value
+  }
+}
+
+/** The object of a row, at its newest position; undefined when its documents have changed since. */
+export function objectOf(bytes: Uint8Array, sources: Sources): KubeObject | undefined {
+  const row = parse(bytes)
+  const { desired, observed } = sources
+  const holds =
+    row !== undefined &&
+    row.desired === toHex(desired.digest) &&
+    row.observed === (observed === undefined ? undefined : toHex(observed.digest))
+  if (!holds) return undefined
+  const resourceVersion = String(Math.max(desired.last, observed?.last ?? 0))
+  const { metadata } = row.object
+  const { managedFields, ...rest } = metadata
+  const sorted = {
+    ...rest,
+    resourceVersion,
+    ...(managedFields === undefined ? {} : { managedFields }),
+  }
+  return freeze({ ...row.object, metadata: sorted } as unknown as JsonMap) as unknown as KubeObject
+}
+
+/** Whether nothing was added to or taken from the documents between two looks. */
+export function sameSources(a: Sources, b: Sources): boolean {
+  if (!equalBytes(a.desired.digest, b.desired.digest)) return false
+  if (a.observed === undefined || b.observed === undefined) return a.observed === b.observed
+  return equalBytes(a.observed.digest, b.observed.digest)
+}
+
+/** Rows can be lost or damaged at any time: what cannot be read is not there. */
+function parse(bytes: Uint8Array): Row | undefined {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes)) as Row
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * About the order in which a storage gives keys, that of their UTF-8 bytes. Where the two differ, in
+ * characters past U+FFFF, a row is passed over and made again.
+ */
+function isBefore(a: string, b: string): boolean {
+  return a < b
+}

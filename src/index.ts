@@ -74,6 +74,7 @@ export {
   isTidewayError,
   type JsonMap,
   type JsonValue,
+  type KeyRange,
   type Listener,
   type LogFields,
   type Logger,

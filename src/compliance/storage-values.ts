@@ -1,4 +1,4 @@
-import type { Storage } from '../core/interfaces/storage.ts'
+import type { KeyRange, Storage } from '../core/interfaces/storage.ts'
 import { checkEqual } from './check.ts'
 import { batch, record, type StorageCheck } from './storage-fixture.ts'
 
@@ -57,6 +57,30 @@ export const valueChecks: readonly StorageCheck[] = [
     },
   },
   {
+    name: 'scan gives the keys of a range',
+    async run({ storage }) {
+      await put(storage, { a: 1, 'p/a': 1, 'p/b': 1, 'p/ba': 1, 'p/～': 1, 'p/🚢': 1, q: 1 })
+      checkEqual(
+        await keysOf(storage, 'p/', { from: 'p/b' }),
+        ['p/b', 'p/ba', 'p/～', 'p/🚢'],
+        'from',
+      )
+      checkEqual(await keysOf(storage, 'p/', { to: 'p/ba' }), ['p/a', 'p/b'], 'to, without itself')
+      checkEqual(
+        await keysOf(storage, 'p/', { from: 'p/b', to: 'p/🚢' }),
+        ['p/b', 'p/ba', 'p/～'],
+        'both',
+      )
+      checkEqual(
+        await keysOf(storage, 'p/', { from: 'a', to: 'z' }).then((k) => k.length),
+        5,
+        'wider',
+      )
+      checkEqual(await keysOf(storage, 'p/', { from: 'q' }), [], 'past the prefix')
+      checkEqual(await keysOf(storage, 'p/', { from: 'p/c', to: 'p/b' }), [], 'turned around')
+    },
+  },
+  {
     name: 'scan gives thousands of keys, also while others are written',
     async run({ storage }) {
       const keys = Array.from(
@@ -79,9 +103,13 @@ async function put(storage: Storage, values: Readonly<Record<string, number>>): 
   await storage.append(batch([], puts))
 }
 
-async function keysOf(storage: Storage, prefix: string): Promise<readonly string[]> {
+async function keysOf(
+  storage: Storage,
+  prefix: string,
+  range?: KeyRange,
+): Promise<readonly string[]> {
   const keys: string[] = []
-  for await (const { key } of storage.scan(prefix)) keys.push(key)
+  for await (const { key } of storage.scan(prefix, range)) keys.push(key)
   return keys
 }
 

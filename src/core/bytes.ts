@@ -43,3 +43,24 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false
   return true
 }
+
+/**
+ * Orders two texts by their UTF-8 bytes, as every storage must; JavaScript's own order is by UTF-16 units.
+ *
+ * @returns below zero when `a` comes first, above zero when `b` does, 0 when they are equal.
+ */
+export function compareUtf8(a: string, b: string): number {
+  const shared = Math.min(a.length, b.length)
+  for (let index = 0; index < shared; index++) {
+    const left = a.charCodeAt(index)
+    const right = b.charCodeAt(index)
+    if (left !== right) return orderOfUnit(left) - orderOfUnit(right)
+  }
+  return a.length - b.length
+}
+
+// Surrogates stand for characters above U+FFFF, so they sort after every other unit.
+function orderOfUnit(unit: number): number {
+  if (unit < 0xd800) return unit
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800
+}

@@ -14,27 +14,6 @@ const encoder = new TextEncoder()
 // Half a surrogate pair has no UTF-8 form: two different texts would share one key.
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-/**
- * Orders two texts by their UTF-8 bytes, as every storage must; JavaScript's own order is by UTF-16 units.
- *
- * @returns below zero when `a` comes first, above zero when `b` does, 0 when they are equal.
- */
-export function compareUtf8(a: string, b: string): number {
-  const shared = Math.min(a.length, b.length)
-  for (let index = 0; index < shared; index++) {
-    const left = a.charCodeAt(index)
-    const right = b.charCodeAt(index)
-    if (left !== right) return orderOfUnit(left) - orderOfUnit(right)
-  }
-  return a.length - b.length
-}
-
-// Surrogates stand for characters above U+FFFF, so they sort after every other unit.
-function orderOfUnit(unit: number): number {
-  if (unit < 0xd800) return unit
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800
-}
-
 /** @throws UsageError when a batch breaks the bounds that every storage shares. */
 export function checkBatch(batch: Batch): void {
   for (const record of batch.records) {
@@ -46,7 +25,9 @@ export function checkBatch(batch: Batch): void {
     checkText('put.key', put.key, KEY_BYTES_MAX)
     if (put.value !== undefined) checkBytes('put.value', put.value)
   }
-  if (batch.expectedHead !== undefined) checkPosition('expectedHead', batch.expectedHead)
+  for (const field of ['expectedHead', 'expectedRevision'] as const) {
+    if (batch[field] !== undefined) checkPosition(field, batch[field])
+  }
 }
 
 /** @throws UsageError when a query asks for something that cannot be. */

@@ -5,7 +5,10 @@ import type { Cancel } from './clock.ts'
 export interface StorageFeatures {
   /** What {@link Storage.append} resolved survives a crash of the process and of the machine. */
   readonly durable: boolean
-  /** Several replicas may append to the same log at once (a shared log). */
+  /**
+   * Several openers may read and append at once. Each has an {@link Storage.opener}, `revision` and
+   * `tail` are there, and `expectedRevision` counts.
+   */
   readonly shared: boolean
 }
 
@@ -33,6 +36,11 @@ export interface Batch {
   readonly puts: readonly Put[]
   /** When given, the append happens only if the log's head is this position (a conditional append). */
   readonly expectedHead?: Position | undefined
+  /**
+   * When given, the append happens only if no opener has appended since that revision: as `expectedHead`,
+   * and puts count too. Only for a storage that `supports.shared`; others ignore it.
+   */
+  readonly expectedRevision?: number | undefined
 }
 
 /** Where a batch went. */
@@ -41,6 +49,8 @@ export interface Appended {
   readonly first: Position
   /** The head of the log after the batch. Unchanged when the batch held only puts. */
   readonly head: Position
+  /** The revision after the batch. Present only when `supports.shared`. */
+  readonly revision?: number | undefined
 }
 
 /** Which records to read, in order of position. */
@@ -55,6 +65,14 @@ export interface RecordQuery {
   readonly document?: DocumentId | undefined
   /** Ends the page after the record that reaches this many bytes. At least one record is returned. */
   readonly bytesMax: number
+}
+
+/** Some of the keys of a {@link Storage.scan}, in the order of their UTF-8 bytes. */
+export interface KeyRange {
+  /** The first key. Default: the first that there is. */
+  readonly from?: string | undefined
+  /** The first key that is past the range. Default: none is. */
+  readonly to?: string | undefined
 }
 
 /** One page of an answer to a {@link RecordQuery}. */
@@ -78,7 +96,8 @@ export interface RecordPage {
  * - appends are atomic and are applied in the order of the calls;
  * - when `supports.durable`, a resolved append survives `kill -9` and power loss;
  * - reads see every append that resolved before the read was called;
- * - a record that is damaged at rest is reported with StorageCorruptError, never skipped;
+ * - a record that is damaged at rest is reported with StorageCorruptError, never skipped, until it is
+ *   dropped;
  * - only one opener at a time unless `supports.shared`: the second gets StorageLockedError.
  *
  * Bytes passed in belong to the storage until the call settles; bytes handed out belong to the caller.
@@ -87,10 +106,16 @@ export interface Storage {
   readonly name: string
   readonly supports: StorageFeatures
   /**
+   * Which of the openers of a shared storage this is: a whole number that nobody else has until
+   * {@link close}, small and used again, 0 when it is alone. Absent means 0. Who writes is named by it.
+   */
+  readonly opener?: number
+  /**
    * Appends in one atomic step and resolves when the batch is as durable as `supports.durable` says.
    *
    * @throws StorageUnavailableError when the medium refuses (full disk, read-only); nothing was written.
-   * @throws StorageConflictError when `expectedHead` did not match; nothing was written.
+   * @throws StorageConflictError when `expectedHead` or `expectedRevision` did not match; nothing was
+   * written.
    * @throws UsageError after {@link close}.
    */
   append(batch: Batch): Promise<Appended>
@@ -104,11 +129,25 @@ export interface Storage {
   read(query: RecordQuery): Promise<RecordPage>
   /** The values of several keys, in the order asked, `undefined` where there is none. */
   get(keys: readonly string[]): Promise<readonly (Uint8Array | undefined)[]>
-  /** Every key that starts with `prefix`, in order, with its value. */
-  scan(prefix: string): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>
+  /**
+   * Every key that starts with `prefix`, in order, with its value.
+   *
+   * @param range only keys in it. What is left out is not read.
+   */
+  scan(
+    prefix: string,
+    range?: KeyRange,
+  ): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>
   /** Removes records for good, after compaction or when a document left. Unknown positions are ignored. */
   drop(positions: readonly Position[]): Promise<void>
-  /** Calls back after each append by another opener. Present only when `supports.shared`. */
+  /** About how many bytes it takes on its medium. Absent when that is not known without reading it. */
+  sizeBytes?(): Promise<number>
+  /** How many appends there were, by any opener, puts alone included. Present only when `supports.shared`. */
+  revision?(): Promise<number>
+  /**
+   * Calls back after each append by another opener, or once for several. A hint: who must be sure asks
+   * for {@link revision}. Present only when `supports.shared`.
+   */
   tail?(listener: (head: Position) => void): Cancel
   /** Waits for what is under way, then lets go of files and handles. Idempotent. */
   close(): Promise<void>

@@ -189,13 +189,13 @@ const FAULTS: readonly Fault[] = [
   {
     fault: 'orders keys by UTF-16 units',
     alter: (storage) => ({
-      async *scan(prefix) {
+      async *scan(prefix, range) {
         const entries = []
-        for await (const entry of storage.scan(prefix)) entries.push(entry)
+        for await (const entry of storage.scan(prefix, range)) entries.push(entry)
         yield* entries.sort((a, b) => (a.key < b.key ? -1 : 1))
       },
     }),
-    fails: ['keys are ordered by their UTF-8 bytes'],
+    fails: ['keys are ordered by their UTF-8 bytes', 'scan gives the keys of a range'],
   },
   {
     fault: 'keeps values that were deleted',
@@ -289,7 +289,7 @@ function altered(storage: Storage, alter: Alter): Storage {
     head: () => storage.head(),
     read: (query) => storage.read(query),
     get: (keys) => storage.get(keys),
-    scan: (prefix) => storage.scan(prefix),
+    scan: (prefix, range) => storage.scan(prefix, range),
     drop: (positions) => storage.drop(positions),
     close: () => storage.close(),
     ...alter(storage),

@@ -4,6 +4,7 @@ import type { Position } from '../../../core/ids.ts'
 import type {
   Appended,
   Batch,
+  KeyRange,
   RecordPage,
   RecordQuery,
   Storage,
@@ -11,7 +12,16 @@ import type {
 } from '../../../core/interfaces/storage.ts'
 import { checkBatch, checkKey, checkQuery } from '../checks.ts'
 import { LevelDatabase } from './database.ts'
-import { afterPrefix, encodePosition, textOfValueKey, VERIFIED_KEY, valueKey } from './keys.ts'
+import {
+  afterPrefix,
+  compareBytes,
+  encodePosition,
+  FIRST_KEY,
+  LAST_KEY,
+  textOfValueKey,
+  VERIFIED_KEY,
+  valueKey,
+} from './keys.ts'
 import { verifyTail } from './open-level.ts'
 import { readPage } from './reader.ts'
 import { decodeValue } from './record-format.ts'
@@ -105,15 +115,23 @@ class LevelStorage implements Storage {
     })
   }
 
-  async *scan(prefix: string): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }> {
-    const start = valueKey(prefix)
-    const lt = afterPrefix(start)
+  async *scan(
+    prefix: string,
+    range: KeyRange = {},
+  ): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }> {
+    const first = valueKey(prefix)
+    const from = range.from === undefined ? first : valueKey(range.from)
+    const to = range.to === undefined ? undefined : valueKey(range.to)
+    const start = compareBytes(from, first) > 0 ? from : first
+    const end = afterPrefix(first)
+    const lt = to !== undefined && compareBytes(to, end) < 0 ? to : end
+    if (compareBytes(start, lt) >= 0) return
     let last: Uint8Array | undefined
     while (true) {
       this.#assertOpen()
-      const from = last === undefined ? { gte: start } : { gt: last }
+      const after = last === undefined ? { gte: start } : { gt: last }
       const entries = await this.#database.read((level) =>
-        level.iterator({ ...from, lt, limit: SCAN_MAX }).all(),
+        level.iterator({ ...after, lt, limit: SCAN_MAX }).all(),
       )
       for (const [key, value] of entries) {
         yield { key: textOfValueKey(key), value: decodeValue(key, value, this.#directory) }
@@ -121,6 +139,11 @@ class LevelStorage implements Storage {
       if (entries.length < SCAN_MAX) return
       last = entries.at(-1)?.[0]
     }
+  }
+
+  async sizeBytes(): Promise<number> {
+    this.#assertOpen()
+    return this.#database.read((level) => level.approximateSize(FIRST_KEY, LAST_KEY))
   }
 
   async drop(positions: readonly Position[]): Promise<void> {

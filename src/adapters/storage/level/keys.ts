@@ -12,6 +12,10 @@ const POSITION_BYTES = 8
 const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
+/** Below and above every key of this layout. */
+export const FIRST_KEY: Uint8Array = Uint8Array.of(BY_COLLECTION)
+export const LAST_KEY: Uint8Array = Uint8Array.of(RECORD + 1)
+
 /** Holds the version of the format that a directory was written in. */
 export const FORMAT_KEY: Uint8Array = textKey(META, 'format')
 /** Holds the number of the newest batch, which tells whether a failed write is there after all. */
@@ -116,4 +120,14 @@ function textKey(kind: number, text: string): Uint8Array {
   key[0] = kind
   key.set(encoded, 1)
   return key
+}
+
+/** The order in which LevelDB keeps keys. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length)
+  for (let i = 0; i < shared; i += 1) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
 }

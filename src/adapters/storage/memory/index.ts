@@ -6,9 +6,11 @@ import {
   UsageError,
 } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
+import type { Cancel } from '../../../core/interfaces/clock.ts'
 import type {
   Appended,
   Batch,
+  KeyRange,
   RecordPage,
   RecordQuery,
   Storage,
@@ -33,12 +35,14 @@ export interface MemoryStorageOptions {
    * outlives the storage; otherwise false.
    */
   readonly durable?: boolean | undefined
+  /** Opens the medium beside others that say the same. Default: alone. */
+  readonly shared?: boolean | undefined
 }
 
 /**
  * A storage in memory: the reference implementation, for tests, simulation and replicas that need no disk.
  *
- * @throws StorageLockedError when another storage has the medium open.
+ * @throws StorageLockedError when another storage has the medium open, unless both share it.
  */
 export function memoryStorage(options: MemoryStorageOptions = {}): Storage {
   return new MemoryStorage(options)
@@ -51,14 +55,19 @@ class MemoryStorage implements Storage {
   readonly #lock: MediumLock
   readonly #sync: (() => Promise<void>) | undefined
   #isClosed = false
-  /** Settles when the newest write has, either way. Writes run one after the other behind it. */
-  #tail: Promise<unknown> = Promise.resolve()
+  /** Settles when the newest write of this opener has, either way. */
+  #newest: Promise<unknown> = Promise.resolve()
 
   constructor(options: MemoryStorageOptions) {
     this.#medium = options.medium ?? new MemoryMedium()
     this.#sync = options.sync
-    this.supports = { durable: options.durable ?? options.medium !== undefined, shared: false }
-    this.#lock = this.#medium.lock()
+    const shared = options.shared ?? false
+    this.supports = { durable: options.durable ?? options.medium !== undefined, shared }
+    this.#lock = this.#medium.lock(shared)
+  }
+
+  get opener(): number {
+    return this.#lock.slot
   }
 
   async append(batch: Batch): Promise<Appended> {
@@ -89,13 +98,28 @@ class MemoryStorage implements Storage {
     return keys.map((key) => state.value(key)?.slice())
   }
 
-  async *scan(prefix: string): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }> {
+  async *scan(
+    prefix: string,
+    range: KeyRange = {},
+  ): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }> {
     this.#assertOpen()
-    for (const key of this.#medium.state(this.#lock).keys(prefix)) {
+    for (const key of this.#medium.state(this.#lock).keys(prefix, range)) {
       this.#assertOpen()
       const value = this.#medium.state(this.#lock).value(key)
       if (value !== undefined) yield { key, value: value.slice() }
     }
+  }
+
+  async revision(): Promise<number> {
+    this.#assertOpen()
+    return this.#medium.state(this.#lock).revision
+  }
+
+  tail(listener: (head: Position) => void): Cancel {
+    this.#assertOpen()
+    const tell = (head: Position): void => listener(head)
+    this.#lock.tails.add(tell)
+    return () => this.#lock.tails.delete(tell)
   }
 
   async drop(positions: readonly Position[]): Promise<void> {
@@ -106,14 +130,19 @@ class MemoryStorage implements Storage {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    await this.#tail
+    this.#lock.tails.clear()
+    await this.#newest
     this.#medium.release(this.#lock)
   }
 
   async #append(batch: Batch): Promise<Appended> {
-    const head = this.#medium.state(this.#lock).head
+    const { head, revision } = this.#medium.state(this.#lock)
     if (batch.expectedHead !== undefined && batch.expectedHead !== head) {
       throw new StorageConflictError(batch.expectedHead, head)
+    }
+    const isShared = this.supports.shared && batch.expectedRevision !== undefined
+    if (isShared && batch.expectedRevision !== revision) {
+      throw new StorageConflictError(batch.expectedRevision ?? 0, revision)
     }
     const records = batch.records.map((record, index) => ({
       position: head + 1 + index,
@@ -125,8 +154,10 @@ class MemoryStorage implements Storage {
     await this.#write((state) => {
       for (const record of records) state.append(record)
       for (const put of puts) state.put(put.key, put.value)
+      state.revision += 1
     })
-    return { first: head + 1, head: head + records.length }
+    const appended = { first: head + 1, head: head + records.length }
+    return this.supports.shared ? { ...appended, revision: revision + 1 } : appended
   }
 
   async #write(change: MediumChange): Promise<void> {
@@ -142,8 +173,8 @@ class MemoryStorage implements Storage {
   }
 
   #inOrder<Result>(write: () => Promise<Result>): Promise<Result> {
-    const result = this.#tail.then(write)
-    this.#tail = result.catch(() => undefined)
+    const result = this.#medium.inOrder(write)
+    this.#newest = result.catch(() => undefined)
     return result
   }
 

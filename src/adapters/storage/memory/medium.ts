@@ -1,15 +1,25 @@
+import { compareUtf8 } from '../../../core/bytes.ts'
 import { StorageLockedError, StorageUnavailableError } from '../../../core/errors.ts'
 import type { CollectionId, DocumentId, Position } from '../../../core/ids.ts'
-import type { RecordPage, RecordQuery, StoredRecord } from '../../../core/interfaces/storage.ts'
-import { compareUtf8 } from '../checks.ts'
+import type {
+  KeyRange,
+  RecordPage,
+  RecordQuery,
+  StoredRecord,
+} from '../../../core/interfaces/storage.ts'
 
 /** One change of a medium, ready to be applied in one step. */
 export type MediumChange = (medium: MediumState) => void
 
-/** Proof that its holder is the medium's one opener. */
+/** Proof that its holder has the medium open. */
 export interface MediumLock {
   /** For messages only. */
   readonly opener: number
+  /** The place among those who share the medium: the smallest that was free. */
+  readonly slot: number
+  readonly isShared: boolean
+  /** Called a turn after each append by somebody else. */
+  readonly tails: Set<(head: Position) => void>
 }
 
 /**
@@ -21,29 +31,38 @@ export interface MediumLock {
  */
 export class MemoryMedium {
   readonly #state = new MediumState()
-  #lock: MediumLock | undefined
+  readonly #locks = new Set<MediumLock>()
   #openers = 0
   #pending: MediumChange[] = []
+  /** Settles when the newest write has, either way. Writes of all openers run one after the other. */
+  #tail: Promise<unknown> = Promise.resolve()
 
-  /** @throws StorageLockedError while another storage has the medium open. */
-  lock(): MediumLock {
-    if (this.#lock !== undefined) {
-      throw new StorageLockedError('another storage has this medium open', {
-        fields: { opener: this.#lock.opener },
-      })
+  /**
+   * @param isShared whether others may open the medium too, as long as they say the same.
+   * @throws StorageLockedError while another storage has the medium open.
+   */
+  lock(isShared: boolean = false): MediumLock {
+    for (const { opener, ...other } of this.#locks) {
+      if (isShared && other.isShared) continue
+      throw new StorageLockedError('another storage has this medium open', { fields: { opener } })
     }
+    const taken = new Set([...this.#locks].map(({ slot }) => slot))
+    let slot = 0
+    while (taken.has(slot)) slot += 1
     this.#openers += 1
-    this.#lock = { opener: this.#openers }
-    return this.#lock
+    const lock: MediumLock = { opener: this.#openers, slot, isShared, tails: new Set() }
+    this.#locks.add(lock)
+    return lock
   }
 
   /** Ends the lock in good order. Harmless when it has been taken away already. */
   release(lock: MediumLock): void {
-    if (this.#lock === lock) this.#lock = undefined
+    this.#locks.delete(lock)
   }
 
   /**
-   * The opener crashed: its lock ends, what it had pending is lost, and whatever it still tries is refused.
+   * Every opener crashed: their locks end, what they had pending is lost, and whatever they still try is
+   * refused.
    *
    * @param pendingKept how many pending changes, oldest first, had reached the disk although nobody
    * was told: the case of a crash between a write and its acknowledgement.
@@ -51,7 +70,15 @@ export class MemoryMedium {
   unlock(pendingKept: number = 0): void {
     for (const change of this.#pending.slice(0, pendingKept)) change(this.#state)
     this.#pending = []
-    this.#lock = undefined
+    this.#locks.clear()
+    this.#tail = Promise.resolve()
+  }
+
+  /** Runs one write behind all that were handed over before, by any opener. */
+  inOrder<Result>(write: () => Promise<Result>): Promise<Result> {
+    const result = this.#tail.then(write)
+    this.#tail = result.catch(() => undefined)
+    return result
   }
 
   /** Changes that were handed over and not yet applied. */
@@ -65,11 +92,18 @@ export class MemoryMedium {
     this.#pending.push(change)
   }
 
-  /** Applies a pending change. */
+  /** Applies a pending change, and tells the other openers when it is an append. */
   commit(lock: MediumLock, change: MediumChange): void {
     this.#assertHeld(lock)
     this.cancel(change)
+    const { revision } = this.#state
     change(this.#state)
+    if (this.#state.revision === revision) return
+    const { head } = this.#state
+    for (const other of this.#locks) {
+      if (other === lock) continue
+      for (const tell of other.tails) queueMicrotask(() => other.tails.has(tell) && tell(head))
+    }
   }
 
   /** Forgets a pending change: its sync failed. */
@@ -89,7 +123,7 @@ export class MemoryMedium {
   }
 
   #assertHeld(lock: MediumLock): void {
-    if (this.#lock === lock) return
+    if (this.#locks.has(lock)) return
     throw new StorageUnavailableError('the medium was taken from this storage by a crash', {
       fields: { opener: lock.opener },
       retryable: false,
@@ -106,6 +140,8 @@ export class MediumState {
   readonly #byDocument = new Map<DocumentId, Position[]>()
   readonly #values = new Map<string, Uint8Array>()
   #head: Position = 0
+  /** How many appends there were. */
+  revision = 0
 
   get head(): Position {
     return this.#head
@@ -123,6 +159,7 @@ export class MediumState {
     const collections = new Set<CollectionId>()
     const documents = new Set<DocumentId>()
     for (const position of positions) {
+      this.damaged.delete(position)
       const record = this.#records.get(position)
       if (record === undefined) continue
       this.#records.delete(position)
@@ -143,9 +180,15 @@ export class MediumState {
     return this.#values.get(key)
   }
 
-  /** The keys that start with `prefix`, in order of their UTF-8 bytes. */
-  keys(prefix: string): readonly string[] {
-    return [...this.#values.keys()].filter((key) => key.startsWith(prefix)).sort(compareUtf8)
+  /** The keys of a range that start with `prefix`, in order of their UTF-8 bytes. */
+  keys(prefix: string, { from, to }: KeyRange = {}): readonly string[] {
+    const found: string[] = []
+    for (const key of this.#values.keys()) {
+      if (!key.startsWith(prefix)) continue
+      if (from !== undefined && compareUtf8(key, from) < 0) continue
+      if (to === undefined || compareUtf8(key, to) < 0) found.push(key)
+    }
+    return found.sort(compareUtf8)
   }
 
   /** One page, and the position of the first damaged record in its way, if there is one. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { compareUtf8 } from '../../../../src/adapters/storage/checks.ts'
 import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
+import { compareUtf8 } from '../../../../src/core/bytes.ts'
 
 const batch = (text: string) => ({
   records: [{ document: 'd', collection: 'c', bytes: new TextEncoder().encode(text) }],

@@ -50,13 +50,14 @@ const config: ViteUserConfig = {
       room('simulation', 120_000),
       {
         ...integration,
-        // Real sockets and processes: one file at a time, after every other room.
-        test: { ...integration.test, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        // Real sockets and processes: one file at a time, after every other room. What the machine was
+        // too busy for gets one more attempt, which the closing lines tell.
+        test: { ...integration.test, maxWorkers: 1, retry: 1, sequence: { groupOrder: 1 } },
       },
       {
         ...browser,
         // One browser at a time, with the machine to itself.
-        test: { ...browser.test, maxWorkers: 1, sequence: { groupOrder: 2 } },
+        test: { ...browser.test, maxWorkers: 1, retry: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -32,6 +32,9 @@ export class ClosingLineReporter implements Reporter {
       interrupted: reason === 'interrupted',
       skips,
       unreviewed,
+      unsteady: tests
+        .filter((test) => test.diagnostic()?.flaky === true && test.result().state === 'passed')
+        .map((test) => test.fullName),
     })
     if (unreviewed.length > 0 || tests.length === 0) process.exitCode = 1
     // The default reporter prints its own summary in the same hook; ours comes after everything.

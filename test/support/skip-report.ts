@@ -22,6 +22,8 @@ export interface RunCounts {
   readonly skips: readonly Skip[]
   /** Those of `skips` that count as failures. */
   readonly unreviewed: readonly Skip[]
+  /** Names of tests that passed only when they were run again. */
+  readonly unsteady: readonly string[]
 }
 
 /** The skips that no entry of the reviewed list names with the same reason. */
@@ -45,6 +47,7 @@ export function summarise(counts: RunCounts): readonly string[] {
     lines.push(`skipped: ${skip.name} (${skip.file}): ${skip.reason || 'no reason given'}`)
   }
   if (counts.skips.length > 0) lines.push(`${counts.skips.length} skipped in all`)
+  for (const name of counts.unsteady) lines.push(`unsteady: ${name} passed at its second attempt`)
   for (const skip of counts.unreviewed) {
     lines.push(
       `failed: ${skip.name} was skipped, and test/support/allowed-skips.json lists no such skip`,

@@ -9,6 +9,7 @@ const counts: RunCounts = {
   interrupted: false,
   skips: [],
   unreviewed: [],
+  unsteady: [],
 }
 
 test('a run without skips ends with one line', () => {
@@ -20,6 +21,13 @@ test('skips are named with their reason before the closing line counts them', ()
     'skipped: api > watches (test/a.test.ts): needs kubectl: install it',
     '1 skipped in all',
     '7 passed, 0 failed, 1 skipped',
+  ])
+})
+
+test('a test that passed only at its second attempt is named', () => {
+  expect(summarise({ ...counts, unsteady: ['api > watches'] })).toEqual([
+    'unsteady: api > watches passed at its second attempt',
+    '7 passed, 0 failed',
   ])
 })
 

@@ -1,4 +1,6 @@
+import { concatBytes } from './core/bytes.ts'
 import type { Cancel, Clock, Random } from './core/interfaces/clock.ts'
+import type { Compression } from './core/interfaces/compression.ts'
 import type { LogFields, Logger } from './core/interfaces/logger.ts'
 
 // A longer delay would overflow the 32 bits that timers have, and fire at once.
@@ -60,4 +62,48 @@ function scheduleOnce(delayMs: number, callback: () => void): Cancel {
   }
   wait(delayMs)
   return () => clearTimeout(timer)
+}
+
+/**
+ * Raw DEFLATE by the platform's compression streams: for browsers, which have no other. It answers later
+ * than at once, so in Node `nodeCompression()` of `tideway/node` is the better choice; the two understand
+ * each other.
+ *
+ * `undefined` where the platform has no such streams.
+ */
+export function streamCompression(): Compression | undefined {
+  if (!('CompressionStream' in globalThis && 'DecompressionStream' in globalThis)) return undefined
+  return {
+    name: 'deflate-raw',
+    number: 1,
+    compress: (bytes) =>
+      through(new CompressionStream('deflate-raw'), bytes, Number.POSITIVE_INFINITY),
+    decompress: (bytes, bytesMax) =>
+      through(new DecompressionStream('deflate-raw'), bytes, bytesMax),
+  }
+}
+
+/** All that a stream makes of some bytes. Rejects as soon as that is more than `bytesMax`. */
+async function through(
+  stream: CompressionStream | DecompressionStream,
+  bytes: Uint8Array,
+  bytesMax: number,
+): Promise<Uint8Array> {
+  const writer = stream.writable.getWriter()
+  const written = writer.write(bytes as Uint8Array<ArrayBuffer>).then(() => writer.close())
+  // What goes wrong is heard of at the reading side; that side may also leave early.
+  written.catch(() => undefined)
+  const reader = stream.readable.getReader()
+  const parts: Uint8Array[] = []
+  let length = 0
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const chunk: Uint8Array = part.value
+    length += chunk.length
+    if (length > bytesMax) {
+      await reader.cancel().catch(() => undefined)
+      throw new RangeError('the bytes stand for more than is allowed')
+    }
+    parts.push(chunk)
+  }
+  return concatBytes(parts)
 }

@@ -7,6 +7,7 @@ import {
   type Transport,
 } from 'tideway'
 import { memoryStorage } from 'tideway/adapters/storage/memory'
+import { nodeCompression, nodeSha256 } from 'tideway/node'
 import { nodeWebSocket, webSocketServer } from 'tideway/transports/websocket/server'
 
 import { Counter, measure, type Reconnect } from '../counting.ts'
@@ -50,6 +51,8 @@ function open(name: string, table: Parameters<typeof grants>[0]): Promise<Replic
     name,
     storage: memoryStorage(),
     policy: grants(table),
+    sha256: nodeSha256(),
+    compression: nodeCompression(),
     logger: consoleLogger('error'),
   })
 }

@@ -34,7 +34,7 @@ const ROOMS: readonly Room[] = [
     may: [/^src\/core\/|^src\/system\.ts$/],
     packages: CORE_PACKAGES,
   },
-  { files: /^src\/node\/index\.ts$/, may: [BASE], packages: [NODE] },
+  { files: /^src\/node\//, may: [BASE], packages: [NODE] },
   {
     files: /^src\/transports\//,
     may: [BASE, /^src\/transports\/[^/]+\.ts$/],

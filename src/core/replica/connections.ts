@@ -2,11 +2,13 @@ import type { Policy } from '../access/policy.ts'
 import { ConnectionClosedError } from '../errors.ts'
 import type { ReplicaId } from '../ids.ts'
 import type { Cancel, Clock, Random } from '../interfaces/clock.ts'
+import type { Compression } from '../interfaces/compression.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Connection, Listener } from '../interfaces/transport.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { AcknowledgementTable } from './acknowledgements.ts'
+import { dialLevel } from './elsewhere.ts'
 import { KeptByPeer } from './kept-events.ts'
 import type { LinkEvents, LinkOptions } from './link-options.ts'
 import { LinkTable, unauthenticated } from './link-table.ts'
@@ -28,6 +30,7 @@ export interface ConnectionsOptions {
   readonly clock: Clock
   readonly random: Random
   readonly sha256: Sha256
+  readonly compression?: Compression | undefined
   readonly logger: Logger
   readonly acknowledgements: AcknowledgementTable
   readonly refusals: Refusals
@@ -60,7 +63,7 @@ export class Connections {
     const principal = options.principal ?? 'cloud'
     for (const collection of options.collections) checkName('collection', collection, 256)
     const uplink: Uplink = new Uplink({
-      transport: options.transport,
+      transport: dialLevel(options.transport, log),
       address: options.address,
       subscriptions: options.collections,
       clock,
@@ -130,7 +133,7 @@ export class Connections {
     options: Pick<LinkOptions, 'role' | 'connection' | 'principal' | 'subscriptions' | 'peer'>,
     uplink: Uplink | undefined,
   ): PeerLink {
-    const { log, clock, sha256, logger, policy } = this.#options
+    const { log, clock, sha256, compression, logger, policy } = this.#options
     const events = this.#events(uplink)
     const link = new PeerLink({
       ...options,
@@ -138,6 +141,7 @@ export class Connections {
       policy,
       clock,
       sha256,
+      compression,
       logger,
       events,
       signals: this.signals.own,

@@ -1,6 +1,7 @@
 import type { Policy, Principal } from '../access/policy.ts'
 import type { CollectionId, Position, ReplicaId } from '../ids.ts'
 import type { Clock } from '../interfaces/clock.ts'
+import type { Compression } from '../interfaces/compression.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Connection } from '../interfaces/transport.ts'
@@ -30,6 +31,7 @@ export interface LinkOptions {
   readonly policy: Policy
   readonly clock: Clock
   readonly sha256: Sha256
+  readonly compression?: Compression | undefined
   readonly logger: Logger
   readonly events: LinkEvents
   /** What peers lack because they refused it. */

@@ -2,6 +2,7 @@ import type { Policy, Principal } from '../access/policy.ts'
 import type { DocumentKind } from '../document/kind.ts'
 import type { CollectionId, ReplicaId } from '../ids.ts'
 import type { Clock, Random } from '../interfaces/clock.ts'
+import type { Compression } from '../interfaces/compression.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Storage } from '../interfaces/storage.ts'
@@ -28,6 +29,8 @@ export interface ReplicaOptions {
   readonly clock: Clock
   readonly random: Random
   readonly sha256: Sha256
+  /** Makes messages shorter for peers that have the same one. Default: none. */
+  readonly compression?: Compression | undefined
   readonly logger: Logger
 }
 

@@ -15,7 +15,9 @@ import { checkEntry, denyEntry } from './incoming.ts'
 import { KeptEvents } from './kept-events.ts'
 import { digestAnswer, digestMatches, type LinkView } from './link-digest.ts'
 import type { LinkOptions } from './link-options.ts'
+import type { Unpacked } from './message-packing.ts'
 import { readFor } from './outgoing.ts'
+import { PackedChannel } from './packed-channel.ts'
 import { PeerMemory } from './peer-memory.ts'
 import type { PeerStream } from './peer-stream.ts'
 import { StreamTable } from './stream-table.ts'
@@ -36,6 +38,7 @@ export class PeerLink {
   readonly streams: StreamTable
   readonly #options: LinkOptions
   readonly #session: SyncSession
+  readonly #channel: PackedChannel
   readonly #logger: Logger
   readonly #memory: PeerMemory
   #deadline: { atMs: number; cancel: Cancel } | undefined
@@ -53,7 +56,12 @@ export class PeerLink {
       principal: options.principal,
     })
     this.#memory = new PeerMemory(log, options.clock, this.#logger)
-    this.#session = new SyncSession({ role, replica: log.replica, epoch: log.epoch })
+    this.#channel = new PackedChannel(connection, options.compression, {
+      writable: (is) => this.#tell((now) => this.#session.handleWritable(is, now)),
+      failed: (error) => this.#logger.debug('a message could not be sent', { error }),
+    })
+    const { replica, epoch } = log
+    this.#session = new SyncSession({ role, replica, epoch, packings: this.#channel.packings })
     this.streams = new StreamTable({
       write: (stream, bytes) =>
         this.#tell((now) => this.#session.writeStream(stream, bytes, now)) ?? false,
@@ -112,9 +120,9 @@ export class PeerLink {
     let failure: unknown
     try {
       for await (const message of connection) {
+        const unpacked = this.#channel.unpack(message)
+        this.#take(unpacked instanceof Promise ? await unpacked : unpacked)
         if (this.#over) break
-        this.#session.handleMessage(message, clock.monotonicMs())
-        this.#drain()
       }
     } catch (error) {
       failure = error
@@ -125,6 +133,13 @@ export class PeerLink {
     }
     const message = failure instanceof Error ? failure.message : 'the connection ended'
     this.#finish({ code: 'TRANSPORT_CLOSED', message, retryable: true, retryAfterMs: undefined })
+  }
+
+  #take(message: Unpacked): void {
+    if (message instanceof Uint8Array)
+      this.#tell((now) => this.#session.handleMessage(message, now))
+    else
+      this.refuse({ ...message, retryable: message.code === UNPACKABLE, retryAfterMs: undefined })
   }
 
   /** Tells the session something and does what it then says. */
@@ -163,7 +178,7 @@ export class PeerLink {
     const { log, events } = this.#options
     switch (output.type) {
       case 'send':
-        return this.#send(output.bytes)
+        return this.#channel.send(output.bytes, this.#session.peerPackings)
       case 'hello':
         return this.#admit(output.hello)
       case 'subscribe':
@@ -217,23 +232,6 @@ export class PeerLink {
       case 'close':
         return this.#close(output.reason)
     }
-  }
-
-  #send(bytes: Uint8Array): void {
-    const { connection } = this.#options
-    let writable: boolean
-    try {
-      writable = connection.send(bytes)
-    } catch (error) {
-      this.#logger.debug('a message could not be sent', { error })
-      return
-    }
-    if (writable) return
-    this.#session.handleWritable(false, this.#options.clock.monotonicMs())
-    connection.drained().then(
-      () => this.#tell((now) => this.#session.handleWritable(true, now)),
-      () => undefined,
-    )
   }
 
   #admit(hello: Hello): void {
@@ -339,7 +337,7 @@ export class PeerLink {
 
   #close(reason: SessionClose): void {
     this.#finish(reason)
-    void this.#options.connection.close()
+    this.#channel.close()
   }
 
   #finish(reason: SessionClose): void {
@@ -347,6 +345,9 @@ export class PeerLink {
     this.#over = true
     this.#deadline?.cancel()
     this.#memory.now()
+    const { peer } = this.#options
+    if (reason.code === UNPACKABLE && peer?.packings !== undefined)
+      this.#memory.write({ ...peer, packings: undefined })
     this.streams.close(
       new ConnectionClosedError('the connection to the peer ended', {
         fields: { code: reason.code },
@@ -355,6 +356,8 @@ export class PeerLink {
     this.#end(reason)
   }
 }
+
+const UNPACKABLE = 'PROTOCOL_COMPRESSION_UNSUPPORTED'
 
 function fresh(replica: ReplicaId): PeerState {
   return { replica, epoch: undefined, cursor: 0, acked: 0, complete: [] }

@@ -31,7 +31,12 @@ export class PeerMemory {
     const pending = this.#pending
     if (pending === undefined) return
     this.forget()
-    this.#log.commit({ type: 'peer', peer: pending.peer }).catch((error: unknown) => {
+    this.write(pending.peer)
+  }
+
+  /** Writes down a state of a peer now. */
+  write(peer: PeerState): void {
+    this.#log.commit({ type: 'peer', peer }).catch((error: unknown) => {
       this.#logger.warn('an acknowledgement could not be written down', { error })
     })
   }

@@ -58,6 +58,8 @@ export class Conversation {
       case 'welcome':
       case 'close':
         return { code: 'PROTOCOL_REMOTE', message: `${frame.type}: sent twice` }
+      case 'packed':
+        return { code: 'PROTOCOL_REMOTE', message: 'packed: not the only frame of its message' }
       default:
         return this.streams.receive(frame)
     }

@@ -45,6 +45,7 @@ function greeted(
   // What is no longer granted is no longer complete: the cursors pass it by from now on.
   const complete = agreement.granted.filter((name) => !pending.has(name))
   const record = new PeerRecord(peer.replica, peer.epoch, agreement.sendFrom, complete)
+  record.packings = peer.packings
   return { version, peer, agreement, record, remembered }
 }
 

@@ -8,6 +8,8 @@ import { PROTOCOL_VERSIONS } from './version.ts'
 export interface Self {
   readonly replica: ReplicaId
   readonly epoch: Epoch
+  /** The numbers of the compressions that this side can undo. */
+  readonly packings?: readonly number[] | undefined
 }
 
 /** What a dialer starts with. */
@@ -49,6 +51,7 @@ export function helloFrame(self: Self, input: StartInput, credit: number): Hello
     subscriptions,
     incomplete: subscriptions.flatMap((name, index) => (complete.has(name) ? [] : [index])),
     token: input.token,
+    packings: self.packings,
   }
 }
 
@@ -113,6 +116,7 @@ export function welcomeFrame(
       return { index: asked.indexOf(collection), code, message }
     }),
     backfill: agreement.backfill.map((name) => asked.indexOf(name)),
+    packings: self.packings,
   }
 }
 

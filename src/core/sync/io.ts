@@ -28,6 +28,8 @@ export interface PeerState {
   readonly acked: Position
   /** Collections whose history before `cursor` (and ours before `acked`) has been exchanged in full. */
   readonly complete: readonly CollectionId[]
+  /** The numbers of the compressions that it could undo when we last met. */
+  readonly packings?: readonly number[] | undefined
 }
 
 /** A collection that the other side will not share, with the reason. */

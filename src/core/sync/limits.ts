@@ -20,6 +20,12 @@ export const MESSAGE_BYTES_MAX: number = 1024 * 1024
 /** One log entry: a config map of the largest size that Kubernetes allows, with room for its history. */
 export const ENTRY_BYTES_MAX: number = 8 * 1024 * 1024
 
+/** Messages below this are sent as they are: compression would save a few bytes at the price of many. */
+export const PACK_BYTES_MIN: number = 256
+
+/** Compressions that one side names: there are few in the world. */
+export const PACKINGS_MAX: number = 8
+
 /** CBOR items in one message. 1 MiB of tiny items would otherwise cost 50 times its size in memory. */
 export const ITEMS_MAX: number = 65_536
 

@@ -1,9 +1,16 @@
 import { encode } from 'cborg'
 import { fromHex } from '../bytes.ts'
-import type { ErrorCode } from '../errors.ts'
 import { BoundedTokenizer } from './bounded-tokenizer.ts'
 import { eventsItems, readEvents } from './events-codec.ts'
-import { epochBytes, FieldReader, MalformedError, type Violation } from './field-reader.ts'
+import { FieldReader, MalformedError, type Violation } from './field-reader.ts'
+import {
+  cut,
+  helloItems,
+  readCode,
+  readHello,
+  readWelcome,
+  welcomeItems,
+} from './greeting-codec.ts'
 import type { Refusal, Reject } from './io.ts'
 import {
   CODE_BYTES_MAX,
@@ -14,22 +21,12 @@ import {
   MESSAGE_BYTES_MAX,
   NAME_BYTES_MAX,
   PART_BYTES,
-  REPLICA_BYTES_MAX,
   SIGNAL_BYTES_MAX,
   STREAM_HEAD_BYTES_MAX,
   STREAM_PIECE_BYTES,
   TEXT_BYTES_MAX,
-  TOKEN_BYTES_MAX,
-  VERSIONS_MAX,
 } from './limits.ts'
-import {
-  type AckFrame,
-  type CloseFrame,
-  FRAME_NUMBERS,
-  type Frame,
-  type HelloFrame,
-  type WelcomeFrame,
-} from './message.ts'
+import { type AckFrame, type CloseFrame, FRAME_NUMBERS, type Frame } from './message.ts'
 
 /** A frame, with the number of bytes that it took: credit counts them. */
 export interface DecodedFrame {
@@ -125,52 +122,13 @@ function frameItems(frame: Frame): unknown[] {
       return [number, frame.stream, frame.credit]
     case 'close':
       return closeItems(frame)
+    case 'packed':
+      return [number, frame.packing, frame.length, frame.bytes]
     case 'resync':
     case 'ping':
     case 'pong':
       return [number]
   }
-}
-
-/** Explanations may be of any length where they are made; a UTF-16 unit takes 3 bytes at most. */
-function cut(text: string, bytesMax: number = TEXT_BYTES_MAX): string {
-  return text.length * 3 > bytesMax ? text.slice(0, Math.floor(bytesMax / 3)) : text
-}
-
-function helloItems(frame: HelloFrame): unknown[] {
-  const items: unknown[] = [
-    FRAME_NUMBERS.hello,
-    frame.versions,
-    frame.replica,
-    epochBytes(frame.epoch),
-    frame.head,
-    frame.peerEpoch === undefined ? null : epochBytes(frame.peerEpoch),
-    frame.cursor,
-    frame.acked,
-    frame.credit,
-    frame.subscriptions,
-    frame.incomplete,
-  ]
-  if (frame.token !== undefined) items.push(frame.token)
-  return items
-}
-
-function welcomeItems(frame: WelcomeFrame): unknown[] {
-  const { version, replica, epoch, head, cursor, credit } = frame
-  const items: unknown[] = [
-    FRAME_NUMBERS.welcome,
-    version,
-    replica,
-    epochBytes(epoch),
-    head,
-    cursor,
-    credit,
-  ]
-  if (frame.refused.length > 0 || frame.backfill.length > 0) {
-    items.push(frame.refused.map((refused) => [refused.index, refused.code, cut(refused.message)]))
-    items.push(frame.backfill)
-  }
-  return items
 }
 
 function ackItems(frame: AckFrame): unknown[] {
@@ -223,6 +181,7 @@ const READERS: ReadonlyMap<number, readonly [name: string, read: Read]> = new Ma
   [FRAME_NUMBERS.ping, ['PING', () => ({ type: 'ping' })]],
   [FRAME_NUMBERS.pong, ['PONG', () => ({ type: 'pong' })]],
   [FRAME_NUMBERS.close, ['CLOSE', readClose]],
+  [FRAME_NUMBERS.packed, ['PACKED', readPacked]],
   [FRAME_NUMBERS.part, ['PART', (f) => ({ type: 'part', bytes: f.bytes('bytes', PART_BYTES) })]],
 ])
 
@@ -238,54 +197,13 @@ function readFrame(items: readonly unknown[]): Frame | undefined {
   return read(new FieldReader(name, items, 1))
 }
 
-function readHello(fields: FieldReader): Frame {
-  const versions = fields.array('versions', VERSIONS_MAX)
-  if (!versions.every((v): v is number => typeof v === 'number')) {
-    fields.fail('versions', 'holds an item that is not a number')
+function readPacked(fields: FieldReader): Frame {
+  const packing = fields.uint('packing')
+  const length = fields.uint('length')
+  if (length > MESSAGE_BYTES_MAX) {
+    fields.exceed('length', `stands for more than ${MESSAGE_BYTES_MAX} bytes`)
   }
-  const replica = fields.name('replica', REPLICA_BYTES_MAX)
-  const epoch = fields.epoch('epoch')
-  const head = fields.position('head')
-  const peerEpoch = fields.optionalEpoch('peerEpoch')
-  const cursor = fields.position('cursor')
-  const acked = fields.position('acked')
-  const credit = fields.uint('credit')
-  const subscriptions = fields.collections('subscriptions', COLLECTIONS_MAX)
-  const incomplete = fields.indexes('incomplete', subscriptions.length)
-  const token = fields.more ? fields.optionalBytes('token', TOKEN_BYTES_MAX) : undefined
-  return {
-    type: 'hello',
-    versions,
-    replica,
-    epoch,
-    head,
-    peerEpoch,
-    cursor,
-    acked,
-    credit,
-    subscriptions,
-    incomplete,
-    token,
-  }
-}
-
-function readWelcome(fields: FieldReader): Frame {
-  const version = fields.uint('version')
-  const replica = fields.name('replica', REPLICA_BYTES_MAX)
-  const epoch = fields.epoch('epoch')
-  const head = fields.position('head')
-  const cursor = fields.position('cursor')
-  const credit = fields.uint('credit')
-  const refused = fields.more
-    ? fields.records('refused', COLLECTIONS_MAX).map(readRefusedIndex)
-    : []
-  const backfill = fields.more ? fields.indexes('backfill', COLLECTIONS_MAX) : []
-  return { type: 'welcome', version, replica, epoch, head, cursor, credit, refused, backfill }
-}
-
-function readRefusedIndex(fields: FieldReader): WelcomeFrame['refused'][number] {
-  const index = fields.uint('index')
-  return { index, code: readCode(fields), message: fields.text('message', TEXT_BYTES_MAX) }
+  return { type: 'packed', packing, length, bytes: fields.bytes('bytes', FRAME_BYTES_MAX) }
 }
 
 function readAck(fields: FieldReader): Frame {
@@ -310,11 +228,6 @@ function readRejects(fields: FieldReader): Frame {
     }
   })
   return { type: 'rejects', rejects }
-}
-
-/** A code that we do not know comes from a later version: it is handed on as it is. */
-function readCode(fields: FieldReader): ErrorCode {
-  return fields.text('code', CODE_BYTES_MAX, 1) as ErrorCode
 }
 
 function readCheck(fields: FieldReader): Frame {

@@ -20,6 +20,8 @@ export interface HelloFrame {
   /** What the accepter may send of its log, in bytes. */
   readonly credit: number
   readonly token: Uint8Array | undefined
+  /** The numbers of the compressions that we can undo. */
+  readonly packings?: readonly number[] | undefined
 }
 
 /** A subscription of HELLO that is not granted, by its index. */
@@ -42,6 +44,8 @@ export interface WelcomeFrame {
   readonly refused: readonly RefusedIndex[]
   /** Indexes of subscriptions whose earlier history is now exchanged. */
   readonly backfill: readonly number[]
+  /** The numbers of the compressions that the accepter can undo. */
+  readonly packings?: readonly number[] | undefined
 }
 
 /** A run of entries of the sender's log. */
@@ -114,6 +118,16 @@ export interface CloseFrame {
   readonly retryAfterMs: number | undefined
 }
 
+/** A whole message in a shorter form. Nothing else is in the message that it comes in. */
+export interface PackedFrame {
+  readonly type: 'packed'
+  /** Which compression. */
+  readonly packing: number
+  /** How many bytes it stands for. */
+  readonly length: number
+  readonly bytes: Uint8Array
+}
+
 /** Every frame of protocol version 1. docs/protocol.md says who sends which, and when. */
 export type Frame =
   | HelloFrame
@@ -136,6 +150,7 @@ export type Frame =
   | StreamFrame
   | { readonly type: 'ping' }
   | { readonly type: 'pong' }
+  | PackedFrame
   | CloseFrame
 
 /** The first item of each frame on the wire. Only ever added to. */
@@ -159,4 +174,5 @@ export const FRAME_NUMBERS: Readonly<Record<Frame['type'], number>> = {
   pong: 17,
   close: 18,
   part: 19,
+  packed: 23,
 }

@@ -20,6 +20,8 @@ export class PeerRecord {
   readonly #complete: Set<CollectionId>
   readonly #fills: Map<CollectionId, Fill> = new Map()
   acked: Position
+  /** The compressions that the peer can undo. */
+  packings: readonly number[] | undefined
 
   constructor(
     replica: ReplicaId,
@@ -64,7 +66,8 @@ export class PeerRecord {
       if (this.#fills.get(collection)?.out === true) complete.push(collection)
     }
     complete.sort()
-    return { replica: this.replica, epoch: this.epoch, cursor, acked: this.acked, complete }
+    const { replica, epoch, acked, packings } = this
+    return { replica, epoch, cursor, acked, complete, packings }
   }
 
   #mark(collections: readonly CollectionId[], direction: 'in' | 'out'): boolean {

@@ -29,8 +29,12 @@ export class SessionMachine {
   #dialer: DialerGreeting | undefined
   #state: SessionState
   #version: number | undefined
+  #rememberedPackings: readonly number[] | undefined
   #tokens = 0
   #nowMs = 0
+  /** When we said what the peer answers at once. */
+  #askedMs: number | undefined
+  #roundTripMs: number | undefined
   /** Whether the transport takes another message now. */
   writable = true
 
@@ -68,6 +72,16 @@ export class SessionMachine {
     return this.#version
   }
 
+  get peerPackings(): readonly number[] {
+    const record = this.exchange?.record
+    return (record === undefined ? this.#rememberedPackings : record.packings) ?? []
+  }
+
+  /** How long the peer took to answer last: PING with PONG, or HELLO with WELCOME. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs
+  }
+
   get dueMs(): number | undefined {
     if (this.isClosed) return undefined
     const watch = this.#watch.dueMs ?? Number.POSITIVE_INFINITY
@@ -84,6 +98,7 @@ export class SessionMachine {
   start(input: StartInput, nowMs: number): void {
     assert(this.#state === 'idle', 'start is called once, by a dialer')
     this.#state = 'opening'
+    this.#rememberedPackings = input.peer?.packings
     this.at(nowMs)
     this.#dialer = new DialerGreeting(this.#host, this.#self, input)
     this.conversation.exchange = this.#dialer.exchange
@@ -96,6 +111,7 @@ export class SessionMachine {
   greet(): void {
     if (this.#dialer === undefined || this.#state !== 'opening') return
     this.#control(this.#dialer.hello)
+    this.#askedMs = this.#nowMs
     this.#state = 'greeting'
   }
 
@@ -115,6 +131,7 @@ export class SessionMachine {
 
   #handleFrame(decoded: DecodedFrame): Violation | Divergence | undefined {
     const { frame } = decoded
+    if (frame.type === 'pong' || frame.type === 'welcome') this.#answered()
     if (frame.type === 'close') {
       this.end(reasonOf(frame))
       return undefined
@@ -189,6 +206,7 @@ export class SessionMachine {
           return this.#timedOut('the peer is silent')
         case 'ping':
           this.#control({ type: 'ping' })
+          this.#askedMs = nowMs
           break
         case 'answer':
           // The answer goes out with what there is.
@@ -197,6 +215,12 @@ export class SessionMachine {
       }
     }
     this.exchange?.handleTimeout(nowMs)
+  }
+
+  #answered(): void {
+    if (this.#askedMs === undefined) return
+    this.#roundTripMs = this.#nowMs - this.#askedMs
+    this.#askedMs = undefined
   }
 
   #timedOut(message: string): void {

@@ -21,6 +21,8 @@ export interface SessionOptions {
   readonly replica: ReplicaId
   readonly epoch: Epoch
   readonly limits?: Partial<SessionLimits> | undefined
+  /** The numbers of the compressions that the driver can undo. Default: none. */
+  readonly packings?: readonly number[] | undefined
 }
 
 /** Why a storage or a check of entries failed. */
@@ -53,7 +55,8 @@ export class SyncSession {
   constructor(options: SessionOptions) {
     this.role = options.role
     this.limits = { ...DEFAULT_LIMITS, ...options.limits }
-    const self = { replica: options.replica, epoch: options.epoch }
+    const { replica, epoch, packings } = options
+    const self = { replica, epoch, packings }
     this.#machine = new SessionMachine(options.role, self, this.limits)
   }
 
@@ -75,6 +78,11 @@ export class SyncSession {
     return this.#exchange?.peer
   }
 
+  /** The compressions that the peer can undo: as it said, or as a dialer remembers until it does. */
+  get peerPackings(): readonly number[] {
+    return this.#machine.peerPackings
+  }
+
   get granted(): readonly CollectionId[] {
     return this.#machine.conversation.sharing.granted
   }
@@ -92,6 +100,11 @@ export class SyncSession {
   /** The last comparison of digests at our side found both logs equal. */
   get agreed(): boolean {
     return this.#exchange?.check.agreed ?? false
+  }
+
+  /** How long the peer took to answer last; undefined while it was not asked. */
+  get roundTripMs(): number | undefined {
+    return this.#machine.roundTripMs
   }
 
   /** When to call {@link handleTimeout} if nothing else happens first. */

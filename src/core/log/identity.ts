@@ -1,5 +1,5 @@
 import { toHex } from '../bytes.ts'
-import { StorageForeignError } from '../errors.ts'
+import { isTidewayError, StorageForeignError } from '../errors.ts'
 import type { DocumentId, ReplicaId } from '../ids.ts'
 import type { Random } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
@@ -8,6 +8,7 @@ import type { Put, Storage } from '../interfaces/storage.ts'
 import { Digest, digestTerm } from './digest.ts'
 import { fromRecord, type StoredEntry } from './entry.ts'
 import { readEvent } from './event.ts'
+import { homePuts } from './homes.ts'
 import { DOCUMENT_PREFIX, documentKey, IDENTITY_KEY, rejectedPrefix } from './keys.ts'
 import { countingEntries, eventBytes } from './lineage.ts'
 import { type DocumentRecord, decodeRecord, encodeRecord, type Identity } from './records.ts'
@@ -34,8 +35,9 @@ const PAGE_BYTES_MAX = 1 << 20
  */
 export async function openIdentity(options: IdentityOptions): Promise<Identity> {
   const { storage } = options
+  const revision = await storage.revision?.()
   const [bytes] = await storage.get([IDENTITY_KEY])
-  if (bytes === undefined) return await found(options)
+  if (bytes === undefined) return await found(options, revision)
   const identity = decodeRecord<Identity>(bytes, 'epoch')
   if (options.replica !== undefined && options.replica !== identity.replica) {
     throw new StorageForeignError('the storage belongs to another replica', {
@@ -46,7 +48,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Identity> 
   return identity.format === 1 ? await upgrade(options, identity) : identity
 }
 
-async function found(options: IdentityOptions): Promise<Identity> {
+async function found(options: IdentityOptions, revision: number | undefined): Promise<Identity> {
   const random = new Uint8Array(16)
   options.random.fill(random)
   const identity: Identity = {
@@ -54,11 +56,18 @@ async function found(options: IdentityOptions): Promise<Identity> {
     replica: options.replica ?? toHex(random.subarray(8)),
     epoch: toHex(random.subarray(0, 8)),
   }
-  await write(options.storage, [{ key: IDENTITY_KEY, value: encodeRecord(identity) }])
+  const puts = [{ key: IDENTITY_KEY, value: encodeRecord(identity) }]
+  try {
+    await options.storage.append({ records: [], puts, expectedRevision: revision })
+  } catch (error) {
+    // Another opener of the same empty storage was first: its identity counts.
+    if (isTidewayError(error) && error.code === 'STORAGE_CONFLICT') return openIdentity(options)
+    throw error
+  }
   return identity
 }
 
-/** Format 1 to 2: gives every document its digest. */
+/** Format 1 to 2: gives every document its digest and its place in the index by home. */
 async function upgrade(options: IdentityOptions, identity: Identity): Promise<Identity> {
   const { storage, logger } = options
   logger?.info('the log is being brought up to date', { from: identity.format, to: 2 })
@@ -68,6 +77,7 @@ async function upgrade(options: IdentityOptions, identity: Identity): Promise<Id
     const record = decodeRecord<DocumentRecord>(value, 'last')
     const digest = await digestOf(options, document, record)
     puts.push({ key: documentKey(document), value: encodeRecord({ ...record, digest }) })
+    puts.push(...homePuts(document, undefined, record))
     if (puts.length < UPGRADE_AT_ONCE) continue
     await write(storage, puts)
     puts = []

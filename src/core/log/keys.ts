@@ -12,6 +12,17 @@ export function documentKey(document: DocumentId): string {
   return DOCUMENT_PREFIX + document
 }
 
+/** One key a document that is here, under the collection that is its home. No value. */
+export const HOME_PREFIX = 'c/'
+
+export function homePrefix(collection: CollectionId): string {
+  return `${HOME_PREFIX}${collection}\u0000`
+}
+
+export function homeKey(collection: CollectionId, document: DocumentId): string {
+  return homePrefix(collection) + document
+}
+
 /** (document, actor, sequence) -> hash: one place, one event. */
 export function sequenceKey(document: DocumentId, actor: ActorId, sequence: number): string {
   return `q/${document}\u0000${actor}/${sequence}`
@@ -36,4 +47,21 @@ export function rejectedPrefix(document: DocumentId): string {
 
 export function rejectedKey(document: DocumentId, hash: EventHash): string {
   return rejectedPrefix(document) + hash
+}
+
+/** Changes with each refusal in a log that several openers share. */
+export const REFUSALS_KEY = 'shared/refusals'
+
+/** Who writes under which epochs. */
+export const AUTHOR_PREFIX = 'a/'
+
+export function authorKey(replica: ReplicaId): string {
+  return AUTHOR_PREFIX + replica
+}
+
+/** Writers whose events are refused. */
+export const QUARANTINE_PREFIX = 'x/'
+
+export function quarantineKey(actor: ActorId): string {
+  return QUARANTINE_PREFIX + actor
 }

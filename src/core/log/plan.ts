@@ -7,6 +7,7 @@ import type { EntryKind, PeerState, Reject } from '../sync/io.ts'
 import { DIGEST_BYTES, Digest, digestTerm } from './digest.ts'
 import type { LogEntry } from './entry.ts'
 import { packEvents } from './entry.ts'
+import { homePuts } from './homes.ts'
 import { digestKey, documentKey, peerKey, rejectedKey, sequenceKey } from './keys.ts'
 import { withDescendants } from './lineage.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
@@ -91,6 +92,10 @@ export class Plan {
     this.#puts.push({ key: peerKey(peer.replica), value: encodeRecord(peer) })
   }
 
+  note(puts: readonly Put[]): void {
+    this.#puts.push(...puts)
+  }
+
   delete(document: DocumentId): void {
     const record = this.#record(document)
     assert(record !== undefined, 'a document without a record cannot be deleted')
@@ -159,6 +164,7 @@ export class Plan {
     }
     for (const [document, record] of this.records) {
       puts.push({ key: documentKey(document), value: encodeRecord(record) })
+      puts.push(...homePuts(document, this.#view.record(document), record))
     }
     for (const [collection, digest] of this.digests) {
       puts.push({ key: digestKey(collection), value: digest.bytes() })
@@ -174,7 +180,7 @@ export class Plan {
     const { wire } = entry
     const record = this.#record(wire.document)
     const home = record === undefined || record.left ? wire.collection : record.collection
-    const denial = submission.check(entry, home, record) ?? this.#dishonest(entry)
+    const denial = submission.check(entry, home, record) ?? this.#dishonest(entry, submission)
     if (denial !== undefined) return denial
     switch (wire.kind) {
       case 'event': {
@@ -202,7 +208,7 @@ export class Plan {
   }
 
   /** Two different events for one place of one actor, or a first event that no kind begins with. */
-  #dishonest(entry: IncomingEntry): Denial | undefined {
+  #dishonest(entry: IncomingEntry, submission: RemoteSubmission): Denial | undefined {
     for (const { header } of entry.events) {
       const known = this.#sequence(sequenceKey(entry.wire.document, header.actor, header.sequence))
       if (known !== undefined && known !== header.hash) {
@@ -217,6 +223,8 @@ export class Plan {
           message: 'no known kind of document begins with this event',
         }
       }
+      const denial = known === undefined ? submission.checkNew?.(header) : undefined
+      if (denial !== undefined) return denial
     }
     return undefined
   }
@@ -277,7 +285,7 @@ export class Plan {
     const { sum } = this.#sum(document)
     this.#digest(from).subtract(sum)
     this.#digest(to).add(sum)
-    this.#set(document, { ...record, collection: to })
+    this.#set(document, { ...record, collection: to, moves: (record.moves ?? 0) + 1 })
   }
 
   #take(

@@ -3,10 +3,11 @@ import { decode, encode } from 'cborg'
 import { StorageCorruptError } from '../errors.ts'
 import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { PeerState } from '../sync/io.ts'
+import type { AuthorRecord, QuarantineRecord } from './authors.ts'
 
 /** Who a log belongs to. */
 export interface Identity {
-  /** How the rest is written. 1 has no digest in {@link DocumentRecord}: it is added when opened. */
+  /** How the rest is written. 1 has no digest in {@link DocumentRecord} and no index by home: both are added when opened. */
   readonly format: 1 | 2
   readonly replica: ReplicaId
   readonly epoch: Epoch
@@ -27,6 +28,8 @@ export interface DocumentRecord {
   readonly deleted: boolean
   /** It left this replica: its entries are gone, and only what is new may come back. */
   readonly left: boolean
+  /** How often it was given another home, as far as this replica knows. Absent: never. */
+  readonly moves?: number | undefined
   /** How often events of ours were refused: each time our actor in the document changes. */
   readonly fork: number
 }
@@ -41,9 +44,16 @@ export interface RejectedRecord {
   readonly bytes: Uint8Array
 }
 
-export function encodeRecord(
-  value: Identity | DocumentRecord | PeerState | RejectedRecord,
-): Uint8Array {
+/** Everything that stands under a key of its own. */
+type KeptRecord =
+  | Identity
+  | DocumentRecord
+  | PeerState
+  | RejectedRecord
+  | AuthorRecord
+  | QuarantineRecord
+
+export function encodeRecord(value: KeptRecord): Uint8Array {
   return encode(value, { ignoreUndefinedProperties: true })
 }
 
@@ -53,10 +63,7 @@ export function encodeRecord(
  *
  * @throws StorageCorruptError when it is something else.
  */
-export function decodeRecord<T extends Identity | DocumentRecord | PeerState | RejectedRecord>(
-  bytes: Uint8Array,
-  field: keyof T & string,
-): T {
+export function decodeRecord<T extends KeptRecord>(bytes: Uint8Array, field: keyof T & string): T {
   let value: unknown
   try {
     value = decode(bytes)

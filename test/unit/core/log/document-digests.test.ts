@@ -2,10 +2,11 @@ import { describe, expect, test } from 'vitest'
 
 import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
 import { toHex } from '../../../../src/core/bytes.ts'
-import type { Storage } from '../../../../src/core/interfaces/storage.ts'
+import type { Put, Storage } from '../../../../src/core/interfaces/storage.ts'
 import { Digest } from '../../../../src/core/log/digest.ts'
 import type { EventLog } from '../../../../src/core/log/event-log.ts'
-import { DOCUMENT_PREFIX, IDENTITY_KEY } from '../../../../src/core/log/keys.ts'
+import type { HomeRange } from '../../../../src/core/log/homes.ts'
+import { DOCUMENT_PREFIX, HOME_PREFIX, IDENTITY_KEY } from '../../../../src/core/log/keys.ts'
 import {
   type DocumentRecord,
   decodeRecord,
@@ -61,11 +62,12 @@ async function collections(log: EventLog): Promise<Map<string, bigint>> {
 async function takeBack(storage: Storage): Promise<void> {
   const [bytes] = await storage.get([IDENTITY_KEY])
   const identity = decodeRecord<Identity>(bytes ?? new Uint8Array(0), 'epoch')
-  const puts = [{ key: IDENTITY_KEY, value: encodeRecord({ ...identity, format: 1 }) }]
+  const puts: Put[] = [{ key: IDENTITY_KEY, value: encodeRecord({ ...identity, format: 1 }) }]
   for await (const { key, value } of storage.scan(DOCUMENT_PREFIX)) {
     const { digest: _, ...old } = decodeRecord<DocumentRecord>(value, 'last')
     puts.push({ key, value: encodeRecord(old as DocumentRecord) })
   }
+  for await (const { key } of storage.scan(HOME_PREFIX)) puts.push({ key, value: undefined })
   await storage.append({ records: [], puts })
 }
 
@@ -89,8 +91,52 @@ describe('the digest of a document', () => {
     const second = await openLog({ storage: memoryStorage({ medium }) })
     expect(await digests(second)).toEqual(before)
     expect(await sums(second)).toEqual(await collections(second))
+    expect(await homes(second)).toEqual(await expectedHomes(second))
   })
 })
+
+describe('the index of documents by home', () => {
+  test('names those that are here, whatever happened', async () => {
+    const log = await openLog()
+    await live(log)
+    const found = await homes(log)
+    expect(found).toEqual({ one: ['a', 'b', 'e'], two: ['c'] })
+    expect(found).toEqual(await expectedHomes(log))
+  })
+
+  test('is read by ranges, in the order of UTF-8 bytes', async () => {
+    const log = await openLog()
+    const ids = ['a', 'a/1', 'b', '～', '🚢']
+    for (const [index, document] of ids.toReversed().entries()) {
+      const author = new Author(`aaaaaaaaaaaaaa2${index}`)
+      const events = [author.set('x', 1)]
+      await log.commit({ type: 'local', document, collection: 'one', events })
+      await log.commit({ type: 'local', document: `${document}!`, collection: 'on', events })
+    }
+    expect(await homes(log)).toMatchObject({ one: ids })
+    expect(await names(log, 'one', { from: 'a/', to: '🚢' })).toEqual(['a/1', 'b', '～'])
+    expect(await names(log, 'one', { from: 'c', to: undefined })).toEqual(['～', '🚢'])
+    expect(await names(log, 'two', { from: '', to: undefined })).toEqual([])
+  })
+})
+
+async function names(log: EventLog, collection: string, range: HomeRange): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { id } of log.documentsAt(collection, range)) ids.push(id)
+  return ids
+}
+
+async function homes(log: EventLog): Promise<Record<string, readonly string[]>> {
+  const all = { from: '', to: undefined }
+  return { one: await names(log, 'one', all), two: await names(log, 'two', all) }
+}
+
+async function expectedHomes(log: EventLog): Promise<Record<string, readonly string[]>> {
+  const found: Record<string, string[]> = { one: [], two: [] }
+  for await (const { id, record } of log.documents())
+    if (!record.left) found[record.collection]?.push(id)
+  return found
+}
 
 async function digests(log: EventLog): Promise<readonly string[]> {
   const all: string[] = []

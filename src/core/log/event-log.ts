@@ -1,4 +1,3 @@
-import { toHex } from '../bytes.ts'
 import { InvariantError, UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Cancel, Random } from '../interfaces/clock.ts'
@@ -6,16 +5,20 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { RecordQuery, Storage } from '../interfaces/storage.ts'
 import type { PeerState } from '../sync/io.ts'
+import { Authors, actorOf } from './authors.ts'
 import { Digest } from './digest.ts'
+import { dropStopped } from './drop-stopped.ts'
 import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
+import { documentsAt, type HomeRange } from './homes.ts'
 import { openIdentity } from './identity.ts'
 import { DOCUMENT_PREFIX, PEER_PREFIX, REJECTED_PREFIX, rejectedPrefix } from './keys.ts'
 import { countingEntries } from './lineage.ts'
 import { LogCache } from './log-cache.ts'
 import { Plan } from './plan.ts'
 import { type DocumentRecord, decodeRecord, type Identity, type RejectedRecord } from './records.ts'
+import { type ElsewhereListener, SharedLog } from './shared-log.ts'
 import type { Committed, Submission } from './submission.ts'
-import { buildsOn, carryOut, denied, readsEvents, sizeOf } from './work.ts'
+import { buildsOn, carryOut, denied, type Outcome, readsEvents, sizeOf } from './work.ts'
 
 export interface EventLogOptions {
   readonly storage: Storage
@@ -29,6 +32,8 @@ export interface EventLogOptions {
   readonly logger?: Logger | undefined
   /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
   readonly recordsMax?: number | undefined
+  /** Told of each append with its number of entries; what it returns is called when that is durable. */
+  readonly timed?: ((entries: number) => () => void) | undefined
 }
 
 /** Called after each append, with what is durable now. What it throws is logged. */
@@ -68,12 +73,17 @@ interface Settle<T> {
 export class EventLog {
   readonly replica: ReplicaId
   readonly epoch: Epoch
+  /** Who writes under which actor, and who is not believed. */
+  readonly authors: Authors
   readonly #storage: Storage
   readonly #sha256: Sha256
   readonly #cache: LogCache
   readonly #listeners = new Set<AppendListener>()
   readonly #logger: Logger | undefined
+  /** Undefined when nobody else may open the storage. */
+  readonly #shared: SharedLog | undefined
   #head: Position
+  readonly #timed: EventLogOptions['timed']
   #queue: Work[] = []
   #running: Promise<void> | undefined
   #closed = false
@@ -83,7 +93,11 @@ export class EventLog {
     identity: Identity,
     head: Position,
     cache: LogCache,
+    shared: SharedLog | undefined,
+    authors: Authors,
   ) {
+    this.authors = authors
+    this.#timed = options.timed
     this.#storage = options.storage
     this.#sha256 = options.sha256
     this.#logger = options.logger
@@ -91,6 +105,9 @@ export class EventLog {
     this.replica = identity.replica
     this.epoch = identity.epoch
     this.#head = head
+    this.#shared = shared
+    // Every barrier begins with a look.
+    shared?.follow(() => void this.barrier(() => Promise.resolve()))
   }
 
   /**
@@ -100,13 +117,15 @@ export class EventLog {
    */
   static async open(options: EventLogOptions): Promise<EventLog> {
     const { storage } = options
+    const shared = await SharedLog.open(storage)
     const identity = await openIdentity(options)
     const cache = new LogCache(options)
     for await (const { value } of storage.scan(PEER_PREFIX)) {
       const peer = decodeRecord<PeerState>(value, 'cursor')
       cache.peers.set(peer.replica, peer)
     }
-    return new EventLog(options, identity, await storage.head(), cache)
+    const authors = await Authors.load(storage, identity, options.sha256)
+    return new EventLog(options, identity, await storage.head(), cache, shared, authors)
   }
 
   /** The newest durable position. */
@@ -114,10 +133,19 @@ export class EventLog {
     return this.#head
   }
 
+  /** Whether others may append to the storage too. */
+  get isShared(): boolean {
+    return this.#shared !== undefined
+  }
+
+  /** How many submissions wait for the storage. */
+  get queued(): number {
+    return this.#queue.length
+  }
+
   /** Who writes here: changes with the epoch, and in a document where an event of ours was refused. */
   actor(fork: number): ActorId {
-    const seed = new TextEncoder().encode(`${this.replica}\n${this.epoch}\n${fork}`)
-    return toHex(this.#sha256(seed).subarray(0, 8))
+    return actorOf(this, fork, this.#storage.opener ?? 0, this.#sha256)
   }
 
   /** Resolves when the submission is durable; rejects with the storage's error when nothing was written. */
@@ -141,11 +169,17 @@ export class EventLog {
     return () => this.#listeners.delete(listener)
   }
 
-  /** One page of entries in order of position. See {@link Storage.read}. */
+  /** Calls back with what other openers of a shared storage did and no entry shows. */
+  onElsewhere(listener: ElsewhereListener): Cancel {
+    return this.#shared?.onElsewhere(listener) ?? (() => undefined)
+  }
+
+  /** One page of entries up to {@link head}, in order of position. See {@link Storage.read}. */
   async read(
     query: RecordQuery,
   ): Promise<{ entries: readonly StoredEntry[]; upTo: Position; end: boolean }> {
-    const page = await this.#storage.read(query)
+    const upTo = Math.min(query.upTo ?? this.#head, this.#head)
+    const page = await this.#storage.read({ ...query, upTo })
     return { entries: page.records.map(fromRecord), upTo: page.upTo, end: page.end }
   }
 
@@ -185,6 +219,14 @@ export class EventLog {
     }
   }
 
+  /** The documents at home in a collection, in order of id. Reads no other document. */
+  documentsAt(
+    collection: CollectionId,
+    range: HomeRange,
+  ): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
+    return documentsAt(this.#storage, collection, range)
+  }
+
   /** Events of ours that peers refused, oldest key first. */
   async *rejected(): AsyncIterable<
     RejectedRecord & { readonly document: DocumentId; readonly hash: string }
@@ -201,6 +243,11 @@ export class EventLog {
     return this.#cache.peers.get(replica)
   }
 
+  /** What is remembered of every peer. */
+  peers(): Iterable<PeerState> {
+    return this.#cache.peers.values()
+  }
+
   /** The digest of several collections together, as it is durable now. */
   async digest(collections: readonly CollectionId[]): Promise<Digest> {
     await this.#cache.fetch(this.#storage, [], [], collections)
@@ -212,6 +259,7 @@ export class EventLog {
   /** Waits for what was submitted, then closes the storage. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#shared?.close()
     while (this.#running !== undefined) await this.#running
     await this.#storage.close()
   }
@@ -234,6 +282,7 @@ export class EventLog {
       const next = this.#queue[0]
       if (next?.type === 'barrier') {
         this.#queue.shift()
+        if (this.#shared !== undefined) await this.#look()
         await next.run()
         continue
       }
@@ -261,12 +310,7 @@ export class EventLog {
   async #append(batch: readonly Waiting[]): Promise<void> {
     try {
       const submissions = batch.map((work) => work.submission)
-      await this.#cache.prepare(this.#storage, submissions, (document) =>
-        this.readDocument(document),
-      )
-      const plan = new Plan(this.#cache)
-      const outcomes = submissions.map((submission) => carryOut(plan, submission))
-      if (!plan.isEmpty) await this.#write(plan)
+      const outcomes = await this.#carryOut(submissions)
       batch.forEach((work, index) => {
         const outcome = outcomes[index] ?? { rejects: [] }
         if (outcome.denial !== undefined) work.settle.reject(denied(outcome.denial))
@@ -275,6 +319,42 @@ export class EventLog {
     } catch (error) {
       this.#fail(batch, error)
     }
+  }
+
+  /** Plans and writes: once, or again each time that another opener was faster. */
+  async #carryOut(submissions: readonly Submission[]): Promise<readonly Outcome[]> {
+    for (let tries = 0; ; tries++) {
+      await this.#cache.prepare(this.#storage, submissions, (document) =>
+        this.readDocument(document),
+      )
+      const plan = new Plan(this.#cache)
+      const outcomes = submissions.map((submission) => carryOut(plan, submission))
+      try {
+        if (!plan.isEmpty) await this.#write(plan)
+        return outcomes
+      } catch (error) {
+        if (this.#shared?.isOvertaken(error, tries) !== true) throw error
+      }
+      await this.#catchUp()
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    await this.#shared?.catchUp({
+      head: () => this.#head,
+      renew: (peers) => this.#cache.renew(this.#storage, peers),
+      take: (entries, head) => {
+        this.#head = head
+        this.#tell(entries)
+      },
+    })
+  }
+
+  /** Never rejects: who appends meets the same error, and is told. */
+  async #look(): Promise<void> {
+    await this.#catchUp().catch((error: unknown) => {
+      this.#logger?.error('what other openers appended could not be read', { error })
+    })
   }
 
   /** Rejects what failed and what waits behind it and builds on it; the rest goes on. */
@@ -297,17 +377,22 @@ export class EventLog {
 
   async #write(plan: Plan): Promise<void> {
     const first = this.#head + 1
+    const done = this.#timed?.(plan.entries.length)
     const appended = await this.#storage.append({
       records: plan.entries.map(toRecord),
-      puts: plan.puts(first),
+      puts: [...plan.puts(first), ...(this.#shared?.mark(plan.rejected.size > 0) ?? [])],
       expectedHead: this.#head,
+      expectedRevision: this.#shared?.revision,
     })
+    done?.()
     this.#head = appended.head
+    this.#shared?.appended(appended)
     this.#cache.adopt(plan)
-    const stored = plan.entries.map((entry, index) => ({
-      ...entry,
-      position: appended.first + index,
-    }))
+    this.#tell(plan.entries.map((entry, index) => ({ ...entry, position: appended.first + index })))
+    await this.#clear(plan, appended.first)
+  }
+
+  #tell(stored: readonly StoredEntry[]): void {
     for (const listener of [...this.#listeners]) {
       try {
         listener(stored, this.#head)
@@ -315,37 +400,14 @@ export class EventLog {
         this.#logger?.error('a listener of the log failed', { head: this.#head, error })
       }
     }
-    await this.#clear(plan, appended.first)
   }
 
-  /** Takes off the disk what stopped counting. It does not count either way, so a failure is no harm. */
+  /** What stopped counting does not count either way, so a failure is no harm. */
   async #clear(plan: Plan, first: Position): Promise<void> {
     try {
-      for (const [document, index] of plan.dropped) {
-        await this.#dropBefore(document, first + index, () => true)
-      }
-      for (const [document, hashes] of plan.rejected) {
-        const isRefused = ({ hash }: StoredEntry): boolean => hash !== undefined && hashes.has(hash)
-        await this.#dropBefore(document, this.#head + 1, isRefused)
-      }
+      await dropStopped(this.#storage, plan, { first, head: this.#head })
     } catch (error) {
       this.#logger?.error('entries that stopped counting could not be dropped', { error })
     }
-  }
-
-  async #dropBefore(
-    document: DocumentId,
-    end: Position,
-    gone: (entry: StoredEntry) => boolean,
-  ): Promise<void> {
-    const positions: Position[] = []
-    for (let after = 0; ; ) {
-      const page = await this.read({ document, after, bytesMax: PAGE_BYTES_MAX })
-      for (const entry of page.entries)
-        if (entry.position < end && gone(entry)) positions.push(entry.position)
-      if (page.end) break
-      after = page.upTo
-    }
-    await this.#storage.drop(positions)
   }
 }

@@ -36,6 +36,8 @@ export class LogCache implements PlanView {
   readonly #records = new Map<DocumentId, DocumentRecord | undefined>()
   readonly #digests = new Map<CollectionId, bigint>()
   readonly #recordsMax: number
+  /** Raised each time that everything is forgotten. */
+  #era = 0
   #sequences = new Map<string, EventHash>()
   /** Documents that are being planned: their records stay, however many others are asked for. */
   #planned: ReadonlySet<DocumentId> = new Set()
@@ -113,7 +115,10 @@ export class LogCache implements PlanView {
     const newCollections = collections.filter((collection) => !this.#digests.has(collection))
     const keys = [...newDocuments.map(documentKey), ...places, ...newCollections.map(digestKey)]
     if (keys.length === 0) return
+    const era = this.#era
     const values = await storage.get(keys)
+    // What was read is older than what was forgotten meanwhile.
+    if (era !== this.#era) return await this.fetch(storage, documents, places, collections)
     newDocuments.forEach((document, index) => {
       const value = values[index]
       // A plan may have been adopted while this waited: what it left is newer.
@@ -132,6 +137,17 @@ export class LogCache implements PlanView {
       if (this.#digests.has(collection)) return
       this.#digests.set(collection, value === undefined ? 0n : Digest.of(value).sum)
     })
+  }
+
+  /** Forgets all that another opener of the storage may have changed. The digests are read again at once. */
+  async renew(storage: Storage, peers: readonly PeerState[]): Promise<void> {
+    this.#era += 1
+    this.#records.clear()
+    const collections = [...this.#digests.keys()]
+    this.#digests.clear()
+    this.peers.clear()
+    for (const peer of peers) this.peers.set(peer.replica, peer)
+    await this.fetch(storage, [], [], collections)
   }
 
   /** Takes over what a plan wrote, now that it is durable. */
@@ -188,6 +204,7 @@ function touched(submission: Submission): readonly Touched[] {
         reads: true,
       }))
     case 'peer':
+    case 'note':
       return []
   }
 }

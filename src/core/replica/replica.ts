@@ -12,6 +12,7 @@ import type { AppendListener, EventLog } from '../log/event-log.ts'
 import type { DocumentRecord, RejectedRecord } from '../log/records.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
 import { Connections } from './connections.ts'
+import { followElsewhere } from './elsewhere.ts'
 import { checkName } from './names.ts'
 import type {
   ConnectedPeer,
@@ -53,6 +54,8 @@ export class Replica {
       this.#taken(documents),
     )
     const acknowledgements = this.#acknowledgements
+    const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
+    followElsewhere(log, { acknowledgements, logger, taken })
     this.#connections = new Connections({
       ...{ log, policy, clock, random, sha256, logger },
       acknowledgements,

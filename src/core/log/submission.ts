@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts'
 import type { CollectionId, DocumentId, Position, ReplicaId } from '../ids.ts'
+import type { Put } from '../interfaces/storage.ts'
 import type { PeerState, Reject, WireEntry } from '../sync/io.ts'
 import type { EventHeader } from './event.ts'
 import type { DocumentRecord } from './records.ts'
@@ -43,6 +44,8 @@ export interface RemoteSubmission {
     home: CollectionId,
     record: DocumentRecord | undefined,
   ) => Denial | undefined
+  /** Asked for each event that is not here yet: whether its writer is believed. Default: yes. */
+  readonly checkNew?: ((header: EventHeader) => Denial | undefined) | undefined
 }
 
 /** Ends a document for good. */
@@ -72,6 +75,12 @@ export interface PeerSubmission {
   readonly peer: PeerState
 }
 
+/** Writes down what is no entry of the log, in order with the rest. */
+export interface NoteSubmission {
+  readonly type: 'note'
+  readonly puts: readonly Put[]
+}
+
 export type Submission =
   | LocalSubmission
   | RemoteSubmission
@@ -79,6 +88,7 @@ export type Submission =
   | MoveSubmission
   | RejectSubmission
   | PeerSubmission
+  | NoteSubmission
 
 /** What came of a submission once it is durable. */
 export interface Committed {

@@ -34,6 +34,9 @@ export function carryOut(plan: Plan, submission: Submission): Outcome {
     case 'peer':
       plan.peer(submission.peer)
       break
+    case 'note':
+      plan.note(submission.puts)
+      break
   }
   return { rejects: [] }
 }
@@ -54,6 +57,8 @@ export function buildsOn(submission: Submission): readonly string[] {
       return [`peer ${submission.peer.replica}`]
     case 'reject':
       return submission.rejects.map(({ document }) => `document ${document}`)
+    case 'note':
+      return []
     default:
       return [`document ${submission.document}`]
   }

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { benchApply } from './apply.ts'
 import { benchMemory } from './memory.ts'
 import { benchReconnect } from './reconnect/index.ts'
+import { benchSync } from './sync/index.ts'
 
 const BENCHMARKS = {
   reconnect: {
@@ -19,10 +20,12 @@ const BENCHMARKS = {
 } as const
 
 const HELP = `usage: npm run bench -- NAME [--runs N] [--json]
+       npm run bench -- sync [--runs N] [--json] [--only ROW,ROW] [--quick]
 
 ${Object.entries(BENCHMARKS)
   .map(([name, { about, runs }]) => `  ${name.padEnd(12)}${about} (${runs} runs by default)`)
   .join('\n')}
+  sync        the whole table of the sync engine, beside its peers
 `
 
 const { values, positionals } = parseArgs({
@@ -30,24 +33,29 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     runs: { type: 'string' },
+    only: { type: 'string' },
+    quick: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h' },
   },
 })
 const [name] = positionals
+const wanted = values.runs === undefined ? undefined : Number(values.runs)
+if (wanted !== undefined && (!Number.isSafeInteger(wanted) || wanted < 1)) usage(2)
+if (name === 'sync' && values.help !== true) {
+  const { json, quick, only } = values
+  await benchSync({ json, quick, runs: wanted, only: only?.split(',') })
+  process.exit(0)
+}
 const benchmark =
   name !== undefined && Object.hasOwn(BENCHMARKS, name)
     ? BENCHMARKS[name as keyof typeof BENCHMARKS]
     : undefined
-const runs = values.runs === undefined ? benchmark?.runs : Number(values.runs)
-if (
-  values.help === true ||
-  benchmark === undefined ||
-  runs === undefined ||
-  !Number.isSafeInteger(runs) ||
-  runs < 1
-) {
-  process.stdout.write(HELP)
-  process.exit(values.help === true ? 0 : 2)
-}
-await benchmark.run({ json: values.json, runs })
+if (values.help === true) usage(0)
+if (benchmark === undefined) usage(2)
+await benchmark.run({ json: values.json, runs: wanted ?? benchmark.runs })
 process.exit(0)
+
+function usage(code: number): never {
+  process.stdout.write(HELP)
+  process.exit(code)
+}

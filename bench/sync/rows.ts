@@ -1,0 +1,5 @@
+import type { Row } from './row.ts'
+import { uploadRow } from './upload/index.ts'
+
+/** Every row of the table, in its order. */
+export const ROWS: readonly Row[] = [uploadRow]

@@ -1,0 +1,43 @@
+// A client of Hocuspocus that has documents and uploads them over one socket to a server that has none.
+
+import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider'
+import { WebSocket } from 'ws'
+import * as Y from 'yjs'
+
+import { samplePod } from '../../pod.ts'
+import { attachAll } from '../clouds/hocuspocus-edge.ts'
+import { serveCommands } from '../harness/serve-commands.ts'
+import { cpuNowMs, nowMs } from '../harness/usage.ts'
+import { WireBytes } from '../harness/wire-bytes.ts'
+import { fillYDoc } from '../load/y-value.ts'
+
+const docs: Y.Doc[] = []
+
+serveCommands({
+  prepare: ({ documents }: { readonly documents: number }) => {
+    for (let index = 0; index < documents; index += 1) {
+      const doc = new Y.Doc()
+      fillYDoc(doc, samplePod(index))
+      docs.push(doc)
+    }
+  },
+  /** Connects and waits until the server has said of every document that it has it. */
+  upload: async ({ address }: { readonly address: string }) => {
+    const wire = new WireBytes()
+    const [beginMs, beginCpuMs] = [nowMs(), cpuNowMs()]
+    const socket = new HocuspocusProviderWebsocket({ url: address, WebSocketPolyfill: WebSocket })
+    await attachAll(
+      docs.map((document, index) => {
+        const name = `web-${index}`
+        return new HocuspocusProvider({ name, document, websocketProvider: socket })
+      }),
+    )
+    return {
+      beginMs,
+      endMs: nowMs(),
+      cpuMs: cpuNowMs() - beginCpuMs,
+      bytesUp: wire.up,
+      bytesDown: wire.down,
+    }
+  },
+})

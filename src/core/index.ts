@@ -62,6 +62,15 @@ export type { Compression } from './interfaces/compression.ts'
 export type { Sha256 } from './interfaces/hasher.ts'
 export type { LogFields, Logger } from './interfaces/logger.ts'
 export type {
+  Counter,
+  Gauge,
+  Histogram,
+  HistogramOptions,
+  Labels,
+  MeasureOptions,
+  Metrics,
+} from './interfaces/metrics.ts'
+export type {
   Appended,
   Batch,
   KeyRange,
@@ -80,9 +89,12 @@ export type {
   Transport,
   TransportFeatures,
 } from './interfaces/transport.ts'
+export type { QuarantinedActor, QuarantineRecord } from './log/authors.ts'
 export type { StoredEntry } from './log/entry.ts'
 export type { DocumentRecord, RejectedRecord } from './log/records.ts'
 export type { Denial } from './log/submission.ts'
+export type { AdmissionOptions } from './replica/admission.ts'
+export { noMetrics } from './replica/no-metrics.ts'
 export { openReplica } from './replica/open-replica.ts'
 export type {
   ConnectedPeer,
@@ -95,5 +107,12 @@ export type { PeerStream } from './replica/peer-stream.ts'
 export type { Projection, ProjectionRow } from './replica/projections.ts'
 export type { Replica } from './replica/replica.ts'
 export type { Signal } from './replica/signals.ts'
+export type {
+  AwayReport,
+  PeerReport,
+  ReplicaStatus,
+  UplinkReport,
+} from './replica/status.ts'
+export type { WaitingDocument } from './replica/status-waiting.ts'
 export type { Uplink, UplinkStatus } from './replica/uplink.ts'
 export type { EntryKind } from './sync/io.ts'

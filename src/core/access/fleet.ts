@@ -30,12 +30,15 @@ export interface CloudRules {
     collection: CollectionId,
     exists: boolean,
   ): boolean
+  /** Whether the node may deliver what another replica wrote. Default: no. */
+  mayNodeRelay?(node: string, author: ReplicaId): boolean
 }
 
 /**
  * The policy at the cloud: a node reads and writes all of `node/<its name>`, and of other collections
  * what `rules` allow. It may connect only as the replica that bears its name, and it may not move or drop
- * documents: homes are the cloud's decision.
+ * documents: homes are the cloud's decision. What another replica wrote it may not deliver in that one's
+ * name, unless `rules` allow it.
  */
 export function cloudPolicy(rules: CloudRules): Policy {
   return {
@@ -48,6 +51,11 @@ export function cloudPolicy(rules: CloudRules): Policy {
     mayWrite: (principal, request) => {
       const node = nodeOf(principal)
       return node !== undefined && mayNodeWrite(rules, node, request) ? undefined : DENIED
+    },
+    mayRelay: (principal, author) => {
+      const node = nodeOf(principal)
+      if (author === undefined || author === node) return true
+      return node !== undefined && (rules.mayNodeRelay?.(node, author) ?? false)
     },
   }
 }

@@ -29,6 +29,11 @@ export interface Policy {
   mayRead(principal: Principal, collection: CollectionId): boolean
   /** Why a principal may not write this, or undefined when it may. Reading is checked apart. */
   mayWrite(principal: Principal, request: WriteRequest): Denial | undefined
+  /**
+   * Whether a principal may deliver events that another replica wrote; `author` is undefined when it is
+   * not known whose they are. Not asked about its own, nor about ours that come back. Default: yes.
+   */
+  mayRelay?(principal: Principal, author: ReplicaId | undefined): boolean
 }
 
 /** The refusal that every policy starts from. */

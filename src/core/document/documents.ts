@@ -25,6 +25,8 @@ export interface DocumentsOptions {
   readonly logger: Logger
   /** How many bytes of documents that nobody holds stay loaded, by estimate. */
   readonly cacheBytesMax: number
+  /** Told of each event of another replica that was applied; `concurrent` when it made one more head. */
+  readonly onMerged?: ((concurrent: boolean) => void) | undefined
 }
 
 /** A document that somebody holds, with the promise of its last local edit. */
@@ -121,6 +123,13 @@ export class Documents {
   /** The value of a document that is loaded right now, without loading it. */
   loaded(id: DocumentId): OpenDocument | undefined {
     return this.#loaded.get(id)?.document
+  }
+
+  /** Loaded documents that lack events which others in them build on. */
+  incomplete(): readonly DocumentId[] {
+    const found: DocumentId[] = []
+    for (const [id, { document }] of this.#loaded) if (document.missing.length > 0) found.push(id)
+    return found
   }
 
   /**
@@ -299,7 +308,10 @@ export class Documents {
     }
     try {
       const damaged = document.damaged.length
+      const heads = document.heads.length
       const changed = document.apply(entry)
+      if (changed && entry.from !== undefined)
+        this.#options.onMerged?.(document.heads.length > heads)
       if (document.damaged.length > damaged) this.#reportDamage(document)
       if (changed) this.#tell(held, 'remote')
     } catch (cause) {

@@ -29,6 +29,11 @@ export class AcknowledgementTable {
     }
   }
 
+  /** How far `peer` has said that it has our log in memory. */
+  received(peer: ReplicaId): Position {
+    return this.#levels.get(peer)?.received ?? 0
+  }
+
   /** Forgets what a peer had: it lost its log. */
   forget(peer: ReplicaId): void {
     this.#levels.delete(peer)

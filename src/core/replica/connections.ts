@@ -1,6 +1,6 @@
-import type { Policy } from '../access/policy.ts'
+import type { Policy, Principal } from '../access/policy.ts'
 import { ConnectionClosedError } from '../errors.ts'
-import type { ReplicaId } from '../ids.ts'
+import type { Position, ReplicaId } from '../ids.ts'
 import type { Cancel, Clock, Random } from '../interfaces/clock.ts'
 import type { Compression } from '../interfaces/compression.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
@@ -8,16 +8,24 @@ import type { Logger } from '../interfaces/logger.ts'
 import type { Connection, Listener } from '../interfaces/transport.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { AcknowledgementTable } from './acknowledgements.ts'
+import { Admission, type AdmissionOptions } from './admission.ts'
+import { meetAuthor } from './authorship.ts'
 import { dialLevel } from './elsewhere.ts'
 import { KeptByPeer } from './kept-events.ts'
 import type { LinkEvents, LinkOptions } from './link-options.ts'
 import { LinkTable, unauthenticated } from './link-table.ts'
+import type { Measures } from './measures.ts'
+import { MeteredConnection } from './measures-connection.ts'
+import { LinkMeter } from './measures-link.ts'
 import { checkName } from './names.ts'
 import type { ConnectedPeer, ConnectOptions } from './options.ts'
 import { PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
+import { Quarantine } from './quarantine.ts'
+import { withdrawal } from './recheck.ts'
 import type { Refusals } from './refusals.ts'
 import { SignalTable } from './signals.ts'
+import type { WaitingEvents } from './status-waiting.ts'
 import { StreamAccepters } from './stream-accepters.ts'
 import { Uplink } from './uplink.ts'
 
@@ -34,6 +42,14 @@ export interface ConnectionsOptions {
   readonly logger: Logger
   readonly acknowledgements: AcknowledgementTable
   readonly refusals: Refusals
+  readonly measures: Measures
+  readonly waiting: WaitingEvents
+  readonly admission: AdmissionOptions | undefined
+}
+
+/** Who made a link: told when it is known who is at the other end. */
+interface LinkOwner {
+  established(peer: ReplicaId): void
 }
 
 /** Every way in and out of a replica: uplinks that it dials, listeners that it serves, and their links. */
@@ -49,11 +65,16 @@ export class Connections {
   readonly #lastPeer = new Map<Uplink, ReplicaId>()
   readonly #listeners = new Set<Listener>()
   readonly #peerListeners = new Set<(peer: ConnectedPeer, connected: boolean) => void>()
+  readonly #meters = new WeakMap<PeerLink, LinkMeter>()
+  readonly #admission: Admission
+  readonly #quarantine: Quarantine
   #closed = false
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
     this.links = new LinkTable(options.log.replica)
+    this.#admission = new Admission(options.random, options.admission)
+    this.#quarantine = new Quarantine(options)
     options.log.onAppended((entries, head) => this.links.grew(entries, head))
   }
 
@@ -72,7 +93,15 @@ export class Connections {
       dialTimeoutMs: options.dialTimeoutMs ?? DIAL_TIMEOUT_MS,
       link: (connection, subscriptions) => {
         const peer = log.peer(this.#lastPeer.get(uplink) ?? options.peer ?? principal)
-        return this.#link({ role: 'dialer', connection, principal, subscriptions, peer }, uplink)
+        return this.#link(
+          { role: 'dialer', connection, principal, subscriptions, peer },
+          {
+            established: (name) => {
+              this.#lastPeer.set(uplink, name)
+              uplink.established(name)
+            },
+          },
+        )
       },
     })
     this.uplinks.add(uplink)
@@ -87,12 +116,33 @@ export class Connections {
 
   /** Takes one connection that came in. Its principal must have been authenticated by the transport. */
   accept(connection: Connection): void {
+    const { measures } = this.#options
     const { principal } = connection
-    if (principal === undefined) return connection.abort(unauthenticated())
-    this.#link(
+    if (principal === undefined) {
+      measures.refused('ACCESS_UNAUTHENTICATED')
+      return connection.abort(unauthenticated())
+    }
+    const place = this.#admission.enter(connection)
+    if (place === undefined) return measures.refused('ACCESS_BUSY')
+    const link = this.#link(
       { role: 'accepter', connection, principal, subscriptions: [], peer: undefined },
-      undefined,
+      { established: place.admitted },
     )
+    void link.closed.then(place.left)
+  }
+
+  /** What a link has carried. */
+  meterOf(link: PeerLink): LinkMeter {
+    return this.#meters.get(link) ?? new LinkMeter()
+  }
+
+  /** Ends the connections that share more than the policy allows by now. See {@link withdrawal}. */
+  recheck(principal: Principal | undefined): void {
+    for (const link of [...this.links.all]) {
+      if (principal !== undefined && link.principal !== principal) continue
+      const reason = withdrawal(this.#options.policy, link)
+      if (reason !== undefined) link.refuse(reason)
+    }
   }
 
   /** The peers that are connected now. */
@@ -131,46 +181,73 @@ export class Connections {
 
   #link(
     options: Pick<LinkOptions, 'role' | 'connection' | 'principal' | 'subscriptions' | 'peer'>,
-    uplink: Uplink | undefined,
+    owner: LinkOwner,
   ): PeerLink {
-    const { log, clock, sha256, compression, logger, policy } = this.#options
-    const events = this.#events(uplink)
+    const { log, clock, sha256, compression, logger, policy, measures } = this.#options
+    const meter = new LinkMeter()
     const link = new PeerLink({
       ...options,
+      connection: new MeteredConnection(options.connection, meter),
       log,
       policy,
       clock,
       sha256,
       compression,
       logger,
-      events,
+      events: this.#events(owner, meter),
       signals: this.signals.own,
       kept: this.#kept,
     })
+    this.#meters.set(link, meter)
     this.links.add(link)
     void link.closed.then((reason) => {
       logger.debug('a link closed', { peer: link.peer, principal: link.principal, ...reason })
+      if (link.peer !== undefined) measures.peers.carried(link.peer, meter)
       this.#tellPeer(link, false)
     })
     return link
   }
 
-  #events(uplink: Uplink | undefined): LinkEvents {
+  #events(owner: LinkOwner, meter: LinkMeter): LinkEvents {
+    const { log, clock, logger, measures, refusals, waiting } = this.#options
+    const acknowledged = (durable: Position): void => {
+      const seconds = meter.acknowledged(durable, clock.monotonicMs())
+      if (seconds !== undefined) measures.caughtUp(seconds)
+    }
     return {
       objection: (link, peer) => this.links.objection(link, peer),
+      turnedAway: ({ code }) => measures.refused(code),
       established: (link) => {
         const isNew = link.peer !== undefined && this.links.of(link.peer) !== link
         this.links.establish(link)
         if (!isNew || link.peer === undefined) return
-        if (uplink !== undefined) {
-          this.#lastPeer.set(uplink, link.peer)
-          uplink.established(link.peer)
+        meter.established(log.head, clock.monotonicMs())
+        const { state, principal } = link
+        if (state !== undefined) {
+          meetAuthor(log, state, principal, logger)
+          acknowledged(state.acked)
         }
+        owner.established(link.peer)
         this.#tellPeer(link, true)
       },
-      acknowledged: (peer, received, durable) =>
-        this.#options.acknowledgements.note(peer, received, durable),
-      rejected: (link, rejects) => this.#options.refusals.take(link, rejects),
+      acknowledged: (peer, received, durable) => {
+        this.#options.acknowledgements.note(peer, received, durable)
+        acknowledged(durable)
+      },
+      stored: (link, entries, rejects) => {
+        for (const { wire, events } of entries)
+          link.kept.remove(
+            wire.document,
+            events.map(({ header }) => header.hash),
+          )
+        waiting.delivered(entries)
+        measures.rejected('here', rejects)
+        this.#quarantine.examine(link, entries, rejects)
+      },
+      rejected: (link, rejects) => {
+        measures.rejected('peer', rejects)
+        refusals.take(link, rejects)
+      },
       signal: ({ peer, principal }, key, value) => {
         if (peer !== undefined) this.signals.deliver({ key, value, peer, principal })
       },

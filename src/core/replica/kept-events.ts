@@ -39,6 +39,14 @@ export class KeptEvents {
     hashes.add(hash)
   }
 
+  /** The peer has them after all: it has them from elsewhere. */
+  remove(document: DocumentId, hashes: Iterable<EventHash>): void {
+    const kept = this.#documents.get(document)
+    if (kept === undefined) return
+    for (const hash of hashes) if (kept.delete(hash)) this.#count -= 1
+    if (kept.size === 0) this.#documents.delete(document)
+  }
+
   /** Visits those that count in documents at home in `granted`. Called inside a barrier of the log. */
   async each(
     log: EventLog,

@@ -6,6 +6,7 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Connection } from '../interfaces/transport.ts'
 import type { EventLog } from '../log/event-log.ts'
+import type { IncomingEntry } from '../log/submission.ts'
 import type { PeerState, Reject, SessionClose } from '../sync/io.ts'
 import type { KeptByPeer } from './kept-events.ts'
 import type { PeerLink } from './peer-link.ts'
@@ -16,6 +17,10 @@ export interface LinkEvents {
   /** Why this link may not be the one of `peer`; undefined when it may. */
   objection(link: PeerLink, peer: ReplicaId): SessionClose | undefined
   established(link: PeerLink): void
+  /** The peer was not let in. */
+  turnedAway(reason: SessionClose): void
+  /** What the peer delivered is durable, apart from what was refused of it. */
+  stored(link: PeerLink, entries: readonly IncomingEntry[], rejects: readonly Reject[]): void
   acknowledged(peer: ReplicaId, received: Position, durable: Position): void
   rejected(link: PeerLink, rejects: readonly Reject[]): void
   signal(link: PeerLink, key: string, value: Uint8Array | undefined): void

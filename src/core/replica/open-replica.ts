@@ -1,9 +1,15 @@
 import { Documents } from '../document/documents.ts'
 import { GENESIS_ACTOR, genesisEvent } from '../document/kind.ts'
+import type { Clock } from '../interfaces/clock.ts'
 import { EventLog } from '../log/event-log.ts'
+import { Measures } from './measures.ts'
 import { checkName } from './names.ts'
+import { noMetrics } from './no-metrics.ts'
 import type { ReplicaOptions } from './options.ts'
 import { Replica } from './replica.ts'
+
+/** Peers with measures of their own. */
+const PEER_SERIES_MAX = 1_000
 
 /**
  * Opens the log of `options.storage` and starts a replica on it.
@@ -18,6 +24,10 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     const event = genesisEvent(kind, options.sha256)
     if (event !== undefined) genesis.add(event.header.hash)
   }
+  const measures = new Measures(
+    options.metrics ?? noMetrics,
+    options.peerSeriesMax ?? PEER_SERIES_MAX,
+  )
   const log = await EventLog.open({
     storage: options.storage,
     replica: options.name,
@@ -26,6 +36,15 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     logger: options.logger,
     genesisActor: GENESIS_ACTOR,
     isGenesis: (hash) => genesis.has(hash),
+    timed: stopwatch(options.clock, measures),
   })
-  return new Replica(options, log)
+  return new Replica(options, log, measures)
+}
+
+/** Times appends to the storage. */
+function stopwatch(clock: Clock, measures: Measures): (entries: number) => () => void {
+  return (entries) => {
+    const startMs = clock.monotonicMs()
+    return () => measures.stored(entries, (clock.monotonicMs() - startMs) / 1000)
+  }
 }

@@ -5,8 +5,10 @@ import type { Clock, Random } from '../interfaces/clock.ts'
 import type { Compression } from '../interfaces/compression.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
+import type { Metrics } from '../interfaces/metrics.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import type { Transport } from '../interfaces/transport.ts'
+import type { AdmissionOptions } from './admission.ts'
 import type { PeerStream } from './peer-stream.ts'
 
 /** What a replica is made of. Only `storage` has no default. */
@@ -32,6 +34,12 @@ export interface ReplicaOptions {
   /** Makes messages shorter for peers that have the same one. Default: none. */
   readonly compression?: Compression | undefined
   readonly logger: Logger
+  /** Where measures go. Default: nowhere. */
+  readonly metrics?: Metrics | undefined
+  /** How many peers have measures of their own at most. Default 1,000. */
+  readonly peerSeriesMax?: number | undefined
+  /** How many connections are taken. */
+  readonly admission?: AdmissionOptions | undefined
 }
 
 /** How a document is opened. */

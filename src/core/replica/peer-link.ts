@@ -11,6 +11,7 @@ import type { Logger } from '../interfaces/logger.ts'
 import type { IncomingEntry, RemoteSubmission } from '../log/submission.ts'
 import type { Hello, PeerState, SessionClose, SessionOutput } from '../sync/io.ts'
 import { SyncSession } from '../sync/session.ts'
+import { denyAuthor, meetAuthor } from './authorship.ts'
 import { checkEntry, denyEntry } from './incoming.ts'
 import { KeptEvents } from './kept-events.ts'
 import { digestAnswer, digestMatches, type LinkView } from './link-digest.ts'
@@ -81,6 +82,16 @@ export class PeerLink {
       this.#tell((now) => this.#session.accept(now))
     }
     void this.#pump()
+  }
+
+  /** What would be remembered of the peer now; undefined before both sides know each other. */
+  get state(): PeerState | undefined {
+    return this.#session.peer
+  }
+
+  /** How long the peer took to answer last; undefined while it was not asked. */
+  get roundTripMs(): number | undefined {
+    return this.#session.roundTripMs
   }
 
   /** The log grew in a collection that this link shares. */
@@ -241,7 +252,11 @@ export class PeerLink {
       denial === undefined
         ? events.objection(this, hello.replica)
         : { ...denial, retryable: false, retryAfterMs: undefined }
-    if (reason !== undefined) return this.#later((now) => this.#session.refuse(reason, now))
+    if (reason !== undefined) {
+      events.turnedAway(reason)
+      return this.#later((now) => this.#session.refuse(reason, now))
+    }
+    meetAuthor(log, hello, principal, this.#logger)
     const granted = hello.subscriptions.filter((collection) =>
       policy.mayRead(principal, collection),
     )
@@ -286,7 +301,7 @@ export class PeerLink {
   }
 
   #append(output: Extract<SessionOutput, { type: 'append' }>): void {
-    const { log, sha256 } = this.#options
+    const { log, sha256, events } = this.#options
     const { token, peer } = output
     this.#memory.forget()
     let entries: readonly IncomingEntry[]
@@ -298,10 +313,26 @@ export class PeerLink {
     const { policy, principal } = this.#options
     const check: RemoteSubmission['check'] = (entry, home, record) =>
       denyEntry({ policy, principal, granted: this.granted }, entry, home, record)
-    const stored = log.commit({ type: 'remote', from: peer.replica, entries, peer, check })
-    this.#answer(token, stored, ({ rejects }, now) =>
-      this.#session.handleAppended(token, { rejects }, now),
-    )
+    const source = {
+      policy,
+      principal,
+      peer: peer.replica,
+      authors: log.authors,
+      self: log.replica,
+    }
+    const checkNew: RemoteSubmission['checkNew'] = (header) => denyAuthor(source, header)
+    const stored = log.commit({
+      type: 'remote',
+      from: peer.replica,
+      entries,
+      peer,
+      check,
+      checkNew,
+    })
+    this.#answer(token, stored, ({ rejects }, now) => {
+      events.stored(this, entries, rejects)
+      this.#session.handleAppended(token, { rejects }, now)
+    })
   }
 
   /** Gives the session an answer when it is there, or the reason why there is none. */

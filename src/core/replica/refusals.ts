@@ -30,7 +30,8 @@ export interface RefusalsOptions {
  * What peers refused of our log.
  *
  * A refusal takes an event off the log when the peer may write the document. Another peer could unmake
- * with it what it may only read: its refusal is remembered as something that it lacks.
+ * with it what it may only read: its refusal is remembered as something that it lacks. So is a refusal
+ * that is about us and not about the event: the peer does not take it from who only passes it on.
  */
 export class Refusals {
   readonly #log: EventLog
@@ -86,9 +87,17 @@ export class Refusals {
       if (record === undefined || record.left || !link.granted.includes(record.collection)) continue
       const { collection } = record
       const request = { kind: 'event', document, collection, exists: true } as const
-      if (policy.mayWrite(link.principal, request) === undefined) binding.push(reject)
+      const mayWrite = policy.mayWrite(link.principal, request) === undefined
+      if (mayWrite && !(await this.#isOnlyPassedOn(reject))) binding.push(reject)
       else link.kept.add(document, hash)
     }
     return binding
+  }
+
+  /** Whether what was refused is the event's delivery by us, who did not write it. */
+  async #isOnlyPassedOn({ code, document, hash }: Reject): Promise<boolean> {
+    if (code !== 'ACCESS_AUTHOR' && code !== 'ACCESS_QUARANTINED') return false
+    const entries = await this.#log.readDocument(document)
+    return entries.some((entry) => entry.hash === hash && entry.from !== undefined)
   }
 }

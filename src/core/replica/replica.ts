@@ -7,13 +7,17 @@ import { DocumentError, UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Cancel } from '../interfaces/clock.ts'
 import type { Connection, Listener } from '../interfaces/transport.ts'
+import type { QuarantinedActor } from '../log/authors.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { AppendListener, EventLog } from '../log/event-log.ts'
 import type { DocumentRecord, RejectedRecord } from '../log/records.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
 import { Connections } from './connections.ts'
 import { followElsewhere } from './elsewhere.ts'
+import type { Measures } from './measures.ts'
+import { measureOnScrape } from './measures-scrape.ts'
 import { checkName } from './names.ts'
+import { noMetrics } from './no-metrics.ts'
 import type {
   ConnectedPeer,
   ConnectOptions,
@@ -25,6 +29,9 @@ import type { PeerStream } from './peer-stream.ts'
 import { Projection } from './projections.ts'
 import { Refusals } from './refusals.ts'
 import type { Signal } from './signals.ts'
+import { type ReplicaStatus, readStatus } from './status.ts'
+import { LagTable } from './status-lag.ts'
+import { WaitingEvents } from './status-waiting.ts'
 import type { Uplink } from './uplink.ts'
 
 /** Documents that nobody holds stay loaded up to this estimate, below the WASM heap's slow growth. */
@@ -41,19 +48,29 @@ export class Replica {
   readonly #rejectListeners = new Set<(documents: readonly DocumentId[]) => void>()
   readonly #projection: (name: string) => Projection
   readonly #projections = new Map<string, Projection>()
+  readonly #status: () => Promise<ReplicaStatus>
+  readonly #measuring: Cancel
   #closing: Promise<void> | undefined
 
-  constructor(options: ReplicaOptions, log: EventLog) {
+  constructor(options: ReplicaOptions, log: EventLog, measures: Measures) {
     const policy = options.policy ?? denyAll
     this.#log = log
     const { storage, clock, random, sha256, logger } = options
     this.#projection = (name) => new Projection(storage, name, clock, logger)
     const cacheBytesMax = options.cacheBytesMax ?? CACHE_BYTES
-    this.#documents = new Documents({ log, clock, sha256, logger, cacheBytesMax })
+    const onMerged = (concurrent: boolean): void => measures.merged(concurrent)
+    const documents = new Documents({ log, clock, sha256, logger, cacheBytesMax, onMerged })
+    this.#documents = documents
     const refusals = new Refusals(log, { policy, clock, logger }, (documents) =>
       this.#taken(documents),
     )
     const acknowledgements = this.#acknowledgements
+    const lag = new LagTable(log.head)
+    const waiting = new WaitingEvents(log, sha256)
+    log.onAppended((entries, head) => {
+      for (const part of [measures, waiting]) part.appended(entries)
+      lag.appended(entries, head)
+    })
     const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
     followElsewhere(log, { acknowledgements, logger, taken })
     this.#connections = new Connections({
@@ -61,7 +78,12 @@ export class Replica {
       acknowledgements,
       refusals,
       compression: options.compression,
+      ...{ measures, waiting, admission: options.admission },
     })
+    const connections = this.#connections
+    const sources = { log, storage, clock, documents, connections, acknowledgements, lag, waiting }
+    this.#status = () => readStatus(sources)
+    this.#measuring = measureOnScrape(options.metrics ?? noMetrics, measures, sources)
   }
 
   get name(): ReplicaId {
@@ -218,6 +240,38 @@ export class Replica {
     return this.#connections.onPeer(listener)
   }
 
+  /** How this replica is: plain data, ready to be printed as JSON. It costs a look at every peer. */
+  status(): Promise<ReplicaStatus> {
+    this.#check()
+    return this.#status()
+  }
+
+  /**
+   * Asks the policy again about what is shared with connected peers, or with those of one principal.
+   * A connection that shares more than is allowed by now ends; the peer may come back for the rest.
+   * To be called when what the policy says may have changed: it is asked by itself only at the start.
+   */
+  recheck(principal?: Principal): void {
+    this.#connections.recheck(principal)
+  }
+
+  /** Writers whose events are refused, because their own replica wrote two for one place. */
+  quarantined(): readonly QuarantinedActor[] {
+    return this.#log.authors.quarantined
+  }
+
+  /**
+   * Takes the events of a quarantined writer again, from the next one on.
+   *
+   * @returns whether it was in quarantine.
+   */
+  async pardon(actor: ActorId): Promise<boolean> {
+    this.#check()
+    const puts = this.#log.authors.pardon(actor)
+    if (puts !== undefined) await this.#log.commit({ type: 'note', puts })
+    return puts !== undefined
+  }
+
   /** Ends the connections of a principal, for instance because its access was withdrawn. */
   disconnect(principal: Principal): void {
     this.#connections.links.evict((link) => link.principal === principal)
@@ -267,6 +321,7 @@ export class Replica {
     const step = async (work: () => Promise<unknown>): Promise<void> => {
       await work().catch((error: unknown) => failures.push(error))
     }
+    this.#measuring()
     await this.#connections.close(step)
     this.#acknowledgements.close()
     await step(() => this.#documents.settle())

@@ -43,6 +43,7 @@ export class Uplink {
   readonly #listeners = new Set<(status: UplinkStatus) => void>()
   readonly #subscriptions: Set<CollectionId>
   #status: UplinkStatus = { type: 'connecting', attempt: 0 }
+  #sinceMs: number
   #link: PeerLink | undefined
   #abort: AbortController | undefined
   #cancel: Cancel | undefined
@@ -52,12 +53,23 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#options = options
+    this.#sinceMs = options.clock.wallMs()
     this.#subscriptions = new Set(options.subscriptions)
     this.#running = this.#connect()
   }
 
   get status(): UplinkStatus {
     return this.#status
+  }
+
+  /** What is dialled. */
+  get address(): string {
+    return this.#options.address
+  }
+
+  /** Since when it stands as it does, in milliseconds since the Unix epoch. */
+  get sinceMs(): number {
+    return this.#sinceMs
   }
 
   get link(): PeerLink | undefined {
@@ -152,6 +164,7 @@ export class Uplink {
   }
 
   #set(status: UplinkStatus): void {
+    if (status.type !== this.#status.type) this.#sinceMs = this.#options.clock.wallMs()
     this.#status = status
     for (const listener of [...this.#listeners]) listener(status)
   }

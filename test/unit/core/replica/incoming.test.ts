@@ -17,6 +17,7 @@ const record: DocumentRecord = {
   last: 1,
   entries: 1,
   bytes: 1,
+  digest: new Uint8Array(16),
   deleted: false,
   left: false,
   fork: 0,

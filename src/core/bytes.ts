@@ -8,20 +8,38 @@ export function utf8(text: string): Uint8Array {
 /** Lower-case hex of bytes. */
 export function toHex(bytes: Uint8Array): string {
   let text = ''
-  for (const byte of bytes) text += HEX[byte]
+  for (let start = 0; start < bytes.length; start += HEX_BYTES_AT_ONCE) {
+    const codes: number[] = []
+    const end = Math.min(bytes.length, start + HEX_BYTES_AT_ONCE)
+    for (let i = start; i < end; i += 1) {
+      const byte = bytes[i] ?? 0
+      codes.push(codeOf(byte >> 4), codeOf(byte & 15))
+    }
+    text += String.fromCharCode(...codes)
+  }
   return text
 }
 
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
-)
+/** A text made in one piece takes a tenth of the memory of one put together from pairs of digits. */
+const HEX_BYTES_AT_ONCE = 64
+
+/** The code of a digit: `0` is 48, `a` is 97. */
+function codeOf(digit: number): number {
+  return digit < 10 ? digit + 48 : digit + 87
+}
 
 /** Bytes of lower- or upper-case hex. The caller has checked that it is hex of even length. */
 export function fromHex(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length / 2)
-  for (let i = 0; i < bytes.length; i += 1)
-    bytes[i] = Number.parseInt(text.slice(i * 2, i * 2 + 2), 16)
+  for (let i = 0; i < bytes.length; i += 1) {
+    bytes[i] = (digitOf(text.charCodeAt(i * 2)) << 4) | digitOf(text.charCodeAt(i * 2 + 1))
+  }
   return bytes
+}
+
+/** The value of one hex digit: `0` is 48, `A` 65 and `a` 97, and the case is bit 5. */
+function digitOf(code: number): number {
+  return code < 58 ? code - 48 : (code | 32) - 87
 }
 
 /** One array with the bytes of all of them, in order. */

@@ -5,7 +5,8 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 /** The number of bytes of a digest. */
 export const DIGEST_BYTES = 16
 
-const MODULUS = 1n << 128n
+const DIGEST_BITS = DIGEST_BYTES * 8
+const HALF_BITS = 64n
 
 /**
  * The digest of a set of entries: the sum, modulo 2^128, of one hash an entry. Adding and removing an
@@ -20,11 +21,11 @@ export class Digest {
   }
 
   add(term: bigint): void {
-    this.#sum = (this.#sum + term) % MODULUS
+    this.#sum = BigInt.asUintN(DIGEST_BITS, this.#sum + term)
   }
 
   subtract(term: bigint): void {
-    this.#sum = (this.#sum - term + MODULUS) % MODULUS
+    this.#sum = BigInt.asUintN(DIGEST_BITS, this.#sum - term)
   }
 
   get sum(): bigint {
@@ -33,11 +34,9 @@ export class Digest {
 
   bytes(): Uint8Array {
     const bytes = new Uint8Array(DIGEST_BYTES)
-    let rest = this.#sum
-    for (let i = DIGEST_BYTES - 1; i >= 0; i -= 1) {
-      bytes[i] = Number(rest & 0xffn)
-      rest >>= 8n
-    }
+    const view = new DataView(bytes.buffer)
+    view.setBigUint64(0, this.#sum >> HALF_BITS)
+    view.setBigUint64(8, BigInt.asUintN(64, this.#sum))
     return bytes
   }
 
@@ -57,7 +56,6 @@ export function digestTerm(
 }
 
 function toNumber(bytes: Uint8Array): bigint {
-  let value = 0n
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte)
-  return value
+  const view = new DataView(bytes.buffer, bytes.byteOffset, DIGEST_BYTES)
+  return (view.getBigUint64(0) << HALF_BITS) | view.getBigUint64(8)
 }

@@ -6,6 +6,7 @@ import type { Logger } from '../interfaces/logger.ts'
 import type { RecordQuery, Storage } from '../interfaces/storage.ts'
 import type { PeerState } from '../sync/io.ts'
 import { Authors, actorOf } from './authors.ts'
+import { takeBatch, type Waiting, type Work } from './batch.ts'
 import { Digest } from './digest.ts'
 import { dropStopped } from './drop-stopped.ts'
 import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
@@ -18,7 +19,7 @@ import { Plan } from './plan.ts'
 import { type DocumentRecord, decodeRecord, type Identity, type RejectedRecord } from './records.ts'
 import { type ElsewhereListener, SharedLog } from './shared-log.ts'
 import type { Committed, Submission } from './submission.ts'
-import { buildsOn, carryOut, denied, type Outcome, readsEvents, sizeOf } from './work.ts'
+import { buildsOn, carryOut, denied, type Outcome } from './work.ts'
 
 export interface EventLogOptions {
   readonly storage: Storage
@@ -39,29 +40,8 @@ export interface EventLogOptions {
 /** Called after each append, with what is durable now. What it throws is logged. */
 export type AppendListener = (entries: readonly StoredEntry[], head: Position) => void
 
-/** How many submissions one append takes at most, so that one slow sync does not hold everything. */
-const BATCH_SUBMISSIONS_MAX = 512
-
-/** How many bytes of events one append takes at most; a larger submission goes alone. */
-const BATCH_BYTES_MAX = 4 << 20
-
 /** How much of a document is read at once. */
 const PAGE_BYTES_MAX = 1 << 20
-
-type Work =
-  | {
-      readonly type: 'submission'
-      readonly submission: Submission
-      readonly settle: Settle<Committed>
-    }
-  | { readonly type: 'barrier'; readonly run: () => Promise<void> }
-
-type Waiting = Extract<Work, { type: 'submission' }>
-
-interface Settle<T> {
-  resolve(value: T): void
-  reject(error: unknown): void
-}
 
 /**
  * The one durable, append-only log of a replica: the truth that documents are views of.
@@ -286,25 +266,9 @@ export class EventLog {
         await next.run()
         continue
       }
-      await this.#append(this.#nextBatch())
+      await this.#append(takeBatch(this.#queue))
     }
     this.#running = undefined
-  }
-
-  /** Submissions that can be planned together: one that reads a document's events goes alone. */
-  #nextBatch(): Waiting[] {
-    const batch: Waiting[] = []
-    let bytes = 0
-    for (const work of this.#queue) {
-      if (work.type === 'barrier' || batch.length >= BATCH_SUBMISSIONS_MAX) break
-      const alone = readsEvents(work.submission)
-      bytes += sizeOf(work.submission)
-      if ((alone || bytes > BATCH_BYTES_MAX) && batch.length > 0) break
-      batch.push(work)
-      if (alone) break
-    }
-    this.#queue.splice(0, batch.length)
-    return batch
   }
 
   async #append(batch: readonly Waiting[]): Promise<void> {

@@ -64,6 +64,12 @@ export function buildsOn(submission: Submission): readonly string[] {
   }
 }
 
+/** How many entries planning a submission looks at. */
+export function entriesOf(submission: Submission): number {
+  if (submission.type === 'local') return submission.events.length
+  return submission.type === 'remote' ? submission.entries.length : 1
+}
+
 /** The bytes of events in a submission. */
 export function sizeOf(submission: Submission): number {
   if (submission.type === 'local') {

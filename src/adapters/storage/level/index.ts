@@ -31,6 +31,11 @@ import { LevelWriter } from './writer.ts'
 export interface LevelStorageOptions {
   /** Where the files are. Made when it does not exist; it must hold nothing else. */
   readonly directory: string
+  /**
+   * Opens a log of which records are missing, too: for `checkStorage` and what repairs it. Reads that
+   * meet a gap still reject, until its positions are dropped. Default: false.
+   */
+  readonly acceptDamage?: boolean | undefined
 }
 
 /** Keys read by one step of a scan. */
@@ -41,7 +46,7 @@ const SCAN_MAX = 256
  *
  * @throws StorageLockedError when another opener has the directory.
  * @throws StorageForeignError when another program or a newer version wrote it.
- * @throws StorageCorruptError when part of the log is missing.
+ * @throws StorageCorruptError when part of the log is missing, unless `acceptDamage` says otherwise.
  * @throws StorageUnavailableError when it cannot be read or written.
  */
 export async function levelStorage(options: LevelStorageOptions): Promise<Storage> {
@@ -54,8 +59,8 @@ export async function levelStorage(options: LevelStorageOptions): Promise<Storag
   const directory = resolve(options.directory)
   const database = await LevelDatabase.open(directory)
   try {
-    const tail = await database.read((level) => verifyTail(level, directory))
-    if (tail.head > tail.verified) await rememberVerified(database, tail.head)
+    const tail = await database.read((level) => verifyTail(level, directory, options))
+    if (tail.isWhole && tail.head > tail.verified) await rememberVerified(database, tail.head)
     return new LevelStorage(database, directory, tail.head)
   } catch (error) {
     await database.close()
@@ -80,7 +85,7 @@ class LevelStorage implements Storage {
   constructor(database: LevelDatabase, directory: string, head: Position) {
     this.#database = database
     this.#directory = directory
-    this.#writer = new LevelWriter(database, directory, head)
+    this.#writer = new LevelWriter(database, head)
   }
 
   async append(batch: Batch): Promise<Appended> {

@@ -1,4 +1,5 @@
 import type { Position } from '../../../core/ids.ts'
+import { nameBytes } from './name-bytes.ts'
 
 // The layout of keys is specified in docs/storage-format.md: change both together, with the version.
 const RECORD = 0x72 // r
@@ -22,6 +23,12 @@ export const FORMAT_KEY: Uint8Array = textKey(META, 'format')
 export const BATCH_KEY: Uint8Array = textKey(META, 'batch')
 /** Holds the position up to which the log was found whole when it was opened. */
 export const VERIFIED_KEY: Uint8Array = textKey(META, 'verified')
+
+/** The start of every key of either index. */
+export const INDEX_PREFIXES: readonly Uint8Array[] = [
+  Uint8Array.of(BY_COLLECTION),
+  Uint8Array.of(BY_DOCUMENT),
+]
 
 /** Whether a key begins as one of this layout does. */
 export function isOurs(key: Uint8Array): boolean {
@@ -94,9 +101,16 @@ export function decodePosition(bytes: Uint8Array): Position {
 }
 
 function writePosition(target: Uint8Array, offset: number, position: Position): void {
-  const view = new DataView(target.buffer, target.byteOffset, target.byteLength)
-  view.setUint32(offset, Math.floor(position / 2 ** 32))
-  view.setUint32(offset + 4, position >>> 0)
+  writeUint32(target, offset, Math.floor(position / 2 ** 32))
+  writeUint32(target, offset + 4, position >>> 0)
+}
+
+// By hand: a view for each number costs more than the number.
+function writeUint32(target: Uint8Array, offset: number, value: number): void {
+  target[offset] = value >>> 24
+  target[offset + 1] = value >>> 16
+  target[offset + 2] = value >>> 8
+  target[offset + 3] = value
 }
 
 function readPosition(source: Uint8Array, offset: number): Position {
@@ -106,10 +120,11 @@ function readPosition(source: Uint8Array, offset: number): Position {
 
 // The length stands before the name, so no name's keys lie among those of a longer one.
 function indexPrefix(kind: number, name: string): Uint8Array {
-  const text = encoder.encode(name)
+  const text = nameBytes(name)
   const prefix = new Uint8Array(3 + text.length)
   prefix[0] = kind
-  new DataView(prefix.buffer).setUint16(1, text.length)
+  prefix[1] = text.length >> 8
+  prefix[2] = text.length & 0xff
   prefix.set(text, 3)
   return prefix
 }

@@ -37,6 +37,8 @@ export interface VerifiedTail {
   readonly head: Position
   /** Up to here earlier openers had checked: the caller keeps the head as the next one's start. */
   readonly verified: Position
+  /** Nothing is missing. False only when that was accepted. */
+  readonly isWhole: boolean
 }
 
 /**
@@ -46,17 +48,30 @@ export interface VerifiedTail {
  * LevelDB leaves out damaged parts of its log without a word when it opens; numbering without gaps
  * is what brings that to light.
  *
- * @throws StorageCorruptError with the first position that is missing.
+ * @throws StorageCorruptError with the first position that is missing, unless damage is accepted.
  */
-export async function verifyTail(level: Level, directory: string): Promise<VerifiedTail> {
+export async function verifyTail(
+  level: Level,
+  directory: string,
+  { acceptDamage = false }: { readonly acceptDamage?: boolean | undefined } = {},
+): Promise<VerifiedTail> {
   const stored = await level.get(VERIFIED_KEY)
   const verified = stored === undefined ? 0 : decodePosition(stored)
   let reached = verified
+  let isWhole = true
+  const assertGap = async (first: Position, last: Position): Promise<void> => {
+    try {
+      await assertDropped(level, first, last, directory)
+    } catch (error) {
+      if (!acceptDamage) throw error
+      isWhole = false
+    }
+  }
   const keys = level.keys({ gt: recordKey(verified), lt: recordEnd() })
   try {
     for await (const key of keys) {
       const position = positionOf(key)
-      if (position > reached + 1) await assertDropped(level, reached + 1, position - 1, directory)
+      if (position > reached + 1) await assertGap(reached + 1, position - 1)
       reached = position
     }
   } finally {
@@ -64,10 +79,10 @@ export async function verifyTail(level: Level, directory: string): Promise<Verif
   }
   const dropped = await lastDroppedRange(level)
   if (dropped !== undefined && dropped.last > reached) {
-    await assertDropped(level, reached + 1, dropped.last, directory)
+    await assertGap(reached + 1, dropped.last)
     reached = dropped.last
   }
-  return { head: reached, verified }
+  return { head: reached, verified, isWhole }
 }
 
 /** @throws StorageCorruptError unless all of `first` to `last` was dropped on purpose. */

@@ -3,17 +3,17 @@ import { StorageCorruptError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import type { NewRecord, StoredRecord } from '../../../core/interfaces/storage.ts'
 import { encodePosition } from './keys.ts'
+import { nameBytes } from './name-bytes.ts'
 
 const CHECKSUM_BYTES = 4
 const LENGTH_BYTES = 2
 const INDEX_VALUE_BYTES = 8
-const encoder = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** The value of a record: checksum over position and the rest, document, collection, bytes. */
 export function encodeRecord(position: Position, record: NewRecord): Uint8Array {
-  const document = encoder.encode(record.document)
-  const collection = encoder.encode(record.collection)
+  const document = nameBytes(record.document)
+  const collection = nameBytes(record.collection)
   const header = CHECKSUM_BYTES + 2 * LENGTH_BYTES + document.length + collection.length
   const value = new Uint8Array(header + record.bytes.length)
   const view = new DataView(value.buffer)
@@ -58,8 +58,9 @@ export function decodeRecord(
 /** The value of an index entry: the record's size, so that a page is planned without reading records. */
 export function encodeIndexValue(key: Uint8Array, bytes: number): Uint8Array {
   const value = new Uint8Array(INDEX_VALUE_BYTES)
-  new DataView(value.buffer).setUint32(CHECKSUM_BYTES, bytes)
-  new DataView(value.buffer).setUint32(0, checksumOf(key, value))
+  const view = new DataView(value.buffer)
+  view.setUint32(CHECKSUM_BYTES, bytes)
+  view.setUint32(0, checksumOf(key, value))
   return value
 }
 

@@ -31,14 +31,12 @@ interface DropJob {
  */
 export class LevelWriter {
   readonly #database: LevelDatabase
-  readonly #directory: string
   readonly #queue: (AppendJob | DropJob)[] = []
   #head: Position
   #running: Promise<void> | undefined
 
-  constructor(database: LevelDatabase, directory: string, head: Position) {
+  constructor(database: LevelDatabase, head: Position) {
     this.#database = database
-    this.#directory = directory
     this.#head = head
   }
 
@@ -125,7 +123,7 @@ export class LevelWriter {
   async #drop(job: DropJob): Promise<void> {
     try {
       const operations = await this.#database.read((level) =>
-        dropOperations(level, job.positions, this.#directory),
+        dropOperations(level, job.positions, this.#head),
       )
       if (operations.length > 0) await this.#database.write(operations)
       job.resolve()

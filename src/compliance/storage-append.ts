@@ -1,3 +1,4 @@
+import type { Appended } from '../core/interfaces/storage.ts'
 import { check, checkCode, checkEqual, patternBytes, rejectionOf, within } from './check.ts'
 import { batch, positionsOf, readAll, record, type StorageCheck } from './storage-fixture.ts'
 
@@ -9,12 +10,10 @@ export const appendChecks: readonly StorageCheck[] = [
     name: 'positions start at 1 and follow without a gap',
     async run({ storage }) {
       checkEqual(await storage.head(), 0, 'the head of an empty log')
-      checkEqual(
-        await storage.append(batch([record(), record()])),
-        { first: 1, head: 2 },
-        'the first append',
-      )
-      checkEqual(await storage.append(batch([record()])), { first: 3, head: 3 }, 'the second')
+      const first = await storage.append(batch([record(), record()]))
+      checkEqual(whereOf(first), { first: 1, head: 2 }, 'the first append')
+      const second = await storage.append(batch([record()]))
+      checkEqual(whereOf(second), { first: 3, head: 3 }, 'the second')
       checkEqual(await storage.head(), 3, 'the head')
       checkEqual(positionsOf(await readAll(storage)), [1, 2, 3], 'the positions read')
     },
@@ -68,7 +67,7 @@ export const appendChecks: readonly StorageCheck[] = [
       const calls = [storage.append(batch(both)), storage.append(batch(both))]
       const appended = await within(Promise.all(calls), deadlineMs, 'concurrent appends')
       checkEqual(
-        appended,
+        appended.map(whereOf),
         [
           { first: COUNT + 1, head: COUNT + 2 },
           { first: COUNT + 3, head: COUNT + 4 },
@@ -130,11 +129,8 @@ export const appendChecks: readonly StorageCheck[] = [
       checkCode(error, 'STORAGE_CONFLICT', 'the conflict')
       checkEqual(await storage.head(), 1, 'the head after a conflict')
       checkEqual((await storage.get(['k']))[0], undefined, 'the put of a conflict')
-      checkEqual(
-        await storage.append({ ...batch([record()]), expectedHead: 1 }),
-        { first: 2, head: 2 },
-        'the append that expects the right head',
-      )
+      const appended = await storage.append({ ...batch([record()]), expectedHead: 1 })
+      checkEqual(whereOf(appended), { first: 2, head: 2 }, 'the append that expects the right head')
     },
   },
   {
@@ -163,15 +159,16 @@ export const appendChecks: readonly StorageCheck[] = [
       checkCode(error, 'STORAGE_UNAVAILABLE', 'the refusal')
       checkEqual(positionsOf(await readAll(storage)), [1], 'what is there meanwhile')
       await accept?.()
-      checkEqual(
-        await within(storage.append(batch([record()])), deadlineMs, 'the next append'),
-        { first: 2, head: 2 },
-        'the append after the refusal',
-      )
+      const next = await within(storage.append(batch([record()])), deadlineMs, 'the next append')
+      checkEqual(whereOf(next), { first: 2, head: 2 }, 'the append after the refusal')
       checkEqual((await storage.get(['k']))[0], undefined, 'the put of the refused append')
     },
   },
 ]
+
+function whereOf({ first, head }: Appended): Appended {
+  return { first, head }
+}
 
 // The same order of properties as in StoredRecord, for the comparison.
 function ordered(each: ReturnType<typeof record>): ReturnType<typeof record> {

@@ -115,7 +115,27 @@ export const lifecycleChecks: readonly StorageCheck[] = [
       checkEqual(positionsOf(rest), [4], 'the records behind it')
     },
   },
+  {
+    name: 'a damaged record can be dropped, and reads are whole again',
+    when: ({ durable }, place) => durable && place.corrupt !== undefined,
+    async run({ storage, place, reopen, deadlineMs }) {
+      const documents = ['x', 'y', 'x', 'x']
+      await storage.append(batch(documents.map((document) => record({ document }))))
+      const damaged = await reopen(async () => place.corrupt?.(3))
+      await within(damaged.drop([3]), deadlineMs, 'dropping a damaged record')
+      await checkWhole(damaged)
+      await checkWhole(await reopen())
+    },
+  },
 ]
+
+async function checkWhole(storage: Storage): Promise<void> {
+  checkEqual(positionsOf(await readAll(storage)), [1, 2, 4], 'the log')
+  const collection = await readAll(storage, { collections: ['c'] })
+  checkEqual(positionsOf(collection), [1, 2, 4], 'the collection')
+  checkEqual(positionsOf(await readAll(storage, { document: 'x' })), [1, 4], 'the document')
+  checkEqual(await storage.head(), 4, 'the head')
+}
 
 async function fill(storage: Storage): Promise<void> {
   await storage.append(batch([record(), record({ document: 'e' })], [keyed('a', 1), keyed('b', 1)]))

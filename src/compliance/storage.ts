@@ -4,6 +4,7 @@ import { appendChecks } from './storage-append.ts'
 import type { StorageCheck, StoragePlace } from './storage-fixture.ts'
 import { lifecycleChecks } from './storage-lifecycle.ts'
 import { readChecks } from './storage-read.ts'
+import { sharedChecks } from './storage-shared.ts'
 import { valueChecks } from './storage-values.ts'
 
 /** Options of {@link storageSuite}. */
@@ -21,6 +22,7 @@ const CHECKS: readonly StorageCheck[] = [
   ...readChecks,
   ...valueChecks,
   ...lifecycleChecks,
+  ...sharedChecks,
 ]
 
 /**

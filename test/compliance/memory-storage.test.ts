@@ -16,10 +16,14 @@ describe('memory storage', () => {
 })
 
 describe('memory storage on a simulated disk', () => {
-  storageSuite({ test, factory: simulatedDisk })
+  storageSuite({ test, factory: () => simulatedDisk(false) })
 })
 
-function simulatedDisk(): StoragePlace {
+describe('memory storage that several share', () => {
+  storageSuite({ test, factory: () => simulatedDisk(true) })
+})
+
+function simulatedDisk(shared: boolean): StoragePlace {
   const medium = new MemoryMedium()
   let isFull = false
   const sync = async () => {
@@ -27,7 +31,7 @@ function simulatedDisk(): StoragePlace {
     if (isFull) throw new Error('the simulated disk is full')
   }
   return {
-    open: async () => memoryStorage({ medium, sync }),
+    open: async () => memoryStorage({ medium, sync, shared }),
     crash: async () => medium.unlock(),
     corrupt: async (position) => medium.corrupt(position),
     refuse: async () => {

@@ -142,11 +142,11 @@ export interface Storage {
   drop(positions: readonly Position[]): Promise<void>
   /** About how many bytes it takes on its medium. Absent when that is not known without reading it. */
   sizeBytes?(): Promise<number>
-  /** How many appends there were, by any opener, puts alone included. Present only when `supports.shared`. */
+  /** How many appends there were, by any opener, puts alone included. Present when `supports.shared`. *//
   revision?(): Promise<number>
   /**
    * Calls back after each append by another opener, or once for several. A hint: who must be sure asks
-   * for {@link revision}. Present only when `supports.shared`.
+   * for {@link revision}. Present when `supports.shared`.
    */
   tail?(listener: (head: Position) => void): Cancel
   /** Waits for what is under way, then lets go of files and handles. Idempotent. */

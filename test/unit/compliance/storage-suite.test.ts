@@ -107,6 +107,22 @@ const FAULTS: readonly Fault[] = [
     fails: ['a record that is damaged at rest is reported, never skipped'],
   },
   {
+    fault: 'has to read a record to drop it',
+    alter: (storage) => ({
+      drop: async (positions) => {
+        for (const position of positions) {
+          if (position < 1) continue
+          await storage.read({ after: position - 1, upTo: position, bytesMax: 1 })
+        }
+        await storage.drop(positions)
+      },
+    }),
+    fails: [
+      'close waits for what is under way',
+      'a damaged record can be dropped, and reads are whole again',
+    ],
+  },
+  {
     fault: 'resolves close before the writes under way',
     alter: (storage) => {
       let isClosing = false
@@ -211,6 +227,103 @@ const FAULTS: readonly Fault[] = [
   },
 ]
 
+/** Of storages that several may open. */
+const SHARED_FAULTS: readonly Fault[] = [
+  {
+    fault: 'ignores expectedRevision',
+    alter: (storage) => ({
+      append: (batch) => storage.append({ ...batch, expectedRevision: undefined }),
+    }),
+    fails: [
+      'expectedRevision sees the appends of other openers, puts alone included',
+      'of openers that expect the same revision, one wins each time',
+    ],
+  },
+  {
+    fault: 'compares with the head that its own opener has seen',
+    alter: (storage) => {
+      let seen = 0
+      return {
+        append: async (batch) => {
+          const isSeen = batch.expectedHead === seen
+          const appended = await storage.append(
+            isSeen ? { ...batch, expectedHead: undefined } : batch,
+          )
+          seen = appended.head
+          return appended
+        },
+      }
+    },
+    fails: [
+      'of two appends that expect the same head, the first one called wins',
+      'expectedHead sees what other openers append',
+    ],
+  },
+  {
+    fault: 'takes appends that only put for none',
+    alter: (storage) => ({
+      append: ({ expectedHead, expectedRevision, ...batch }) =>
+        storage.append({ ...batch, expectedHead: expectedRevision ?? expectedHead }),
+      revision: () => storage.head(),
+    }),
+    fails: ['expectedRevision sees the appends of other openers, puts alone included'],
+  },
+  {
+    fault: 'gives every opener the same number',
+    alter: () => ({ opener: 0 }),
+    fails: ['openers at one time have numbers of their own, and use them again'],
+  },
+  {
+    fault: 'tells its own appends',
+    alter: (storage) => {
+      const tails = new Set<(head: number) => void>()
+      return {
+        append: async (batch) => {
+          const appended = await storage.append(batch)
+          for (const tell of tails) tell(appended.head)
+          return appended
+        },
+        tail: (listener) => {
+          tails.add(listener)
+          const cancel = storage.tail?.(listener)
+          return () => {
+            tails.delete(listener)
+            cancel?.()
+          }
+        },
+      }
+    },
+    fails: ['tail tells of the appends of others and of nothing else, until it is cancelled'],
+  },
+  {
+    fault: 'cannot be cancelled in its tail',
+    alter: (storage) => ({
+      tail: (listener) => {
+        storage.tail?.(listener)
+        return () => undefined
+      },
+    }),
+    fails: ['tail tells of the appends of others and of nothing else, until it is cancelled'],
+  },
+  {
+    fault: 'reads what it read before',
+    alter: (storage) => {
+      let head: Promise<number> | undefined
+      return {
+        append: (batch) => {
+          head = undefined
+          return storage.append(batch)
+        },
+        head: () => {
+          head ??= storage.head()
+          return head
+        },
+      }
+    },
+    fails: ['what one opener appends and drops the others read'],
+  },
+]
+
 describe('the storage suite', () => {
   test('passes a storage that keeps every promise', async () => {
     const failing = await failingChecks((check) => storageSuite({ test: check, factory: place }))
@@ -220,6 +333,21 @@ describe('the storage suite', () => {
   test.each(FAULTS)('fails a storage that $fault', async ({ alter, fails }) => {
     const failing = await failingChecks((check) =>
       storageSuite({ test: check, factory: () => place(alter), deadlineMs: 500 }),
+    )
+    expect(failing).toEqual(fails)
+  })
+
+  test('passes a shared storage that keeps every promise', async () => {
+    const failing = await failingChecks((check) =>
+      storageSuite({ test: check, factory: () => place(undefined, { shared: true }) }),
+    )
+    expect(failing).toEqual([])
+  })
+
+  test.each(SHARED_FAULTS)('fails a shared storage that $fault', async ({ alter, fails }) => {
+    const factory = () => place(alter, { shared: true })
+    const failing = await failingChecks((check) =>
+      storageSuite({ test: check, factory, deadlineMs: 500 }),
     )
     expect(failing).toEqual(fails)
   })
@@ -243,7 +371,7 @@ describe('the storage suite', () => {
   })
 })
 
-function place(alter: Alter = () => ({}), { isEager = false } = {}): StoragePlace {
+function place(alter: Alter = () => ({}), { isEager = false, shared = false } = {}): StoragePlace {
   const medium = new MemoryMedium()
   // What an eager storage shows is a second medium: the durable one is what a crash leaves.
   let lived = medium
@@ -253,7 +381,7 @@ function place(alter: Alter = () => ({}), { isEager = false } = {}): StoragePlac
     if (isFull) throw new Error('the simulated disk is full')
   }
   return {
-    open: async () => altered(memoryStorage({ medium: lived, sync }), alter),
+    open: async () => altered(memoryStorage({ medium: lived, sync, shared }), alter),
     crash: async () => {
       if (isEager) lived = new MemoryMedium()
       else medium.unlock()
@@ -285,6 +413,9 @@ function altered(storage: Storage, alter: Alter): Storage {
   return {
     name: storage.name,
     supports: storage.supports,
+    opener: storage.opener ?? 0,
+    revision: () => storage.revision?.() ?? Promise.resolve(0),
+    tail: (listener) => storage.tail?.(listener) ?? (() => undefined),
     append: (batch) => storage.append(batch),
     head: () => storage.head(),
     read: (query) => storage.read(query),

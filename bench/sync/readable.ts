@@ -36,7 +36,7 @@ function rowLines(row: RowResult): string[] {
     `        target: ${row.target}`,
     ...row.checks.map((check) => `        ${check.met ? 'yes' : 'NO '} ${checkText(check)}`),
     ...Object.entries(row.systems).map(
-      ([system, figures]) => `        ${system.padEnd(16)}${figuresText(figures)}`,
+      ([system, figures]) => `        ${system.padEnd(34)}${figuresText(figures)}`,
     ),
     ...row.notes.map((note) => `        note: ${note}`),
   ]

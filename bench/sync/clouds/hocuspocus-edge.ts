@@ -1,4 +1,10 @@
-import type { HocuspocusProvider } from '@hocuspocus/provider'
+import { type HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider'
+import { WebSocket } from 'ws'
+
+/** One socket that many providers may share. */
+export function socketTo(url: string): HocuspocusProviderWebsocket {
+  return new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: WebSocket })
+}
 
 /** Attaches providers of shared sockets and resolves when the server has everything of each document. */
 export async function attachAll(providers: readonly HocuspocusProvider[]): Promise<void> {

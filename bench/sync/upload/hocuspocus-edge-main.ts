@@ -1,11 +1,10 @@
 // A client of Hocuspocus that has documents and uploads them over one socket to a server that has none.
 
-import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider'
-import { WebSocket } from 'ws'
+import { HocuspocusProvider } from '@hocuspocus/provider'
 import * as Y from 'yjs'
 
 import { samplePod } from '../../pod.ts'
-import { attachAll } from '../clouds/hocuspocus-edge.ts'
+import { attachAll, socketTo } from '../clouds/hocuspocus-edge.ts'
 import { serveCommands } from '../harness/serve-commands.ts'
 import { cpuNowMs, nowMs } from '../harness/usage.ts'
 import { WireBytes } from '../harness/wire-bytes.ts'
@@ -25,7 +24,7 @@ serveCommands({
   upload: async ({ address }: { readonly address: string }) => {
     const wire = new WireBytes()
     const [beginMs, beginCpuMs] = [nowMs(), cpuNowMs()]
-    const socket = new HocuspocusProviderWebsocket({ url: address, WebSocketPolyfill: WebSocket })
+    const socket = socketTo(address)
     await attachAll(
       docs.map((document, index) => {
         const name = `web-${index}`

@@ -142,7 +142,7 @@ export interface Storage {
   drop(positions: readonly Position[]): Promise<void>
   /** About how many bytes it takes on its medium. Absent when that is not known without reading it. */
   sizeBytes?(): Promise<number>
-  /** How many appends there were, by any opener, puts alone included. Present when `supports.shared`. *//
+  /** How many appends there were, by any opener, puts alone included. Present when `supports.shared`. */
   revision?(): Promise<number>
   /**
    * Calls back after each append by another opener, or once for several. A hint: who must be sure asks

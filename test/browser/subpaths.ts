@@ -4,8 +4,10 @@ export const BROWSER_SUBPATHS: readonly string[] = [
   'tideway/transports/memory',
   'tideway/transports/websocket',
   'tideway/adapters/storage/memory',
+  'tideway/adapters/storage/indexeddb',
   'tideway/adapters/reconciler',
   'tideway/adapters/kubernetes/objects',
   'tideway/adapters/runtime',
+  'tideway/inspect',
   'tideway/compliance',
 ]

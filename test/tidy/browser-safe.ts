@@ -7,9 +7,11 @@ const ENTRIES = [
   'src/transports/memory/index.ts',
   'src/transports/websocket/index.ts',
   'src/adapters/storage/memory/index.ts',
+  'src/adapters/storage/indexeddb/index.ts',
   'src/adapters/reconciler/index.ts',
   'src/adapters/kubernetes/objects/index.ts',
   'src/adapters/runtime/index.ts',
+  'src/inspect/index.ts',
   'src/compliance/index.ts',
 ]
 

@@ -45,6 +45,9 @@ const ROOMS: readonly Room[] = [
     may: [BASE, /^src\/adapters\/storage\/[^/]+\.ts$/],
     packages: [NODE, /^classic-level$/],
   },
+  { files: /^src\/adapters\/metrics\//, may: [BASE], packages: [/^prom-client$/] },
+  // It shows what the engine says, so it may look into it; nothing of the package looks into it.
+  { files: /^src\/inspect\//, may: [/^src\/core\//], packages: CORE_PACKAGES },
   { files: /^src\/adapters\/reconciler\//, may: [BASE], packages: [] },
   { files: OBJECTS, may: [BASE], packages: CORE_PACKAGES },
   {

@@ -3,7 +3,7 @@ import type { Rule, Tree } from './tree.ts'
 
 /** Folders whose index is public by its place. */
 const PUBLIC =
-  /^src\/(?:index|node\/index|transports\/[^/]+\/(?:index|server)|adapters\/(?:reconciler|edged|runtime)\/index|adapters\/(?:storage|kubernetes|runtime)\/[^/]+\/index|compliance\/index)\.ts$/
+  /^src\/(?:index|node\/index|transports\/[^/]+\/(?:index|server)|adapters\/(?:reconciler|edged|runtime)\/index|adapters\/(?:storage|kubernetes|runtime|metrics)\/[^/]+\/index|(?:compliance|inspect)\/index)\.ts$/
 
 function readManifest(tree: Tree): Manifest & {
   readonly dependencies?: Readonly<Record<string, string>>

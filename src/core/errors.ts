@@ -25,8 +25,11 @@ export type ErrorCode =
   | 'STORAGE_FOREIGN'
   | 'DOCUMENT_BROKEN'
   | 'DOCUMENT_DELETED'
+  | 'DOCUMENT_COMPACTED'
   | 'DOCUMENT_TOO_LARGE'
+  | 'DOCUMENT_HISTORY_MISSING'
   | 'VALUE_UNSUPPORTED'
+  | 'VALUE_INVALID'
 
 /** Details of an error: what varies, never secrets, never whole payloads. */
 export type ErrorFields = Readonly<Record<string, unknown>>
@@ -177,7 +180,14 @@ export class StorageForeignError extends TidewayError {
 /** One document cannot be used: broken, deleted, too large, or given a value that it cannot hold. */
 export class DocumentError extends TidewayError {
   constructor(
-    code: 'DOCUMENT_BROKEN' | 'DOCUMENT_DELETED' | 'DOCUMENT_TOO_LARGE' | 'VALUE_UNSUPPORTED',
+    code:
+      | 'DOCUMENT_BROKEN'
+      | 'DOCUMENT_DELETED'
+      | 'DOCUMENT_COMPACTED'
+      | 'DOCUMENT_TOO_LARGE'
+      | 'DOCUMENT_HISTORY_MISSING'
+      | 'VALUE_UNSUPPORTED'
+      | 'VALUE_INVALID',
     message: string,
     fields?: ErrorFields,
     cause?: unknown,

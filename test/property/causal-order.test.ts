@@ -1,8 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-
+import { createHandle } from '../../src/core/document/create-handle.ts'
 import { Documents } from '../../src/core/document/documents.ts'
-import { createHandle } from '../../src/core/document/handle.ts'
 import { PLAIN_KIND } from '../../src/core/document/kind.ts'
 import type { CheckedEvent } from '../../src/core/log/submission.ts'
 import { consoleLogger, systemClock } from '../../src/system.ts'
@@ -36,7 +35,11 @@ test('in whatever order events arrive, each is shown once, and after those that 
           cacheBytesMax: 1 << 20,
         })
         const held = await documents.hold('d', PLAIN_KIND, 'c')
-        const handle = createHandle(documents, held, { wait: () => Promise.resolve() })
+        const handle = createHandle(documents, held, {
+          acknowledgements: { wait: () => Promise.resolve() },
+          replicaOf: () => undefined,
+          logger: consoleLogger('silent'),
+        })
         const shown = new Set<string>()
         const wrong: string[] = []
         const arrived = new Set<string>()

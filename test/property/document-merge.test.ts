@@ -2,110 +2,12 @@ import { Counter, change, ImmutableString, init } from '@automerge/automerge'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import type { DocumentKind } from '../../src/core/document/kind.ts'
-import { type Edit, OpenDocument } from '../../src/core/document/open-document.ts'
 import { orderKeyBetween, orderKeys } from '../../src/core/document/order-key.ts'
 import { readValue } from '../../src/core/document/read-value.ts'
 import type { JsonMap, JsonValue } from '../../src/core/document/value.ts'
 import { checkValue, equalValues } from '../../src/core/document/value.ts'
-import type { StoredEntry } from '../../src/core/log/entry.ts'
-import { sha256 } from '../support/memory-log.ts'
-
-const KIND: DocumentKind = {
-  name: 'test/v1',
-  shape: {
-    type: 'map',
-    fields: {
-      items: {
-        type: 'list',
-        keys: ['name'],
-        item: { type: 'map', fields: { tags: { type: 'set' } } },
-      },
-      words: { type: 'set' },
-      count: { type: 'counter' },
-    },
-  },
-  skeleton: ['labels', 'items', 'words'],
-}
-
-/** One document of one replica, fed by hand. */
-class Side {
-  readonly document: OpenDocument
-  readonly made: Edit[] = []
-  #position = 0
-
-  constructor(actor: string) {
-    this.document = new OpenDocument('d', KIND, {
-      collection: 'c',
-      actor: actor.repeat(16),
-      sha256,
-    })
-    this.document.load([])
-  }
-
-  write(base: JsonMap, next: JsonMap): void {
-    const edit = this.document.edit(base, next, {})
-    if (edit !== undefined) {
-      this.made.push(edit)
-      for (const event of edit.events)
-        this.document.apply(this.#entry(event.bytes, event.header.hash))
-    }
-  }
-
-  take(edits: readonly Edit[]): void {
-    for (const edit of edits) {
-      for (const { bytes, header } of edit.events)
-        this.document.apply(this.#entry(bytes, header.hash))
-    }
-  }
-
-  #entry(bytes: Uint8Array, hash: string): StoredEntry {
-    this.#position += 1
-    return {
-      kind: 'event',
-      document: 'd',
-      collection: 'c',
-      generation: 1,
-      from: undefined,
-      hash,
-      bytes,
-      position: this.#position,
-    }
-  }
-}
-
-const leaf = fc.oneof(
-  fc.string({ maxLength: 8 }),
-  fc.integer({ min: -1000, max: 1000 }),
-  fc.boolean(),
-  fc.constant(null),
-)
-const key = fc.constantFrom('a', 'b', 'c', 'labels')
-const tree: fc.Arbitrary<JsonValue> = fc.letrec<{ value: JsonValue }>((tie) => ({
-  value: fc.oneof(
-    { maxDepth: 3 },
-    leaf,
-    fc.array(tie('value'), { maxLength: 3 }),
-    fc.dictionary(fc.constantFrom('x', 'y', 'z'), tie('value'), { maxKeys: 3 }),
-  ),
-})).value
-const words = fc
-  .uniqueArray(fc.constantFrom('red', 'green', 'blue'), { maxLength: 3 })
-  .map((list) => list.sort())
-const items = fc.uniqueArray(
-  fc.record({
-    name: fc.constantFrom('p', 'q', 'r', 's'),
-    image: fc.string({ maxLength: 4 }),
-    tags: words,
-  }),
-  { selector: (item) => item.name, maxLength: 4 },
-)
-const value: fc.Arbitrary<JsonMap> = fc
-  .tuple(
-    fc.dictionary(key, tree, { maxKeys: 4 }),
-    fc.record({ items, words, count: fc.integer({ min: 0, max: 100 }) }, { requiredKeys: [] }),
-  )
-  .map(([free, shaped]) => ({ ...free, ...shaped }))
+import { KIND, Side } from '../support/document-side.ts'
+import { items, leaf, value } from '../support/document-values.ts'
 
 /** As a document shows it: what the skeleton made and nobody filled is not shown. */
 function shown(map: JsonMap): JsonMap {

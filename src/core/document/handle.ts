@@ -1,10 +1,12 @@
-import { UsageError } from '../errors.ts'
-import type { CollectionId, DocumentId, EventHash, Heads, Position, ReplicaId } from '../ids.ts'
+import type { CollectionId, DocumentId, EventHash, Heads, ReplicaId } from '../ids.ts'
 import type { AbortOptions } from '../interfaces/abort.ts'
 import type { Cancel } from '../interfaces/clock.ts'
-import type { Documents, Held } from './documents.ts'
+import type { ConflictingValue } from './conflicts.ts'
+import type { HistoryEntry, HistoryOptions } from './history.ts'
 import type { EditOptions } from './open-document.ts'
-import { copyValue, type JsonMap } from './value.ts'
+import type { DocumentPatch } from './patches.ts'
+import type { DocumentPath } from './path.ts'
+import type { SchemaIssue } from './schema.ts'
 
 /** A change of a document's value, told to subscribers once, in causal order. */
 export interface DocumentChange<Value> {
@@ -13,6 +15,22 @@ export interface DocumentChange<Value> {
   /** `local` when a handle of this replica made it. */
   readonly origin: 'local' | 'remote'
   readonly deleted: boolean
+  /** What the schema of the handle finds wrong with the value. Empty without a schema. */
+  readonly issues: readonly SchemaIssue[]
+}
+
+/** A change with what it changed, for a subscriber that asked for it. */
+export interface PatchedChange<Value> extends DocumentChange<Value> {
+  /** The steps from the value that this subscriber was told last to this one. */
+  readonly patches: readonly DocumentPatch[]
+}
+
+/** What an undo did. */
+export interface UndoResult {
+  /** The new edit; undefined when nothing was left to take back. */
+  readonly hash: EventHash | undefined
+  /** Fields that were left as they are because somebody has written them since, by their path now. */
+  readonly left: readonly DocumentPath[]
 }
 
 /**
@@ -38,15 +56,52 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
    * may return a new value instead. Only what differs is written, so edits by others merge field by field.
    *
    * @returns the event's hash, or undefined when nothing changed.
-   * @throws DocumentError when the value cannot be held or the document is deleted.
+   * @throws DocumentError when the value cannot be held, the schema of the handle refuses it
+   * (`VALUE_INVALID`), or the document is deleted. Nothing is changed.
    * @throws StorageUnavailableError while the document is read again, after a failed append or a refusal.
    * @throws UsageError after {@link close}.
    */
   change(recipe: (draft: Value) => Value | void, options?: EditOptions): EventHash | undefined
   /** Like {@link change}, for a writer who last saw `base` and wants `next`. */
   write(base: Value, next: Value, options?: EditOptions): EventHash | undefined
+  /**
+   * Takes back edits, one's own or a peer's, as one new edit: nothing of the history changes. A field goes
+   * back to its value from before unless somebody has written it since; a counter gets what was added taken
+   * off. Of several edits the newest is taken back first.
+   *
+   * @param options `message` by default says what is taken back.
+   * @throws DocumentError `DOCUMENT_HISTORY_MISSING` when an edit is not here; as {@link change} does.
+   * @throws UsageError for none or more than 1,000 edits.
+   */
+  undo(edits: EventHash | readonly EventHash[], options?: EditOptions): UndoResult
+  /**
+   * The value at earlier heads, frozen. Also of a deleted document: what it was can be read until its
+   * history is dropped.
+   *
+   * @throws DocumentError `DOCUMENT_HISTORY_MISSING` with `fields.missing` when not all of them are here.
+   */
+  at(heads: Heads): Value
+  /**
+   * The edits that made the value, newest first, read one by one as they are asked for: up to 1,000 when
+   * nothing else is said.
+   */
+  history(options?: HistoryOptions): Iterable<HistoryEntry>
+  /**
+   * The values that concurrent edits gave to one field, the winner first. Empty for a field with one value.
+   * Whoever writes the field settles it.
+   */
+  conflicts(path: DocumentPath): readonly ConflictingValue[]
+  /** The paths of fields with several values, up to `limit`, by default 100. It looks at every field. */
+  conflicts(options?: { readonly limit?: number }): readonly DocumentPath[]
+  /** What the schema of the handle finds wrong with `value`. Empty without a schema. */
+  readonly issues: readonly SchemaIssue[]
   /** Calls back after each change. What the listener throws is logged. */
   subscribe(listener: (change: DocumentChange<Value>) => void): Cancel
+  /** Calls back after each change, with the steps from the last value to this one. */
+  subscribe(
+    listener: (change: PatchedChange<Value>) => void,
+    options: { readonly patches: true },
+  ): Cancel
   /**
    * Resolves when every local edit so far is on this replica's disk; with `peer`, when that peer has
    * everything of this document on its disk.
@@ -58,136 +113,4 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
   received(peer: ReplicaId, options?: AbortOptions): Promise<void>
   /** Lets go of the document; edits that were made are stored all the same. Idempotent. */
   close(): Promise<void>
-}
-
-/** How a handle waits for what a peer has acknowledged. */
-export interface Acknowledgements {
-  wait(
-    peer: ReplicaId,
-    level: 'received' | 'durable',
-    position: Position,
-    options: AbortOptions,
-  ): Promise<void>
-}
-
-export function createHandle<Value>(
-  documents: Documents,
-  held: Held,
-  acknowledgements: Acknowledgements,
-): DocumentHandle<Value> {
-  return new Handle<Value>(documents, held, acknowledgements)
-}
-
-class Handle<Value> implements DocumentHandle<Value> {
-  readonly #documents: Documents
-  readonly #held: Held
-  readonly #acknowledgements: Acknowledgements
-  readonly #cancels = new Set<Cancel>()
-  #closed = false
-
-  constructor(documents: Documents, held: Held, acknowledgements: Acknowledgements) {
-    this.#documents = documents
-    this.#held = held
-    this.#acknowledgements = acknowledgements
-  }
-
-  get id(): DocumentId {
-    return this.#held.document.id
-  }
-
-  get collection(): CollectionId {
-    return this.#held.document.collection
-  }
-
-  get value(): Value {
-    // The type parameter is the caller's word: documents from peers may hold anything.
-    return this.#held.document.value as Value
-  }
-
-  get durableValue(): Value {
-    return this.#held.document.durableValue as Value
-  }
-
-  get damaged(): readonly EventHash[] {
-    return this.#held.document.damaged
-  }
-
-  get heads(): Heads {
-    return this.#held.document.heads
-  }
-
-  get deleted(): boolean {
-    return this.#held.document.deleted
-  }
-
-  get missing(): readonly EventHash[] {
-    return this.#held.document.missing
-  }
-
-  change(recipe: (draft: Value) => Value | void, options: EditOptions = {}): EventHash | undefined {
-    this.#check()
-    const base = this.value
-    const draft = copyValue(base as JsonMap) as Value
-    const result = recipe(draft)
-    return this.write(base, result === undefined ? draft : result, options)
-  }
-
-  write(base: Value, next: Value, options: EditOptions = {}): EventHash | undefined {
-    this.#check()
-    return this.#documents.edit(this.#held, base as JsonMap, next, options)
-  }
-
-  subscribe(listener: (change: DocumentChange<Value>) => void): Cancel {
-    this.#check()
-    const entry = (change: {
-      origin: 'local' | 'remote'
-      heads: Heads
-      deleted: boolean
-    }): void => {
-      listener({ ...change, value: this.value })
-    }
-    this.#held.listeners.add(entry)
-    const cancel = (): void => {
-      this.#held.listeners.delete(entry)
-      this.#cancels.delete(cancel)
-    }
-    this.#cancels.add(cancel)
-    return cancel
-  }
-
-  async durable(peer?: ReplicaId, options: AbortOptions = {}): Promise<void> {
-    await this.#held.durable
-    if (peer !== undefined) await this.#acknowledged(peer, 'durable', options)
-  }
-
-  async received(peer: ReplicaId, options: AbortOptions = {}): Promise<void> {
-    await this.#held.durable
-    await this.#acknowledged(peer, 'received', options)
-  }
-
-  close(): Promise<void> {
-    if (!this.#closed) {
-      this.#closed = true
-      for (const cancel of [...this.#cancels]) cancel()
-      this.#documents.release(this.#held)
-    }
-    return Promise.resolve()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
-  #check(): void {
-    if (!this.#closed) return
-    throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
-  }
-
-  #acknowledged(
-    peer: ReplicaId,
-    level: 'received' | 'durable',
-    options: AbortOptions,
-  ): Promise<void> {
-    return this.#acknowledgements.wait(peer, level, this.#held.document.positionFor(peer), options)
-  }
 }

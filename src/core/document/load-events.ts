@@ -7,6 +7,7 @@ import {
   init,
   load,
   loadIncremental,
+  stats,
 } from '@automerge/automerge'
 
 import { concatBytes } from '../bytes.ts'
@@ -35,8 +36,8 @@ interface Loaded<T> {
  * Loads the events of a document.
  *
  * Automerge stops without a word at a change whose columns it cannot read, and drops all that follow; at
- * one that does not fit the document it panics. So the outcome is compared with what the headers say, and
- * only then, if it differs, each event is tried alone.
+ * one that does not fit the document it panics. So what it took is counted, and only if some are missing,
+ * each event is tried alone.
  *
  * @throws DocumentError when too many cannot be read.
  */
@@ -47,10 +48,12 @@ export function loadEvents<T>(
 ): Loaded<T> {
   const empty = (): Doc<T> => init<T>({ actor })
   if (events.length === 0) return { doc: empty(), damaged: new Set() }
-  const checked = events.map((bytes) => ({ bytes, header: readEvent(bytes, sha256) }))
   const doc = tryWhole<T>(events, actor)
-  if (doc !== undefined && isComplete(doc, checked)) return { doc, damaged: new Set() }
+  if (doc !== undefined && stats(doc).numChanges === events.length) {
+    return { doc, damaged: new Set() }
+  }
   if (doc !== undefined) free(doc)
+  const checked = events.map((bytes) => ({ bytes, header: readEvent(bytes, sha256) }))
   return loadEach(checked, empty)
 }
 
@@ -99,7 +102,11 @@ function loadEach<T>(events: readonly CheckedEvent[], empty: () => Doc<T>): Load
 
 function tryWhole<T>(events: readonly Uint8Array[], actor: ActorId): Doc<T> | undefined {
   try {
-    const first = concatBytes(events.slice(0, WHOLE_EVENTS_MAX))
+    const [only] = events
+    const first =
+      only !== undefined && events.length === 1
+        ? only
+        : concatBytes(events.slice(0, WHOLE_EVENTS_MAX))
     const doc = load<T>(first, { actor, allowMissingChanges: true })
     if (events.length <= WHOLE_EVENTS_MAX) return doc
     return loadIncremental(doc, concatBytes(events.slice(WHOLE_EVENTS_MAX)))
@@ -114,14 +121,6 @@ function tryAll<T>(doc: Doc<T>, events: readonly CheckedEvent[]): Doc<T> | undef
   } catch {
     return undefined
   }
-}
-
-/** Whether the heads are those that follow from the events: none waits, none was left out. */
-function isComplete(doc: Doc<unknown>, events: readonly CheckedEvent[]): boolean {
-  const heads = new Set(events.map(({ header }) => header.hash))
-  for (const { header } of events) for (const parent of header.parents) heads.delete(parent)
-  const found = getHeads(doc)
-  return found.length === heads.size && found.every((head) => heads.has(head))
 }
 
 function isReadable(bytes: Uint8Array): boolean {

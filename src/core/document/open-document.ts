@@ -3,7 +3,6 @@ import {
   type Doc,
   free,
   getHeads,
-  getLastLocalChange,
   getMissingDeps,
   loadIncremental,
   view,
@@ -21,9 +20,11 @@ import type {
 } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { StoredEntry } from '../log/entry.ts'
-import { readEvent } from '../log/event.ts'
+import { readMadeEvent } from '../log/event.ts'
 import { eventBytes } from '../log/lineage.ts'
 import type { CheckedEvent } from '../log/submission.ts'
+import { changeByHash } from './automerge-state.ts'
+import { checkHeads } from './history.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
 import { isTaken, loadEvents } from './load-events.ts'
 import { type KnownValues, prune, readValue } from './read-value.ts'
@@ -156,6 +157,32 @@ export class OpenDocument {
     return this.#durableValue
   }
 
+  /**
+   * The value at earlier heads, also of a deleted document. Empty for no heads.
+   *
+   * @throws DocumentError `DOCUMENT_HISTORY_MISSING` when not all of it is here; `DOCUMENT_DELETED` after it
+   * left.
+   */
+  at(heads: Heads): JsonMap {
+    this.checkHeads(heads)
+    return heads.length === 0 ? freeze({}) : this.#show(view(this.state, [...heads]))
+  }
+
+  /** @throws DocumentError as {@link at} does. */
+  checkHeads(heads: Heads): void {
+    checkHeads(this.state, this.id, heads)
+  }
+
+  /**
+   * As Automerge holds it, for reading only.
+   *
+   * @throws DocumentError `DOCUMENT_DELETED` after it left: what was in it is no longer ours to read.
+   */
+  get state(): Doc<unknown> {
+    if (this.#left) throw this.#gone()
+    return this.#current
+  }
+
   /** Empty for a document without events. */
   get heads(): Heads {
     if (this.#heads === undefined) {
@@ -192,15 +219,15 @@ export class OpenDocument {
    * @throws DocumentError when the value cannot be held, or the document is deleted.
    */
   edit(base: JsonMap, next: unknown, options: EditOptions): Edit | undefined {
-    if (this.deleted)
-      throw new DocumentError('DOCUMENT_DELETED', 'the document is deleted', { document: this.id })
-    const { values } = checkValue(next)
+    if (this.deleted) throw this.#gone()
+    const { values, charsMax } = checkValue(next)
     if (!isMap(next)) {
       throw new DocumentError('VALUE_UNSUPPORTED', 'the value at (root) is not a map', {
         path: '(root)',
       })
     }
-    const chars = JSON.stringify(next).length
+    // Most values are far from the limit, so that counting their text exactly is not needed.
+    const chars = charsMax <= DOCUMENT_CHARS_MAX ? charsMax : JSON.stringify(next).length
     if (chars > DOCUMENT_CHARS_MAX || values > DOCUMENT_VALUES_MAX) {
       throw new DocumentError('DOCUMENT_TOO_LARGE', 'the document would be larger than allowed', {
         document: this.id,
@@ -210,21 +237,21 @@ export class OpenDocument {
         valuesMax: DOCUMENT_VALUES_MAX,
       })
     }
-    const before = getHeads(this.#current)
+    const current = this.#current
+    const before = getHeads(current)
     const settings = {
       time: options.timeSeconds ?? 0,
       ...(options.message === undefined ? {} : { message: options.message }),
     }
-    const doc = change(this.#current, settings, (draft) => {
-      writeChanges(draft, base, next, this.kind.shape)
+    const doc = change(current, settings, (draft) => {
+      writeChanges(draft, base, next, this.kind.shape, this.#counts ? draft : current)
     })
     this.#doc = doc
-    const after = getHeads(doc)
-    if (after.length === before.length && after.every((head, index) => head === before[index]))
-      return undefined
-    const bytes = getLastLocalChange(doc)
+    const [hash] = getHeads(doc)
+    if (hash === undefined || before.includes(hash)) return undefined
+    const bytes = changeByHash(doc, hash)
     assert(bytes !== undefined, 'a change of the heads makes an event')
-    const event: CheckedEvent = { bytes, header: readEvent(bytes, this.#sha256) }
+    const event: CheckedEvent = { bytes, header: readMadeEvent(bytes, hash) }
     const events = this.#genesis === undefined ? [event] : [this.#genesis, event]
     this.#genesis = undefined
     if (this.#own.size === 0) this.#durableHeads = before
@@ -294,11 +321,18 @@ export class OpenDocument {
   }
 
   #read(doc: Doc<State>): JsonMap {
-    if (this.deleted) return freeze({})
+    return this.deleted ? freeze({}) : this.#show(doc)
+  }
+
+  #show(doc: Doc<unknown>): JsonMap {
     // Automerge shows a counter without its increments when another value that hid it goes away: what it
     // keeps is right, so a document where that may be is read anew.
     const isCurrent = doc === this.#doc && this.#merged && this.#counts
     const value = isCurrent ? readValue(view(doc, getHeads(doc))) : readValue(doc, this.#known)
     return freeze(isMap(value) ? prune(value, this.#skeleton) : {})
+  }
+
+  #gone(): DocumentError {
+    return new DocumentError('DOCUMENT_DELETED', 'the document is deleted', { document: this.id })
   }
 }

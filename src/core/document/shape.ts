@@ -1,4 +1,4 @@
-import { type JsonMap, own } from './value.ts'
+import { isMap, type JsonMap, type JsonValue, own } from './value.ts'
 
 /**
  * How a part of a document's JSON merges. What no shape describes: maps merge key by key, lists and
@@ -56,4 +56,37 @@ export function itemKey(item: unknown, keys: readonly string[]): string | undefi
     else return undefined
   }
   return parts.join('\u0000')
+}
+
+/**
+ * The items of a list by what tells them apart: of a keyed list by key, of a set by value. Undefined for
+ * what is no such list: an item without a key, two with the same, another shape.
+ */
+export function keyedItems(
+  list: JsonValue | undefined,
+  shape: Shape | undefined,
+): ReadonlyMap<string, JsonValue> | undefined {
+  if (!Array.isArray(list)) return undefined
+  if (shape?.type === 'list') return itemsByKey(list, shape.keys)
+  if (shape?.type !== 'set') return undefined
+  const items = new Map<string, JsonValue>()
+  for (const item of list) {
+    if (typeof item !== 'string' || items.has(item)) return undefined
+    items.set(item, item)
+  }
+  return items
+}
+
+/** The items of a keyed list by key, or undefined when one has no key or two have the same. */
+export function itemsByKey(
+  list: readonly JsonValue[],
+  keys: readonly string[],
+): ReadonlyMap<string, JsonMap> | undefined {
+  const map = new Map<string, JsonMap>()
+  for (const item of list) {
+    const key = itemKey(item, keys)
+    if (key === undefined || !isMap(item) || map.has(key)) return undefined
+    map.set(key, item)
+  }
+  return map
 }

@@ -64,32 +64,59 @@ export function copyValue(value: JsonValue | undefined): JsonValue | undefined {
   return map
 }
 
+/** How large a value is. */
+export interface ValueSize {
+  /** How many maps, lists and scalars it is made of, itself included. */
+  readonly values: number
+  /** Its length as JSON text is at most this, in characters. */
+  readonly charsMax: number
+}
+
+/** A character may take six in JSON text, and a value has quotes or brackets, a comma and a colon. */
+const CHAR_CHARS_MAX = 6
+const VALUE_CHARS_MAX = 6
+/** As many as a number can take: sign, 17 digits, point and exponent. */
+const NUMBER_CHARS_MAX = 25
+
 /**
- * Checks that a document can hold `value`, and counts the values that it is made of: maps, lists and
- * scalars, itself included.
+ * Checks that a document can hold `value`, and measures it.
  *
  * @throws DocumentError `VALUE_UNSUPPORTED` with the path: undefined inside a list, functions, bigints,
  * NaN and infinities, whole numbers past 2^53-1, text with lone surrogates, the key `__proto__` and keys
  * that begin with `#`, nesting past 64.
  */
-export function checkValue(value: unknown): { readonly values: number } {
-  return { values: check(value, []) }
+export function checkValue(value: unknown): ValueSize {
+  const walk: Walk = { path: [], values: 0, charsMax: 0 }
+  check(value, walk)
+  return walk
 }
 
-/** `path` is where `value` is, shared by the whole walk. */
-function check(value: unknown, path: string[]): number {
+interface Walk {
+  /** Where the walk is now. */
+  readonly path: string[]
+  values: number
+  charsMax: number
+}
+
+function check(value: unknown, walk: Walk): void {
+  const { path } = walk
   if (path.length > DEPTH_MAX) throw unsupported(path, `nested deeper than ${DEPTH_MAX} levels`)
+  walk.values += 1
+  walk.charsMax += VALUE_CHARS_MAX
   switch (typeof value) {
     case 'string':
       if (LONE_SURROGATE.test(value)) throw unsupported(path, 'not well-formed text')
-      return 1
+      walk.charsMax += value.length * CHAR_CHARS_MAX
+      return
     case 'boolean':
-      return 1
+      return
     case 'number':
       checkNumber(value, path)
-      return 1
+      walk.charsMax += NUMBER_CHARS_MAX
+      return
     case 'object':
-      return value === null ? 1 : checkContainer(value, path)
+      if (value !== null) checkContainer(value, walk)
+      return
     default:
       throw unsupported(path, `of type ${typeof value}; allowed are JSON values`)
   }
@@ -102,16 +129,16 @@ function checkNumber(value: number, path: readonly string[]): void {
   }
 }
 
-function checkContainer(value: object, path: string[]): number {
-  let count = 1
+function checkContainer(value: object, walk: Walk): void {
+  const { path } = walk
   if (Array.isArray(value)) {
     // By index: a hole is not skipped.
     for (let i = 0; i < value.length; i += 1) {
       path.push(String(i))
-      count += check(value[i], path)
+      check(value[i], walk)
       path.pop()
     }
-    return count
+    return
   }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
@@ -123,11 +150,11 @@ function checkContainer(value: object, path: string[]): number {
     if (LONE_SURROGATE.test(key))
       throw unsupported(path, 'a map with a key that is not well-formed')
     if (item === undefined) continue
+    walk.charsMax += key.length * CHAR_CHARS_MAX
     path.push(key)
-    count += check(item, path)
+    check(item, walk)
     path.pop()
   }
-  return count
 }
 
 function unsupported(path: readonly string[], problem: string): DocumentError {

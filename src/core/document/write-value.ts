@@ -3,7 +3,7 @@ import { Counter, ImmutableString } from '@automerge/automerge'
 import { movedKeys } from './moved-keys.ts'
 import { orderKeyBetween, orderKeys } from './order-key.ts'
 import { isNode, orderOf, readValue } from './read-value.ts'
-import { fieldShape, itemKey, LIST_MARK, ORDER_MARK, SET_MARK, type Shape } from './shape.ts'
+import { fieldShape, itemsByKey, LIST_MARK, ORDER_MARK, SET_MARK, type Shape } from './shape.ts'
 import { equalValues, isMap, type JsonMap, type JsonValue, own } from './value.ts'
 
 /** A map inside an Automerge change. */
@@ -12,15 +12,23 @@ type Draft = Record<string, unknown>
 /**
  * Writes into `draft` what changed from `base` to `next`, leaf by leaf, and nothing else: what others
  * changed in the document since `base` stays. What the document already says is not written again.
+ *
+ * @param now What the draft is a draft of, where that is at hand: each look into a draft costs a call into
+ * Automerge.
  */
 export function writeChanges(
   draft: Draft,
   base: JsonMap,
   next: JsonMap,
   shape: Shape | undefined,
+  now: Draft = draft,
 ): void {
-  for (const key of new Set([...Object.keys(base), ...Object.keys(next)])) {
-    writeKey(draft, key, own(base, key), own(next, key), fieldShape(shape, key))
+  for (const key of Object.keys(next)) {
+    writeKey(draft, key, own(base, key), next[key], fieldShape(shape, key), now)
+  }
+  for (const key of Object.keys(base)) {
+    if (!Object.hasOwn(next, key))
+      writeKey(draft, key, base[key], undefined, fieldShape(shape, key), now)
   }
 }
 
@@ -30,9 +38,10 @@ function writeKey(
   base: JsonValue | undefined,
   next: JsonValue | undefined,
   shape: Shape | undefined,
+  now: Draft,
 ): void {
   if (equalValues(base, next)) return
-  const current = draft[key]
+  const current = now === draft || Object.hasOwn(now, key) ? now[key] : undefined
   if (next === undefined) {
     if (current !== undefined) delete draft[key]
     return
@@ -41,37 +50,46 @@ function writeKey(
     writeCounter(draft, key, typeof base === 'number' ? base : undefined, next)
     return
   }
-  if (writeInside(current, base, next, shape)) return
+  if (writeInside(draft, key, base, next, shape, current)) return
   if (current !== undefined && equalValues(readValue(current), next)) return
   draft[key] = encodeValue(next, shape)
 }
 
 /** Writes into what stands there, when both the old and the new value are of its type. */
 function writeInside(
-  current: unknown,
+  draft: Draft,
+  key: string,
   base: JsonValue | undefined,
   next: JsonValue,
   shape: Shape | undefined,
+  current: unknown,
 ): boolean {
   if (!isNode(current)) return false
   if (shape?.type === 'list' && Array.isArray(next)) {
-    const items = current[LIST_MARK]
-    const after = byKey(next, shape.keys)
-    const before = byKey(Array.isArray(base) ? base : [], shape.keys)
-    if (!isNode(items) || after === undefined || before === undefined) return false
+    const after = itemsByKey(next, shape.keys)
+    const before = itemsByKey(Array.isArray(base) ? base : [], shape.keys)
+    const items = isNode(current[LIST_MARK]) ? inner(draft[key], LIST_MARK) : undefined
+    if (items === undefined || after === undefined || before === undefined) return false
     writeItems(items, before, after, shape.item)
     return true
   }
   if (shape?.type === 'set' && Array.isArray(next)) {
-    const values = current[SET_MARK]
-    if (!isNode(values) || !next.every((item) => typeof item === 'string')) return false
+    const values = isNode(current[SET_MARK]) ? inner(draft[key], SET_MARK) : undefined
+    if (values === undefined || !next.every((item) => typeof item === 'string')) return false
     writeSet(values, Array.isArray(base) ? base : [], next)
     return true
   }
   if (shape?.type === 'value' || !isMap(next) || LIST_MARK in current || SET_MARK in current)
     return false
-  writeChanges(current, isMap(base) ? base : {}, next, shape)
+  const map = draft[key]
+  if (!isNode(map)) return false
+  writeChanges(map, isMap(base) ? base : {}, next, shape, current)
   return true
+}
+
+function inner(node: unknown, mark: string): Draft | undefined {
+  const map = isNode(node) ? node[mark] : undefined
+  return isNode(map) ? map : undefined
 }
 
 function writeCounter(draft: Draft, key: string, base: number | undefined, next: number): void {
@@ -155,20 +173,6 @@ function nextOrder(
   return undefined
 }
 
-/** The items by key, or undefined when one has no key or two have the same. */
-function byKey(
-  list: readonly JsonValue[],
-  keys: readonly string[],
-): ReadonlyMap<string, JsonMap> | undefined {
-  const map = new Map<string, JsonMap>()
-  for (const item of list) {
-    const key = itemKey(item, keys)
-    if (key === undefined || !isMap(item) || map.has(key)) return undefined
-    map.set(key, item)
-  }
-  return map
-}
-
 /** A JSON value as it is put into a document for the first time. */
 export function encodeValue(value: JsonValue, shape: Shape | undefined): unknown {
   if (typeof value === 'string') return new ImmutableString(value)
@@ -190,7 +194,7 @@ function encodeList(list: readonly JsonValue[], shape: Shape | undefined): unkno
   if (shape?.type === 'set' && list.every((item) => typeof item === 'string')) {
     return { [SET_MARK]: Object.fromEntries(list.map((item) => [item, true])) }
   }
-  const items = shape?.type === 'list' ? byKey(list, shape.keys) : undefined
+  const items = shape?.type === 'list' ? itemsByKey(list, shape.keys) : undefined
   if (items === undefined || shape?.type !== 'list')
     return list.map((item) => encodeValue(item, undefined))
   const orders = orderKeys(items.size)

@@ -48,6 +48,13 @@ export function readEvent(bytes: Uint8Array, sha256: Sha256): EventHeader {
   return { hash: toHex(digest), ...readFields(reader) }
 }
 
+/** Reads the header of an event that was made here just now: its hash is known, its checksum is right. */
+export function readMadeEvent(bytes: Uint8Array, hash: EventHash): EventHeader {
+  const reader = new Reader(bytes, 9)
+  reader.unsigned()
+  return { hash, ...readFields(reader) }
+}
+
 function readFields(reader: Reader): Omit<EventHeader, 'hash'> {
   const parentCount = reader.unsigned()
   if (parentCount > PARENTS_MAX) throw broken('an event has too many parents')

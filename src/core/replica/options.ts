@@ -1,5 +1,6 @@
 import type { Policy, Principal } from '../access/policy.ts'
 import type { DocumentKind } from '../document/kind.ts'
+import type { StandardSchema } from '../document/schema.ts'
 import type { CollectionId, ReplicaId } from '../ids.ts'
 import type { Clock, Random } from '../interfaces/clock.ts'
 import type { Compression } from '../interfaces/compression.ts'
@@ -47,6 +48,11 @@ export interface OpenOptions {
   /** The home of the document if it is new here. Default `default`. */
   readonly collection?: CollectionId | undefined
   readonly kind?: DocumentKind | undefined
+  /**
+   * Refuses local edits that it does not let through, and tells of values from peers that it does not. It
+   * must answer at once, not with a promise.
+   */
+  readonly schema?: StandardSchema | undefined
 }
 
 /** How to keep one peer connected. */

@@ -1,7 +1,8 @@
 import { denyAll, type Principal } from '../access/policy.ts'
+import { type HandleOptions, openHandle } from '../document/create-handle.ts'
 import { Documents } from '../document/documents.ts'
-import { createHandle, type DocumentHandle } from '../document/handle.ts'
-import { PLAIN_KIND } from '../document/kind.ts'
+import type { DocumentHandle } from '../document/handle.ts'
+import type { SchemaOutput, StandardSchema } from '../document/schema.ts'
 import type { JsonMap } from '../document/value.ts'
 import { DocumentError, UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
@@ -44,6 +45,7 @@ export class Replica {
   readonly #log: EventLog
   readonly #documents: Documents
   readonly #acknowledgements = new AcknowledgementTable()
+  readonly #handles: HandleOptions
   readonly #connections: Connections
   readonly #rejectListeners = new Set<(documents: readonly DocumentId[]) => void>()
   readonly #projection: (name: string) => Projection
@@ -65,6 +67,7 @@ export class Replica {
       this.#taken(documents),
     )
     const acknowledgements = this.#acknowledgements
+    this.#handles = { acknowledgements, logger, replicaOf: (actor) => log.authors.of(actor) }
     const lag = new LagTable(log.head)
     const waiting = new WaitingEvents(log, sha256)
     log.onAppended((entries, head) => {
@@ -110,11 +113,21 @@ export class Replica {
   }
 
   /**
-   * Opens a document, new or known. A new one exists from its first edit on.
+   * Opens a document, new or known. A new one exists from its first edit on. Its type is the caller's word,
+   * or what the schema says, which then refuses local edits that do not fit.
    *
-   * @throws UsageError when the id or the collection is not 1 to 512 (256) bytes of text.
+   * @throws UsageError when the id or the collection is not 1 to 512 (256) bytes of text; for a schema that
+   * answers with promises.
    * @throws DocumentError `DOCUMENT_BROKEN` when it cannot be read from its events.
    */
+  open<Schema extends StandardSchema>(
+    id: DocumentId,
+    options: OpenOptions & { readonly schema: Schema },
+  ): Promise<DocumentHandle<SchemaOutput<Schema>>>
+  open<Value = JsonMap>(
+    id: DocumentId,
+    options?: OpenOptions & { readonly schema?: undefined },
+  ): Promise<DocumentHandle<Value>>
   async open<Value = JsonMap>(
     id: DocumentId,
     options: OpenOptions = {},
@@ -122,8 +135,9 @@ export class Replica {
     this.#check()
     checkName('id', id, 512)
     const collection = checkName('collection', options.collection ?? 'default', 256)
-    const held = await this.#documents.hold(id, options.kind ?? PLAIN_KIND, collection)
-    return createHandle<Value>(this.#documents, held, this.#acknowledgements)
+    const { kind, schema } = options
+    const handles = { ...this.#handles, schema }
+    return await openHandle<Value>(this.#documents, { id, kind, collection }, handles)
   }
 
   /**

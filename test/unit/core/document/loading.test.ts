@@ -2,8 +2,9 @@ import * as Automerge from '@automerge/automerge'
 import { expect, test } from 'vitest'
 
 import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
+import { createHandle } from '../../../../src/core/document/create-handle.ts'
 import { Documents, type Held } from '../../../../src/core/document/documents.ts'
-import { createHandle, type DocumentHandle } from '../../../../src/core/document/handle.ts'
+import type { DocumentHandle } from '../../../../src/core/document/handle.ts'
 import { type DocumentKind, PLAIN_KIND } from '../../../../src/core/document/kind.ts'
 import { packEvents } from '../../../../src/core/log/entry.ts'
 import { readEvent } from '../../../../src/core/log/event.ts'
@@ -44,7 +45,12 @@ async function open(
   kind = PLAIN_KIND,
 ): Promise<{ held: Held; handle: DocumentHandle<Value> }> {
   const held = await documents.hold(id, kind, 'c')
-  return { held, handle: createHandle<Value>(documents, held, { wait: () => Promise.resolve() }) }
+  const handle = createHandle<Value>(documents, held, {
+    acknowledgements: { wait: () => Promise.resolve() },
+    replicaOf: () => undefined,
+    logger: consoleLogger('silent'),
+  })
+  return { held, handle }
 }
 
 /** Events of one actor; every change of their bytes that Automerge does not take, with a right checksum. */

@@ -30,6 +30,8 @@ serveCommands({
     repo = new Repo({
       network: [new WebSocketServerAdapter(server as never)],
       peerId: 'cloud' as PeerId,
+      // As its own sync server has it: peers are told of nothing that they did not bring or ask for.
+      sharePolicy: () => Promise.resolve(false),
       ...(directory === undefined ? {} : { storage: new NodeFSStorageAdapter(directory) }),
     })
     // The one event that tells of documents which a peer brings.

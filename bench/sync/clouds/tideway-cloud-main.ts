@@ -5,6 +5,7 @@ import { webSocketServer } from 'tideway/transports/websocket/server'
 
 import { serveCommands } from '../harness/serve-commands.ts'
 import { cpuNowMs, nowMs } from '../harness/usage.ts'
+import type { Status } from '../load/events.ts'
 import { CLOUD_POLICY, replicaOptions, SHARED } from '../replica-options.ts'
 import { storageIn } from './storages.ts'
 
@@ -45,10 +46,10 @@ serveCommands({
   /** Changes one field of the document that everybody shares. */
   publish: async ({ count }: { readonly count: number }) => {
     const beginMs = nowMs()
-    await using handle = await cloud().open('shared/status', { collection: SHARED })
+    await using handle = await cloud().open<Status>('shared/status', { collection: SHARED })
     handle.change((draft) => {
-      draft['count'] = count
-      draft['message'] = `edition ${count} of what everybody sees`
+      draft.count = count
+      draft.message = `edition ${count} of what everybody sees`
     })
     await handle.durable()
     return { beginMs, durableMs: nowMs() }

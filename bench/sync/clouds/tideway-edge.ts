@@ -1,11 +1,21 @@
-import { createReplica, type Replica, type Storage, type Uplink } from 'tideway'
+import {
+  createReplica,
+  type Replica,
+  type ReplicaOptions,
+  type Storage,
+  type Uplink,
+} from 'tideway'
 import { nodeWebSocket } from 'tideway/transports/websocket/server'
 
 import { collectionOf, EDGE_POLICY, replicaOptions } from '../replica-options.ts'
 
 /** Opens the replica of one edge. */
-export function openEdge(name: string, storage: Storage): Promise<Replica> {
-  return createReplica({ ...replicaOptions(), name, storage, policy: EDGE_POLICY })
+export function openEdge(
+  name: string,
+  storage: Storage,
+  options: Pick<ReplicaOptions, 'cacheBytesMax'> = {},
+): Promise<Replica> {
+  return createReplica({ ...replicaOptions(), ...options, name, storage, policy: EDGE_POLICY })
 }
 
 /** Connects an edge to a cloud and shares its own collection, and others. */

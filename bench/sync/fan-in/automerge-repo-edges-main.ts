@@ -1,6 +1,6 @@
 // Many repositories of automerge-repo that bring what they wrote while they were away, all at once.
 
-import { applyChanges, init } from '@automerge/automerge'
+import { applyChanges, free, init, save } from '@automerge/automerge'
 import { type PeerId, Repo } from '@automerge/automerge-repo'
 import { WebSocketClientAdapter } from '@automerge/automerge-repo-network-websocket'
 
@@ -21,8 +21,9 @@ serveCommands({
       for (let number = 0; number < scenario.documents; number += 1) {
         const actor = actorOf(index * scenario.documents + number)
         const events = statusEvents(actor, scenario.eventsPerDocument)
-        const handle = repo.create()
-        handle.update(() => applyChanges(init(), [...events])[0])
+        const [doc] = applyChanges(init(), [...events])
+        repo.import(save(doc))
+        free(doc)
       }
       repos.push(repo)
     }

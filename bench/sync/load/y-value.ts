@@ -2,7 +2,11 @@ import * as Y from 'yjs'
 
 /** A JSON value as shared types of Yjs: maps and lists that merge, strings as single values. */
 export function yValue(value: unknown): unknown {
-  if (Array.isArray(value)) return Y.Array.from(value.map(yValue))
+  if (Array.isArray(value)) {
+    const list = new Y.Array()
+    list.push(value.map(yValue))
+    return list
+  }
   if (typeof value !== 'object' || value === null) return value
   const map = new Y.Map()
   for (const [key, item] of Object.entries(value)) map.set(key, yValue(item))

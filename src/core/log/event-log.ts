@@ -10,12 +10,14 @@ import { takeBatch, type Waiting, type Work } from './batch.ts'
 import { Digest } from './digest.ts'
 import { dropStopped } from './drop-stopped.ts'
 import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
+import type { Rewriter } from './generation.ts'
 import { documentsAt, type HomeRange } from './homes.ts'
 import { openIdentity } from './identity.ts'
 import { DOCUMENT_PREFIX, PEER_PREFIX, REJECTED_PREFIX, rejectedPrefix } from './keys.ts'
 import { countingEntries } from './lineage.ts'
 import { LogCache } from './log-cache.ts'
 import { Plan } from './plan.ts'
+import { withRecentRecords } from './recent-records.ts'
 import { type DocumentRecord, decodeRecord, type Identity, type RejectedRecord } from './records.ts'
 import { type ElsewhereListener, SharedLog } from './shared-log.ts'
 import type { Committed, Submission } from './submission.ts'
@@ -29,6 +31,8 @@ export interface EventLogOptions {
   readonly random: Random
   readonly genesisActor: ActorId
   readonly isGenesis: (hash: string) => boolean
+  /** Looks inside events when a generation of a document ends. Default: history is never cut. */
+  readonly rewriter?: Rewriter | undefined
   /** Told of listeners that throw and of entries that could not be dropped. Default: nobody. */
   readonly logger?: Logger | undefined
   /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
@@ -78,7 +82,7 @@ export class EventLog {
   ) {
     this.authors = authors
     this.#timed = options.timed
-    this.#storage = options.storage
+    this.#storage = withRecentRecords(options.storage)
     this.#sha256 = options.sha256
     this.#logger = options.logger
     this.#cache = cache

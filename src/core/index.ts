@@ -18,9 +18,25 @@ export {
   type Principal,
   type WriteRequest,
 } from './access/policy.ts'
-export type { DocumentChange, DocumentHandle } from './document/handle.ts'
+export type { ConflictingValue } from './document/conflicts.ts'
+export type {
+  DocumentChange,
+  DocumentHandle,
+  PatchedChange,
+  UndoResult,
+} from './document/handle.ts'
+export type { Author, HistoryEntry, HistoryOptions } from './document/history.ts'
 export { type DocumentKind, PLAIN_KIND } from './document/kind.ts'
 export type { EditOptions } from './document/open-document.ts'
+export { applyPatches, type DocumentPatch } from './document/patches.ts'
+export type { DocumentPath } from './document/path.ts'
+export type {
+  SchemaIssue,
+  SchemaOutput,
+  StandardSchema,
+  StandardSchemaIssue,
+  StandardSchemaResult,
+} from './document/schema.ts'
 export type { Shape } from './document/shape.ts'
 export { equalValues, freeze, type JsonMap, type JsonValue } from './document/value.ts'
 export {
@@ -94,6 +110,7 @@ export type { StoredEntry } from './log/entry.ts'
 export type { DocumentRecord, RejectedRecord } from './log/records.ts'
 export type { Denial } from './log/submission.ts'
 export type { AdmissionOptions } from './replica/admission.ts'
+export { incarnationId, openIncarnation } from './replica/incarnations.ts'
 export { noMetrics } from './replica/no-metrics.ts'
 export { openReplica } from './replica/open-replica.ts'
 export type {

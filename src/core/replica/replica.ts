@@ -124,10 +124,7 @@ export class Replica {
     id: DocumentId,
     options: OpenOptions & { readonly schema: Schema },
   ): Promise<DocumentHandle<SchemaOutput<Schema>>>
-  open<Value = JsonMap>(
-    id: DocumentId,
-    options?: OpenOptions & { readonly schema?: undefined },
-  ): Promise<DocumentHandle<Value>>
+  open<Value = JsonMap>(id: DocumentId, options?: OpenOptions): Promise<DocumentHandle<Value>>
   async open<Value = JsonMap>(
     id: DocumentId,
     options: OpenOptions = {},

@@ -106,7 +106,8 @@ export class SecretAccess {
       let after = 0
       for (let end = false; !end; ) {
         const page = await this.#replica.readLog({ after, document: id, bytesMax: PAGE_BYTES })
-        if (page.entries.some((entry) => entry.from !== undefined)) return false
+        // A base does not say who wrote what is in it.
+        if (page.entries.some(({ from, kind }) => from !== undefined || kind === 'base')) return false
         end = page.end
         after = page.upTo
       }

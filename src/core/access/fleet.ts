@@ -64,6 +64,8 @@ function mayNodeWrite(rules: CloudRules, node: string, request: WriteRequest): b
   if (request.kind === 'leave' || request.kind === 'join') return false
   const { collection, document, exists } = request
   if (collection === nodeCollection(node)) return true
+  // History is cut by the owner. In its own collection a node gives back what a restored cloud lost.
+  if (request.kind === 'base') return false
   return (
     rules.mayNodeRead(node, collection) && rules.mayNodeWrite(node, document, collection, exists)
   )

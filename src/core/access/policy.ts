@@ -46,6 +46,8 @@ export const denyAll: Policy = { mayRead: () => false, mayWrite: () => DENIED }
 export interface Grant {
   readonly read: readonly string[]
   readonly write: readonly string[]
+  /** Where it may bring the base that ends the history of a document. Default: where it may write. */
+  readonly cut?: readonly string[] | undefined
 }
 
 /** A policy from a table: principal to what it may read and write. Who is not in it may nothing. */
@@ -54,8 +56,12 @@ export function grants(table: Readonly<Record<Principal, Grant>>): Policy {
     Object.hasOwn(table, principal) ? table[principal] : undefined
   return {
     mayRead: (principal, collection) => matches(grantOf(principal)?.read ?? [], collection),
-    mayWrite: (principal, { collection }) =>
-      matches(grantOf(principal)?.write ?? [], collection) ? undefined : DENIED,
+    mayWrite: (principal, { kind, collection }) => {
+      const grant = grantOf(principal)
+      const allowed = matches(grant?.write ?? [], collection)
+      const mayCut = kind !== 'base' || matches(grant?.cut ?? grant?.write ?? [], collection)
+      return allowed && mayCut ? undefined : DENIED
+    },
   }
 }
 

@@ -1,12 +1,14 @@
 import { decodeChange } from '@automerge/automerge'
 
 import { DocumentError, isTidewayError, StorageUnavailableError } from '../errors.ts'
-import type { CollectionId, DocumentId, EventHash, Heads } from '../ids.ts'
+import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Clock } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { eachBegun } from './generation-carry.ts'
+import type { Held } from './held.ts'
 import { type DocumentKind, PLAIN_KIND } from './kind.ts'
 import { type Edit, type EditOptions, OpenDocument } from './open-document.ts'
 import type { JsonMap } from './value.ts'
@@ -29,28 +31,7 @@ export interface DocumentsOptions {
   readonly onMerged?: ((concurrent: boolean) => void) | undefined
 }
 
-/** A document that somebody holds, with the promise of its last local edit. */
-export interface Held {
-  document: OpenDocument
-  /** Local edits so far are durable. */
-  durable: Promise<void>
-  /** Called after each change of the value, local or remote. */
-  readonly listeners: Set<(change: HeldChange) => void>
-  holders: number
-  pending: number
-  /** Why no edit is taken now: an append failed, or the document is being read again. */
-  failure: unknown
-  /** Under way while the document is being read again. */
-  reloading: Promise<void> | undefined
-  /** What of the budget it takes. */
-  bytes: number
-}
-
-export interface HeldChange {
-  readonly origin: 'local' | 'remote'
-  readonly heads: Heads
-  readonly deleted: boolean
-}
+export type { Held, HeldChange } from './held.ts'
 
 /**
  * The documents that are loaded: one copy each, read from the log when somebody looks, dropped when
@@ -68,7 +49,11 @@ export class Documents {
   constructor(options: DocumentsOptions) {
     this.#options = options
     options.log.onAppended((entries) => {
-      for (const entry of entries) this.#appended(entry)
+      eachBegun(
+        entries,
+        (document, begun) => this.#begun(document, begun),
+        (entry) => this.#appended(entry),
+      )
     })
   }
 
@@ -144,21 +129,26 @@ export class Documents {
       throw held.failure
     }
     const { document } = held
-    const { clock, log } = this.#options
+    const { clock } = this.#options
     const timeSeconds = options.timeSeconds ?? Math.floor(clock.wallMs() / 1000)
     const edit = this.#make(held, () => document.edit(base, next, { ...options, timeSeconds }))
     if (edit === undefined) return undefined
+    this.#store(held, edit)
+    this.#tell(held, 'local')
+    return edit.hash
+  }
+
+  #store(held: Held, { events }: Edit): void {
     held.pending += 1
-    const { id, collection } = document
-    const stored = log.commit({ type: 'local', document: id, collection, events: edit.events })
+    const { id: document, collection, generation } = held.document
+    const { log } = this.#options
+    const stored = log.commit({ type: 'local', document, collection, events, generation })
     held.durable = stored.then(
       () => this.#settled(held),
       (error: unknown) => this.#failed(held, error),
     )
     // Who waits on it sees the failure; who does not must not bring the process down.
     held.durable.catch(() => undefined)
-    this.#tell(held, 'local')
-    return edit.hash
   }
 
   /** Reads a document again from the log: after events of ours were refused, or an append failed. */
@@ -289,6 +279,36 @@ export class Documents {
     this.#reloadLater(held)
   }
 
+  /** A generation begins: the document goes on with it, and with the edits that are under way. */
+  #begun(id: DocumentId, entries: readonly StoredEntry[]): void {
+    const held = this.#loaded.get(id)
+    if (held === undefined) return
+    const old = held.document
+    if (old.left || held.failure !== undefined) {
+      held.failure ??= new StorageUnavailableError('the document is being read again')
+      return this.#reloadLater(held)
+    }
+    try {
+      const { log, sha256 } = this.#options
+      const { kind, collection } = old
+      const actor = log.actor(log.known(id)?.fork ?? 0)
+      const fresh = new OpenDocument(id, kind, { collection, actor, sha256 })
+      fresh.load(entries)
+      const edits = old.underWay
+      held.document = fresh
+      held.durable = fresh.deleted && edits.length > 0 ? fresh.refusal() : Promise.resolve()
+      for (const carried of fresh.deleted ? [] : edits) {
+        const edit = fresh.redo(carried)
+        if (edit !== undefined) this.#store(held, edit)
+      }
+      old.free()
+      this.#tell(held, 'remote')
+    } catch (cause) {
+      this.#unusable(held, cause)
+    }
+    this.#account(held)
+  }
+
   #appended(entry: StoredEntry): void {
     const held = this.#loaded.get(entry.document)
     if (held === undefined) return
@@ -338,8 +358,11 @@ export class Documents {
     this.#shrink()
   }
 
-  async #failed(held: Held, error: unknown): Promise<never> {
+  async #failed(held: Held, error: unknown): Promise<void> {
     held.pending -= 1
+    const isCarried = isTidewayError(error) && error.code === 'DOCUMENT_COMPACTED'
+    // It has been made again in the new generation.
+    if (isCarried && held.failure === undefined) return await held.durable
     held.failure = error
     const { id, kind } = held.document
     this.#options.logger.warn('an edit could not be stored', { document: id, error })

@@ -21,12 +21,15 @@ import type {
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import { readMadeEvent } from '../log/event.ts'
+import { FIRST_GENERATION } from '../log/generation.ts'
 import { eventBytes } from '../log/lineage.ts'
 import type { CheckedEvent } from '../log/submission.ts'
 import { changeByHash } from './automerge-state.ts'
 import { checkHeads } from './history.ts'
+import { type CarriedEdit, carriedEdit } from './generation-carry.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
 import { isTaken, loadEvents } from './load-events.ts'
+import { applyPortable } from './portable-edit.ts'
 import { type KnownValues, prune, readValue } from './read-value.ts'
 import { hasCounter } from './shape.ts'
 import { checkValue, freeze, isMap, type JsonMap } from './value.ts'
@@ -90,6 +93,8 @@ export class OpenDocument {
   /** Parts of the value by what they were read from: Automerge keeps what did not change. */
   readonly #known: KnownValues = new WeakMap()
   #heads: Heads | undefined
+  /** The generation that it is in, as the log numbers them. */
+  generation: number = FIRST_GENERATION
   bytes = 0
 
   constructor(
@@ -238,14 +243,41 @@ export class OpenDocument {
       })
     }
     const current = this.#current
+    return this.#record(options, (draft) => {
+      writeChanges(draft, base, next, this.kind.shape, this.#counts ? draft : current)
+    })
+  }
+
+  /** Edits that are not durable yet, in order, to be made again in another generation. */
+  get underWay(): readonly CarriedEdit[] {
+    return [...this.#own.keys()].flatMap((hash) => carriedEdit(this.#current, hash) ?? [])
+  }
+
+  /**
+   * Makes an edit of an older generation again.
+   *
+   * @throws DocumentError when the document is deleted.
+   */
+  redo(carried: CarriedEdit): Edit | undefined {
+    if (this.deleted) throw this.#gone()
+    return this.#record(carried, (draft) => applyPortable(draft, carried.edit))
+  }
+
+  /** What becomes of edits that were under way when the document was deleted. */
+  refusal(): Promise<never> {
+    const refused = Promise.reject(this.#gone())
+    refused.catch(() => undefined)
+    return refused
+  }
+
+  #record(options: EditOptions, write: (draft: State) => void): Edit | undefined {
+    const current = this.#current
     const before = getHeads(current)
     const settings = {
       time: options.timeSeconds ?? 0,
       ...(options.message === undefined ? {} : { message: options.message }),
     }
-    const doc = change(current, settings, (draft) => {
-      writeChanges(draft, base, next, this.kind.shape, this.#counts ? draft : current)
-    })
+    const doc = change(current, settings, write)
     this.#doc = doc
     const [hash] = getHeads(doc)
     if (hash === undefined || before.includes(hash)) return undefined
@@ -310,6 +342,7 @@ export class OpenDocument {
     const from = entry.from ?? ''
     this.#positions.set(from, Math.max(entry.position, this.#positions.get(from) ?? 0))
     this.bytes += entry.bytes.length
+    this.generation = entry.generation
     if (entry.kind === 'tombstone') this.#deleted = true
     if (entry.kind === 'join') this.collection = entry.collection
   }

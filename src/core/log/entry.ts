@@ -14,9 +14,9 @@ export interface LogEntry {
   readonly generation: number
   /** The peer that delivered it; undefined when it was made here. */
   readonly from: ReplicaId | undefined
-  /** For events: their name. */
+  /** For events and bases: their name. */
   readonly hash: EventHash | undefined
-  /** An event's bytes; for a join and a snapshot the document's events in one CBOR array. */
+  /** An event's or a base's bytes; for a join and a snapshot the document's events in one CBOR array. */
   readonly bytes: Uint8Array
 }
 
@@ -26,7 +26,7 @@ export interface StoredEntry extends LogEntry {
 }
 
 /** The numbers of the kinds at rest. Only ever added to. */
-const KINDS: readonly EntryKind[] = ['event', 'snapshot', 'tombstone', 'join', 'leave']
+const KINDS: readonly EntryKind[] = ['event', 'snapshot', 'tombstone', 'join', 'leave', 'base']
 
 /** An entry as a storage keeps it: a CBOR array of kind, generation, deliverer, hash, payload. */
 export function toRecord(entry: LogEntry): NewRecord {

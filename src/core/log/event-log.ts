@@ -191,6 +191,11 @@ export class EventLog {
     return this.#cache.record(document)
   }
 
+  /** What is known of a document that an entry just told of; undefined when that is not in memory. */
+  known(document: DocumentId): DocumentRecord | undefined {
+    return this.#cache.record(document)
+  }
+
   /** Every document whose id starts with `prefix`, in order. Deleted ones and those that left included. */
   async *documents(
     prefix = '',

@@ -38,6 +38,17 @@ export function peerKey(replica: ReplicaId): string {
   return PEER_PREFIX + replica
 }
 
+/** Events of a generation that is over, or not here yet: one key each. */
+export const LATE_PREFIX = 'l/'
+
+export function latePrefix(document: DocumentId): string {
+  return `${LATE_PREFIX}${document}\u0000`
+}
+
+export function lateKey(document: DocumentId, hash: EventHash): string {
+  return latePrefix(document) + hash
+}
+
 /** Events of ours that a peer refused. */
 export const REJECTED_PREFIX = 'r/'
 

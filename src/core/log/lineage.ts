@@ -1,5 +1,9 @@
+import { decode } from 'cborg'
+
+import { StorageCorruptError } from '../errors.ts'
 import type { CollectionId, EventHash } from '../ids.ts'
 import { type StoredEntry, unpackEvents } from './entry.ts'
+import { cutsOf } from './generation.ts'
 import type { CheckedEvent } from './submission.ts'
 
 /** An event and every one that builds on it, in whatever order they came; none when it is not there. */
@@ -20,22 +24,61 @@ export function withDescendants(
 }
 
 /**
+ * Every change that a document is made of, from entries of it that count: the state that its generation
+ * begins with, then {@link laterEvents}.
+ */
+export function eventBytes(entries: readonly StoredEntry[]): readonly Uint8Array[] {
+  const state = stateOfBase(baseOf(entries))
+  return state === undefined ? laterEvents(entries) : [state, ...laterEvents(entries)]
+}
+
+/**
  * The events in entries of a document, each once, in order. Those inside joins and snapshots stand as
  * entries of their own too, unless nothing else is left.
  */
-export function eventBytes(entries: readonly StoredEntry[]): readonly Uint8Array[] {
+export function laterEvents(entries: readonly StoredEntry[]): readonly Uint8Array[] {
   const all = new Map<EventHash, Uint8Array>()
   for (const entry of entries) {
     if (entry.kind === 'event' && entry.hash !== undefined) all.set(entry.hash, entry.bytes)
   }
-  if (all.size > 0) return [...all.values()]
+  if (all.size > 0 || entries.some(({ kind }) => kind === 'base')) return [...all.values()]
   const packs = entries.filter((entry) => entry.kind === 'join' || entry.kind === 'snapshot')
-  return packs.flatMap((entry) => unpackEvents(entry.bytes))
+  return packs.flatMap((entry) =>
+    unpackEvents(entry.bytes).slice(cutsOf(entry.generation) > 0 ? 1 : 0),
+  )
+}
+
+/** The bytes of what the generation of a document begins with, from entries of it that count. */
+export function baseOf(entries: readonly StoredEntry[]): Uint8Array | undefined {
+  const base = entries.findLast(({ kind }) => kind === 'base')
+  if (base !== undefined) return base.bytes
+  const pack = entries.findLast(
+    ({ kind, generation }) => (kind === 'join' || kind === 'snapshot') && cutsOf(generation) > 0,
+  )
+  return pack === undefined ? undefined : unpackEvents(pack.bytes)[0]
+}
+
+/**
+ * The change that makes the state of a base; undefined for that of a deleted document.
+ *
+ * @throws StorageCorruptError when it cannot be decoded.
+ */
+export function stateOfBase(base: Uint8Array | undefined): Uint8Array | undefined {
+  if (base === undefined) return undefined
+  let fields: unknown
+  try {
+    fields = decode(base)
+  } catch (cause) {
+    throw new StorageCorruptError('a base cannot be decoded', { cause })
+  }
+  const state: unknown = Array.isArray(fields) ? fields[1] : undefined
+  if (!(state instanceof Uint8Array)) throw new StorageCorruptError('a base has no state')
+  return state.length === 0 ? undefined : state
 }
 
 /**
  * The entries of a document that count, of all that are stored: not what was refused, and not what was
- * there before the document left, also when that has not been dropped yet.
+ * there before the document left or a generation began, also when that has not been dropped yet.
  */
 export function countingEntries(
   entries: readonly StoredEntry[],
@@ -45,6 +88,7 @@ export function countingEntries(
   let home: CollectionId | undefined
   for (const entry of entries) {
     // After a move the document is at home elsewhere by the time the leave comes.
+    if (entry.kind === 'base') counting.length = 0
     if (entry.kind !== 'leave') home = entry.collection
     else if (home === entry.collection) counting.length = 0
     if (entry.hash === undefined || !refused.has(entry.hash)) counting.push(entry)

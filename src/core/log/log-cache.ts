@@ -6,8 +6,10 @@ import type { PeerState } from '../sync/io.ts'
 import { Digest } from './digest.ts'
 import type { StoredEntry } from './entry.ts'
 import { readEvent } from './event.ts'
+import { normalGeneration, type Rewriter } from './generation.ts'
+import { fetchGeneration, GenerationCache } from './generation-cache.ts'
 import { digestKey, documentKey, sequenceKey } from './keys.ts'
-import { eventBytes } from './lineage.ts'
+import { laterEvents } from './lineage.ts'
 import type { Plan, PlanView } from './plan.ts'
 import { type DocumentRecord, decodeRecord } from './records.ts'
 import type { CheckedEvent, Submission } from './submission.ts'
@@ -19,6 +21,8 @@ export interface LogCacheOptions {
   readonly sha256: Sha256
   readonly genesisActor: ActorId
   readonly isGenesis: (hash: EventHash) => boolean
+  /** Looks inside events when a generation ends. Without it nothing is cut. */
+  readonly rewriter?: Rewriter | undefined
   /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
   readonly recordsMax?: number | undefined
 }
@@ -38,6 +42,7 @@ export class LogCache implements PlanView {
   readonly #recordsMax: number
   /** Raised each time that everything is forgotten. */
   #era = 0
+  readonly generations: GenerationCache
   #sequences = new Map<string, EventHash>()
   /** Documents that are being planned: their records stay, however many others are asked for. */
   #planned: ReadonlySet<DocumentId> = new Set()
@@ -47,6 +52,7 @@ export class LogCache implements PlanView {
     this.sha256 = options.sha256
     this.genesisActor = options.genesisActor
     this.isGenesis = options.isGenesis
+    this.generations = new GenerationCache(options.rewriter)
     this.#recordsMax = options.recordsMax ?? RECORDS_MAX
   }
 
@@ -89,6 +95,7 @@ export class LogCache implements PlanView {
     this.#sequences = new Map()
     this.#planned = documents
     await this.fetch(storage, [...documents], [...places], [])
+    for (const document of this.#strays(submissions)) whole.add(document)
     const homes = new Set<CollectionId>()
     for (const submission of submissions) {
       for (const { document, collection } of touched(submission)) {
@@ -99,8 +106,12 @@ export class LogCache implements PlanView {
     }
     await this.fetch(storage, [], [], [...homes])
     this.#events = new Map()
+    this.generations.clear()
     for (const document of whole) {
-      this.#events.set(document, this.#checked(await readDocument(document)))
+      const entries = await readDocument(document)
+      this.#events.set(document, this.#checked(entries))
+      const known = await fetchGeneration(storage, document, entries, this.sha256)
+      this.generations.set(document, known)
     }
   }
 
@@ -157,6 +168,20 @@ export class LogCache implements PlanView {
     for (const [replica, peer] of plan.peers) this.peers.set(replica, peer)
   }
 
+  /** Documents of which events come that belong to another generation than the one that is here. */
+  #strays(submissions: readonly Submission[]): readonly DocumentId[] {
+    const strays: DocumentId[] = []
+    for (const submission of submissions) {
+      if (submission.type !== 'remote') continue
+      for (const { wire } of submission.entries) {
+        const generation = this.record(wire.document)?.generation
+        if (generation !== undefined && generation !== normalGeneration(wire.generation))
+          strays.push(wire.document)
+      }
+    }
+    return strays
+  }
+
   #remember(document: DocumentId, record: DocumentRecord | undefined): void {
     this.#records.delete(document)
     this.#records.set(document, record)
@@ -167,7 +192,7 @@ export class LogCache implements PlanView {
   }
 
   #checked(entries: readonly StoredEntry[]): readonly CheckedEvent[] {
-    return eventBytes(entries).map((bytes) => ({ bytes, header: readEvent(bytes, this.sha256) }))
+    return laterEvents(entries).map((bytes) => ({ bytes, header: readEvent(bytes, this.sha256) }))
   }
 }
 
@@ -190,10 +215,13 @@ function touched(submission: Submission): readonly Touched[] {
         document: wire.document,
         collection: wire.collection,
         events,
-        reads: wire.kind === 'join' || wire.kind === 'leave',
+        reads: wire.kind === 'join' || wire.kind === 'leave' || wire.kind === 'base',
       }))
     case 'delete':
-      return [{ document: submission.document, collection: undefined, events: [], reads: false }]
+    case 'cut': {
+      const reads = submission.type === 'cut'
+      return [{ document: submission.document, collection: undefined, events: [], reads }]
+    }
     case 'move':
       return [{ document: submission.document, collection: submission.to, events: [], reads: true }]
     case 'reject':

@@ -28,6 +28,8 @@ export interface DocumentRecord {
   readonly deleted: boolean
   /** It left this replica: its entries are gone, and only what is new may come back. */
   readonly left: boolean
+  /** What the record counted when its generation began. Absent in the first generation. */
+  readonly begun?: { readonly entries: number; readonly bytes: number } | undefined
   /** How often it was given another home, as far as this replica knows. Absent: never. */
   readonly moves?: number | undefined
   /** How often events of ours were refused: each time our actor in the document changes. */
@@ -44,12 +46,22 @@ export interface RejectedRecord {
   readonly bytes: Uint8Array
 }
 
+/** An event that belongs to another generation of its document than the one that is here. */
+export interface LateRecord {
+  readonly generation: number
+  readonly collection: CollectionId
+  /** Who brought it; undefined when it was here before its generation was over. */
+  readonly from?: ReplicaId | undefined
+  readonly bytes: Uint8Array
+}
+
 /** Everything that stands under a key of its own. */
 type KeptRecord =
   | Identity
   | DocumentRecord
   | PeerState
   | RejectedRecord
+  | LateRecord
   | AuthorRecord
   | QuarantineRecord
 

@@ -3,6 +3,7 @@ import type { CollectionId, DocumentId, Position, ReplicaId } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { PeerState, Reject, WireEntry } from '../sync/io.ts'
 import type { EventHeader } from './event.ts'
+import type { Beginning } from './generation.ts'
 import type { DocumentRecord } from './records.ts'
 
 /** One checked event with its bytes. */
@@ -15,6 +16,8 @@ export interface CheckedEvent {
 export interface IncomingEntry {
   readonly wire: WireEntry
   readonly events: readonly CheckedEvent[]
+  /** What the generation begins with: of a base, and of a join in a later generation than the first. */
+  readonly base?: Beginning | undefined
 }
 
 /** Why an entry may not be taken. */
@@ -30,6 +33,8 @@ export interface LocalSubmission {
   /** Where the document is homed if it is new. */
   readonly collection: CollectionId
   readonly events: readonly CheckedEvent[]
+  /** The generation that they were made in. Default: the one that is here. */
+  readonly generation?: number | undefined
 }
 
 /** What a peer delivered, and what to remember of the peer in the same atomic step. */
@@ -61,6 +66,14 @@ export interface MoveSubmission {
   readonly to: CollectionId
 }
 
+/** Ends a generation of a document: its history becomes one change. */
+export interface CutSubmission {
+  readonly type: 'cut'
+  readonly document: DocumentId
+  /** The generation to end. When it is over already, nothing is done. */
+  readonly generation: number
+}
+
 /** A peer refused events of ours: they and what builds on them stop counting. */
 export interface RejectSubmission {
   readonly type: 'reject'
@@ -86,6 +99,7 @@ export type Submission =
   | RemoteSubmission
   | DeleteSubmission
   | MoveSubmission
+  | CutSubmission
   | RejectSubmission
   | PeerSubmission
   | NoteSubmission

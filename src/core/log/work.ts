@@ -28,6 +28,9 @@ export function carryOut(plan: Plan, submission: Submission): Outcome {
     case 'move':
       plan.move(submission)
       break
+    case 'cut':
+      plan.cut(submission)
+      break
     case 'reject':
       plan.reject(submission)
       break
@@ -44,7 +47,8 @@ export function carryOut(plan: Plan, submission: Submission): Outcome {
 /** The error for who waits on a submission that was not taken. */
 export function denied({ code, message }: Denial): TidewayError {
   if (code === 'ACCESS_EQUIVOCATION') return new AccessError(code, message)
-  if (code === 'DOCUMENT_DELETED') return new DocumentError(code, message)
+  if (code === 'DOCUMENT_DELETED' || code === 'DOCUMENT_COMPACTED')
+    return new DocumentError(code, message)
   return new StorageUnavailableError(message)
 }
 
@@ -81,9 +85,9 @@ export function sizeOf(submission: Submission): number {
 
 /** Whether planning it takes every event of a document. */
 export function readsEvents(submission: Submission): boolean {
-  if (submission.type === 'move' || submission.type === 'reject') return true
+  if (['move', 'reject', 'cut'].includes(submission.type)) return true
   return (
     submission.type === 'remote' &&
-    submission.entries.some(({ wire }) => wire.kind === 'join' || wire.kind === 'leave')
+    submission.entries.some(({ wire }) => ['base', 'join', 'leave'].includes(wire.kind))
   )
 }

@@ -3,6 +3,8 @@ import { ProtocolError } from '../errors.ts'
 import type { CollectionId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { readEvent } from '../log/event.ts'
+import { type Beginning, cutsOf } from '../log/generation.ts'
+import { readBeginning } from '../log/generation-beginning.ts'
 import type { DocumentRecord } from '../log/records.ts'
 import type { CheckedEvent, Denial, IncomingEntry } from '../log/submission.ts'
 import type { WireEntry } from '../sync/io.ts'
@@ -20,13 +22,28 @@ export function checkEntry(wire: WireEntry, sha256: Sha256): IncomingEntry {
       return { wire, events: [checkEvent(wire.bytes, sha256)] }
     case 'join':
     case 'snapshot':
-      return { wire, events: unpackDocument(wire.bytes).map((bytes) => checkEvent(bytes, sha256)) }
+      return checkPacked(wire, sha256)
+    case 'base':
+      return { wire, events: [], base: checkBase(wire, wire.bytes, sha256) }
     case 'tombstone':
     case 'leave':
       if (wire.bytes.length > 0)
         throw new ProtocolError('PROTOCOL_REMOTE', 'an entry carries bytes that its kind has not')
       return { wire, events: [] }
   }
+}
+
+function checkPacked(wire: WireEntry, sha256: Sha256): IncomingEntry {
+  const packed = unpackDocument(wire.bytes)
+  const isFirst = cutsOf(wire.generation) === 0
+  const events = packed.slice(isFirst ? 0 : 1).map((bytes) => checkEvent(bytes, sha256))
+  return isFirst ? { wire, events } : { wire, events, base: checkBase(wire, packed[0], sha256) }
+}
+
+function checkBase(wire: WireEntry, bytes: Uint8Array | undefined, sha256: Sha256): Beginning {
+  if (bytes === undefined)
+    throw new ProtocolError('PROTOCOL_REMOTE', 'a packed document lacks the base it builds on')
+  return readBeginning(wire.document, wire.generation, bytes, sha256)
 }
 
 function checkEvent(bytes: Uint8Array, sha256: Sha256): CheckedEvent {
@@ -51,12 +68,11 @@ export function denyEntry(
   record: DocumentRecord | undefined,
 ): Denial | undefined {
   const { collection } = entry.wire
-  const moves =
-    collection !== home && (entry.wire.kind === 'join' || entry.wire.kind === 'snapshot')
+  const moves = collection !== home && ['join', 'snapshot', 'base'].includes(entry.wire.kind)
   const denial = moves
     ? denyMove(access, entry, home)
     : denyWrite(access, entry, home, record !== undefined)
-  return denial ?? denyCost(entry)
+  return denial ?? denyBase(access, entry, home, record) ?? denyCost(entry)
 }
 
 function denyWrite(
@@ -74,6 +90,20 @@ function denyWrite(
   })
 }
 
+/** A join in a later generation brings its base along: that is one more thing to allow. */
+function denyBase(
+  { policy, principal }: Access,
+  { wire, base }: IncomingEntry,
+  home: CollectionId,
+  record: DocumentRecord | undefined,
+): Denial | undefined {
+  const isNews = base !== undefined && record?.generation !== wire.generation
+  if (!isNews || wire.kind === 'base') return undefined
+  const { document } = wire
+  const exists = record !== undefined
+  return policy.mayWrite(principal, { kind: 'base', document, collection: home, exists })
+}
+
 /** A document may be given another home by who may do so at both places, and may see it at both. */
 function denyMove(access: Access, entry: IncomingEntry, home: CollectionId): Denial | undefined {
   const { policy, principal } = access
@@ -83,8 +113,9 @@ function denyMove(access: Access, entry: IncomingEntry, home: CollectionId): Den
   return denial ?? denyWrite(access, entry, collection, true)
 }
 
-function denyCost({ events }: IncomingEntry): Denial | undefined {
-  for (const { bytes } of events) {
+function denyCost({ events, base }: IncomingEntry): Denial | undefined {
+  const changes = base?.change === undefined ? events : [base.change, ...events]
+  for (const { bytes } of changes) {
     const excess = eventExcess(bytes)
     if (excess === 'unreadable') return UNREADABLE
     if (excess === 'too large') return TOO_LARGE

@@ -55,7 +55,10 @@ export async function digestMatches(
     const query = { after, upTo: head, collections: granted, bytesMax: PAGE_BYTES_MAX }
     const page = await log.read(query)
     for (const entry of page.entries) {
-      if (entry.from === undefined || entry.from !== peer) subtract(digest, entry, sha256)
+      if (entry.from !== undefined && entry.from === peer) continue
+      // What stopped counting and is still there has been taken off already.
+      const record = await log.record(entry.document)
+      if (record?.generation === entry.generation) subtract(digest, entry, sha256)
     }
     if (page.end) break
     after = page.upTo
@@ -64,8 +67,26 @@ export async function digestMatches(
 }
 
 function subtract(digest: Digest, entry: StoredEntry, sha256: Sha256): void {
+  const term = termOf(entry, sha256)
+  if (term !== undefined) digest.subtract(term)
+}
+
+/** What an entry adds to the digest of its document; undefined when it counts for nothing. */
+export function termOf(entry: StoredEntry, sha256: Sha256): bigint | undefined {
   const { kind, document, generation, hash } = entry
-  if (kind === 'event' && hash !== undefined)
-    digest.subtract(digestTerm(document, generation, hash, sha256))
-  if (kind === 'tombstone') digest.subtract(digestTerm(document, generation, kind, sha256))
+  if ((kind === 'event' || kind === 'base') && hash !== undefined)
+    return digestTerm(document, generation, hash, sha256)
+  return kind === 'tombstone' ? digestTerm(document, generation, kind, sha256) : undefined
+}
+
+/** Those of some collections in which the log holds documents. */
+export async function heldCollections(
+  log: EventLog,
+  collections: readonly CollectionId[],
+): Promise<readonly CollectionId[]> {
+  const held: CollectionId[] = []
+  for (const collection of collections) {
+    if ((await log.digest([collection])).sum !== 0n) held.push(collection)
+  }
+  return held
 }

@@ -1,4 +1,5 @@
 import { Documents } from '../document/documents.ts'
+import { documentRewriter } from '../document/generation-rewriter.ts'
 import { GENESIS_ACTOR, genesisEvent } from '../document/kind.ts'
 import type { Clock } from '../interfaces/clock.ts'
 import { EventLog } from '../log/event-log.ts'
@@ -36,6 +37,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     logger: options.logger,
     genesisActor: GENESIS_ACTOR,
     isGenesis: (hash) => genesis.has(hash),
+    rewriter: documentRewriter(options.sha256),
     timed: stopwatch(options.clock, measures),
   })
   return new Replica(options, log, measures)

@@ -13,9 +13,10 @@ import { type EventsFrame, FRAME_NUMBERS, type FrameEntry } from './message.ts'
 
 const FINAL = 1
 const BACKFILL = 2
+const ANSWER = 4
 
 /** The numbers of the kinds on the wire. Only ever added to. */
-const KINDS: readonly EntryKind[] = ['event', 'snapshot', 'tombstone', 'join', 'leave']
+const KINDS: readonly EntryKind[] = ['event', 'snapshot', 'tombstone', 'join', 'leave', 'base']
 
 /** Where an entry belongs. Each is written once per frame; entries refer to it by index. */
 interface Place {
@@ -28,13 +29,16 @@ interface Place {
  * The items of an EVENTS frame:
  * `[3, after, upTo, flags, [collection...], [place...], [index, bytes, index, bytes...]]`.
  *
- * A place in the first collection and generation 0 is the document's name alone, any other is
+ * A place in the first collection and generation 1 is the document's name alone, any other is
  * `[name, collection index, generation]`. The bytes of an entry that is not an event are
  * `[kind, bytes]`; a length in place of bytes stands for the PART frames before. Empty tails are left
  * out.
  */
 export function eventsItems(frame: EventsFrame): unknown[] {
-  const flags = (frame.final ? FINAL : 0) | (frame.backfill === undefined ? 0 : BACKFILL)
+  const flags =
+    (frame.final ? FINAL : 0) |
+    (frame.backfill === undefined ? 0 : BACKFILL) |
+    (frame.answer === undefined ? 0 : ANSWER)
   const head = [FRAME_NUMBERS.events, frame.after, frame.upTo, flags]
   const collections: CollectionId[] = frame.backfill === undefined ? [] : [frame.backfill]
   if (frame.entries.length === 0) return collections.length === 0 ? head : [...head, collections]
@@ -57,7 +61,7 @@ export function eventsItems(frame: EventsFrame): unknown[] {
 function placeItem(place: Place, collections: CollectionId[]): unknown {
   let index = collections.indexOf(place.collection)
   if (index < 0) index = collections.push(place.collection) - 1
-  if (index === 0 && place.generation === 0) return place.document
+  if (index === 0 && place.generation === 1) return place.document
   return [place.document, index, place.generation]
 }
 
@@ -74,12 +78,15 @@ export function readEvents(fields: FieldReader): EventsFrame {
   if ((flags & BACKFILL) !== 0 && backfill === undefined) {
     fields.fail('collections', 'is empty in a backfill')
   }
-  return { type: 'events', after, upTo, final: (flags & FINAL) !== 0, backfill, entries }
+  const final = (flags & FINAL) !== 0
+  if ((flags & ANSWER) === 0) return { type: 'events', after, upTo, final, backfill, entries }
+  if (backfill !== undefined) fields.fail('flags', 'says both backfill and answer')
+  return { type: 'events', after, upTo, final, backfill, answer: after, entries }
 }
 
 function readPlaces(fields: FieldReader, collections: readonly CollectionId[]): readonly Place[] {
   return fields.array('documents', ITEMS_MAX).map((item) => {
-    const [name, index, generation] = Array.isArray(item) ? (item as unknown[]) : [item, 0, 0]
+    const [name, index, generation] = Array.isArray(item) ? (item as unknown[]) : [item, 0, 1]
     const document = fields.checkName('documents', name, DOCUMENT_BYTES_MAX)
     const collection = typeof index === 'number' ? collections[index] : undefined
     if (collection === undefined) fields.fail('documents', 'names a collection out of range')

@@ -1,13 +1,16 @@
 import type { ErrorCode } from '../errors.ts'
 import type { CollectionId, DocumentId, Epoch, EventHash, Position, ReplicaId } from '../ids.ts'
+import type { Delivery, DeliveryCursor, ReconcileStep } from './reconcile-steps.ts'
 
 /** What an entry of a log is. */
-export type EntryKind = 'event' | 'snapshot' | 'tombstone' | 'join' | 'leave'
+export type EntryKind = 'event' | 'snapshot' | 'tombstone' | 'join' | 'leave' | 'base'
 
 /**
  * One entry of a log as it travels. For an event, `bytes` is one Automerge change chunk; its hash is
  * not sent, the receiver computes and checks it. A tombstone and a leave carry no bytes; a join carries
  * the document's events so far, each as a byte string, in one CBOR array; a snapshot does the same.
+ * A base begins a generation: what it reaches and the state as one change. In a later generation than the
+ * first, the base's bytes are the first byte string of a join and a snapshot.
  */
 export interface WireEntry {
   readonly kind: EntryKind
@@ -55,6 +58,8 @@ export interface Hello {
   readonly epoch: Epoch
   readonly head: Position
   readonly subscriptions: readonly CollectionId[]
+  /** How far it has read our log, as it says; undefined when we have never met. */
+  readonly read: { readonly epoch: Epoch; readonly position: Position } | undefined
   /** What the dialer gave to prove who it is, when the transport did not authenticate it. */
   readonly token: Uint8Array | undefined
 }
@@ -67,6 +72,8 @@ export interface Admission {
   readonly refused: readonly Refusal[]
   /** The durable head of our log now. */
   readonly head: Position
+  /** Those of `granted` in which we hold documents. Default: none is known to hold any. */
+  readonly held?: readonly CollectionId[] | undefined
 }
 
 /** A page of our log, answered to a `read`. Entries received from this very peer are left out. */
@@ -103,6 +110,12 @@ export type SessionOutput =
   | { readonly type: 'send'; readonly bytes: Uint8Array }
   /** Accepter only: decide, then call `handleAdmission`. */
   | { readonly type: 'hello'; readonly hello: Hello }
+  /**
+   * Dialer only: the peer has read our log up to here, in this epoch of it, and our log ends before. What
+   * was lost from its end was made known: the log needs a new epoch before anybody is dialled again. The
+   * session closes next.
+   */
+  | { readonly type: 'lost'; readonly position: Position }
   /** The peer wants to share more. Decide, then call `handleGrant`. */
   | {
       readonly type: 'subscribe'
@@ -127,9 +140,17 @@ export type SessionOutput =
       readonly upTo: Position | undefined
       readonly collections: readonly CollectionId[]
       readonly bytesMax: number
-      /** Also entries that came from this very peer: it lost some, and has to get them back. */
-      readonly everything: boolean
     }
+  /** Read entries that the peer lacks, also those that once came from it, then call `handleDelivered`. */
+  | {
+      readonly type: 'deliver'
+      readonly token: number
+      readonly deliveries: readonly Delivery[]
+      readonly after: DeliveryCursor
+      readonly bytesMax: number
+    }
+  /** Look at our log to find where the peer's differs, then call `handleReconciled`. */
+  | { readonly type: 'reconcile'; readonly token: number; readonly step: ReconcileStep }
   /**
    * Check and append the peer's entries and remember the new peer state in the same atomic step, then
    * call `handleAppended`. `peer` is what to remember.

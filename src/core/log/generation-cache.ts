@@ -1,0 +1,89 @@
+import { InvariantError } from '../errors.ts'
+import type { CollectionId, DocumentId } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { Storage } from '../interfaces/storage.ts'
+import type { StoredEntry } from './entry.ts'
+import { readEvent } from './event.ts'
+import type { Beginning, Rewriter } from './generation.ts'
+import { readBeginning } from './generation-beginning.ts'
+import type { GenerationView, LateEvent } from './generation-plan.ts'
+import { latePrefix } from './keys.ts'
+import { baseOf } from './lineage.ts'
+import { decodeRecord, type LateRecord } from './records.ts'
+
+/** What planning may have to know of the generation of one document. */
+interface Known {
+  readonly beginning: Beginning | undefined
+  readonly late: readonly LateEvent[]
+  readonly formerHomes: readonly CollectionId[]
+}
+
+/** What was fetched of generations for one plan. */
+export class GenerationCache implements GenerationView {
+  readonly rewriter: Rewriter | undefined
+  readonly #known = new Map<DocumentId, Known>()
+
+  constructor(rewriter: Rewriter | undefined) {
+    this.rewriter = rewriter
+  }
+
+  clear(): void {
+    this.#known.clear()
+  }
+
+  set(document: DocumentId, known: Known): void {
+    this.#known.set(document, known)
+  }
+
+  beginning(document: DocumentId): Beginning | undefined {
+    return this.#of(document).beginning
+  }
+
+  late(document: DocumentId): readonly LateEvent[] {
+    return this.#of(document).late
+  }
+
+  formerHomes(document: DocumentId): readonly CollectionId[] {
+    return this.#of(document).formerHomes
+  }
+
+  #of(document: DocumentId): Known {
+    return this.#known.get(document) ?? NOTHING
+  }
+}
+
+const NOTHING: Known = { beginning: undefined, late: [], formerHomes: [] }
+
+/** Reads it from the entries of a document that count, and from what is kept aside. */
+export async function fetchGeneration(
+  storage: Storage,
+  document: DocumentId,
+  entries: readonly StoredEntry[],
+  sha256: Sha256,
+): Promise<Known> {
+  const late: LateEvent[] = []
+  for await (const { value } of storage.scan(latePrefix(document))) {
+    const record = decodeRecord<LateRecord>(value, 'generation')
+    const { bytes } = record
+    late.push({ record, event: { bytes, header: readEvent(bytes, sha256) } })
+  }
+  const homes = entries.filter(({ kind }) => kind === 'leave').map(({ collection }) => collection)
+  return {
+    beginning: beginningOf(document, entries, sha256),
+    late,
+    formerHomes: [...new Set(homes)],
+  }
+}
+
+/** What the generation of a document begins with, from entries of it that count. */
+export function beginningOf(
+  document: DocumentId,
+  entries: readonly StoredEntry[],
+  sha256: Sha256,
+): Beginning | undefined {
+  const bytes = baseOf(entries)
+  if (bytes === undefined) return undefined
+  const entry = entries.findLast(({ kind }) => kind === 'base' || kind === 'join')
+  if (entry === undefined) throw new InvariantError('a base stands in an entry')
+  return readBeginning(document, entry.generation, bytes, sha256)
+}

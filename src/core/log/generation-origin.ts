@@ -1,0 +1,73 @@
+import { fromHex, toHex, utf8 } from '../bytes.ts'
+import type { ActorId, DocumentId, EventHash } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { EventHeader } from './event.ts'
+import { normalGeneration, type Place } from './generation.ts'
+
+/** Who wrote an edit first, where, and what it did: carried by the event that writes it again. */
+export interface Origin {
+  readonly hash: EventHash
+  readonly actor: ActorId
+  readonly place: Place
+  /** What its author said it was for. */
+  readonly message: string
+  /** What it did, apart from any generation: as the {@link Rewriter} reads it. */
+  readonly edit: Uint8Array
+}
+
+/** The last line of the message of an event that writes another one again. */
+const MARK =
+  /\nrebased ([0-9a-f]{64}) (\d{1,16}) ((?:[0-9a-f]{2}){1,64})\/(\d{1,16}) ((?:[0-9a-f]{2})*)$/
+
+/** Who writes the first change of a generation: depends on nothing else, so it is the same everywhere. */
+export function cutActor(document: DocumentId, cuts: number, sha256: Sha256): ActorId {
+  return toHex(sha256(utf8(`cut\n${document}\n${cuts}`)).subarray(0, 8))
+}
+
+/** Who writes again, in a generation, what `actor` wrote in an older one. */
+export function rewriteActor(actor: ActorId, generation: number, sha256: Sha256): ActorId {
+  return toHex(sha256(utf8(`rebased\n${actor}\n${generation}`)).subarray(0, 8))
+}
+
+/** The message of an event that writes another one again. */
+export function markedMessage({ hash, actor, place, message, edit }: Origin): string {
+  const { generation, sequence } = place
+  return `${message}\nrebased ${hash} ${generation} ${actor}/${sequence} ${toHex(edit)}`
+}
+
+/**
+ * What an event of `generation` writes again; undefined for one that is new. A message that only looks
+ * like a mark is none: the actor has to be the one that follows from it.
+ */
+export function originOf(
+  header: EventHeader,
+  generation: number,
+  sha256: Sha256,
+): Origin | undefined {
+  const mark = header.message?.includes('\nrebased ') === true ? MARK.exec(header.message) : null
+  if (mark === null) return undefined
+  const [whole, hash = '', from = '', actor = '', sequence = '', edit = ''] = mark
+  if (rewriteActor(actor, generation, sha256) !== header.actor) return undefined
+  const message = header.message?.slice(0, -whole.length) ?? ''
+  const place = { generation: normalGeneration(Number(from)), sequence: Number(sequence) }
+  return { hash, actor, place, message, edit: fromHex(edit) }
+}
+
+/** The message of an event as its author wrote it, without the mark of one that was written again. */
+export function plainMessage(message: string | undefined): string | undefined {
+  const mark = message?.includes('\nrebased ') === true ? MARK.exec(message) : null
+  if (mark === null) return message
+  return message?.slice(0, -mark[0].length) || undefined
+}
+
+/** Who wrote an event first, and where: the event itself, or the one that it writes again. */
+export function firstPlaceOf(
+  header: EventHeader,
+  generation: number,
+  sha256: Sha256,
+): { readonly hash: EventHash; readonly actor: ActorId; readonly place: Place } {
+  const origin = originOf(header, generation, sha256)
+  if (origin !== undefined) return origin
+  const place = { generation: normalGeneration(generation), sequence: header.sequence }
+  return { hash: header.hash, actor: header.actor, place }
+}

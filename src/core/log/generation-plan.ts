@@ -1,0 +1,259 @@
+import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
+import type { WireEntry } from '../sync/io.ts'
+import { packEvents } from './entry.ts'
+import {
+  type Beginning,
+  CUTS_MAX,
+  cutsOf,
+  isNewer,
+  type Lineage,
+  normalGeneration,
+  type Rewriter,
+  type Rewritten,
+  reaches,
+} from './generation.ts'
+import { makeBeginning, reachOf } from './generation-beginning.ts'
+import { firstPlaceOf, originOf } from './generation-origin.ts'
+import { lateKey } from './keys.ts'
+import type { PlanView } from './plan.ts'
+import { newRecord, type PlanWrites } from './plan-writes.ts'
+import { encodeRecord, type LateRecord } from './records.ts'
+import type { CheckedEvent, CutSubmission, IncomingEntry } from './submission.ts'
+
+/** An event that is kept aside. */
+export interface LateEvent {
+  readonly event: CheckedEvent
+  readonly record: LateRecord
+}
+
+/** What a plan knows of generations. Fetched before planning, for documents where it is asked for. */
+export interface GenerationView {
+  /** Absent where nobody looks inside events: what is late then stays aside. */
+  readonly rewriter: Rewriter | undefined
+  beginning(document: DocumentId): Beginning | undefined
+  late(document: DocumentId): readonly LateEvent[]
+  /** Collections that the document left, and whose subscribers may not know it yet. */
+  formerHomes(document: DocumentId): readonly CollectionId[]
+}
+
+/** How a generation begins in one log. */
+interface Start {
+  readonly document: DocumentId
+  readonly collection: CollectionId
+  readonly beginning: Beginning
+  readonly from: string | undefined
+  /** Events of the generation before that are not in the state. */
+  readonly rewritten: Rewritten
+}
+
+const NOTHING: Rewritten = { events: [], waiting: [] }
+
+/**
+ * The part of a plan that ends generations of documents and begins new ones.
+ *
+ * With a beginning, everything older of the document stops counting, in the same append in which events that
+ * it does not reach are written again on top of it. What belongs to no generation that is here is put aside.
+ */
+export class GenerationPlan {
+  readonly #view: PlanView
+  readonly #writes: PlanWrites
+  readonly #begun = new Map<DocumentId, Beginning>()
+  /** Kept aside by this plan. */
+  readonly #aside = new Map<DocumentId, LateEvent[]>()
+
+  constructor(view: PlanView, writes: PlanWrites) {
+    this.#view = view
+    this.#writes = writes
+  }
+
+  /** Ends the generation that is named, unless it is over already or there is nothing to gain. */
+  cut({ document, generation }: CutSubmission): void {
+    const record = this.#writes.record(document)
+    if (record === undefined || record.left || record.generation !== generation) return
+    const { rewriter } = this.#view.generations
+    const cuts = cutsOf(generation) + 1
+    const lineage = this.#lineage(document)
+    if (cuts > CUTS_MAX || rewriter === undefined || isCut(lineage)) return
+    const { sha256 } = this.#view
+    const { collection } = record
+    if (record.deleted) {
+      const beginning = makeBeginning(cuts, new Map(), undefined, sha256)
+      this.#begin({ document, collection, beginning, from: undefined, rewritten: NOTHING })
+      return
+    }
+    const state = rewriter.cut(document, cuts, lineage)
+    if (state === undefined) return
+    const { waiting } = state
+    const reach = reachOf(lineage, new Set(waiting.map(({ header }) => header.hash)), sha256)
+    const beginning = makeBeginning(cuts, reach, state.change, sha256)
+    const rewritten = { events: [], waiting }
+    this.#begin({ document, collection, beginning, from: undefined, rewritten })
+  }
+
+  /** A peer brought the beginning of a generation. An older one than ours is of no use here. */
+  adopt(wire: WireEntry, beginning: Beginning, from: string): void {
+    const { document, collection } = wire
+    const record = this.#writes.record(document)
+    if (record === undefined || record.left) {
+      const fresh = record === undefined ? newRecord(collection) : { ...record, collection }
+      this.#writes.set(document, { ...fresh, left: false })
+      this.#begin({ document, collection, beginning, from, rewritten: NOTHING })
+      return
+    }
+    const ours = this.#beginning(document)
+    if (beginning.generation === record.generation) return
+    if (ours !== undefined && !isNewer(beginning, ours)) return
+    const rewritten = record.deleted ? NOTHING : this.#rewrite(document, beginning)
+    this.#begin({ document, collection, beginning, from, rewritten })
+    // Our next events must not stand at places that we took on another beginning of the same cut.
+    if (ours === undefined || cutsOf(ours.generation) !== cutsOf(beginning.generation)) return
+    const now = this.#writes.record(document)
+    if (now !== undefined) this.#writes.set(document, { ...now, fork: now.fork + 1 })
+  }
+
+  /** Whether an event belongs to another generation than the one that is here. */
+  isStray({ document, generation }: WireEntry): boolean {
+    const record = this.#writes.record(document)
+    if (record === undefined || record.left) return cutsOf(generation) > 0
+    return normalGeneration(generation) !== record.generation
+  }
+
+  /** Whether it is a base that is here, or an older one: nobody need be asked about it. */
+  isOver({ wire }: IncomingEntry): boolean {
+    const record = this.#writes.record(wire.document)
+    if (wire.kind !== 'base' || record === undefined || record.left) return false
+    if (wire.generation === record.generation) return true
+    return cutsOf(wire.generation) < cutsOf(record.generation)
+  }
+
+  /** Keeps a stray event aside, until it is in the state that a generation begins with, or written again. */
+  putAside({ wire, events }: IncomingEntry, from: string): void {
+    const { document, collection } = wire
+    const record = this.#writes.record(document)
+    if (record?.deleted === true || record?.left === true) return
+    const generation = normalGeneration(wire.generation)
+    for (const event of events) {
+      const isOld = record !== undefined && cutsOf(generation) <= cutsOf(record.generation)
+      if (isOld && this.#isKnown(document, event, generation)) continue
+      this.#keepAside(document, event, { generation, collection, from, bytes: event.bytes })
+    }
+  }
+
+  /** The document left: nothing of it stays. */
+  forget(document: DocumentId): void {
+    for (const { event } of this.#late(document)) this.#settle(document, event.header.hash)
+  }
+
+  /** A document as it travels in one entry. */
+  pack(document: DocumentId, events: readonly CheckedEvent[]): Uint8Array {
+    const beginning = this.#beginning(document)
+    const all = events.map(({ bytes }) => bytes)
+    return packEvents(beginning === undefined ? all : [beginning.bytes, ...all])
+  }
+
+  #begin({ document, collection, beginning, from, rewritten }: Start): void {
+    const before = this.#writes.record(document) ?? newRecord(collection)
+    const homes = this.#view.generations.formerHomes(document)
+    const late = this.#late(document)
+    this.#writes.clear(document, before.collection)
+    const moves = before.collection === collection ? before.moves : (before.moves ?? 0) + 1
+    const { generation, hash, bytes } = beginning
+    const deleted = before.deleted || beginning.change === undefined
+    const empty = { entries: 0, bytes: 0, begun: undefined }
+    this.#writes.set(document, { ...before, ...empty, collection, generation, deleted, moves })
+    this.#begun.set(document, beginning)
+    this.#writes.push('base', document, collection, bytes, from, hash)
+    this.#writes.count(document, collection, hash)
+    if (deleted) this.#writes.bury(document, collection, before.deleted ? undefined : from)
+    // The entry that told of the move is gone: who has not read it learns it from this one.
+    for (const home of homes) {
+      if (home !== collection)
+        this.#writes.push('leave', document, home, new Uint8Array(0), undefined)
+    }
+    const begun = this.#writes.record(document) ?? before
+    this.#writes.set(document, {
+      ...begun,
+      begun: { entries: begun.entries, bytes: begun.bytes },
+    })
+    for (const event of rewritten.events) this.#writes.take(document, collection, event, undefined)
+    for (const event of rewritten.waiting) {
+      const record = { generation: before.generation, collection, bytes: event.bytes }
+      this.#keepAside(document, event, record)
+    }
+    if (deleted) for (const { event } of late) this.#settle(document, event.header.hash)
+    else this.#review(document, collection, beginning, late)
+  }
+
+  /** What was kept aside may have its place now, or may be in the new state. */
+  #review(
+    document: DocumentId,
+    collection: CollectionId,
+    beginning: Beginning,
+    late: readonly LateEvent[],
+  ): void {
+    for (const { event, record } of late) {
+      const { hash } = event.header
+      if (record.generation === beginning.generation) {
+        this.#writes.take(document, collection, event, record.from)
+        this.#settle(document, hash)
+      } else if (this.#isKnown(document, event, record.generation)) this.#settle(document, hash)
+    }
+  }
+
+  #rewrite(document: DocumentId, beginning: Beginning): Rewritten {
+    const lineage = this.#lineage(document)
+    const generation = lineage.beginning?.generation ?? 1
+    const uncovered = lineage.events.filter(({ header }) => {
+      const { actor, place } = firstPlaceOf(header, generation, this.#view.sha256)
+      return !reaches(beginning.reach, actor, place)
+    })
+    if (uncovered.length === 0) return NOTHING
+    const { rewriter } = this.#view.generations
+    if (rewriter === undefined) return { events: [], waiting: uncovered }
+    const hashes = new Set(uncovered.map(({ header }) => header.hash))
+    return rewriter.rewrite(lineage, hashes, beginning, document)
+  }
+
+  /** Whether an event of an older generation is in the state here, or written again on top of it. */
+  #isKnown(document: DocumentId, { header }: CheckedEvent, generation: number): boolean {
+    const { sha256 } = this.#view
+    const beginning = this.#beginning(document)
+    const first = firstPlaceOf(header, generation, sha256)
+    if (beginning !== undefined && reaches(beginning.reach, first.actor, first.place)) return true
+    const ours = beginning?.generation ?? 1
+    return this.#writes
+      .eventsOf(document)
+      .some((event) => originOf(event.header, ours, sha256)?.hash === first.hash)
+  }
+
+  #keepAside(document: DocumentId, event: CheckedEvent, record: LateRecord): void {
+    const { hash } = event.header
+    this.#writes.puts.push({ key: lateKey(document, hash), value: encodeRecord(record) })
+    const aside = this.#aside.get(document) ?? []
+    this.#aside.set(document, [...aside, { event, record }])
+  }
+
+  #settle(document: DocumentId, hash: EventHash): void {
+    this.#writes.puts.push({ key: lateKey(document, hash), value: undefined })
+  }
+
+  #late(document: DocumentId): readonly LateEvent[] {
+    return [...this.#view.generations.late(document), ...(this.#aside.get(document) ?? [])]
+  }
+
+  #beginning(document: DocumentId): Beginning | undefined {
+    return this.#begun.get(document) ?? this.#view.generations.beginning(document)
+  }
+
+  #lineage(document: DocumentId): Lineage {
+    return {
+      beginning: this.#beginning(document),
+      events: this.#writes.eventsOf(document),
+    }
+  }
+}
+
+/** Nothing happened since the last cut. */
+function isCut({ beginning, events }: Lineage): boolean {
+  return beginning !== undefined && events.length === 0
+}

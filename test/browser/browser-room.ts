@@ -1,6 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Browser, chromium, type JSHandle, type Page } from 'playwright-core'
+import {
+  type Browser,
+  type BrowserContext,
+  chromium,
+  type JSHandle,
+  type Page,
+} from 'playwright-core'
 import { FarDesk } from './far-desk.ts'
 import { FAR_STATUS, type FarMethod } from './page/far-channel.ts'
 import type { PageRoom } from './page/page-main.ts'
@@ -12,7 +18,17 @@ export interface BrowserRoom {
   readonly room: JSHandle<PageRoom>
   /** What the page threw or rejected with where nobody waited for it. */
   readonly pageErrors: readonly Error[]
+  /** Opens another tab of the same origin, which shares what the browser stores. */
+  newTab(): Promise<PageTabRoom>
+  /** Sets how many bytes the browser gives the pages; undefined: as many as it would by itself. */
+  setQuota(bytes: number | undefined): Promise<void>
   close(): Promise<void>
+}
+
+/** One page of a browser with its room. */
+export interface PageTabRoom {
+  readonly page: Page
+  readonly room: JSHandle<PageRoom>
 }
 
 const ARGUMENTS = [
@@ -47,21 +63,44 @@ export async function openBrowserRoom(executablePath: string, code: string): Pro
   try {
     // The sandbox refuses to start as root, as which most containers run; the pages are our own.
     browser = await chromium.launch({ executablePath, args: ARGUMENTS, chromiumSandbox: false })
-    const page = await browser.newPage()
+    const context = await browser.newContext()
     const pageErrors: Error[] = []
-    page.on('pageerror', (error) => pageErrors.push(error))
-    await page.exposeFunction('farWait', (ticket: number) => desk.wait(ticket))
     const { port } = server.address() as AddressInfo
-    await page.goto(`http://127.0.0.1:${port}/`)
-    const room = await page.evaluateHandle(
-      () => (globalThis as unknown as { readonly room: PageRoom }).room,
-    )
-    if (pageErrors[0] !== undefined) throw pageErrors[0]
-    return { page, room, pageErrors, close }
+    const origin = `http://127.0.0.1:${port}`
+    const newTab = () => openTab(context, { origin, desk, pageErrors })
+    const { page, room } = await newTab()
+    const devtools = await context.newCDPSession(page)
+    const setQuota = async (bytes: number | undefined) => {
+      const quota = bytes === undefined ? { origin } : { origin, quotaSize: bytes }
+      await devtools.send('Storage.overrideQuotaForOrigin', quota)
+    }
+    return { page, room, pageErrors, newTab, setQuota, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+/** What a page has loaded: to be asked for again after a reload. */
+export function roomOf(page: Page): Promise<JSHandle<PageRoom>> {
+  return page.evaluateHandle(() => (globalThis as unknown as { readonly room: PageRoom }).room)
+}
+
+async function openTab(
+  context: BrowserContext,
+  {
+    origin,
+    desk,
+    pageErrors,
+  }: { readonly origin: string; readonly desk: FarDesk; readonly pageErrors: Error[] },
+): Promise<PageTabRoom> {
+  const page = await context.newPage()
+  page.on('pageerror', (error) => pageErrors.push(error))
+  await page.exposeFunction('farWait', (ticket: number) => desk.wait(ticket))
+  await page.goto(`${origin}/`)
+  const room = await roomOf(page)
+  if (pageErrors[0] !== undefined) throw pageErrors[0]
+  return { page, room }
 }
 
 async function respond(

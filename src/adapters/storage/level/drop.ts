@@ -1,7 +1,8 @@
 import type { Position } from '../../../core/ids.ts'
 import type { StoredRecord } from '../../../core/interfaces/storage.ts'
+import { mergeRanges, type PositionRange, rangesOf } from '../position-ranges.ts'
 import type { Level, LevelOperation } from './database.ts'
-import { droppedRangeAt, mergeRanges, type PositionRange, rangesOf } from './dropped-ranges.ts'
+import { droppedRangeAt } from './dropped-ranges.ts'
 import {
   afterPrefix,
   collectionPrefix,

@@ -1,12 +1,7 @@
 import type { Position } from '../../../core/ids.ts'
+import type { PositionRange } from '../position-ranges.ts'
 import type { Level, LevelRead } from './database.ts'
 import { afterPrefix, decodePosition, droppedKey, positionOf } from './keys.ts'
-
-/** Positions from `first` to `last`, both included. */
-export interface PositionRange {
-  readonly first: Position
-  readonly last: Position
-}
 
 /**
  * What dropping leaves behind: ranges of positions that are gone on purpose.
@@ -34,29 +29,4 @@ export async function lastDroppedRange(level: Level): Promise<PositionRange | un
   const found = await level.iterator({ gte: droppedKey(0), lt, reverse: true, limit: 1 }).all()
   const entry = found[0]
   return entry && { first: positionOf(entry[0]), last: decodePosition(entry[1]) }
-}
-
-/** Joins ascending positions that follow each other into ranges. */
-export function rangesOf(positions: readonly Position[]): readonly PositionRange[] {
-  const ranges: { first: Position; last: Position }[] = []
-  for (const position of positions) {
-    const open = ranges.at(-1)
-    if (open !== undefined && open.last + 1 === position) open.last = position
-    else ranges.push({ first: position, last: position })
-  }
-  return ranges
-}
-
-/** Every position of both, as ranges that do not touch: both inputs ascend. */
-export function mergeRanges(ranges: readonly PositionRange[]): readonly PositionRange[] {
-  const merged: { first: Position; last: Position }[] = []
-  for (const range of [...ranges].sort((a, b) => a.first - b.first)) {
-    const open = merged.at(-1)
-    if (open !== undefined && range.first <= open.last + 1) {
-      open.last = Math.max(open.last, range.last)
-    } else {
-      merged.push({ ...range })
-    }
-  }
-  return merged
 }

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { mergeRanges, rangesOf } from '../../../../src/adapters/storage/level/dropped-ranges.ts'
 import { levelStorage } from '../../../../src/adapters/storage/level/index.ts'
 import {
   collectionPrefix,
   FORMAT_KEY,
   withPosition,
 } from '../../../../src/adapters/storage/level/keys.ts'
+import { mergeRanges, rangesOf } from '../../../../src/adapters/storage/position-ranges.ts'
 
 let root: string
 let directory: string

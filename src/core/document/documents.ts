@@ -331,7 +331,7 @@ export class Documents {
       const heads = document.heads.length
       const changed = document.apply(entry)
       if (changed && entry.from !== undefined)
-        this.#options.onMerged?.(document.heads.length > heads)
+        this.#options.onMerged?.(heads > 0 && document.heads.length > heads)
       if (document.damaged.length > damaged) this.#reportDamage(document)
       if (changed) this.#tell(held, 'remote')
     } catch (cause) {

@@ -6,19 +6,8 @@ import { orderKeyBetween, orderKeys } from '../../src/core/document/order-key.ts
 import { readValue } from '../../src/core/document/read-value.ts'
 import type { JsonMap, JsonValue } from '../../src/core/document/value.ts'
 import { checkValue, equalValues } from '../../src/core/document/value.ts'
-import { KIND, Side } from '../support/document-side.ts'
+import { Side, shown } from '../support/document-side.ts'
 import { items, leaf, value } from '../support/document-values.ts'
-
-/** As a document shows it: what the skeleton made and nobody filled is not shown. */
-function shown(map: JsonMap): JsonMap {
-  const result: Record<string, JsonValue | undefined> = { ...map }
-  for (const path of KIND.skeleton) {
-    const part = result[path]
-    if (typeof part === 'object' && part !== null && Object.keys(part).length === 0)
-      delete result[path]
-  }
-  return result
-}
 
 describe('writing JSON into a document', () => {
   test('a document shows what was written, through any series of edits', () => {

@@ -67,3 +67,14 @@ export class Side {
     }
   }
 }
+
+/** As a document shows it: what the skeleton made and nobody filled is not shown. */
+export function shown(map: JsonMap): JsonMap {
+  const result: Record<string, JsonMap[string]> = { ...map }
+  for (const path of KIND.skeleton) {
+    const part = result[path]
+    if (typeof part === 'object' && part !== null && Object.keys(part).length === 0)
+      delete result[path]
+  }
+  return result
+}

@@ -56,15 +56,11 @@ export function conflictsAt(
 /** The paths of fields that have several values, up to `limit`. */
 export function conflictPaths(doc: Doc<unknown>, limit: number): readonly DocumentPath[] {
   const found: DocumentPath[] = []
-  const open: { readonly node: unknown; readonly path: DocumentPath }[] = [{ node: doc, path: [] }]
+  const open: Part[] = [...parts(doc, [])].reverse()
   for (let next = open.pop(); next !== undefined && found.length < limit; next = open.pop()) {
-    const { path } = next
-    const inside = places(next.node).map(({ step, place, node }) => {
-      if (found.length < limit && differing(doc, place).length > 0) found.push([...path, step])
-      return { node, path: [...path, step] }
-    })
-    // The first is looked at next.
-    open.push(...inside.reverse())
+    if (differing(doc, next).length > 0) found.push(next.path)
+    const { container, key, path } = next
+    open.push(...[...parts((container as Record<string | number, unknown>)[key], path)].reverse())
   }
   return found
 }
@@ -83,32 +79,25 @@ function wrote({ actor, startOp, maxOp }: ChangeFacts, author: string, counter: 
   return actor === author && startOp <= counter && counter <= maxOp
 }
 
-/** What a map or list shows, by the last step of its path. */
-function places(
-  node: unknown,
-): readonly { readonly step: string | number; readonly place: Place; readonly node: unknown }[] {
+/** A place with its path in the value. */
+interface Part extends Place {
+  readonly path: DocumentPath
+}
+
+/** What a map or list shows, in order. */
+function parts(node: unknown, path: DocumentPath): readonly Part[] {
   if (Array.isArray(node)) {
-    return node.map((item: unknown, key) => ({
-      step: key,
-      place: { container: node, key },
-      node: item,
-    }))
+    return node.map((_, key) => ({ container: node, key, path: [...path, key] }))
   }
   if (!isNode(node)) return []
   const list = node[LIST_MARK]
   if (isNode(list)) {
-    return listKeys(list).map((key, step) => ({
-      step,
-      place: { container: list, key },
-      node: list[key],
-    }))
+    return listKeys(list).map((key, step) => ({ container: list, key, path: [...path, step] }))
   }
   // What is in a set is there or not: nothing to disagree about.
   if (isNode(node[SET_MARK])) return []
-  return Object.keys(node)
-    .filter((key) => !isReserved(key))
-    .sort()
-    .map((key) => ({ step: key, place: { container: node, key }, node: node[key] }))
+  const keys = Object.keys(node).filter((key) => !isReserved(key))
+  return keys.sort().map((key) => ({ container: node, key, path: [...path, key] }))
 }
 
 function find(doc: Doc<unknown>, path: DocumentPath): Place | undefined {

@@ -157,6 +157,11 @@ export class Documents {
     if (held !== undefined) await this.#reload(held, held.document.kind)
   }
 
+  /** Reads every loaded document again: this replica writes under another name from here on. */
+  async reloadAll(): Promise<void> {
+    for (const id of [...this.#loaded.keys()]) await this.reload(id)
+  }
+
   /** Waits until every local edit is durable or has failed. */
   async settle(): Promise<void> {
     await Promise.allSettled([...this.#loaded.values()].map((held) => held.durable))

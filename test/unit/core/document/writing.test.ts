@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+
+import { PLAIN_KIND } from '../../../../src/core/document/kind.ts'
+import { checkValue, type JsonValue } from '../../../../src/core/document/value.ts'
+import { Side } from '../../../support/document-side.ts'
+
+test('keys that every object has are keys like others in a plain document', () => {
+  const side = new Side('a', PLAIN_KIND)
+  for (const value of [{ constructor: 'a' }, { constructor: 'b', toString: { valueOf: 1 } }, {}]) {
+    side.write(side.document.value, value as never)
+    expect(side.document.value).toEqual(value)
+  }
+})
+
+test('the bound of the size of a value is never below its size', () => {
+  const values: JsonValue[] = [
+    '\u0001"\\',
+    -Number.MIN_VALUE,
+    -1234567.123456789,
+    [true, false, null, []],
+    { 'a"b': { c: ['\n'.repeat(20)] }, '': -0 },
+  ]
+  for (const value of values) {
+    expect(checkValue(value).charsMax).toBeGreaterThanOrEqual(JSON.stringify(value).length)
+  }
+})

@@ -13,6 +13,8 @@ export interface CloudEndpoints {
   readonly sync: readonly string[]
   /** SHA-256 of the certificate of the authority, hex. */
   readonly fingerprint: string
+  /** Such as `http://127.0.0.1:9464`; absent when it is off. */
+  readonly metrics?: string | undefined
 }
 
 /**

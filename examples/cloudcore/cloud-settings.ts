@@ -1,4 +1,5 @@
 import { type LogFormat, type LogLevel, logSettings } from '../shared/logging.ts'
+import { metricsAddressSetting } from '../shared/operations.ts'
 import { stateDirectory } from '../shared/private-files.ts'
 import {
   type Address,
@@ -31,6 +32,7 @@ export const cloudSettings: {
   readonly apiNames: Setting<readonly string[]>
   readonly fleet: Setting<string | undefined>
   readonly scheduler: Setting<boolean>
+  readonly metricsAddress: Setting<Address | undefined>
   readonly logLevel: Setting<LogLevel>
   readonly logFormat: Setting<LogFormat>
 } = {
@@ -55,6 +57,7 @@ export const cloudSettings: {
     'made up at the first start',
   ),
   scheduler: switchSetting('bind pods that name no node to one', true),
+  metricsAddress: metricsAddressSetting,
   ...logSettings,
 }
 

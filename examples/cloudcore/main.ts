@@ -66,9 +66,10 @@ async function run(flags: Flags): Promise<void> {
     directory: settings.data,
     start: async (teardown) => {
       const endpoints = await startCloud(settings, logger, teardown)
-      const { api, sync, fleet } = endpoints
+      const { api, sync, fleet, metrics } = endpoints
       if (settings.logFormat === 'text') process.stdout.write(greeting(settings, endpoints))
-      logger.info('ready', { api, sync, fleet, kubeconfig: join(settings.data, 'kubeconfig') })
+      const kubeconfig = join(settings.data, 'kubeconfig')
+      logger.info('ready', { api, sync, fleet, metrics, kubeconfig })
     },
   })
   if (exitCode !== 0) throw new ExitWith(exitCode)

@@ -16,6 +16,7 @@ import { certificateFingerprint, writeSecretFile } from 'tideway/adapters/kubern
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
 import type { Teardown } from '../shared/lifetime.ts'
+import { Operations } from '../shared/operations.ts'
 import { makePrivateDirectory, refuseDirectoryOf } from '../shared/private-files.ts'
 import { isWildcard } from '../shared/program-api.ts'
 import { openObjects } from '../shared/program-objects.ts'
@@ -47,6 +48,7 @@ export async function startCloud(
 ): Promise<CloudEndpoints> {
   await makePrivateDirectory(settings.data)
   await refuseDirectoryOf('edgecore', settings.data)
+  const operations = await Operations.open(settings.metricsAddress, logger, teardown)
   let sync: SyncServer | undefined
   // Closed after the replica, which says goodbye to the edges first.
   teardown.add('sync port', () => sync?.close())
@@ -61,7 +63,9 @@ export async function startCloud(
     sha256: nodeSha256(),
     compression: nodeCompression(),
     logger,
+    metrics: operations.metrics,
   })
+  operations.show(replica)
   teardown.add('replica', () => replica.close())
   const identity = await openFleetIdentity(settings.data, settings.fleet)
   const store = await openObjects({ replica, fleet: identity.fleet, moves: true }, logger, teardown)
@@ -82,11 +86,13 @@ export async function startCloud(
     api: api.url,
     sync: advertised(settings, sync.port).map(addressText),
     fingerprint: certificateFingerprint(identity.authority.certificate),
+    metrics: operations.url,
   }
   await writeSecretFile(
     join(settings.data, 'endpoints.json'),
     `${JSON.stringify(endpoints, undefined, 2)}\n`,
   )
+  operations.ready()
   return endpoints
 }
 

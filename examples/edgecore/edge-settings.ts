@@ -1,4 +1,5 @@
 import { type LogFormat, type LogLevel, logSettings } from '../shared/logging.ts'
+import { metricsAddressSetting } from '../shared/operations.ts'
 import { stateDirectory } from '../shared/private-files.ts'
 import {
   type Address,
@@ -49,6 +50,7 @@ export const edgeSettings: typeof joinSettings & {
   readonly apiAddress: Setting<Address>
   readonly address: Setting<string | undefined>
   readonly stopPodsOnExit: Setting<boolean>
+  readonly metricsAddress: Setting<Address | undefined>
   readonly logLevel: Setting<LogLevel>
   readonly logFormat: Setting<LogFormat>
 } = {
@@ -71,6 +73,7 @@ export const edgeSettings: typeof joinSettings & {
     'stop the pods when edgecore stops; else they go on running',
     false,
   ),
+  metricsAddress: metricsAddressSetting,
   ...logSettings,
 }
 

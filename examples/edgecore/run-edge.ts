@@ -19,6 +19,7 @@ import { processRuntime } from 'tideway/adapters/runtime/process'
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
 import type { Teardown } from '../shared/lifetime.ts'
+import { Operations } from '../shared/operations.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { openObjects } from '../shared/program-objects.ts'
@@ -43,6 +44,8 @@ export interface RunningEdge {
   readonly node: string
   readonly fleet: string
   readonly api: string
+  /** Such as `http://127.0.0.1:9464`; absent when it is off. */
+  readonly metrics?: string | undefined
 }
 
 /**
@@ -59,6 +62,7 @@ export async function startEdge(
   await makePrivateDirectory(directory)
   const storage = await levelStorage({ directory: join(directory, 'log') })
   teardown.add('log', () => storage.close())
+  const operations = await Operations.open(settings.metricsAddress, logger, teardown)
   const identity = await enrol({ directory, token: settings.token, name: settings.name }, logger)
   const { node, fleet } = identity
   const replica = await createReplica({
@@ -69,7 +73,9 @@ export async function startEdge(
     sha256: nodeSha256(),
     compression: nodeCompression(),
     logger,
+    metrics: operations.metrics,
   })
+  operations.show(replica)
   teardown.add('replica', () => replica.close())
   const isNew = replica.head === 0
   const store = await openObjects({ replica, fleet, moves: false }, logger, teardown)
@@ -102,7 +108,8 @@ export async function startEdge(
     onRefused: () => stop(refused(identity)),
   })
   teardown.add('connection to the cloud', () => link.close())
-  return { node, fleet, api: api.url }
+  operations.ready()
+  return { node, fleet, api: api.url, metrics: operations.url }
 }
 
 function refused({ node, fleet }: NodeIdentity): ProgramError {

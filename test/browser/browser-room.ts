@@ -1,12 +1,9 @@
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import {
-  type Browser,
-  type BrowserContext,
-  chromium,
-  type JSHandle,
-  type Page,
-} from 'playwright-core'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BrowserContext, chromium, type JSHandle, type Page } from 'playwright-core'
 import { FarDesk } from './far-desk.ts'
 import { FAR_STATUS, type FarMethod } from './page/far-channel.ts'
 import type { PageRoom } from './page/page-main.ts'
@@ -20,6 +17,10 @@ export interface BrowserRoom {
   readonly pageErrors: readonly Error[]
   /** Opens another tab of the same origin, which shares what the browser stores. */
   newTab(): Promise<PageTabRoom>
+  /** Closes every tab but the first. */
+  closeTabs(): Promise<void>
+  /** Ends the browser with all its tabs and starts it again on what it has stored. */
+  restart(): Promise<PageTabRoom>
   /** Sets how many bytes the browser gives the pages; undefined: as many as it would by itself. */
   setQuota(bytes: number | undefined): Promise<void>
   close(): Promise<void>
@@ -54,31 +55,49 @@ export async function openBrowserRoom(executablePath: string, code: string): Pro
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  let browser: Browser | undefined
+  // A profile on disk: one that is only in memory would keep what a page stores there, too.
+  const profile = await mkdtemp(join(tmpdir(), 'tideway-profile-'))
+  let context: BrowserContext | undefined
   const close = async () => {
-    await browser?.close()
+    await context?.close()
     await desk.close()
     await stop(server)
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 })
   }
   try {
-    // The sandbox refuses to start as root, as which most containers run; the pages are our own.
-    browser = await chromium.launch({ executablePath, args: ARGUMENTS, chromiumSandbox: false })
-    const context = await browser.newContext()
     const pageErrors: Error[] = []
     const { port } = server.address() as AddressInfo
     const origin = `http://127.0.0.1:${port}`
-    const newTab = () => openTab(context, { origin, desk, pageErrors })
+    let browser = await launch(executablePath, profile)
+    context = browser
+    const newTab = () => openTab(browser, { origin, desk, pageErrors })
     const { page, room } = await newTab()
-    const devtools = await context.newCDPSession(page)
+    const devtools = await browser.newCDPSession(page)
+    const closeTabs = async () => {
+      const [, ...others] = browser.pages().filter((each) => !each.isClosed())
+      for (const each of others) await each.close()
+    }
+    const restart = async () => {
+      await browser.close()
+      browser = await launch(executablePath, profile)
+      context = browser
+      return await newTab()
+    }
     const setQuota = async (bytes: number | undefined) => {
       const quota = bytes === undefined ? { origin } : { origin, quotaSize: bytes }
       await devtools.send('Storage.overrideQuotaForOrigin', quota)
     }
-    return { page, room, pageErrors, newTab, setQuota, close }
+    return { page, room, pageErrors, newTab, closeTabs, restart, setQuota, close }
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function launch(executablePath: string, profile: string): Promise<BrowserContext> {
+  // The sandbox refuses to start as root, as which most containers run; the pages are our own.
+  const options = { executablePath, args: ARGUMENTS, chromiumSandbox: false }
+  return chromium.launchPersistentContext(profile, options)
 }
 
 /** What a page has loaded: to be asked for again after a reload. */

@@ -9,19 +9,24 @@ export function utf8(text: string): Uint8Array {
 export function toHex(bytes: Uint8Array): string {
   let text = ''
   for (let start = 0; start < bytes.length; start += HEX_BYTES_AT_ONCE) {
-    const codes: number[] = []
-    const end = Math.min(bytes.length, start + HEX_BYTES_AT_ONCE)
-    for (let i = start; i < end; i += 1) {
-      const byte = bytes[i] ?? 0
-      codes.push(codeOf(byte >> 4), codeOf(byte & 15))
+    const count = Math.min(bytes.length - start, HEX_BYTES_AT_ONCE)
+    for (let i = 0; i < count; i += 1) {
+      const byte = bytes[start + i] ?? 0
+      digits[i * 2] = codeOf(byte >> 4)
+      digits[i * 2 + 1] = codeOf(byte & 15)
     }
-    text += String.fromCharCode(...codes)
+    text += decoder.decode(count === 32 ? HASH_DIGITS : digits.subarray(0, count * 2))
   }
   return text
 }
 
+const decoder = new TextDecoder()
+
 /** A text made in one piece takes a tenth of the memory of one put together from pairs of digits. */
 const HEX_BYTES_AT_ONCE = 64
+const digits = new Uint8Array(HEX_BYTES_AT_ONCE * 2)
+/** The digits of a hash: most texts are that long. */
+const HASH_DIGITS = digits.subarray(0, 64)
 
 /** The code of a digit: `0` is 48, `a` is 97. */
 function codeOf(digit: number): number {

@@ -34,6 +34,9 @@ export function eventExcess(bytes: Uint8Array): 'unreadable' | 'too large' | und
 class EventColumns {
   readonly #bytes: Uint8Array
   #offset = HEADER_BYTES
+  /** Of the column that is being read. */
+  #rows = 0
+  #keyBytes = 0
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
@@ -49,13 +52,25 @@ class EventColumns {
     this.#signed()
     this.#skip(this.#unsigned())
     for (let others = this.#unsigned(); others > 0; others -= 1) this.#skip(this.#unsigned())
-    const columns: { readonly spec: number; readonly length: number }[] = []
-    for (let count = this.#unsigned(); count > 0; count -= 1)
-      columns.push({ spec: this.#unsigned(), length: this.#unsigned() })
-    return counter <= COUNTER_MAX && columns.every((column) => this.#isColumnBounded(column))
+    // Pairs of a number and a length, read here and again below: most events have a dozen of them.
+    const count = this.#unsigned()
+    const pairs = this.#offset
+    for (let left = count * 2; left > 0; left -= 1) this.#unsigned()
+    let column = this.#offset
+    let pair = pairs
+    for (let left = count; left > 0; left -= 1) {
+      this.#offset = pair
+      const spec = this.#unsigned()
+      const length = this.#unsigned()
+      pair = this.#offset
+      this.#offset = column
+      if (!this.#isColumnBounded(spec, length)) return false
+      column += length
+    }
+    return counter <= COUNTER_MAX
   }
 
-  #isColumnBounded({ spec, length }: { readonly spec: number; readonly length: number }): boolean {
+  #isColumnBounded(spec: number, length: number): boolean {
     const end = this.#offset + length
     if (end > this.#bytes.length || (spec & COMPRESSED) !== 0) throw new RangeError('column')
     const type = spec & 7
@@ -63,26 +78,29 @@ class EventColumns {
       this.#offset = end
       return true
     }
-    let rows = 0
-    let keyBytes = 0
+    this.#rows = 0
+    this.#keyBytes = 0
     while (this.#offset < end) {
-      const run = type === BOOLEAN ? { rows: this.#unsigned(), keyBytes: 0 } : this.#run(type)
-      rows += run.rows
-      keyBytes += run.keyBytes
-      if (rows > EVENT_OPERATIONS_MAX || keyBytes > KEY_BYTES_MAX) return false
+      if (type === BOOLEAN) this.#rows += this.#unsigned()
+      else this.#run(type)
+      if (this.#rows > EVENT_OPERATIONS_MAX || this.#keyBytes > KEY_BYTES_MAX) return false
     }
     if (this.#offset !== end) throw new RangeError('column')
     return true
   }
 
   /** One run: n times the same value, n different values, or n times none. */
-  #run(type: number): { readonly rows: number; readonly keyBytes: number } {
+  #run(type: number): void {
     const count = this.#signed()
-    if (count === 0) return { rows: this.#unsigned(), keyBytes: 0 }
-    if (count > 0) return { rows: count, keyBytes: this.#value(type) * count }
-    let keyBytes = 0
-    for (let left = -count; left > 0; left -= 1) keyBytes += this.#value(type)
-    return { rows: -count, keyBytes }
+    if (count === 0) {
+      this.#rows += this.#unsigned()
+    } else if (count > 0) {
+      this.#rows += count
+      this.#keyBytes += this.#value(type) * count
+    } else {
+      this.#rows -= count
+      for (let left = -count; left > 0; left -= 1) this.#keyBytes += this.#value(type)
+    }
   }
 
   /** Passes over one value; of a text, returns its bytes. */

@@ -22,6 +22,9 @@ export interface Sources {
 export class Outbox {
   readonly #control: Uint8Array[] = []
   #controlBytes = 0
+  /** The message that is being put together. Empty between calls. */
+  readonly #parts: Uint8Array[] = []
+  #size = 0
 
   get controlBytes(): number {
     return this.#controlBytes
@@ -35,60 +38,69 @@ export class Outbox {
 
   /** One message; undefined when there is nothing to say. */
   compose(sources: Sources): Uint8Array | undefined {
-    const parts: Uint8Array[] = []
-    let size = 0
-    const add = (bytes: Uint8Array): void => {
-      parts.push(bytes)
-      size += bytes.length
-    }
-    this.#takeControl(add, () => size < MESSAGE_BYTES_TARGET)
+    this.#takeControl()
     const { exchange, signals, streams } = sources
-    if (exchange !== undefined) {
-      let entries = 0
-      while (size < MESSAGE_BYTES_TARGET && entries < MESSAGE_ENTRIES_TARGET) {
-        const frame = exchange.sender.nextFrame()
-        if (frame === undefined) break
-        entries += frame.entries
-        add(frame.bytes)
-      }
-      const ack = exchange.nextAck()
-      if (ack !== undefined) add(encodeFrame(ack))
-      const check = exchange.nextCheck()
-      if (check !== undefined) add(encodeFrame(check))
+    if (exchange !== undefined) this.#takeLog(exchange)
+    for (let from = signals; from !== undefined && this.#hasRoom; ) {
+      const frame = from.next()
+      if (frame === undefined) break
+      this.#add(encodeFrame(frame))
     }
-    for (const source of [signals, streams]) {
-      while (source !== undefined && size < MESSAGE_BYTES_TARGET) {
-        const frame = source.next()
-        if (frame === undefined) break
-        add(encodeFrame(frame))
-      }
+    for (let from = streams; from !== undefined && this.#hasRoom; ) {
+      const frame = from.next()
+      if (frame === undefined) break
+      this.#add(encodeFrame(frame))
     }
-    return parts.length === 0 ? undefined : concatBytes(parts)
+    return this.#take()
   }
 
   /** The last message: control frames that are waiting, what is durable, and the close. */
   composeLast(exchange: Exchange | undefined, close: Frame): Uint8Array {
-    const parts: Uint8Array[] = []
-    let size = 0
-    this.#takeControl(
-      (bytes) => {
-        parts.push(bytes)
-        size += bytes.length
-      },
-      () => size < MESSAGE_BYTES_TARGET,
-    )
+    this.#takeControl()
     const ack = exchange?.nextAck()
-    if (ack !== undefined) parts.push(encodeFrame(ack))
-    parts.push(encodeFrame(close))
-    return concatBytes(parts)
+    if (ack !== undefined) this.#add(encodeFrame(ack))
+    this.#add(encodeFrame(close))
+    return this.#take() ?? concatBytes([])
   }
 
-  #takeControl(add: (bytes: Uint8Array) => void, room: () => boolean): void {
-    while (room()) {
+  #takeLog(exchange: Exchange): void {
+    let entries = 0
+    while (this.#hasRoom && entries < MESSAGE_ENTRIES_TARGET) {
+      const frame = exchange.sender.nextFrame()
+      if (frame === undefined) break
+      entries += frame.entries
+      this.#add(frame.bytes)
+    }
+    const ack = exchange.nextAck()
+    if (ack !== undefined) this.#add(encodeFrame(ack))
+    const check = exchange.nextCheck()
+    if (check !== undefined) this.#add(encodeFrame(check))
+  }
+
+  get #hasRoom(): boolean {
+    return this.#size < MESSAGE_BYTES_TARGET
+  }
+
+  #add(bytes: Uint8Array): void {
+    this.#parts.push(bytes)
+    this.#size += bytes.length
+  }
+
+  #take(): Uint8Array | undefined {
+    const [only] = this.#parts
+    if (only === undefined) return undefined
+    const message = this.#parts.length === 1 ? only : concatBytes(this.#parts)
+    this.#parts.length = 0
+    this.#size = 0
+    return message
+  }
+
+  #takeControl(): void {
+    while (this.#hasRoom) {
       const bytes = this.#control.shift()
       if (bytes === undefined) return
       this.#controlBytes -= bytes.length
-      add(bytes)
+      this.#add(bytes)
     }
   }
 }

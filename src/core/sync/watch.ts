@@ -17,9 +17,11 @@ export class Watch {
   }
 
   get dueMs(): number | undefined {
-    const due = [this.#handshakeDueMs, this.#answerDueMs, this.#silenceDueMs]
-    const times = due.filter((time): time is number => time !== undefined)
-    return times.length === 0 ? undefined : Math.min(...times)
+    const handshake = this.#handshakeDueMs ?? Number.POSITIVE_INFINITY
+    const answer = this.#answerDueMs ?? Number.POSITIVE_INFINITY
+    const silence = this.#silenceDueMs ?? Number.POSITIVE_INFINITY
+    const due = Math.min(handshake, answer, silence)
+    return due === Number.POSITIVE_INFINITY ? undefined : due
   }
 
   get #silenceDueMs(): number | undefined {

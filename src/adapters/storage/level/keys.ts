@@ -1,5 +1,5 @@
 import type { Position } from '../../../core/ids.ts'
-import { nameBytes } from './name-bytes.ts'
+import { keptBytes, nameBytes } from './name-bytes.ts'
 
 // The layout of keys is specified in docs/storage-format.md: change both together, with the version.
 const RECORD = 0x72 // r
@@ -46,15 +46,15 @@ export function droppedKey(first: Position): Uint8Array {
   return withPosition(Uint8Array.of(DROPPED), first)
 }
 
-/** The start of every index key of one collection. */
-export function collectionPrefix(collection: string): Uint8Array {
-  return indexPrefix(BY_COLLECTION, collection)
-}
+/** The start of every index key of one collection. Shared: not to be changed. */
+export const collectionPrefix: (collection: string) => Uint8Array = keptBytes((collection) =>
+  indexPrefix(BY_COLLECTION, collection),
+)
 
-/** The start of every index key of one document. */
-export function documentPrefix(document: string): Uint8Array {
-  return indexPrefix(BY_DOCUMENT, document)
-}
+/** The start of every index key of one document. Shared: not to be changed. */
+export const documentPrefix: (document: string) => Uint8Array = keptBytes((document) =>
+  indexPrefix(BY_DOCUMENT, document),
+)
 
 /** An index key: a prefix, then a position, so that keys of one index sort by position. */
 export function withPosition(prefix: Uint8Array, position: Position): Uint8Array {

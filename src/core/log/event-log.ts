@@ -12,13 +12,26 @@ import { dropStopped } from './drop-stopped.ts'
 import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
 import type { Rewriter } from './generation.ts'
 import { documentsAt, type HomeRange } from './homes.ts'
-import { openIdentity } from './identity.ts'
-import { DOCUMENT_PREFIX, PEER_PREFIX, REJECTED_PREFIX, rejectedPrefix } from './keys.ts'
+import { openIdentity, renewIdentity } from './identity.ts'
+import {
+  DOCUMENT_PREFIX,
+  IDENTITY_KEY,
+  LATE_PREFIX,
+  PEER_PREFIX,
+  REJECTED_PREFIX,
+  rejectedPrefix,
+} from './keys.ts'
 import { countingEntries } from './lineage.ts'
 import { LogCache } from './log-cache.ts'
 import { Plan } from './plan.ts'
 import { withRecentRecords } from './recent-records.ts'
-import { type DocumentRecord, decodeRecord, type Identity, type RejectedRecord } from './records.ts'
+import {
+  type DocumentRecord,
+  decodeRecord,
+  type Identity,
+  type LateRecord,
+  type RejectedRecord,
+} from './records.ts'
 import { type ElsewhereListener, SharedLog } from './shared-log.ts'
 import type { Committed, Submission } from './submission.ts'
 import { buildsOn, carryOut, denied, type Outcome } from './work.ts'
@@ -44,6 +57,9 @@ export interface EventLogOptions {
 /** Called after each append, with what is durable now. What it throws is logged. */
 export type AppendListener = (entries: readonly StoredEntry[], head: Position) => void
 
+/** How many actors of an epoch that is over write no more. Each refusal in a document takes the next. */
+const FORKS_RETIRED = 64
+
 /** How much of a document is read at once. */
 const PAGE_BYTES_MAX = 1 << 20
 
@@ -56,7 +72,6 @@ const PAGE_BYTES_MAX = 1 << 20
  */
 export class EventLog {
   readonly replica: ReplicaId
-  readonly epoch: Epoch
   /** Who writes under which actor, and who is not believed. */
   readonly authors: Authors
   readonly #storage: Storage
@@ -66,6 +81,10 @@ export class EventLog {
   readonly #logger: Logger | undefined
   /** Undefined when nobody else may open the storage. */
   readonly #shared: SharedLog | undefined
+  #epoch: Epoch
+  /** Whether what had been made known may have been lost before this opening. */
+  #mayRenew: boolean
+  readonly #random: Random
   #head: Position
   readonly #timed: EventLogOptions['timed']
   #queue: Work[] = []
@@ -79,6 +98,7 @@ export class EventLog {
     cache: LogCache,
     shared: SharedLog | undefined,
     authors: Authors,
+    isNew: boolean,
   ) {
     this.authors = authors
     this.#timed = options.timed
@@ -87,7 +107,9 @@ export class EventLog {
     this.#logger = options.logger
     this.#cache = cache
     this.replica = identity.replica
-    this.epoch = identity.epoch
+    this.#epoch = identity.epoch
+    this.#mayRenew = !isNew && shared === undefined
+    this.#random = options.random
     this.#head = head
     this.#shared = shared
     // Every barrier begins with a look.
@@ -102,6 +124,7 @@ export class EventLog {
   static async open(options: EventLogOptions): Promise<EventLog> {
     const { storage } = options
     const shared = await SharedLog.open(storage)
+    const [before] = await storage.get([IDENTITY_KEY])
     const identity = await openIdentity(options)
     const cache = new LogCache(options)
     for await (const { value } of storage.scan(PEER_PREFIX)) {
@@ -109,7 +132,35 @@ export class EventLog {
       cache.peers.set(peer.replica, peer)
     }
     const authors = await Authors.load(storage, identity, options.sha256)
-    return new EventLog(options, identity, await storage.head(), cache, shared, authors)
+    const isNew = before === undefined
+    return new EventLog(options, identity, await storage.head(), cache, shared, authors, isNew)
+  }
+
+  /** Names the numbering of this log. Another one after {@link renew}. */
+  get epoch(): Epoch {
+    return this.#epoch
+  }
+
+  /** Whether {@link renew} may be called: once in an opening of a storage that nobody else has open. */
+  get mayRenew(): boolean {
+    return this.#mayRenew
+  }
+
+  /**
+   * Goes on under another epoch, because the storage lost what had been made known: the same positions,
+   * and places in documents, come to stand for something else. What is under way of local edits is
+   * refused; documents are to be loaded again. Durable when it resolves.
+   */
+  renew(): Promise<void> {
+    return this.barrier(async () => {
+      if (!this.#mayRenew) return
+      this.#mayRenew = false
+      const forks = Array.from({ length: FORKS_RETIRED }, (_, fork) => this.actor(fork))
+      const identity = await renewIdentity(this.#storage, this.#random)
+      this.#cache.retire(forks)
+      this.#epoch = identity.epoch
+      this.authors.renew(identity)
+    })
   }
 
   /** The newest durable position. */
@@ -225,6 +276,18 @@ export class EventLog {
       if (document === undefined || hash === undefined)
         throw new InvariantError('a key of a refused event is broken')
       yield { document, hash, ...decodeRecord<RejectedRecord>(value, 'code') }
+    }
+  }
+
+  /** Events that belong to another generation of their document than the one that is here. */
+  async *late(): AsyncIterable<
+    LateRecord & { readonly document: DocumentId; readonly hash: string }
+  > {
+    for await (const { key, value } of this.#storage.scan(LATE_PREFIX)) {
+      const [document, hash] = key.slice(LATE_PREFIX.length).split('\u0000')
+      if (document === undefined || hash === undefined)
+        throw new InvariantError('a key of a late event is broken')
+      yield { document, hash, ...decodeRecord<LateRecord>(value, 'generation') }
     }
   }
 

@@ -62,10 +62,10 @@ export async function fetchGeneration(
   sha256: Sha256,
 ): Promise<Known> {
   const late: LateEvent[] = []
-  for await (const { value } of storage.scan(latePrefix(document))) {
+  for await (const { key, value } of storage.scan(latePrefix(document))) {
     const record = decodeRecord<LateRecord>(value, 'generation')
     const { bytes } = record
-    late.push({ record, event: { bytes, header: readEvent(bytes, sha256) } })
+    late.push({ key, record, event: { bytes, header: readEvent(bytes, sha256) } })
   }
   const homes = entries.filter(({ kind }) => kind === 'leave').map(({ collection }) => collection)
   return {

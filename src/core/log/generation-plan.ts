@@ -1,4 +1,4 @@
-import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
+import type { CollectionId, DocumentId } from '../ids.ts'
 import type { WireEntry } from '../sync/io.ts'
 import { packEvents } from './entry.ts'
 import {
@@ -22,6 +22,8 @@ import type { CheckedEvent, CutSubmission, IncomingEntry } from './submission.ts
 
 /** An event that is kept aside. */
 export interface LateEvent {
+  /** Under what it is kept. */
+  readonly key: string
   readonly event: CheckedEvent
   readonly record: LateRecord
 }
@@ -103,7 +105,8 @@ export class GenerationPlan {
     const ours = this.#beginning(document)
     if (beginning.generation === record.generation) return
     if (ours !== undefined && !isNewer(beginning, ours)) return
-    const rewritten = record.deleted ? NOTHING : this.#rewrite(document, beginning)
+    const isDeleted = record.deleted || beginning.change === undefined
+    const rewritten = isDeleted ? NOTHING : this.#rewrite(document, beginning)
     this.#begin({ document, collection, beginning, from, rewritten })
     // Our next events must not stand at places that we took on another beginning of the same cut.
     if (ours === undefined || cutsOf(ours.generation) !== cutsOf(beginning.generation)) return
@@ -141,7 +144,7 @@ export class GenerationPlan {
 
   /** The document left: nothing of it stays. */
   forget(document: DocumentId): void {
-    for (const { event } of this.#late(document)) this.#settle(document, event.header.hash)
+    for (const late of this.#late(document)) this.#settle(late)
   }
 
   /** A document as it travels in one entry. */
@@ -180,7 +183,7 @@ export class GenerationPlan {
       const record = { generation: before.generation, collection, bytes: event.bytes }
       this.#keepAside(document, event, record)
     }
-    if (deleted) for (const { event } of late) this.#settle(document, event.header.hash)
+    if (deleted) for (const old of late) this.#settle(old)
     else this.#review(document, collection, beginning, late)
   }
 
@@ -191,12 +194,14 @@ export class GenerationPlan {
     beginning: Beginning,
     late: readonly LateEvent[],
   ): void {
-    for (const { event, record } of late) {
-      const { hash } = event.header
-      if (record.generation === beginning.generation) {
+    for (const old of late) {
+      const { event, record } = old
+      if (cutsOf(record.generation) > cutsOf(beginning.generation)) continue
+      this.#settle(old)
+      if (record.generation === beginning.generation)
         this.#writes.take(document, collection, event, record.from)
-        this.#settle(document, hash)
-      } else if (this.#isKnown(document, event, record.generation)) this.#settle(document, hash)
+      else if (!this.#isKnown(document, event, record.generation))
+        this.#keepAside(document, event, record)
     }
   }
 
@@ -228,13 +233,18 @@ export class GenerationPlan {
 
   #keepAside(document: DocumentId, event: CheckedEvent, record: LateRecord): void {
     const { hash } = event.header
-    this.#writes.puts.push({ key: lateKey(document, hash), value: encodeRecord(record) })
+    const ours = this.#writes.record(document)?.generation ?? 1
+    const isAhead = cutsOf(record.generation) > cutsOf(ours)
+    // What is late goes when the first writing of it is written again; what is ahead has its place to come.
+    const first = firstPlaceOf(event.header, record.generation, this.#view.sha256)
+    const key = lateKey(document, isAhead ? hash : first.hash)
+    this.#writes.puts.push({ key, value: encodeRecord(record) })
     const aside = this.#aside.get(document) ?? []
-    this.#aside.set(document, [...aside, { event, record }])
+    this.#aside.set(document, [...aside, { key, event, record }])
   }
 
-  #settle(document: DocumentId, hash: EventHash): void {
-    this.#writes.puts.push({ key: lateKey(document, hash), value: undefined })
+  #settle({ key }: LateEvent): void {
+    this.#writes.puts.push({ key, value: undefined })
   }
 
   #late(document: DocumentId): readonly LateEvent[] {

@@ -1,14 +1,16 @@
 import { assert } from '../errors.ts'
-import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
+import type { ActorId, CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { PeerState, Reject } from '../sync/io.ts'
 import type { Digest } from './digest.ts'
 import type { LogEntry } from './entry.ts'
-import { FIRST_GENERATION } from './generation.ts'
+import type { EventHeader } from './event.ts'
+import { FIRST_GENERATION, normalGeneration } from './generation.ts'
+import { originOf } from './generation-origin.ts'
 import { GenerationPlan, type GenerationView } from './generation-plan.ts'
 import { peerKey, rejectedKey, sequenceKey } from './keys.ts'
-import { withDescendants } from './lineage.ts'
+import { TOMBSTONE, withDescendants } from './lineage.ts'
 import { PlanWrites } from './plan-writes.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
 import type {
@@ -29,6 +31,8 @@ export interface PlanView {
   /** The hash stored for (document, actor, sequence). */
   sequence(key: string): EventHash | undefined
   digest(collection: CollectionId): bigint
+  /** Whether this actor was ours under an epoch that is over. */
+  isRetired(actor: ActorId): boolean
   /** Whether this hash is the first event of a known kind of document. */
   isGenesis(hash: EventHash): boolean
   readonly genesisActor: string
@@ -76,11 +80,17 @@ export class Plan {
   local(submission: LocalSubmission): Denial | undefined {
     const { document } = submission
     const record = this.#writes.record(document)
-    const denial = this.#outdated(submission, record) ?? this.#misplaced(submission)
+    const denial =
+      this.#outdated(submission, record) ?? this.#retired(submission) ?? this.#misplaced(submission)
     if (denial !== undefined) return denial
     const home = record?.collection ?? submission.collection
     for (const event of submission.events) this.#writes.take(document, home, event, undefined)
     return undefined
+  }
+
+  /** A handle that has not been loaded again since the log has another epoch. */
+  #retired({ events }: LocalSubmission): Denial | undefined {
+    return events.some(({ header }) => this.#view.isRetired(header.actor)) ? RETIRED : undefined
   }
 
   remote(submission: RemoteSubmission): readonly Reject[] {
@@ -133,7 +143,11 @@ export class Plan {
   reject(submission: RejectSubmission): void {
     for (const reject of submission.rejects) {
       const record = this.#writes.record(reject.document)
-      if (record === undefined || record.left || reject.hash === undefined) continue
+      if (record === undefined || record.left) continue
+      if (reject.hash === undefined) {
+        if (record.deleted) this.#revive(reject, submission, record)
+        continue
+      }
       const events = this.#writes.eventsOf(reject.document)
       const refused = withDescendants(reject.hash, events)
       if (refused.size === 0) continue
@@ -160,6 +174,20 @@ export class Plan {
         fork: record.fork + (before === undefined ? 1 : 0),
       })
     }
+  }
+
+  /** A peer refused that a document ends: it goes on. */
+  #revive(reject: Reject, submission: RejectSubmission, record: DocumentRecord): void {
+    const { document, code, message } = reject
+    const { peer, atMs } = submission
+    const bytes = new Uint8Array(0)
+    this.#writes.uncount(document, record.collection, TOMBSTONE)
+    this.#writes.puts.push({
+      key: rejectedKey(document, TOMBSTONE),
+      value: encodeRecord({ code, message, peer, atMs, bytes }),
+    })
+    this.rejected.set(document, new Set([...(this.rejected.get(document) ?? []), TOMBSTONE]))
+    this.#writes.set(document, { ...record, deleted: false, fork: record.fork + 1 })
   }
 
   /** All writes of the key-value side. Positions of new entries start at `first`. */
@@ -233,10 +261,21 @@ export class Plan {
           message: 'no known kind of document begins with this event',
         }
       }
-      const denial = known === undefined ? submission.checkNew?.(header) : undefined
+      const denial = known === undefined ? this.#unbelieved(header, entry, submission) : undefined
       if (denial !== undefined) return denial
     }
     return undefined
+  }
+
+  /** What is written again is believed when the one who wrote it first is. */
+  #unbelieved(
+    header: EventHeader,
+    { wire }: IncomingEntry,
+    { checkNew }: RemoteSubmission,
+  ): Denial | undefined {
+    if (checkNew === undefined) return undefined
+    const origin = originOf(header, normalGeneration(wire.generation), this.#view.sha256)
+    return checkNew(origin === undefined ? header : { ...header, actor: origin.actor })
   }
 
   /** An own event has to be of the generation that is here. */
@@ -325,6 +364,11 @@ const OUTDATED: Denial = {
 const TAKEN: Denial = {
   code: 'ACCESS_EQUIVOCATION',
   message: 'another event of this writer stands at the same place',
+}
+
+const RETIRED: Denial = {
+  code: 'STORAGE_UNAVAILABLE',
+  message: 'the log lost its end and goes on under another epoch: the edit is to be made again',
 }
 
 const UNFOUNDED: Denial = {

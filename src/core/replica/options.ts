@@ -10,6 +10,7 @@ import type { Metrics } from '../interfaces/metrics.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import type { Transport } from '../interfaces/transport.ts'
 import type { AdmissionOptions } from './admission.ts'
+import type { CompactionOptions } from './compaction.ts'
 import type { PeerStream } from './peer-stream.ts'
 
 /** What a replica is made of. Only `storage` has no default. */
@@ -25,6 +26,8 @@ export interface ReplicaOptions {
   readonly policy?: Policy | undefined
   /** The kinds of documents that begin with a skeleton. A plain document needs none. */
   readonly kinds?: readonly DocumentKind[] | undefined
+  /** When the history of documents is cut. Default: never, but on {@link Replica.compact}. */
+  readonly compaction?: CompactionOptions | undefined
   /** How many bytes of documents that nobody holds stay loaded. Default 40 MiB, by estimate. */
   readonly cacheBytesMax?: number | undefined
   /** WASM memory to set aside at the start, for a cache of more than 40 MiB. Default none. */

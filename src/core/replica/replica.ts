@@ -11,10 +11,12 @@ import type { Connection, Listener } from '../interfaces/transport.ts'
 import type { QuarantinedActor } from '../log/authors.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { AppendListener, EventLog } from '../log/event-log.ts'
-import type { DocumentRecord, RejectedRecord } from '../log/records.ts'
+import type { DocumentRecord, LateRecord, RejectedRecord } from '../log/records.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
+import { Compaction } from './compaction.ts'
 import { Connections } from './connections.ts'
 import { followElsewhere } from './elsewhere.ts'
+import { OTHER_EPOCH } from './link-endings.ts'
 import type { Measures } from './measures.ts'
 import { measureOnScrape } from './measures-scrape.ts'
 import { checkName } from './names.ts'
@@ -29,6 +31,7 @@ import type {
 import type { PeerStream } from './peer-stream.ts'
 import { Projection } from './projections.ts'
 import { Refusals } from './refusals.ts'
+import { Renewal } from './renewal.ts'
 import type { Signal } from './signals.ts'
 import { type ReplicaStatus, readStatus } from './status.ts'
 import { LagTable } from './status-lag.ts'
@@ -52,6 +55,8 @@ export class Replica {
   readonly #projections = new Map<string, Projection>()
   readonly #status: () => Promise<ReplicaStatus>
   readonly #measuring: Cancel
+  readonly #compaction: Compaction | undefined
+  readonly #renewal: Renewal
   #closing: Promise<void> | undefined
 
   constructor(options: ReplicaOptions, log: EventLog, measures: Measures) {
@@ -76,13 +81,18 @@ export class Replica {
     })
     const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
     followElsewhere(log, { acknowledgements, logger, taken })
+    const endLinks = (): void => this.#connections.links.refuse(OTHER_EPOCH)
+    this.#renewal = new Renewal({ log, documents, logger, endLinks })
     this.#connections = new Connections({
+      lost: (position) => this.#renewal.lost(position),
       ...{ log, policy, clock, random, sha256, logger },
       acknowledgements,
       refusals,
       compression: options.compression,
       ...{ measures, waiting, admission: options.admission },
     })
+    const { compaction } = options
+    this.#compaction = compaction && new Compaction({ log, clock, logger }, compaction)
     const connections = this.#connections
     const sources = { log, storage, clock, documents, connections, acknowledgements, lag, waiting }
     this.#status = () => readStatus(sources)
@@ -184,6 +194,29 @@ export class Replica {
     prefix = '',
   ): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
     return this.#log.documents(prefix)
+  }
+
+  /**
+   * Cuts the history of a document now: what it is becomes the beginning of a new generation, and all that
+   * led to it goes. For who owns its collection: other replicas take a base from who may bring one.
+   *
+   * @returns whether there was history to cut.
+   */
+  async compact(id: DocumentId): Promise<boolean> {
+    this.#check()
+    const record = await this.#log.record(id)
+    if (record === undefined || record.left) return false
+    const { generation } = record
+    await this.#log.commit({ type: 'cut', document: id, generation })
+    return (await this.#log.record(id))?.generation !== generation
+  }
+
+  /**
+   * Events that belong to another generation of their document than the one that is here. They are kept
+   * until their author, or another replica that has their history, has written them again.
+   */
+  late(): AsyncIterable<LateRecord & { readonly document: DocumentId; readonly hash: string }> {
+    return this.#log.late()
   }
 
   /** Events of ours that a peer refused. They no longer count in their documents and are kept here. */
@@ -335,6 +368,7 @@ export class Replica {
     this.#measuring()
     await this.#connections.close(step)
     this.#acknowledgements.close()
+    await step(async () => this.#compaction?.close())
     await step(() => this.#documents.settle())
     for (const projection of this.#projections.values()) await projection.close()
     await step(() => this.#log.close())

@@ -18,6 +18,7 @@ export {
   type Principal,
   type WriteRequest,
 } from './access/policy.ts'
+export type { Author, Signature } from './document/authorship.ts'
 export type { ConflictingValue } from './document/conflicts.ts'
 export type {
   DocumentChange,
@@ -25,7 +26,7 @@ export type {
   PatchedChange,
   UndoResult,
 } from './document/handle.ts'
-export type { Author, HistoryEntry, HistoryOptions } from './document/history.ts'
+export type { HistoryEntry, HistoryOptions } from './document/history.ts'
 export { type DocumentKind, PLAIN_KIND } from './document/kind.ts'
 export type { EditOptions } from './document/open-document.ts'
 export { applyPatches, type DocumentPatch } from './document/patches.ts'
@@ -106,6 +107,11 @@ export type {
   TransportFeatures,
 } from './interfaces/transport.ts'
 export type { QuarantinedActor, QuarantineRecord } from './log/authors.ts'
+export {
+  type CheckStorageOptions,
+  checkStorage,
+  type StorageDamage,
+} from './log/check-storage.ts'
 export type { StoredEntry } from './log/entry.ts'
 export type { DocumentRecord, RejectedRecord } from './log/records.ts'
 export type { Denial } from './log/submission.ts'

@@ -1,6 +1,7 @@
 import type { DocumentId, Position } from '../ids.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import { fromRecord, type StoredEntry } from './entry.ts'
+import { isRefused } from './lineage.ts'
 import type { Plan } from './plan.ts'
 
 /** How much of a document is read at once. */
@@ -16,8 +17,7 @@ export async function dropStopped(
     await dropUpTo(storage, document, first + index - 1, () => true)
   }
   for (const [document, hashes] of plan.rejected) {
-    const isRefused = ({ hash }: StoredEntry): boolean => hash !== undefined && hashes.has(hash)
-    await dropUpTo(storage, document, head, isRefused)
+    await dropUpTo(storage, document, head, (entry) => isRefused(entry, hashes))
   }
 }
 

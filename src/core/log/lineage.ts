@@ -6,6 +6,14 @@ import { type StoredEntry, unpackEvents } from './entry.ts'
 import { cutsOf } from './generation.ts'
 import type { CheckedEvent } from './submission.ts'
 
+/** The name under which the end of a document is counted and refused, where an event has its hash. */
+export const TOMBSTONE = 'tombstone'
+
+/** Whether an entry is one of those that were refused, by hash. */
+export function isRefused({ kind, hash }: StoredEntry, refused: ReadonlySet<string>): boolean {
+  return refused.has(kind === 'tombstone' ? TOMBSTONE : (hash ?? ''))
+}
+
 /** An event and every one that builds on it, in whatever order they came; none when it is not there. */
 export function withDescendants(
   hash: EventHash,
@@ -91,7 +99,7 @@ export function countingEntries(
     if (entry.kind === 'base') counting.length = 0
     if (entry.kind !== 'leave') home = entry.collection
     else if (home === entry.collection) counting.length = 0
-    if (entry.hash === undefined || !refused.has(entry.hash)) counting.push(entry)
+    if (!isRefused(entry, refused)) counting.push(entry)
   }
   return counting
 }

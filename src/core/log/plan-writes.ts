@@ -7,7 +7,8 @@ import { DIGEST_BYTES, Digest, digestTerm } from './digest.ts'
 import type { LogEntry } from './entry.ts'
 import { originOf } from './generation-origin.ts'
 import { homePuts } from './homes.ts'
-import { digestKey, documentKey, lateKey, sequenceKey } from './keys.ts'
+import { digestKey, documentKey, lateKey, rejectedKey, sequenceKey } from './keys.ts'
+import { TOMBSTONE } from './lineage.ts'
 import type { PlanView } from './plan.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
 import type { CheckedEvent } from './submission.ts'
@@ -143,6 +144,7 @@ export class PlanWrites {
     else taken.push(event)
     this.count(document, home, header.hash)
     this.push('event', document, home, bytes, from, header.hash)
+    if (from !== undefined) this.#accept(document, header.hash)
     if (header.message === undefined) return
     const generation = this.record(document)?.generation ?? 1
     const origin = originOf(header, generation, this.#view.sha256)
@@ -152,7 +154,8 @@ export class PlanWrites {
   }
 
   bury(document: DocumentId, home: CollectionId, from: string | undefined): void {
-    this.count(document, home, 'tombstone')
+    this.count(document, home, TOMBSTONE)
+    this.#accept(document, TOMBSTONE)
     this.push('tombstone', document, home, new Uint8Array(0), from)
     const record = this.record(document)
     if (record !== undefined) this.set(document, { ...record, deleted: true })
@@ -182,6 +185,12 @@ export class PlanWrites {
     const term = this.#term(document, name)
     this.#digest(home).add(term)
     this.#sum(document).add(term)
+  }
+
+  /** What was refused once counts again: it came from elsewhere, or was made anew. */
+  #accept(document: DocumentId, name: string): void {
+    if ((this.record(document)?.fork ?? 0) > 0)
+      this.puts.push({ key: rejectedKey(document, name), value: undefined })
   }
 
   uncount(document: DocumentId, home: CollectionId, name: string): void {

@@ -19,6 +19,13 @@ const TOO_MANY: SessionClose = {
   retryAfterMs: undefined,
 }
 
+const UNWRITTEN: SessionClose = {
+  code: 'STORAGE_UNAVAILABLE',
+  message: 'a refusal could not be written down',
+  retryable: true,
+  retryAfterMs: undefined,
+}
+
 /** What {@link Refusals} needs of its replica. */
 export interface RefusalsOptions {
   readonly policy: Policy
@@ -74,24 +81,42 @@ export class Refusals {
       await this.#onTaken([...new Set(binding.map((reject) => reject.document))])
     } catch (error) {
       logger.error('a refusal could not be written down', { peer, error })
+      // The peer has forgotten it: at the next meeting the digests differ, and it refuses again.
+      link.refuse(UNWRITTEN)
     }
   }
 
   async #binding(link: PeerLink, rejects: readonly Reject[]): Promise<readonly Reject[]> {
-    const { policy } = this.#options
+    const { policy, logger } = this.#options
     const binding: Reject[] = []
     for (const reject of rejects) {
       const { document, hash } = reject
-      if (hash === undefined) continue
       const record = await this.#log.record(document)
       if (record === undefined || record.left || !link.granted.includes(record.collection)) continue
       const { collection } = record
-      const request = { kind: 'event', document, collection, exists: true } as const
+      const kind = hash === undefined ? 'tombstone' : 'event'
+      const request = { kind, document, collection, exists: true } as const
       const mayWrite = policy.mayWrite(link.principal, request) === undefined
+      if (hash === undefined) {
+        if (mayWrite && record.deleted && (await this.#isOurEnd(document))) binding.push(reject)
+        else logger.warn('a peer refused that a document ends or moves', { ...reject })
+        continue
+      }
       if (mayWrite && !(await this.#isOnlyPassedOn(reject))) binding.push(reject)
       else link.kept.add(document, hash)
     }
     return binding
+  }
+
+  /**
+   * Whether a refusal without a hash can only mean that we deleted the document: it says not what was
+   * refused, so where we moved it as well nothing is taken back.
+   */
+  async #isOurEnd(document: DocumentId): Promise<boolean> {
+    const entries = await this.#log.readDocument(document)
+    const ours = entries.filter(({ from }) => from === undefined)
+    const moves = ours.some(({ kind }) => kind === 'join' || kind === 'leave')
+    return !moves && ours.some(({ kind }) => kind === 'tombstone')
   }
 
   /** Whether what was refused is the event's delivery by us, who did not write it. */

@@ -1,8 +1,9 @@
 import type { Doc } from '@automerge/automerge'
 
 import type { EventHash } from '../ids.ts'
+import type { ReplicaOf, Signature } from './authorship.ts'
 import { allChanges, type ChangeFacts, type StoredValue, valuesAt } from './automerge-state.ts'
-import { type Author, authorOf, type ReplicaOf, timeOf } from './history.ts'
+import type { Readable } from './history.ts'
 import type { DocumentPath } from './path.ts'
 import { isNode, listKeys, readValue } from './read-value.ts'
 import { LIST_MARK, SET_MARK } from './shape.ts'
@@ -12,12 +13,10 @@ import { equalValues, freeze, isReserved, type JsonValue } from './value.ts'
 export const CONFLICTS_LIMIT = 100
 
 /** One of the values that concurrent edits gave to one field. */
-export interface ConflictingValue extends Author {
+export interface ConflictingValue extends Signature {
   readonly value: JsonValue
   /** The edit that wrote it. */
   readonly hash: EventHash
-  readonly timeMs: number | undefined
-  readonly message: string | undefined
   /** Whether this is the value that the document shows, here and on every replica. */
   readonly wins: boolean
 }
@@ -30,7 +29,7 @@ interface Place {
 
 /** The values of one field, the winner first; none when they are all the same. */
 export function conflictsAt(
-  doc: Doc<unknown>,
+  { state: doc, authorship }: Readable,
   path: DocumentPath,
   replicaOf: ReplicaOf,
 ): readonly ConflictingValue[] {
@@ -45,16 +44,14 @@ export function conflictsAt(
     return {
       value: freeze(readValue(value)),
       hash: change.hash,
-      ...authorOf(change, replicaOf),
-      timeMs: timeOf(change),
-      message: change.message ?? undefined,
+      ...authorship.signature(change, replicaOf),
       wins: index === 0,
     }
   })
 }
 
 /** The paths of fields that have several values, up to `limit`. */
-export function conflictPaths(doc: Doc<unknown>, limit: number): readonly DocumentPath[] {
+export function conflictPaths({ state: doc }: Readable, limit: number): readonly DocumentPath[] {
   const found: DocumentPath[] = []
   const open: Part[] = [...parts(doc, [])].reverse()
   for (let next = open.pop(); next !== undefined && found.length < limit; next = open.pop()) {

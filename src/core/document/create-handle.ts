@@ -3,10 +3,11 @@ import type { CollectionId, DocumentId, EventHash, Heads, Position, ReplicaId } 
 import type { AbortOptions } from '../interfaces/abort.ts'
 import type { Cancel } from '../interfaces/clock.ts'
 import type { Logger } from '../interfaces/logger.ts'
+import type { ReplicaOf } from './authorship.ts'
 import { CONFLICTS_LIMIT, type ConflictingValue, conflictPaths, conflictsAt } from './conflicts.ts'
 import type { Documents, Held, HeldChange } from './documents.ts'
 import type { DocumentHandle, PatchedChange, UndoResult } from './handle.ts'
-import { type HistoryEntry, type HistoryOptions, type ReplicaOf, readHistory } from './history.ts'
+import { type HistoryEntry, type HistoryOptions, readHistory } from './history.ts'
 import { type DocumentKind, PLAIN_KIND } from './kind.ts'
 import type { EditOptions, OpenDocument } from './open-document.ts'
 import { diffValues } from './patches.ts'
@@ -159,9 +160,9 @@ class Handle<Value> implements DocumentHandle<Value> {
     const document = this.#document
     const heads = options.heads ?? document.heads
     if (options.heads !== undefined) document.checkHeads(heads)
-    const current = (): OpenDocument['state'] => {
+    const current = (): OpenDocument => {
       this.#check()
-      return this.#document.state
+      return this.#document
     }
     return readHistory(current, heads, options, this.#options.replicaOf)
   }
@@ -172,11 +173,11 @@ class Handle<Value> implements DocumentHandle<Value> {
     where: DocumentPath | { readonly limit?: number } = {},
   ): readonly ConflictingValue[] | readonly DocumentPath[] {
     this.#check()
-    const { deleted, state } = this.#document
-    if (deleted) return []
+    const document = this.#document
+    if (document.deleted) return []
     return isPath(where)
-      ? conflictsAt(state, where, this.#options.replicaOf)
-      : conflictPaths(state, where.limit ?? CONFLICTS_LIMIT)
+      ? conflictsAt(document, where, this.#options.replicaOf)
+      : conflictPaths(document, where.limit ?? CONFLICTS_LIMIT)
   }
 
   subscribe(
@@ -240,13 +241,18 @@ class Handle<Value> implements DocumentHandle<Value> {
     throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
   }
 
-  #acknowledged(
+  async #acknowledged(
     peer: ReplicaId,
     level: 'received' | 'durable',
     options: AbortOptions,
   ): Promise<void> {
     const { acknowledgements } = this.#options
-    return acknowledgements.wait(peer, level, this.#document.positionFor(peer), options)
+    // When a generation begins meanwhile, what it was about stands at later positions.
+    for (let waited: OpenDocument | undefined; waited?.generation !== this.#document.generation; ) {
+      waited = this.#document
+      await this.#held.durable
+      await acknowledgements.wait(peer, level, waited.positionFor(peer), options)
+    }
   }
 }
 

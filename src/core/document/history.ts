@@ -1,9 +1,9 @@
 import type { Doc } from '@automerge/automerge'
 
 import { DocumentError, UsageError } from '../errors.ts'
-import type { ActorId, DocumentId, EventHash, Heads, ReplicaId } from '../ids.ts'
+import type { DocumentId, EventHash, Heads } from '../ids.ts'
+import type { Authorship, ReplicaOf, Signature } from './authorship.ts'
 import { allChanges, type ChangeFacts, changeFacts } from './automerge-state.ts'
-import { GENESIS_ACTOR } from './kind.ts'
 
 /** How many changes a history gives when nothing else is said. */
 export const HISTORY_LIMIT = 1000
@@ -18,35 +18,24 @@ export interface HistoryOptions {
   readonly order?: 'newest' | 'oldest' | undefined
 }
 
-/** Who wrote something, as far as it is known here. */
-export interface Author {
-  readonly actor: ActorId
-  /** The replica behind the actor: known of this one and of those that it has been connected to. */
-  readonly replica: ReplicaId | undefined
-}
-
 /** One edit of a document. */
-export interface HistoryEntry extends Author {
+export interface HistoryEntry extends Signature {
   readonly hash: EventHash
-  /** 1 for the actor's first edit of the document, then one more each. */
+  /** 1 for the actor's first edit of the document since its history was cut, then one more each. */
   readonly sequence: number
-  /** When its author says that it was made, in milliseconds since the Unix epoch. */
-  readonly timeMs: number | undefined
-  /** What its author says that it was made for. */
-  readonly message: string | undefined
-  /** The edits that it was made after. */
+  /** The edits that it was made after, as far back as the history goes. */
   readonly parents: readonly EventHash[]
 }
 
-/** Names the replica of an actor, where it can. */
-export type ReplicaOf = (actor: ActorId) => ReplicaId | undefined
+/** A document whose history is read. It is asked for at each step: it may be read again meanwhile. */
+export interface Readable {
+  readonly state: Doc<unknown>
+  readonly authorship: Authorship
+}
 
-/**
- * The edits of a document, read one by one as they are asked for. `current` is asked at each step, so a
- * document may be read again meanwhile.
- */
+/** The edits of a document, read one by one as they are asked for. */
 export function* readHistory(
-  current: () => Doc<unknown>,
+  current: () => Readable,
   heads: Heads,
   options: HistoryOptions,
   replicaOf: ReplicaOf,
@@ -65,18 +54,17 @@ export function* readHistory(
 }
 
 /**
- * One change of a document.
+ * One edit of a document.
  *
  * @throws DocumentError `DOCUMENT_HISTORY_MISSING` when it is not here.
  */
-export function requireChange(
-  doc: Doc<unknown>,
-  document: DocumentId,
+export function requireEdit(
+  document: Readable & { readonly id: DocumentId },
   hash: EventHash,
 ): ChangeFacts {
-  const facts = checkHash(hash) ? changeFacts(doc, hash) : undefined
-  if (facts !== undefined && facts.actor !== GENESIS_ACTOR) return facts
-  throw missingHistory(document, [hash])
+  const facts = checkHash(hash) ? changeFacts(document.state, hash) : undefined
+  if (facts !== undefined && document.authorship.isEdit(facts)) return facts
+  throw missingHistory(document.id, [hash])
 }
 
 /**
@@ -100,26 +88,16 @@ export function compareChanges(a: ChangeFacts, b: ChangeFacts): number {
   )
 }
 
-/** Who wrote a change. */
-export function authorOf({ actor }: { readonly actor: ActorId }, replicaOf: ReplicaOf): Author {
-  return { actor, replica: replicaOf(actor) }
-}
-
-/** In milliseconds; undefined when its author did not say. */
-export function timeOf({ time }: ChangeFacts): number | undefined {
-  return time === 0 ? undefined : time * 1000
-}
-
-function* newest(current: () => Doc<unknown>, heads: Heads): Iterable<ChangeFacts> {
+function* newest(current: () => Readable, heads: Heads): Iterable<ChangeFacts> {
   const seen = new Set<EventHash>(heads)
-  const open = heads.flatMap((hash) => changeFacts(current(), hash) ?? [])
+  const open = heads.flatMap((hash) => changeFacts(current().state, hash) ?? [])
   open.sort(compareChanges)
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
-    if (next.actor !== GENESIS_ACTOR) yield next
+    if (current().authorship.isEdit(next)) yield next
     for (const hash of next.deps) {
       if (seen.has(hash)) continue
       seen.add(hash)
-      const facts = changeFacts(current(), hash)
+      const facts = changeFacts(current().state, hash)
       if (facts === undefined) continue
       // What is open are the ends of concurrent lines: a few.
       const place = open.findIndex((other) => compareChanges(facts, other) < 0)
@@ -129,8 +107,8 @@ function* newest(current: () => Doc<unknown>, heads: Heads): Iterable<ChangeFact
 }
 
 /** All are read before the first is given: it is the last one that a walk from the heads comes to. */
-function* oldest(current: () => Doc<unknown>, heads: Heads): Iterable<ChangeFacts> {
-  const changes = new Map(allChanges(current()).map((facts) => [facts.hash, facts]))
+function* oldest(current: () => Readable, heads: Heads): Iterable<ChangeFacts> {
+  const changes = new Map(allChanges(current().state).map((facts) => [facts.hash, facts]))
   const wanted = new Map<EventHash, ChangeFacts>()
   const open = [...heads]
   for (let hash = open.pop(); hash !== undefined; hash = open.pop()) {
@@ -140,19 +118,23 @@ function* oldest(current: () => Doc<unknown>, heads: Heads): Iterable<ChangeFact
     open.push(...facts.deps)
   }
   const ordered = [...wanted.values()].sort((a, b) => compareChanges(b, a))
-  for (const facts of ordered) if (facts.actor !== GENESIS_ACTOR) yield facts
+  for (const facts of ordered) if (current().authorship.isEdit(facts)) yield facts
 }
 
-function described(doc: Doc<unknown>, facts: ChangeFacts, replicaOf: ReplicaOf): HistoryEntry {
-  const { hash, seq, message, deps } = facts
+function described(
+  { state, authorship }: Readable,
+  facts: ChangeFacts,
+  replicaOf: ReplicaOf,
+): HistoryEntry {
+  const isEdit = (hash: EventHash): boolean => {
+    const parent = changeFacts(state, hash)
+    return parent !== undefined && authorship.isEdit(parent)
+  }
   return {
-    hash,
-    ...authorOf(facts, replicaOf),
-    sequence: seq,
-    timeMs: timeOf(facts),
-    message: message ?? undefined,
-    // The first event of a kind is nobody's edit.
-    parents: deps.filter((parent) => changeFacts(doc, parent)?.actor !== GENESIS_ACTOR),
+    hash: facts.hash,
+    ...authorship.signature(facts, replicaOf),
+    sequence: facts.seq,
+    parents: facts.deps.filter(isEdit),
   }
 }
 

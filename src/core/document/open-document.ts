@@ -24,9 +24,10 @@ import { readMadeEvent } from '../log/event.ts'
 import { FIRST_GENERATION } from '../log/generation.ts'
 import { eventBytes } from '../log/lineage.ts'
 import type { CheckedEvent } from '../log/submission.ts'
+import { Authorship } from './authorship.ts'
 import { changeByHash } from './automerge-state.ts'
-import { checkHeads } from './history.ts'
 import { type CarriedEdit, carriedEdit } from './generation-carry.ts'
+import { checkHeads } from './history.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
 import { isTaken, loadEvents } from './load-events.ts'
 import { applyPortable } from './portable-edit.ts'
@@ -93,6 +94,7 @@ export class OpenDocument {
   /** Parts of the value by what they were read from: Automerge keeps what did not change. */
   readonly #known: KnownValues = new WeakMap()
   #heads: Heads | undefined
+  #authorship: Authorship | undefined
   /** The generation that it is in, as the log numbers them. */
   generation: number = FIRST_GENERATION
   bytes = 0
@@ -186,6 +188,12 @@ export class OpenDocument {
   get state(): Doc<unknown> {
     if (this.#left) throw this.#gone()
     return this.#current
+  }
+
+  /** Who made its changes. */
+  get authorship(): Authorship {
+    this.#authorship ??= new Authorship(this, this.#sha256)
+    return this.#authorship
   }
 
   /** Empty for a document without events. */

@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts'
 import type { EventHash } from '../ids.ts'
-import { compareChanges, requireChange } from './history.ts'
+import { compareChanges, requireEdit } from './history.ts'
 import type { OpenDocument } from './open-document.ts'
 import type { DocumentPath } from './path.ts'
 import { fieldShape, keyedItems, type Shape } from './shape.ts'
@@ -30,7 +30,7 @@ export function undoEdits(
   present: JsonMap,
   hashes: readonly EventHash[],
 ): Undone {
-  const { id, kind, state } = document
+  const { id, kind } = document
   const distinct = [...new Set(hashes)]
   if (distinct.length === 0 || distinct.length > EDITS_MAX) {
     throw new UsageError('USAGE_INVALID_ARGUMENT', 'an undo takes back 1 to 1,000 edits', {
@@ -38,7 +38,7 @@ export function undoEdits(
       given: distinct.length,
     })
   }
-  const changes = distinct.map((hash) => requireChange(state, id, hash)).sort(compareChanges)
+  const changes = distinct.map((hash) => requireEdit(document, hash)).sort(compareChanges)
   const left: DocumentPath[] = []
   let value = present
   for (const { hash, deps } of changes) {

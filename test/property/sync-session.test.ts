@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeFrame } from '../../src/core/sync/message-codec.ts'
 import { frame } from '../support/frames.ts'
-import { SessionPair, TinyReplica } from '../support/session-pair.ts'
+import { SessionPair } from '../support/session-pair.ts'
+import { TinyReplica } from '../support/tiny-replica.ts'
 
 const A = 'a'
 
@@ -70,7 +71,7 @@ test('two replicas converge whatever is written when, and however often the conn
       })
       talk.run()
       expect(edge.content([A])).toEqual(cloud.content([A]))
-      expect(talk.dialer.session.resyncs).toBe(0)
+      expect(talk.dialer.session.reconciling.runs).toBe(0)
     }),
     { numRuns: 200 },
   )

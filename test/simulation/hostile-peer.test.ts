@@ -147,10 +147,30 @@ describe('past a limit', () => {
     expect((await peer.close()).code).toBe('PROTOCOL_LIMIT_EXCEEDED')
   })
 
-  test('resyncs without end', async () => {
+  test('questions without end', async () => {
     const peer = await RawPeer.greet(place.hub, MALLORY)
-    for (let i = 0; i < 20; i += 1) peer.send({ type: 'resync' })
-    expect((await peer.close()).code).toBe('PROTOCOL_DIVERGED')
+    const range = { collection: 'open', from: '', to: undefined, fingerprint: undefined }
+    const ranges = Array.from({ length: 32 }, () => range)
+    for (let i = 1; i <= 20; i += 1) peer.send({ type: 'ask-ranges', question: i, ranges })
+    expect((await peer.close()).code).toBe('PROTOCOL_LIMIT_EXCEEDED')
+  })
+
+  test('questions about what is not shared', async () => {
+    const peer = await RawPeer.greet(place.hub, MALLORY)
+    const range = { collection: 'private/cloud', from: '', to: undefined, fingerprint: undefined }
+    peer.send({ type: 'ask-ranges', question: 1, ranges: [range] })
+    expect((await peer.close()).code).toBe('PROTOCOL_REMOTE')
+  })
+
+  test('answers to questions that nobody asked', async () => {
+    for (const frame of [
+      { type: 'tell-ranges', question: 1, answers: [{ kind: 'equal' }] },
+      { type: 'tell-entries', question: 1, follows: false, wants: [] },
+    ] satisfies Frame[]) {
+      const peer = await RawPeer.greet(place.hub, MALLORY)
+      peer.send(frame)
+      expect((await peer.close()).code).toBe('PROTOCOL_REMOTE')
+    }
   })
 })
 

@@ -7,7 +7,14 @@ import { Author } from '../support/author.ts'
 import { type Column, craftChange, repeatedOperation } from '../support/crafted-events.ts'
 import { frame } from '../support/frames.ts'
 import { ALL, HostilePlace, SECRET } from '../support/hostile-place.ts'
-import { eventsFrame, helloFrame, RawPeer, wireEntry } from '../support/raw-peer.ts'
+import {
+  askEntries,
+  askRanges,
+  eventsFrame,
+  helloFrame,
+  RawPeer,
+  wireEntry,
+} from '../support/raw-peer.ts'
 
 const MALLORY = { principal: 'mallory' }
 
@@ -249,7 +256,8 @@ describe('frames at random', () => {
     fc
       .subarray([...ALL, 'other'])
       .map((collections): Frame => ({ type: 'subscribe', collections })),
-    fc.constant<Frame>({ type: 'resync' }),
+    fc.subarray([...ALL]).map((asked): Frame => askRanges(asked)),
+    fc.array(document, { maxLength: 4 }).map((asked): Frame => askEntries(asked)),
     fc
       .constantFrom(...ALL)
       .map((collection): Frame => ({ ...eventsFrame(), final: true, backfill: collection })),

@@ -43,6 +43,71 @@ const events = fc
     }),
   )
 
+const mark = fc.uint8Array({ minLength: 8, maxLength: 8 })
+const names = fc.option(
+  fc.array(mark, { maxLength: 4 }).map((all) => Uint8Array.from(all.flatMap((one) => [...one]))),
+  { nil: undefined },
+)
+const answer = fc.oneof(
+  fc.constant({ kind: 'equal' as const }),
+  mark.map((fingerprint) => {
+    const documents = ['a', 'b'].map((document) => ({ document, fingerprint }))
+    return { kind: 'documents' as const, documents }
+  }),
+  fc
+    .record({ fingerprint: mark, to: fc.option(fc.constant('z'), { nil: undefined }) })
+    .map(({ fingerprint, to }) => ({
+      kind: 'parts' as const,
+      parts: [
+        { to: 'm', fingerprint },
+        { to, fingerprint },
+      ],
+    })),
+)
+const reconcile: fc.Arbitrary<Frame> = fc.oneof(
+  fc.record({
+    type: fc.constant('ask-ranges' as const),
+    question: fc.nat({ max: 9 }),
+    ranges: fc.array(
+      fc.record({
+        collection: name,
+        from: fc.constantFrom('', 'a'),
+        to: fc.constantFrom(undefined, 'b'),
+        fingerprint: fc.option(mark, { nil: undefined }),
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
+  }),
+  fc.record({
+    type: fc.constant('tell-ranges' as const),
+    question: fc.nat({ max: 9 }),
+    answers: fc.array(answer, { minLength: 1, maxLength: 4 }),
+  }),
+  fc.record({
+    type: fc.constant('ask-entries' as const),
+    question: fc.nat({ max: 9 }),
+    collection: fc.constantFrom('open', 'shared'),
+    documents: fc.array(
+      fc.record({
+        document: name,
+        home: fc.constantFrom('here' as const, 'none' as const, 'left' as const, {
+          collection: 'elsewhere',
+        }),
+        generation: fc.nat({ max: 9 }),
+        moves: fc.nat({ max: 9 }),
+        names,
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
+  }),
+  fc.record({
+    type: fc.constant('tell-entries' as const),
+    question: fc.nat({ max: 9 }),
+    follows: fc.boolean(),
+    wants: fc.array(fc.record({ document: name, whole: fc.boolean(), names }), { maxLength: 3 }),
+  }),
+)
+
 /** Any frame that a peer may send, valid by itself. */
 export const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc
@@ -136,5 +201,6 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
     retryable: fc.boolean(),
     retryAfterMs: fc.option(fc.nat(), { nil: undefined }),
   }),
-  fc.constantFrom<Frame>({ type: 'ping' }, { type: 'pong' }, { type: 'resync' }),
+  fc.constantFrom<Frame>({ type: 'ping' }, { type: 'pong' }),
+  reconcile,
 )

@@ -150,3 +150,17 @@ export function wireEntry(
 ): WireEntry {
   return { kind, document, collection, generation: 1, bytes }
 }
+
+/** What do you hold in these collections? */
+export function askRanges(collections: readonly string[], question = 1): Frame {
+  const range = { from: '', to: undefined, fingerprint: undefined }
+  const ranges = collections.map((collection) => ({ collection, ...range }))
+  return { type: 'ask-ranges', question, ranges }
+}
+
+/** Send all that you have of these documents of `open`. */
+export function askEntries(documents: readonly string[], question = 2): Frame {
+  const nothing = { home: 'none', generation: 0, moves: 0, names: new Uint8Array(0) } as const
+  const states = documents.map((document) => ({ document, ...nothing }))
+  return { type: 'ask-entries', question, collection: 'open', documents: states }
+}

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import type { CollectionId, Epoch, Position, ReplicaId } from '../../src/core/ids.ts'
+import type { CollectionId, Position, ReplicaId } from '../../src/core/ids.ts'
 import type {
   PeerState,
   Refusal,
@@ -10,88 +9,8 @@ import type {
 } from '../../src/core/sync/io.ts'
 import type { SessionLimits } from '../../src/core/sync/limits.ts'
 import { SyncSession } from '../../src/core/sync/session.ts'
-
-interface Stored {
-  readonly entry: WireEntry
-  readonly from: ReplicaId | undefined
-}
-
-/**
- * A replica of the simplest kind: a log in an array, and what it remembers of its peers.
- *
- * Its events are any bytes; an event that it has already is not stored twice.
- */
-export class TinyReplica {
-  readonly name: ReplicaId
-  epoch: Epoch
-  log: Stored[] = []
-  readonly known: Set<string> = new Set()
-  readonly peers: Map<ReplicaId, PeerState> = new Map()
-  /** Collections that this replica shares when asked. */
-  shares: Set<CollectionId>
-  /** Events of ours that a peer refused: they count for nothing. */
-  readonly refused: Set<string> = new Set()
-  /** Entries whose bytes start with this byte are refused. */
-  refuses: number | undefined
-
-  constructor(name: ReplicaId, shares: readonly CollectionId[]) {
-    this.name = name
-    this.epoch = createHash('sha256').update(name).digest('hex').slice(0, 16)
-    this.shares = new Set(shares)
-  }
-
-  get head(): Position {
-    return this.log.length
-  }
-
-  write(collection: CollectionId, document: string, text: string | Uint8Array): void {
-    const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text
-    this.store({ kind: 'event', document, collection, generation: 0, bytes }, undefined)
-  }
-
-  store(entry: WireEntry, from: ReplicaId | undefined): Reject | undefined {
-    if (this.refuses !== undefined && from !== undefined && entry.bytes[0] === this.refuses) {
-      return { document: entry.document, hash: hashOf(entry), code: 'ACCESS_DENIED', message: 'no' }
-    }
-    const key = hashOf(entry)
-    if (this.known.has(key)) return undefined
-    this.known.add(key)
-    this.log.push({ entry, from })
-    return undefined
-  }
-
-  /** Every event of the collections, as text, sorted: what two replicas must have in common. */
-  content(collections: readonly CollectionId[]): string[] {
-    return this.log
-      .filter(
-        ({ entry }) => collections.includes(entry.collection) && !this.refused.has(hashOf(entry)),
-      )
-      .map(({ entry }) => `${entry.collection} ${entry.document} ${hashOf(entry)}`)
-      .sort()
-  }
-
-  digest(collections: readonly CollectionId[]): Uint8Array {
-    return createHash('sha256')
-      .update(this.content(collections).join('\n'))
-      .digest()
-      .subarray(0, 16)
-  }
-
-  /** Forgets the newest entries, as a restored backup does. */
-  loseTail(count: number, epoch?: Epoch): void {
-    for (const { entry } of this.log.splice(this.log.length - count))
-      this.known.delete(hashOf(entry))
-    if (epoch !== undefined) this.epoch = epoch
-  }
-}
-
-export function hashOf(entry: WireEntry): string {
-  return createHash('sha256')
-    .update(entry.document)
-    .update(entry.kind)
-    .update(entry.bytes)
-    .digest('hex')
-}
+import { tinyPage, tinyStep } from './tiny-reconcile.ts'
+import { hashOf, TinyReplica } from './tiny-replica.ts'
 
 /** One end of a conversation: a session, its replica, and everything that the session said. */
 export class End {
@@ -107,6 +26,8 @@ export class End {
   readonly acknowledged: Position[] = []
   reads = 0
   closed: SessionClose | undefined
+  /** How far the peer has read of our log, past its end. */
+  lost: Position | undefined
   /** Appends wait until the test lets them through. */
   slowDisk = false
   readonly waiting: (() => void)[] = []
@@ -139,12 +60,14 @@ export class End {
         const { subscriptions } = output.hello
         const granted = subscriptions.filter((name) => replica.shares.has(name))
         const peer = replica.peers.get(output.hello.replica) ?? fresh(output.hello.replica)
-        session.handleAdmission({ peer, granted, refused: [], head: replica.head }, nowMs)
+        const { head } = replica
+        const held = replica.held(granted)
+        session.handleAdmission({ peer, granted, refused: [], held, head }, nowMs)
         return
       }
       case 'subscribe': {
         const granted = output.collections.filter((name) => replica.shares.has(name))
-        session.handleGrant(output.token, granted, [], nowMs)
+        session.handleGrant(output.token, granted, [], nowMs, replica.held(granted))
         return
       }
       case 'established':
@@ -153,6 +76,17 @@ export class End {
         return
       case 'read':
         return this.#read(output, nowMs)
+      case 'deliver': {
+        const page = tinyPage(replica, output.deliveries, output.after)
+        session.handleDelivered(output.token, page, nowMs)
+        return
+      }
+      case 'reconcile':
+        session.handleReconciled(output.token, tinyStep(replica, output.step), nowMs)
+        return
+      case 'lost':
+        this.lost = output.position
+        return
       case 'append':
         if (!this.slowDisk) return this.#append(output, nowMs)
         this.waiting.push(() => this.#append(output, nowMs))
@@ -193,7 +127,7 @@ export class End {
       const stored = this.replica.log[position]
       position += 1
       if (stored === undefined || !output.collections.includes(stored.entry.collection)) continue
-      if (!output.everything && stored.from !== undefined && stored.from === peer) continue
+      if (stored.from !== undefined && stored.from === peer) continue
       entries.push(stored.entry)
       size += stored.entry.bytes.length
     }
@@ -257,7 +191,8 @@ export class SessionPair {
     this.accepter.session.accept(this.nowMs)
     const subscriptions = options.subscriptions ?? [...dialer.shares]
     const peer = dialer.peers.get(accepter.name)
-    this.dialer.session.start({ peer, subscriptions, head: dialer.head }, this.nowMs)
+    const held = dialer.held(subscriptions)
+    this.dialer.session.start({ peer, subscriptions, held, head: dialer.head }, this.nowMs)
     this.dialer.drain(this.nowMs)
   }
 

@@ -2,6 +2,9 @@ import type { Frame } from '../../src/core/sync/message.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
+/** A fingerprint. */
+const mark = (byte: number): Uint8Array => new Uint8Array(8).fill(byte)
+
 /** One frame of each type, by the name of its fixture. Only ever added to. */
 export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
   hello: {
@@ -74,8 +77,8 @@ export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
     type: 'packed',
     packing: 1,
     length: 6,
-    // Raw DEFLATE of PING, RESYNC and PONG, one after the other.
-    bytes: Uint8Array.of(0x6b, 0x14, 0x68, 0x64, 0x6f, 0x14, 0x04, 0x00),
+    // Raw DEFLATE of PING, PONG and PING, one after the other.
+    bytes: Uint8Array.of(0x6b, 0x14, 0x68, 0x14, 0x6c, 0x14, 0x00, 0x00),
   },
   events: {
     type: 'events',
@@ -88,21 +91,21 @@ export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
         kind: 'event',
         document: 'notes/a',
         collection: 'node/edge-1',
-        generation: 0,
+        generation: 1,
         bytes: bytes('one'),
       },
       {
         kind: 'event',
         document: 'notes/a',
         collection: 'node/edge-1',
-        generation: 0,
+        generation: 1,
         bytes: bytes('two'),
       },
       {
         kind: 'tombstone',
         document: 'notes/b',
         collection: 'node/edge-1',
-        generation: 1,
+        generation: 2,
         bytes: bytes(''),
       },
     ],
@@ -126,7 +129,7 @@ export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
         kind: 'event',
         document: 'web',
         collection: 'shared/web',
-        generation: 0,
+        generation: 1,
         bytes: bytes('x'),
       },
     ],
@@ -138,7 +141,7 @@ export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
     final: true,
     backfill: undefined,
     entries: [
-      { kind: 'event', document: 'big', collection: 'node/edge-1', generation: 0, bytes: 300_000 },
+      { kind: 'event', document: 'big', collection: 'node/edge-1', generation: 1, bytes: 300_000 },
     ],
   },
   part: { type: 'part', bytes: bytes('a piece') },
@@ -158,7 +161,109 @@ export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
     ],
   },
   check: { type: 'check', attempt: 0, digest: new Uint8Array(16).fill(7), ours: 44, theirs: 7 },
-  resync: { type: 'resync' },
+  'events-answer': {
+    type: 'events',
+    after: 3,
+    upTo: 3,
+    final: true,
+    backfill: undefined,
+    answer: 3,
+    entries: [
+      {
+        kind: 'event',
+        document: 'notes/a',
+        collection: 'node/edge-1',
+        generation: 1,
+        bytes: bytes('one'),
+      },
+    ],
+  },
+  'ask-ranges': {
+    type: 'ask-ranges',
+    question: 1,
+    ranges: [
+      { collection: 'node/edge-1', from: '', to: undefined, fingerprint: mark(1) },
+      { collection: 'shared/web', from: 'b', to: 'd', fingerprint: undefined },
+      { collection: 'shared/web', from: 'x', to: undefined, fingerprint: undefined },
+    ],
+  },
+  'tell-ranges': {
+    type: 'tell-ranges',
+    question: 1,
+    answers: [
+      {
+        kind: 'parts',
+        parts: [
+          { to: 'notes/b', fingerprint: mark(2) },
+          { to: undefined, fingerprint: mark(3) },
+        ],
+      },
+      { kind: 'documents', documents: [{ document: 'c', fingerprint: mark(4) }] },
+      { kind: 'equal' },
+    ],
+  },
+  'ask-entries': {
+    type: 'ask-entries',
+    question: 2,
+    collection: 'node/edge-1',
+    documents: [
+      { document: 'notes/a', home: 'here', generation: 1, moves: 0, names: mark(5) },
+      { document: 'notes/b', home: 'none', generation: 0, moves: 0, names: new Uint8Array(0) },
+      { document: 'notes/c', home: 'left', generation: 0, moves: 0, names: new Uint8Array(0) },
+      {
+        document: 'notes/d',
+        home: { collection: 'shared/web' },
+        generation: 1,
+        moves: 2,
+        names: undefined,
+      },
+    ],
+  },
+  'tell-entries': {
+    type: 'tell-entries',
+    question: 2,
+    follows: true,
+    wants: [
+      { document: 'notes/a', whole: false, names: mark(5) },
+      { document: 'notes/d', whole: true, names: undefined },
+    ],
+  },
+  'hello-held': {
+    type: 'hello',
+    versions: [1],
+    replica: 'edge-1',
+    epoch: '00112233445566aa',
+    head: 90,
+    peerEpoch: undefined,
+    cursor: 0,
+    acked: 0,
+    credit: 1_048_576,
+    subscriptions: ['node/edge-1'],
+    incomplete: [0],
+    token: undefined,
+    packings: [],
+    held: [0],
+  },
+  'welcome-reconcile': {
+    type: 'welcome',
+    version: 1,
+    replica: 'cloud',
+    epoch: '8899aabbccddeeff',
+    head: 144,
+    cursor: 90,
+    credit: 1_048_576,
+    refused: [],
+    backfill: [],
+    packings: [],
+    reconcile: [0],
+  },
+  'subscribe-held': { type: 'subscribe', collections: ['shared/web'], held: [0] },
+  'grant-reconcile': {
+    type: 'grant',
+    granted: ['shared/web'],
+    refused: [],
+    reconcile: [0],
+  },
   subscribe: { type: 'subscribe', collections: ['shared/web'] },
   grant: {
     type: 'grant',

@@ -87,6 +87,11 @@ export class Authors {
     return authors
   }
 
+  /** From here on this replica writes under another epoch. What it wrote before stays its own. */
+  renew(owner: Owner): void {
+    this.#bind(owner)
+  }
+
   /** Whose actor this is; undefined when nobody told us. */
   of(actor: ActorId): ReplicaId | undefined {
     return this.#owners.get(actor)

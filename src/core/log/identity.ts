@@ -1,5 +1,5 @@
 import { toHex } from '../bytes.ts'
-import { isTidewayError, StorageForeignError } from '../errors.ts'
+import { InvariantError, isTidewayError, StorageForeignError } from '../errors.ts'
 import type { DocumentId, ReplicaId } from '../ids.ts'
 import type { Random } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
@@ -64,6 +64,17 @@ async function found(options: IdentityOptions, revision: number | undefined): Pr
     if (isTidewayError(error) && error.code === 'STORAGE_CONFLICT') return openIdentity(options)
     throw error
   }
+  return identity
+}
+
+/** Writes down that a log goes on under another epoch. Durable when it resolves. */
+export async function renewIdentity(storage: Storage, random: Random): Promise<Identity> {
+  const [bytes] = await storage.get([IDENTITY_KEY])
+  if (bytes === undefined) throw new InvariantError('a log that is open has an identity')
+  const fresh = new Uint8Array(8)
+  random.fill(fresh)
+  const identity = { ...decodeRecord<Identity>(bytes, 'epoch'), epoch: toHex(fresh) }
+  await write(storage, [{ key: IDENTITY_KEY, value: encodeRecord(identity) }])
   return identity
 }
 

@@ -40,6 +40,7 @@ export class LogCache implements PlanView {
   readonly #records = new Map<DocumentId, DocumentRecord | undefined>()
   readonly #digests = new Map<CollectionId, bigint>()
   readonly #recordsMax: number
+  readonly #retired = new Set<ActorId>()
   /** Raised each time that everything is forgotten. */
   #era = 0
   readonly generations: GenerationCache
@@ -54,6 +55,15 @@ export class LogCache implements PlanView {
     this.isGenesis = options.isGenesis
     this.generations = new GenerationCache(options.rewriter)
     this.#recordsMax = options.recordsMax ?? RECORDS_MAX
+  }
+
+  /** These actors of ours write no more. */
+  retire(actors: readonly ActorId[]): void {
+    for (const actor of actors) this.#retired.add(actor)
+  }
+
+  isRetired(actor: ActorId): boolean {
+    return this.#retired.has(actor)
   }
 
   record(document: DocumentId): DocumentRecord | undefined {

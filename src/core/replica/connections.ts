@@ -11,6 +11,7 @@ import type { AcknowledgementTable } from './acknowledgements.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
 import { meetAuthor } from './authorship.ts'
 import { dialLevel } from './elsewhere.ts'
+import { Intake } from './intake.ts'
 import { KeptByPeer } from './kept-events.ts'
 import type { LinkEvents, LinkOptions } from './link-options.ts'
 import { LinkTable, unauthenticated } from './link-table.ts'
@@ -42,6 +43,8 @@ export interface ConnectionsOptions {
   readonly logger: Logger
   readonly acknowledgements: AcknowledgementTable
   readonly refusals: Refusals
+  /** A peer has read our log past its end. See {@link LinkEvents}. */
+  readonly lost: (position: Position) => boolean
   readonly measures: Measures
   readonly waiting: WaitingEvents
   readonly admission: AdmissionOptions | undefined
@@ -60,6 +63,7 @@ export class Connections {
   readonly uplinks: Set<Uplink> = new Set()
   readonly #options: ConnectionsOptions
   readonly #kept = new KeptByPeer()
+  readonly #intake = new Intake()
   /** Links whose peer was said to be connected. */
   readonly #told = new WeakSet<PeerLink>()
   readonly #lastPeer = new Map<Uplink, ReplicaId>()
@@ -193,6 +197,7 @@ export class Connections {
       clock,
       sha256,
       compression,
+      intake: this.#intake,
       logger,
       events: this.#events(owner, meter),
       signals: this.signals.own,
@@ -230,6 +235,7 @@ export class Connections {
         owner.established(link.peer)
         this.#tellPeer(link, true)
       },
+      lost: (position) => this.#options.lost(position),
       acknowledged: (peer, received, durable) => {
         this.#options.acknowledgements.note(peer, received, durable)
         acknowledged(durable)

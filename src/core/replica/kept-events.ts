@@ -2,7 +2,7 @@ import type { CollectionId, DocumentId, EventHash, ReplicaId } from '../ids.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
 
-/** Past this many, what a peer lacks is found by sending everything, as after any other difference. */
+/** Past this many, a comparison finds that the peer lacks them, sends them again, and they are refused again. */
 const KEPT_MAX = 10_000
 
 /** Peers for which it is remembered past the end of a connection. */
@@ -25,7 +25,7 @@ export class KeptByPeer {
  * Events that a peer refused and that count here all the same: it may read their document and not write
  * it, so its refusal decides for itself only. The digests that are compared with it leave them out.
  *
- * Kept in memory: after a restart the first comparison fails, everything is sent, and it refuses again.
+ * Kept in memory: after a restart the first comparison fails, they are sent again, and refused again.
  */
 export class KeptEvents {
   readonly #documents = new Map<DocumentId, Set<EventHash>>()
@@ -45,6 +45,11 @@ export class KeptEvents {
     if (kept === undefined) return
     for (const hash of hashes) if (kept.delete(hash)) this.#count -= 1
     if (kept.size === 0) this.#documents.delete(document)
+  }
+
+  /** Those of one document; undefined when there are none. */
+  of(document: DocumentId): ReadonlySet<EventHash> | undefined {
+    return this.#documents.get(document)
   }
 
   /** Visits those that count in documents at home in `granted`. Called inside a barrier of the log. */

@@ -8,6 +8,7 @@ import type { Connection } from '../interfaces/transport.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { IncomingEntry } from '../log/submission.ts'
 import type { PeerState, Reject, SessionClose } from '../sync/io.ts'
+import type { Intake } from './intake.ts'
 import type { KeptByPeer } from './kept-events.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
@@ -21,6 +22,12 @@ export interface LinkEvents {
   turnedAway(reason: SessionClose): void
   /** What the peer delivered is durable, apart from what was refused of it. */
   stored(link: PeerLink, entries: readonly IncomingEntry[], rejects: readonly Reject[]): void
+  /**
+   * The peer has read our log up to `position`, past its end: a part that we made known was lost.
+   *
+   * @returns whether the log goes on under another epoch: then every link ends.
+   */
+  lost(position: Position): boolean
   acknowledged(peer: ReplicaId, received: Position, durable: Position): void
   rejected(link: PeerLink, rejects: readonly Reject[]): void
   signal(link: PeerLink, key: string, value: Uint8Array | undefined): void
@@ -36,6 +43,8 @@ export interface LinkOptions {
   readonly policy: Policy
   readonly clock: Clock
   readonly sha256: Sha256
+  /** Whose turn it is to read. */
+  readonly intake: Intake
   readonly compression?: Compression | undefined
   readonly logger: Logger
   readonly events: LinkEvents

@@ -83,13 +83,21 @@ export class LinkTable {
     }
   }
 
-  /** Tells every link that shares one of these entries' collections. */
+  /** Tells every link that shares one of these entries' collections whether some are new to its peer. */
   grew(entries: readonly StoredEntry[], head: Position): void {
-    const told = new Set<PeerLink>()
-    for (const { collection } of entries) {
-      for (const link of this.#byCollection.get(collection) ?? []) told.add(link)
+    const told = new Map<PeerLink, boolean>()
+    for (const { collection, from } of entries) {
+      for (const link of this.#byCollection.get(collection) ?? []) {
+        const isNews = from === undefined || from !== link.peer
+        if (isNews || !told.has(link)) told.set(link, isNews)
+      }
     }
-    for (const link of told) link.grew(head)
+    for (const [link, isNews] of told) link.grew(head, isNews)
+  }
+
+  /** Ends every link with a reason that the peers are told. */
+  refuse(reason: SessionClose): void {
+    for (const link of [...this.#all]) link.refuse(reason)
   }
 
   /** Ends the links of a peer that may no longer be here. */

@@ -14,12 +14,12 @@ export async function readFor(
   read: Read,
   peer: ReplicaId | undefined,
 ): Promise<ReadAnswer> {
-  const { upTo, collections, bytesMax, everything } = read
+  const { upTo, collections, bytesMax } = read
   let after: Position = read.after
   while (true) {
     const page = await log.read({ after, upTo, collections, bytesMax })
     const entries = page.entries
-      .filter((entry) => everything || entry.from === undefined || entry.from !== peer)
+      .filter((entry) => entry.from === undefined || entry.from !== peer)
       .map(toWire)
     if (entries.length > 0 || page.end) return { entries, upTo: page.upTo, end: page.end }
     after = page.upTo

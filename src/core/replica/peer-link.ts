@@ -1,12 +1,6 @@
 import type { Principal } from '../access/policy.ts'
-import {
-  ConnectionClosedError,
-  isTidewayError,
-  ProtocolError,
-  type TidewayError,
-} from '../errors.ts'
+import { ConnectionClosedError } from '../errors.ts'
 import type { CollectionId, Position, ReplicaId } from '../ids.ts'
-import type { Cancel } from '../interfaces/clock.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { IncomingEntry, RemoteSubmission } from '../log/submission.ts'
 import type { Hello, PeerState, SessionClose, SessionOutput } from '../sync/io.ts'
@@ -14,10 +8,12 @@ import { SyncSession } from '../sync/session.ts'
 import { denyAuthor, meetAuthor } from './authorship.ts'
 import { checkEntry, denyEntry } from './incoming.ts'
 import { KeptEvents } from './kept-events.ts'
-import { digestAnswer, digestMatches, type LinkView } from './link-digest.ts'
+import { LinkDeadline } from './link-deadline.ts'
+import { heldCollections, type LinkView } from './link-digest.ts'
+import { asError, LOST_TAIL } from './link-endings.ts'
 import type { LinkOptions } from './link-options.ts'
+import { LogQuestions } from './log-questions.ts'
 import type { Unpacked } from './message-packing.ts'
-import { readFor } from './outgoing.ts'
 import { PackedChannel } from './packed-channel.ts'
 import { PeerMemory } from './peer-memory.ts'
 import type { PeerStream } from './peer-stream.ts'
@@ -37,13 +33,15 @@ export class PeerLink {
   /** Events of ours that the peer lacks because it refused them. */
   kept: KeptEvents = new KeptEvents()
   readonly streams: StreamTable
+  readonly #questions: LogQuestions
   readonly #options: LinkOptions
   readonly #session: SyncSession
   readonly #channel: PackedChannel
   readonly #logger: Logger
   readonly #memory: PeerMemory
-  #deadline: { atMs: number; cancel: Cancel } | undefined
+  readonly #deadline: LinkDeadline
   #draining = false
+  #heldBytes = 0
   #over = false
   #end: (reason: SessionClose) => void = () => undefined
 
@@ -56,6 +54,9 @@ export class PeerLink {
       remote: connection.remoteAddress,
       principal: options.principal,
     })
+    this.#deadline = new LinkDeadline(options.clock, () =>
+      this.#tell((now) => this.#session.handleTimeout(now)),
+    )
     this.#memory = new PeerMemory(log, options.clock, this.#logger)
     this.#channel = new PackedChannel(connection, options.compression, {
       writable: (is) => this.#tell((now) => this.#session.handleWritable(is, now)),
@@ -63,6 +64,7 @@ export class PeerLink {
     })
     const { replica, epoch } = log
     this.#session = new SyncSession({ role, replica, epoch, packings: this.#channel.packings })
+    this.#questions = new LogQuestions(this.#session)
     this.streams = new StreamTable({
       write: (stream, bytes) =>
         this.#tell((now) => this.#session.writeStream(stream, bytes, now)) ?? false,
@@ -76,12 +78,28 @@ export class PeerLink {
     })
     for (const [key, value] of options.signals) this.setSignal(key, value)
     if (role === 'dialer') {
-      const { peer, subscriptions } = options
-      this.#tell((now) => this.#session.start({ peer, subscriptions, head: log.head }, now))
+      this.#start()
     } else {
       this.#tell((now) => this.#session.accept(now))
     }
     void this.#pump()
+  }
+
+  #start(): void {
+    const { peer, subscriptions, log } = this.#options
+    const start = (held: readonly CollectionId[]): void => {
+      this.#tell((now) => this.#session.start({ peer, subscriptions, held, head: log.head }, now))
+    }
+    if (subscriptions.every((name) => peer?.complete.includes(name) === true)) return start([])
+    this.#held(subscriptions, start)
+  }
+
+  /** Those of some collections in which we hold documents. */
+  #held(collections: readonly CollectionId[], then: (held: readonly CollectionId[]) => void): void {
+    heldCollections(this.#options.log, collections).then(then, (error: unknown) => {
+      this.#logger.warn('it could not be seen which collections are here', { error })
+      then([])
+    })
   }
 
   /** What would be remembered of the peer now; undefined before both sides know each other. */
@@ -94,13 +112,23 @@ export class PeerLink {
     return this.#session.roundTripMs
   }
 
-  /** The log grew in a collection that this link shares. */
-  grew(head: Position): void {
-    this.#tell((now) => this.#session.handleLogGrew(head, now))
+  /** The log grew in a collection that this link shares, by what is news to the peer or came from it. */
+  grew(head: Position, isNews: boolean): void {
+    this.#tell((now) => {
+      if (isNews) this.#session.handleLogGrew(head, now)
+      else this.#session.handleLogPassed(head, now)
+    })
   }
 
   subscribe(collections: readonly CollectionId[]): void {
-    this.#tell((now) => this.#session.subscribe(collections, now))
+    this.#held(collections, (held) =>
+      this.#tell((now) => this.#session.subscribe(collections, now, held)),
+    )
+  }
+
+  /** Looks for what the peer has of these collections and we have lost, as far as they are shared. */
+  reconcile(collections: readonly CollectionId[]): void {
+    this.#tell((now) => this.#session.reconcile(collections, now))
   }
 
   setSignal(key: string, value: Uint8Array | undefined): void {
@@ -134,6 +162,8 @@ export class PeerLink {
         const unpacked = this.#channel.unpack(message)
         this.#take(unpacked instanceof Promise ? await unpacked : unpacked)
         if (this.#over) break
+        const turn = this.#options.intake.turn()
+        if (turn !== undefined) await turn
       }
     } catch (error) {
       failure = error
@@ -169,7 +199,8 @@ export class PeerLink {
         this.#perform(output)
         if (this.#over) return
       }
-      this.#schedule()
+      this.#count(this.#session.heldBytes)
+      this.#deadline.set(this.#session.deadlineMs)
     } catch (error) {
       // A bug of ours must not take other peers down with this one.
       this.#logger.error('a link failed', { error })
@@ -206,19 +237,20 @@ export class PeerLink {
         return this.#session.handleLogGrew(log.head, this.#options.clock.monotonicMs())
       }
       case 'read':
-        return this.#read(output)
+      case 'deliver':
+      case 'reconcile':
+      case 'digest':
+      case 'verify': {
+        // A dialer reads before it knows who answers: what came from the peer that it expects stays here.
+        const expected = this.#options.peer?.replica
+        const answer = this.#questions.answer(this.#view(), output, expected)
+        return this.#answer(output.token, answer, (give, now) => give(now))
+      }
+      case 'lost':
+        events.lost(output.position)
+        return
       case 'append':
         return this.#append(output)
-      case 'digest':
-        return this.#answer(output.token, digestAnswer(this.#view()), (answer, now) =>
-          this.#session.handleDigest(output.token, answer, now),
-        )
-      case 'verify': {
-        const equal = digestMatches(this.#view(), output)
-        return this.#answer(output.token, equal, (answer, now) =>
-          this.#session.handleVerified(output.token, answer, now),
-        )
-      }
       case 'acknowledged':
         this.#memory.soon(output.peer)
         return events.acknowledged(output.peer.replica, output.received, output.durable)
@@ -256,6 +288,9 @@ export class PeerLink {
       events.turnedAway(reason)
       return this.#later((now) => this.#session.refuse(reason, now))
     }
+    const { read } = hello
+    if (read?.epoch === log.epoch && read.position > log.head && events.lost(read.position))
+      return this.#later((now) => this.#session.refuse(LOST_TAIL, now))
     meetAuthor(log, hello, principal, this.#logger)
     const granted = hello.subscriptions.filter((collection) =>
       policy.mayRead(principal, collection),
@@ -267,11 +302,14 @@ export class PeerLink {
         code: 'ACCESS_DENIED' as const,
         message: 'the policy does not allow this',
       }))
-    const peer = log.peer(hello.replica) ?? fresh(hello.replica)
     this.#meet(hello.replica, granted)
-    this.#later((now) =>
-      this.#session.handleAdmission({ peer, granted, refused, head: log.head }, now),
-    )
+    this.#held(granted, (held) => {
+      const peer = log.peer(hello.replica) ?? fresh(hello.replica)
+      const { head } = log
+      this.#tell((now) =>
+        this.#session.handleAdmission({ peer, granted, refused, held, head }, now),
+      )
+    })
   }
 
   #meet(peer: ReplicaId, granted: readonly CollectionId[]): void {
@@ -289,15 +327,9 @@ export class PeerLink {
   #grant(token: number, asked: readonly CollectionId[]): void {
     const { policy, principal } = this.#options
     const granted = asked.filter((collection) => policy.mayRead(principal, collection))
-    this.#later((now) => this.#session.handleGrant(token, granted, [], now))
-  }
-
-  #read(output: Extract<SessionOutput, { type: 'read' }>): void {
-    const { token } = output
-    // A dialer reads before it knows who answers: what came from the peer that it expects stays here.
-    const peer = this.peer ?? this.#options.peer?.replica
-    const answer = readFor(this.#options.log, output, peer)
-    this.#answer(token, answer, (result, now) => this.#session.handleRead(token, result, now))
+    this.#held(granted, (held) =>
+      this.#tell((now) => this.#session.handleGrant(token, granted, [], now, held)),
+    )
   }
 
   #append(output: Extract<SessionOutput, { type: 'append' }>): void {
@@ -351,30 +383,23 @@ export class PeerLink {
     queueMicrotask(() => this.#tell(input))
   }
 
-  #schedule(): void {
-    const { clock } = this.#options
-    const atMs = this.#session.deadlineMs
-    if (atMs === this.#deadline?.atMs) return
-    this.#deadline?.cancel()
-    this.#deadline = undefined
-    if (atMs === undefined) return
-    const delay = Math.max(0, atMs - clock.monotonicMs())
-    const cancel = clock.schedule(delay, () => {
-      this.#deadline = undefined
-      this.#tell((now) => this.#session.handleTimeout(now))
-    })
-    this.#deadline = { atMs, cancel }
-  }
-
   #close(reason: SessionClose): void {
     this.#finish(reason)
     this.#channel.close()
   }
 
+  /** What this link holds of what all may. */
+  #count(heldBytes: number): void {
+    if (heldBytes === this.#heldBytes) return
+    this.#options.intake.add(heldBytes - this.#heldBytes)
+    this.#heldBytes = heldBytes
+  }
+
   #finish(reason: SessionClose): void {
     if (this.#over) return
     this.#over = true
-    this.#deadline?.cancel()
+    this.#count(0)
+    this.#deadline.cancel()
     this.#memory.now()
     const { peer } = this.#options
     if (reason.code === UNPACKABLE && peer?.packings !== undefined)
@@ -392,12 +417,4 @@ const UNPACKABLE = 'PROTOCOL_COMPRESSION_UNSUPPORTED'
 
 function fresh(replica: ReplicaId): PeerState {
   return { replica, epoch: undefined, cursor: 0, acked: 0, complete: [] }
-}
-
-function asError(error: unknown): TidewayError {
-  if (isTidewayError(error)) return error
-  return new ProtocolError(
-    'PROTOCOL_REMOTE',
-    error instanceof Error ? error.message : 'unknown failure',
-  )
 }

@@ -1,23 +1,21 @@
 import type { DigestAnswer } from './io.ts'
-import { RESYNCS_MAX } from './limits.ts'
 import type { CheckFrame } from './message.ts'
 
 /** What to do after a comparison of digests. */
-export type CheckVerdict = 'agreed' | 'check-again' | 'resync' | 'diverged'
+export type CheckVerdict = 'agreed' | 'check-again' | 'reconcile' | 'diverged'
 
 /**
  * Whether both logs hold the same events: the comparison of digests, and what follows from it.
  *
  * A check passes through wanted -> asked (our driver computes) -> ready (what it covers is being sent)
  * -> sent. A mismatch may only mean that something was under way, so the one who saw it checks again
- * when it is quiet; a second one makes both send everything.
+ * when it is quiet; a second one makes its receiver look for what differs.
  */
 export class AgreementCheck {
   #wanted: number | undefined
   #token: number | undefined
   #attempt = 0
   #answer: DigestAnswer | undefined
-  #resyncs = 0
   #agreed = false
 
   /** The attempt that should start as soon as it can. */
@@ -33,10 +31,6 @@ export class AgreementCheck {
   /** The digest that goes out when everything that it covers has been sent. */
   get ready(): DigestAnswer | undefined {
     return this.#answer
-  }
-
-  get resyncs(): number {
-    return this.#resyncs
   }
 
   /** The last comparison at our side found both equal. */
@@ -68,18 +62,10 @@ export class AgreementCheck {
     return { type: 'check', attempt: this.#attempt, digest, ours: head, theirs: cursor }
   }
 
-  /** A resync starts: whatever check was under way speaks of the time before. */
-  restart(): boolean {
-    this.#wanted = this.#token = this.#answer = undefined
-    this.#resyncs += 1
-    this.#agreed = false
-    return this.#resyncs <= RESYNCS_MAX
-  }
-
   handleVerified(check: CheckFrame, equal: boolean): CheckVerdict {
     this.#agreed = equal
     if (equal) return 'agreed'
     if (check.attempt === 0 || check.attempt === 2) return 'check-again'
-    return check.attempt === 1 ? 'resync' : 'diverged'
+    return check.attempt === 1 ? 'reconcile' : 'diverged'
   }
 }

@@ -1,11 +1,10 @@
 import type { CollectionId } from '../ids.ts'
 import type { Divergence, Exchange, ExchangeHost } from './exchange.ts'
 import type { Violation } from './field-reader.ts'
-import type { Refusal } from './io.ts'
 import type { Frame } from './message.ts'
 import type { DecodedFrame } from './message-codec.ts'
 import type { Outbox, Sources } from './outbox.ts'
-import { type Decision, Sharing } from './sharing.ts'
+import { type Decision, Sharing, type Verdict } from './sharing.ts'
 import { Signals } from './signals.ts'
 import { Streams } from './streams.ts'
 
@@ -41,12 +40,19 @@ export class Conversation {
         return undefined
       case 'check':
         return exchange.handleCheck(frame)
-      case 'resync':
-        return exchange.handleResync()
+      case 'ask-ranges':
+      case 'tell-ranges':
+      case 'ask-entries':
+      case 'tell-entries':
+        return exchange.reconciliation.handleFrame(frame)
       case 'subscribe':
-        return this.#handleSubscribe(frame.collections)
+        return this.#handleSubscribe(frame.collections, frame.held ?? [])
       case 'grant':
-        return this.#handleGrant(frame)
+        return this.#handleGrant({
+          granted: frame.granted,
+          refused: frame.refused,
+          reconcile: (frame.reconcile ?? []).map((index) => frame.granted[index] ?? ''),
+        })
       case 'signal':
         return this.#handleSignal(frame.key, frame.value)
       case 'ping':
@@ -71,35 +77,44 @@ export class Conversation {
     return wrong
   }
 
-  #handleSubscribe(collections: readonly CollectionId[]): Violation | undefined {
+  #handleSubscribe(
+    collections: readonly CollectionId[],
+    held: readonly number[],
+  ): Violation | undefined {
     const token = this.#host.token()
-    const wrong = this.sharing.asked(token, collections)
+    const names = held.map((index) => collections[index] ?? '')
+    const wrong = this.sharing.asked(token, collections, names)
     if (wrong === undefined) this.#host.emit({ type: 'subscribe', token, collections })
     return wrong
   }
 
   #handleGrant(decision: Decision): Violation | undefined {
     const wrong = this.sharing.answered(decision)
-    if (wrong === undefined) this.#extend(decision)
+    if (wrong === undefined) this.#extend(decision, false)
     return wrong
   }
 
   /** Our driver's decision about what the peer asked for. */
-  decide(token: number, granted: readonly CollectionId[], refused: readonly Refusal[]): void {
-    const decision = this.sharing.decide(token, { granted, refused })
+  decide(token: number, verdict: Verdict): void {
+    const decision = this.sharing.decide(token, verdict)
     if (decision === undefined) return
-    this.#host.control({ type: 'grant', ...decision })
-    this.#extend({ granted: decision.granted, refused: [] })
+    const { granted, refused } = decision
+    const reconcile = decision.reconcile.map((name) => granted.indexOf(name))
+    this.#host.control({ type: 'grant', granted, refused, reconcile })
+    this.#extend({ ...decision, refused: [] }, true)
   }
 
-  subscribe(collections: readonly CollectionId[]): void {
+  subscribe(collections: readonly CollectionId[], held: readonly CollectionId[]): void {
     const added = this.sharing.ask(collections)
-    if (added.length > 0) this.#host.control({ type: 'subscribe', collections: added })
+    if (added.length === 0) return
+    const indexes = added.flatMap((name, index) => (held.includes(name) ? [index] : []))
+    this.#host.control({ type: 'subscribe', collections: added, held: indexes })
   }
 
-  #extend(decision: Decision): void {
+  #extend(decision: Decision, asks: boolean): void {
     const added = this.sharing.extend(decision)
-    if (added.length > 0) this.exchange?.extend(this.sharing.granted, added)
+    if (added.length > 0)
+      this.exchange?.extend(this.sharing.granted, added, decision.reconcile, asks)
     if (added.length > 0 || decision.refused.length > 0) this.emitEstablished()
   }
 

@@ -45,6 +45,11 @@ export class ReceiveCredit {
     this.#released += bytes
   }
 
+  /** Bytes that came and still take memory here. */
+  get held(): number {
+    return this.#received - this.#released
+  }
+
   /** Whether the peer should hear of new credit even when there is nothing else to say. */
   get owed(): boolean {
     return this.#total() - this.#told >= this.#windowBytes / 4

@@ -5,7 +5,9 @@ import type { Violation } from './field-reader.ts'
 import type { Agreement } from './handshake.ts'
 import type { AppendAnswer, DigestAnswer, PeerState, ReadAnswer, SessionOutput } from './io.ts'
 import {
+  CHECK_EVERY_MS,
   CHECKS_AT_ONCE_MAX,
+  COLLECTIONS_MAX,
   DIVERGED_RETRY_MS,
   REJECTS_FRAME_MAX,
   type SessionLimits,
@@ -15,6 +17,8 @@ import { type AppendWork, LogReceiver } from './log-receiver.ts'
 import { LogSender } from './log-sender.ts'
 import type { AckFrame, CheckFrame, EventsFrame, Frame } from './message.ts'
 import type { PeerRecord } from './peer-record.ts'
+import type { DeliveryAnswer } from './reconcile-steps.ts'
+import { Reconciliation } from './reconciliation.ts'
 
 /** What the exchange needs of the session around it. */
 export interface ExchangeHost {
@@ -24,6 +28,8 @@ export interface ExchangeHost {
   /** Queues a control frame. */
   control(frame: Frame): void
   token(): number
+  /** The time of what happens now. */
+  now(): number
 }
 
 /** Why an exchange cannot go on. */
@@ -43,6 +49,7 @@ export class Exchange {
   readonly sender: LogSender
   readonly receiver: LogReceiver
   readonly check: AgreementCheck = new AgreementCheck()
+  readonly reconciliation: Reconciliation
   readonly #host: ExchangeHost
   readonly #sendCredit: SendCredit
   readonly #receiveCredit: ReceiveCredit
@@ -58,9 +65,9 @@ export class Exchange {
   #filledOwed: CollectionId[] = []
   /** An `acknowledged` went out while an append was under way: its state is older than the append's. */
   #restate = false
-  #resyncing = false
   /** How many more CHECK frames the peer has a reason to send. */
   #checksLeft = CHECKS_AT_ONCE_MAX
+  #checkedMs: number | undefined
 
   constructor(
     host: ExchangeHost,
@@ -74,6 +81,7 @@ export class Exchange {
     this.#sendCredit = credit.send
     this.#receiveCredit = credit.receive
     this.sender = new LogSender(start, head, collections, credit.send, limits.pageBytes)
+    this.reconciliation = new Reconciliation(host, this.sender)
     this.receiver = new LogReceiver(credit.receive, limits.appendsMax, limits.windowBytes)
   }
 
@@ -86,6 +94,11 @@ export class Exchange {
     return this.#record?.state(this.receiver.durable)
   }
 
+  /** Bytes of the peer's log that are here and not durable yet. */
+  get heldBytes(): number {
+    return this.#receiveCredit.held
+  }
+
   get reading(): boolean {
     return this.#readToken !== undefined
   }
@@ -95,9 +108,15 @@ export class Exchange {
     return this.#held || this.check.asked || this.#readToken !== undefined
   }
 
-  /** When the peer should hear that its entries are here, if they are not durable before. */
-  get receivedDueMs(): number | undefined {
-    return this.#receivedDueMs
+  /**
+   * When something is due: the peer should hear that its entries are here, if they are not durable before,
+   * or the next of its questions may be answered.
+   */
+  get dueMs(): number | undefined {
+    const answerMs = this.reconciliation.dueMs
+    if (answerMs === undefined || this.#receivedDueMs === undefined)
+      return answerMs ?? this.#receivedDueMs
+    return Math.min(answerMs, this.#receivedDueMs)
   }
 
   /** From now on it is known who the peer is. */
@@ -109,6 +128,7 @@ export class Exchange {
   agree(record: PeerRecord, agreement: Agreement, remembered: Position): void {
     this.receiver.start(agreement.readFrom)
     this.sender.share(agreement.granted)
+    this.reconciliation.share(agreement.granted)
     this.#peerReceived = record.acked
     this.#toldReceived = agreement.readFrom
     for (const collection of agreement.backfill) {
@@ -116,8 +136,20 @@ export class Exchange {
       record.fill(collection, sendFrom > 0, readFrom > 0)
       if (sendFrom > 0) this.sender.backfill(collection, sendFrom)
     }
-    if (this.#host.role === 'accepter') this.check.want(0)
+    this.#reconcileShared(record, agreement.reconcile, this.#host.role === 'accepter')
     if (record.acked !== remembered) this.#emitAcknowledged()
+  }
+
+  /** Collections in which both sides hold documents: one of them asks. The accepter checks in the end. */
+  #reconcileShared(record: PeerRecord, collections: readonly CollectionId[], asks: boolean): void {
+    for (const collection of collections) record.reconcile(collection)
+    if (asks && collections.length > 0) this.reconciliation.begin(collections, 0)
+    else if (this.#host.role === 'accepter') this.check.want(0)
+  }
+
+  /** Looks for what differs in collections that are shared. */
+  reconcile(collections: readonly CollectionId[]): void {
+    if (this.#record !== undefined) this.reconciliation.begin(collections, 0)
   }
 
   /** The peer says how much it takes, in all. */
@@ -134,20 +166,32 @@ export class Exchange {
     this.#held = false
   }
 
-  /** Collections that are shared from now on: their history goes both ways. */
-  extend(granted: readonly CollectionId[], added: readonly CollectionId[]): void {
+  /** Collections that are shared from now on: their history goes both ways, or what differs in it. */
+  extend(
+    granted: readonly CollectionId[],
+    added: readonly CollectionId[],
+    reconcile: readonly CollectionId[],
+    asks: boolean,
+  ): void {
     this.sender.share(granted)
-    this.#checksLeft += CHECKS_AT_ONCE_MAX
+    this.reconciliation.share(granted)
+    this.#checksLeft = Math.max(this.#checksLeft, CHECKS_AT_ONCE_MAX)
+    const record = this.#record
+    if (record === undefined) return
     for (const collection of added) {
-      this.#record?.fill(collection, true, true)
+      if (reconcile.includes(collection)) continue
+      record.fill(collection, true, true)
       this.sender.backfill(collection, undefined)
     }
-    if (this.#host.role === 'accepter') this.check.want(0)
+    this.#reconcileShared(record, reconcile, asks)
   }
 
   /** Starts whatever can start: appends, verifications, a check, a read. */
   advance(nowMs: number): void {
     this.#advanceReceiver(nowMs)
+    this.reconciliation.advance(nowMs)
+    const proof = this.reconciliation.takeProof()
+    if (proof !== undefined) this.check.want(proof)
     this.#advanceCheck()
     this.#advanceSender()
   }
@@ -188,7 +232,9 @@ export class Exchange {
   #mayCheck(attempt: number): boolean {
     const record = this.#record
     if (record === undefined) return false
-    if (attempt % 2 === 0) return this.receiver.finalDurable && !record.filling && !this.#resyncing
+    if (this.sender.beside || this.reconciliation.asking) return false
+    if (attempt % 2 === 0) return this.receiver.finalDurable && !record.filling
+    if (!this.reconciliation.quiet) return false
     return this.receiver.quiet && this.sender.done && record.acked >= this.sender.lastEntry
   }
 
@@ -197,7 +243,7 @@ export class Exchange {
     const request = this.sender.nextRead()
     if (request === undefined) return
     this.#readToken = this.#host.token()
-    this.#host.emit({ type: 'read', token: this.#readToken, ...request })
+    this.#host.emit({ token: this.#readToken, ...request })
   }
 
   handleRead(token: number, answer: ReadAnswer): void {
@@ -205,6 +251,12 @@ export class Exchange {
     if (token !== this.#readToken) return
     this.#readToken = undefined
     this.sender.handleRead(answer)
+  }
+
+  handleDelivered(token: number, answer: DeliveryAnswer): void {
+    if (token !== this.#readToken) return
+    this.#readToken = undefined
+    this.sender.handleDelivered(answer)
   }
 
   /** Goes on from another position; a page that is being read is void. */
@@ -242,38 +294,33 @@ export class Exchange {
     this.#verifying.delete(token)
     switch (this.check.handleVerified(check, equal)) {
       case 'agreed':
+        this.#agreed()
         return undefined
       case 'check-again':
         this.check.want(check.attempt + 1)
         return undefined
-      case 'resync':
-        this.#resyncing = true
-        return this.#restart()
+      case 'reconcile':
+        if (this.reconciliation.mismatch()) return undefined
+        return diverged('the logs differ again and again')
       case 'diverged':
-        return diverged('the logs differ after both sides sent everything')
+        return diverged('the logs differ after all that differed was exchanged')
     }
   }
 
-  /** RESYNC is answered with RESYNC: what follows it on either way is the log from its beginning. */
-  handleResync(): Divergence | undefined {
-    this.receiver.restart()
-    const answers = this.#resyncing
-    this.#resyncing = false
-    const failure = answers ? undefined : this.#restart()
-    if (this.#host.role === 'accepter') this.check.want(2)
-    return failure
+  /** Equal digests prove that what was reconciled is complete at both sides. */
+  #agreed(): void {
+    const complete = this.#record?.reconciled() ?? []
+    if (complete.length === 0) return
+    this.#filledOwed.push(...complete)
+    this.#ackOwed = true
+    this.#emitAcknowledged()
   }
 
-  #restart(): Divergence | undefined {
-    if (!this.check.restart()) return diverged('the logs were sent again too often')
-    this.#checksLeft += CHECKS_AT_ONCE_MAX
-    this.#verifying.clear()
-    this.#held = false
-    this.#readToken = undefined
-    this.sender.limit = undefined
-    this.sender.restart()
-    this.#host.control({ type: 'resync' })
-    return undefined
+  /** What is wrong with how the reconciliation goes, if anything is. */
+  get divergence(): Divergence | undefined {
+    return this.reconciliation.endless
+      ? diverged('the search for what differs does not come to an end')
+      : undefined
   }
 
   handleEvents(frame: EventsFrame, byteLength: number): Violation | undefined {
@@ -284,7 +331,9 @@ export class Exchange {
         message: 'EVENTS: backfill of a collection that is not awaited',
       }
     }
-    return this.receiver.handleEvents(frame, byteLength)
+    const { answer, final } = frame
+    const wrong = answer === undefined ? undefined : this.reconciliation.handleAnswer(answer, final)
+    return wrong ?? this.receiver.handleEvents(frame, byteLength)
   }
 
   handleCheck(frame: CheckFrame): Violation | undefined {
@@ -292,7 +341,10 @@ export class Exchange {
       return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'CHECK: too many are being verified' }
     }
     // Each costs a look at the digests, and one that does not match a look at the log.
-    this.#checksLeft -= 1
+    const nowMs = this.#host.now()
+    const earned = Math.floor((nowMs - (this.#checkedMs ?? nowMs)) / CHECK_EVERY_MS)
+    this.#checksLeft = Math.min(CHECKS_AT_ONCE_MAX, this.#checksLeft + earned) - 1
+    if (earned > 0 || this.#checkedMs === undefined) this.#checkedMs = nowMs
     if (this.#checksLeft < 0) {
       return {
         code: 'PROTOCOL_LIMIT_EXCEEDED',
@@ -341,8 +393,8 @@ export class Exchange {
     if (!this.#ackOwed && !this.#receiveCredit.owed) return undefined
     this.#ackOwed = false
     this.#receivedDueMs = undefined
-    const filled = this.#filledOwed
-    this.#filledOwed = []
+    const filled = this.#filledOwed.splice(0, COLLECTIONS_MAX)
+    this.#ackOwed = this.#filledOwed.length > 0
     this.#toldReceived = this.receiver.received
     return {
       type: 'ack',

@@ -167,6 +167,17 @@ export class FieldReader {
     })
   }
 
+  /** A text, or undefined where the peer wrote null. */
+  optionalText(field: string, bytesMax: number): string | undefined {
+    const value = this.#take(field)
+    return value === null ? undefined : this.checkText(field, value, bytesMax)
+  }
+
+  /** The next item, whatever it is. */
+  item(field: string): unknown {
+    return this.#take(field)
+  }
+
   #take(field: string): unknown {
     if (this.#next >= this.#items.length) this.fail(field, 'is missing')
     const value = this.#items[this.#next]

@@ -26,9 +26,10 @@ export function helloItems(frame: HelloFrame): unknown[] {
     frame.subscriptions,
     frame.incomplete,
   ]
-  const { token, packings = [] } = frame
-  if (token !== undefined || packings.length > 0) items.push(token ?? null)
-  if (packings.length > 0) items.push(packings)
+  const { token, packings = [], held = [] } = frame
+  if (token !== undefined || packings.length > 0 || held.length > 0) items.push(token ?? null)
+  if (packings.length > 0 || held.length > 0) items.push(packings)
+  if (held.length > 0) items.push(held)
   return items
 }
 
@@ -44,12 +45,14 @@ export function welcomeItems(frame: WelcomeFrame): unknown[] {
     cursor,
     credit,
   ]
-  const { refused, backfill, packings = [] } = frame
-  if (refused.length > 0 || backfill.length > 0 || packings.length > 0) {
+  const { refused, backfill, packings = [], reconcile = [] } = frame
+  const tail = packings.length > 0 || reconcile.length > 0
+  if (refused.length > 0 || backfill.length > 0 || tail) {
     items.push(refused.map(({ index, code, message }) => [index, code, cut(message)]))
     items.push(backfill)
   }
-  if (packings.length > 0) items.push(packings)
+  if (tail) items.push(packings)
+  if (reconcile.length > 0) items.push(reconcile)
   return items
 }
 
@@ -70,6 +73,7 @@ export function readHello(fields: FieldReader): HelloFrame {
   const incomplete = fields.indexes('incomplete', subscriptions.length)
   const token = fields.more ? fields.optionalBytes('token', TOKEN_BYTES_MAX) : undefined
   const packings = readPackings(fields)
+  const held = fields.more ? fields.indexes('held', subscriptions.length) : undefined
   return {
     type: 'hello',
     versions,
@@ -84,6 +88,7 @@ export function readHello(fields: FieldReader): HelloFrame {
     incomplete,
     token,
     packings,
+    held,
   }
 }
 
@@ -100,6 +105,7 @@ export function readWelcome(fields: FieldReader): WelcomeFrame {
     : []
   const backfill = fields.more ? fields.indexes('backfill', COLLECTIONS_MAX) : []
   const packings = readPackings(fields)
+  const reconcile = fields.more ? fields.indexes('reconcile', COLLECTIONS_MAX) : undefined
   return {
     type: 'welcome',
     version,
@@ -111,6 +117,7 @@ export function readWelcome(fields: FieldReader): WelcomeFrame {
     refused,
     backfill,
     packings,
+    reconcile,
   }
 }
 

@@ -1,4 +1,5 @@
 import { InvariantError } from '../errors.ts'
+import type { Position } from '../ids.ts'
 import { outOfOrder } from './conversation.ts'
 import { ReceiveCredit, SendCredit } from './credit.ts'
 import { Exchange, type ExchangeHost } from './exchange.ts'
@@ -30,6 +31,11 @@ export interface Greeted {
   readonly remembered: PeerState | undefined
 }
 
+/** The peer has read more of our log than there is. */
+export interface LostTail {
+  readonly lost: Position
+}
+
 /** The two sides have no version in common: said so, not retried. */
 export interface Unsupported {
   readonly unsupported: string
@@ -41,7 +47,7 @@ function greeted(
   agreement: Agreement,
   remembered: PeerState | undefined,
 ): Greeted {
-  const pending = new Set(agreement.backfill)
+  const pending = new Set([...agreement.backfill, ...agreement.reconcile])
   // What is no longer granted is no longer complete: the cursors pass it by from now on.
   const complete = agreement.granted.filter((name) => !pending.has(name))
   const record = new PeerRecord(peer.replica, peer.epoch, agreement.sendFrom, complete)
@@ -71,13 +77,14 @@ export class DialerGreeting {
     return this.#hello
   }
 
-  handleWelcome(welcome: WelcomeFrame): Greeted | Violation | Unsupported {
+  handleWelcome(welcome: WelcomeFrame): Greeted | Violation | Unsupported | LostTail {
     if (!PROTOCOL_VERSIONS.includes(welcome.version)) {
       return { unsupported: 'WELCOME: version is none that was offered' }
     }
     if (welcome.replica === this.#self.replica) {
       return { code: 'PROTOCOL_REMOTE', message: 'WELCOME: replica is our own name' }
     }
+    if (welcome.cursor > this.#hello.head) return { lost: welcome.cursor }
     const agreement = agreeAsDialer(this.#hello, welcome)
     if (typeof agreement === 'string') return { code: 'PROTOCOL_REMOTE', message: agreement }
     this.exchange.grantCredit(welcome.credit)
@@ -116,8 +123,9 @@ export class AccepterGreeting {
     }
     this.#hello = hello
     this.#version = version
-    const { replica, epoch, head, subscriptions, token } = hello
-    return { version, replica, epoch, head, subscriptions, token }
+    const { replica, epoch, head, subscriptions, token, peerEpoch, cursor } = hello
+    const read = peerEpoch === undefined ? undefined : { epoch: peerEpoch, position: cursor }
+    return { version, replica, epoch, head, subscriptions, read, token }
   }
 
   /** Events that follow HELLO wait for the decision, at most as many as the initial credit allows. */

@@ -1,5 +1,6 @@
 import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Admission, PeerState, Refusal } from './io.ts'
+import { RECONCILE_ENTRIES_MIN } from './limits.ts'
 import type { HelloFrame, RefusedIndex, WelcomeFrame } from './message.ts'
 import { notShared } from './sharing.ts'
 import { PROTOCOL_VERSIONS } from './version.ts'
@@ -19,6 +20,8 @@ export interface StartInput {
   readonly subscriptions: readonly CollectionId[]
   /** The durable head of our log. */
   readonly head: Position
+  /** Those of `subscriptions` in which we hold documents. Default: none is known to hold any. */
+  readonly held?: readonly CollectionId[] | undefined
   /** Proves who we are, when the transport does not. */
   readonly token?: Uint8Array | undefined
 }
@@ -33,11 +36,14 @@ export interface Agreement {
   readonly refused: readonly Refusal[]
   /** Granted collections whose history before these positions is exchanged. */
   readonly backfill: readonly CollectionId[]
+  /** Granted collections in which both sides hold documents: what differs before these positions is. */
+  readonly reconcile: readonly CollectionId[]
 }
 
 export function helloFrame(self: Self, input: StartInput, credit: number): HelloFrame {
   const { peer, subscriptions } = input
   const complete = new Set(peer?.complete)
+  const held = new Set(input.held)
   return {
     type: 'hello',
     versions: PROTOCOL_VERSIONS,
@@ -52,6 +58,9 @@ export function helloFrame(self: Self, input: StartInput, credit: number): Hello
     incomplete: subscriptions.flatMap((name, index) => (complete.has(name) ? [] : [index])),
     token: input.token,
     packings: self.packings,
+    held: subscriptions.flatMap((name, index) =>
+      held.has(name) && !complete.has(name) ? [index] : [],
+    ),
   }
 }
 
@@ -65,7 +74,8 @@ export function sendFrom(input: StartInput): Position {
  * A position that one side claims in the other's log, seen by the owner of that log or by its reader:
  * both use this rule, so both come to the same answer without asking.
  *
- * Another epoch, or a log shorter than what was read of it, is another log: it starts at 0.
+ * Another epoch, or a log shorter than what was read of it, is another log: it starts at 0, or at the
+ * head when what differs before it is looked for.
  */
 function verified(
   claimed: Position,
@@ -88,11 +98,45 @@ export function agreeAsAccepter(self: Self, hello: HelloFrame, admission: Admiss
   const complete = new Set(peer.complete)
   for (const index of hello.incomplete) complete.delete(asked[index] ?? '')
   const sendFrom = verified(hello.cursor, hello.peerEpoch, self.epoch, admission.head)
-  const readFrom = verified(peer.cursor, peer.epoch, hello.epoch, hello.head)
+  // A dialer whose log is shorter than what was read of it has lost its tail, and is told by the number.
+  const lost = peer.epoch === hello.epoch && peer.cursor > hello.head
+  const readFrom = lost ? peer.cursor : verified(peer.cursor, peer.epoch, hello.epoch, hello.head)
+  const reconcile = lost ? [] : heldByBoth(hello, admission, granted, { sendFrom, readFrom })
+  if (reconcile.length > 0) {
+    const isVoid = sendFrom === 0 || readFrom === 0
+    const pending = granted.filter((name) => isVoid || !complete.has(name))
+    return {
+      ...{ granted, refused, reconcile },
+      // Nothing is read from its beginning: what differs below the two heads is found.
+      sendFrom: sendFrom === 0 ? admission.head : sendFrom,
+      readFrom: readFrom === 0 ? hello.head : readFrom,
+      backfill: pending.filter((name) => !reconcile.includes(name)),
+    }
+  }
   // When both logs go out from their beginning, there is no history before that.
   const history = sendFrom > 0 || readFrom > 0
   const backfill = history ? granted.filter((name) => !complete.has(name)) : []
-  return { sendFrom, readFrom, granted, refused, backfill }
+  return { sendFrom, readFrom, granted, refused, backfill, reconcile }
+}
+
+/** Collections whose history is not exchanged and of which each side holds so much that asking is cheaper. */
+function heldByBoth(
+  hello: HelloFrame,
+  { head, peer, held = [] }: Admission,
+  granted: readonly CollectionId[],
+  { sendFrom, readFrom }: Pick<Agreement, 'sendFrom' | 'readFrom'>,
+): readonly CollectionId[] {
+  if (Math.min(head, hello.head) < RECONCILE_ENTRIES_MIN) return []
+  const isVoid = sendFrom === 0 || readFrom === 0
+  const asked = hello.subscriptions
+  const incomplete = new Set(hello.incomplete.map((index) => asked[index]))
+  const theirs = new Set((hello.held ?? []).map((index) => asked[index]))
+  const ours = new Set(held)
+  return granted.filter((name) => {
+    const dialerHolds = theirs.has(name) || !incomplete.has(name)
+    const isPending = isVoid || incomplete.has(name) || !peer.complete.includes(name)
+    return isPending && dialerHolds && ours.has(name)
+  })
 }
 
 export function welcomeFrame(
@@ -117,6 +161,7 @@ export function welcomeFrame(
     }),
     backfill: agreement.backfill.map((name) => asked.indexOf(name)),
     packings: self.packings,
+    reconcile: agreement.reconcile.map((name) => asked.indexOf(name)),
   }
 }
 
@@ -129,19 +174,21 @@ export function agreeAsDialer(hello: HelloFrame, welcome: WelcomeFrame): Agreeme
     if (collection === undefined) return 'WELCOME: refused names a subscription out of range'
     refused.push({ collection, code, message })
   }
-  const backfill: CollectionId[] = []
-  for (const index of welcome.backfill) {
-    const collection = asked[index]
-    if (collection === undefined) return 'WELCOME: backfill names a subscription out of range'
-    backfill.push(collection)
+  const named = [...welcome.backfill, ...(welcome.reconcile ?? [])]
+  if (named.some((index) => index >= asked.length)) {
+    return 'WELCOME: backfill or reconcile names a subscription out of range'
   }
-  if (welcome.cursor > hello.head) return 'WELCOME: cursor is past the head of our log'
   const denied = new Set(refused.map((refusal) => refusal.collection))
+  const granted = (indexes: readonly number[]): readonly CollectionId[] =>
+    indexes.map((index) => asked[index] ?? '').filter((name) => !denied.has(name))
+  const reconcile = granted(welcome.reconcile ?? [])
+  const readFrom = verified(hello.cursor, hello.peerEpoch, welcome.epoch, welcome.head)
   return {
     sendFrom: welcome.cursor,
-    readFrom: verified(hello.cursor, hello.peerEpoch, welcome.epoch, welcome.head),
+    readFrom: readFrom === 0 && reconcile.length > 0 ? welcome.head : readFrom,
     granted: asked.filter((name) => !denied.has(name)),
     refused,
-    backfill: backfill.filter((name) => !denied.has(name)),
+    backfill: granted(welcome.backfill),
+    reconcile,
   }
 }

@@ -92,8 +92,15 @@ export const SHARED_MAX: number = 4096
 /** PART frames of one entry: an entry of the largest size in parts of the usual size, with room to spare. */
 export const PARTS_MAX: number = 256
 
-/** CHECK frames of one peer that need a reason: some for the beginning, some for each change of terms. */
+/** CHECK frames of one peer at once, some more with each change of terms, and one more in so much time. */
 export const CHECKS_AT_ONCE_MAX: number = 8
+export const CHECK_EVERY_MS: number = 5_000
+
+/** Frames are put together for one append up to this: peers take turns at the log by appends. */
+export const APPEND_BYTES_TARGET: number = 256 * 1024
+
+/** Entries past which no frame is added to an append. */
+export const APPEND_ENTRIES_TARGET: number = 1024
 
 /** Rejects in one frame: with the longest texts it stays under {@link FRAME_BYTES_MAX}. */
 export const REJECTS_FRAME_MAX: number = 100
@@ -101,8 +108,49 @@ export const REJECTS_FRAME_MAX: number = 100
 /** Checks of one peer that our driver compares at once. Each costs a look at the digests. */
 export const VERIFIES_MAX: number = 4
 
-/** How often two logs may be compared from the beginning in one session before we give up. */
-export const RESYNCS_MAX: number = 4
+/** How often a difference may be looked for in one session because digests differed, before we give up. */
+export const RECONCILIATIONS_MAX: number = 4
+
+/** Questions of one side that are not answered in full. Each may hold a frame's bytes at the other. */
+export const QUESTIONS_OPEN_MAX: number = 3
+
+/** Ranges in one question. */
+export const RANGES_ASKED_MAX: number = 32
+
+/** A range with more documents than this is answered with its parts. */
+export const RANGE_DOCUMENTS_TARGET: number = 16
+
+/** Parts that a range is split into: at least so many, and at most twice as many. */
+export const RANGE_PARTS_TARGET: number = 16
+
+/** Documents, and parts, in one answer. Larger than the targets: each side chooses its own. */
+export const RANGE_DOCUMENTS_MAX: number = 128
+export const RANGE_PARTS_MAX: number = 128
+
+/** Documents in one question about entries. */
+export const ENTRIES_ASKED_MAX: number = 256
+
+/** Names of entries of one document in one frame. A document with more is sent as a whole. */
+export const ENTRY_NAMES_MAX: number = 4096
+
+/** A frame of a reconciliation is closed when it reaches this size. */
+export const RECONCILE_FRAME_BYTES: number = 16 * 1024
+
+/** Below this many entries a log is sent as a whole: cheaper than to look for what differs. */
+export const RECONCILE_ENTRIES_MIN: number = 64
+
+/** Questions in one reconciliation. Past it the answers lead nowhere: it stands for 50 million documents. */
+export const QUESTIONS_MAX: number = 100_000
+
+/** Ranges that wait to be asked about. Depth first, an honest answerer never makes it that many. */
+export const RANGES_WAITING_MAX: number = 16_384
+
+/**
+ * What answers may cost at once, and how much more each second, in documents and entries looked at. A
+ * peer that asks for more waits: some seconds of our time at first, then about a tenth of it.
+ */
+export const ANSWER_COST_BURST: number = 2_000_000
+export const ANSWER_COST_PER_SECOND: number = 25_000
 
 /** A diverged pair is left alone this long: repeating a full exchange at once would not help. */
 export const DIVERGED_RETRY_MS: number = 60_000

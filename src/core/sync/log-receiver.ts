@@ -3,7 +3,7 @@ import type { CollectionId, Position } from '../ids.ts'
 import type { ReceiveCredit } from './credit.ts'
 import type { Violation } from './field-reader.ts'
 import type { WireEntry } from './io.ts'
-import { ENTRY_BYTES_MAX, PARTS_MAX } from './limits.ts'
+import { APPEND_BYTES_TARGET, APPEND_ENTRIES_TARGET, ENTRY_BYTES_MAX, PARTS_MAX } from './limits.ts'
 import type { CheckFrame, EventsFrame, FrameEntry } from './message.ts'
 
 /** Entries to append in one step, and what is true of the peer's log once they are durable. */
@@ -89,13 +89,6 @@ export class LogReceiver {
     this.#cursor = this.#handed = this.#durable = cursor
   }
 
-  /** The peer starts its log again from the beginning. */
-  restart(): void {
-    this.#finalSeen = false
-    this.#parts = []
-    this.#partBytes = 0
-  }
-
   /** One piece of a large entry. */
   handlePart(bytes: Uint8Array, byteLength: number): Violation | undefined {
     if (!this.#credit.receive(byteLength)) return OVERDRAWN
@@ -128,7 +121,7 @@ export class LogReceiver {
         return { code: 'PROTOCOL_REMOTE', message: 'EVENTS: entries do not match the parts' }
       entries.push(entry)
     }
-    if (frame.backfill === undefined) this.#moveCursor(frame)
+    if (frame.backfill === undefined && frame.answer === undefined) this.#moveCursor(frame)
     const filled = frame.backfill !== undefined && frame.final ? [frame.backfill] : []
     this.#enqueue(entries, filled, byteLength)
     return undefined
@@ -161,7 +154,7 @@ export class LogReceiver {
     }
     const last = this.#queue.at(-1)
     const ackOwed = entries.length > 0 || filled.length > 0
-    if (last?.type === 'append' && last.bytes + byteLength <= this.#bytesMax) {
+    if (last?.type === 'append' && this.#mayJoin(last, byteLength)) {
       last.entries.push(...entries)
       last.filled.push(...filled)
       last.cursor = this.#cursor
@@ -177,6 +170,11 @@ export class LogReceiver {
       filled: [...filled],
       ackOwed,
     })
+  }
+
+  #mayJoin(work: AppendWork, byteLength: number): boolean {
+    const bytesMax = Math.min(this.#bytesMax, APPEND_BYTES_TARGET)
+    return work.bytes + byteLength <= bytesMax && work.entries.length < APPEND_ENTRIES_TARGET
   }
 
   /** The newest cursor that some append carries, or that is durable already. */

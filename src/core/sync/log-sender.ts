@@ -1,31 +1,48 @@
 import type { CollectionId, Position } from '../ids.ts'
 import type { SendCredit } from './credit.ts'
 import { entryBytesMax } from './events-codec.ts'
-import type { ReadAnswer, WireEntry } from './io.ts'
+import type { ReadAnswer, SessionOutput, WireEntry } from './io.ts'
 import { EVENTS_ENTRIES_MAX, EVENTS_FRAME_BYTES, PART_BYTES, READ_CREDIT_MIN } from './limits.ts'
 import type { FrameEntry } from './message.ts'
 import { encodeFrame } from './message-codec.ts'
+import {
+  type Delivery,
+  type DeliveryAnswer,
+  type DeliveryCursor,
+  NO_POSITION,
+} from './reconcile-steps.ts'
 
 /** A page of our log to ask for. */
-export interface ReadRequest {
-  readonly after: Position
-  readonly upTo: Position | undefined
-  readonly collections: readonly CollectionId[]
-  readonly bytesMax: number
-  readonly everything: boolean
-}
+export type ReadRequest =
+  | Omit<Extract<SessionOutput, { type: 'read' }>, 'token'>
+  | Omit<Extract<SessionOutput, { type: 'deliver' }>, 'token'>
 
 /** The history of one newly shared collection. */
 interface Backfill {
+  readonly type: 'backfill'
   readonly collection: CollectionId
   cursor: Position
   /** Fixed when the first page is asked for: from there on the main run has the collection. */
   upTo: Position | undefined
 }
 
+/** Entries that the peer lacks, wherever they are in our log. */
+interface Deliveries {
+  readonly type: 'deliveries'
+  /** The peer's question, or 0 when it was ours. */
+  readonly question: number
+  readonly deliveries: readonly Delivery[]
+  readonly sent: () => void
+  cursor: DeliveryCursor
+  next: DeliveryCursor | undefined
+}
+
+/** What goes out beside the main run. */
+type SideRun = Backfill | Deliveries
+
 interface Page {
   readonly answer: ReadAnswer
-  readonly backfill: Backfill | undefined
+  readonly side: SideRun | undefined
   /** The next entry to send. */
   next: number
   /** How many bytes of that entry went out in parts. */
@@ -45,22 +62,21 @@ const FRAME_HEAD_BYTES = 384
 export class LogSender {
   readonly #credit: SendCredit
   readonly #pageBytes: number
-  readonly #backfills: Backfill[] = []
+  readonly #sides: SideRun[] = []
   #collections: readonly CollectionId[]
   #head: Position
   /** Every entry up to here is in frames that were made. */
   #sent: Position
   /** What the peer was last told about that. */
   #told: Position
-  /** The newest position ever sent: a resync goes back, this does not. */
+  /** The newest position ever sent: a peer that lost some makes us go back, this does not. */
   #highest: Position
   /** The newest position at which an entry went out: when the peer has it, the peer has all. */
   #lastEntry: Position
-  #everythingUpTo: Position = 0
   #finalOwed = true
-  #reading: { readonly backfill: Backfill | undefined } | undefined
+  #reading: { readonly side: SideRun | undefined } | undefined
   #page: Page | undefined
-  #preferBackfill = false
+  #preferSide = false
   /** While a check is prepared, reads go no further than this. */
   limit: Position | undefined
 
@@ -95,11 +111,14 @@ export class LogSender {
     return this.#reading === undefined && this.#page === undefined
   }
 
-  /** Everything was sent up to our head (or the limit), the end was told, and no backfill is left. */
+  /** Everything was sent up to our head (or the limit), the end was told, and nothing is left beside it. */
   get done(): boolean {
-    return (
-      this.idle && !this.#finalOwed && this.#sent >= this.#target && this.#backfills.length === 0
-    )
+    return this.idle && !this.#finalOwed && this.#sent >= this.#target && this.#sides.length === 0
+  }
+
+  /** Something is left to send beside the main run. */
+  get beside(): boolean {
+    return this.#sides.length > 0
   }
 
   /** Everything up to our head was sent at least once. */
@@ -115,12 +134,25 @@ export class LogSender {
     this.#head = Math.max(this.#head, head)
   }
 
+  /** Our log grew by nothing that the peer lacks: where it has all before, it has all now, unread. */
+  pass(head: Position): void {
+    const hasAll = this.idle && this.#sent >= this.#head && this.limit === undefined
+    this.grow(head)
+    if (hasAll) this.#advanceTo(head)
+  }
+
   share(collections: readonly CollectionId[]): void {
     this.#collections = collections
   }
 
   backfill(collection: CollectionId, upTo: Position | undefined): void {
-    this.#backfills.push({ collection, cursor: 0, upTo })
+    this.#sides.push({ type: 'backfill', collection, cursor: 0, upTo })
+  }
+
+  /** Sends what the peer lacks. `sent` is called when all of it is in frames. */
+  deliver(question: number, deliveries: readonly Delivery[], sent: () => void): void {
+    const cursor = { index: 0, entries: 0 }
+    this.#sides.push({ type: 'deliveries', question, deliveries, sent, cursor, next: undefined })
   }
 
   /** Goes on from `position`, back or forth. What was being read is void. */
@@ -131,79 +163,82 @@ export class LogSender {
     this.#reading = undefined
   }
 
-  /** Sends everything again, with what the peer itself once wrote. */
-  restart(): void {
-    this.moveTo(0)
-    this.#everythingUpTo = Math.max(this.#highest, this.#head)
-    this.#finalOwed = true
-    // A half-sent entry in parts is finished by nobody: the receiver drops it at RESYNC.
-  }
-
   /** What to read now; undefined when nothing is due or there is no credit. Call it once per answer. */
   nextRead(): ReadRequest | undefined {
     if (!this.idle || this.#credit.available < READ_CREDIT_MIN) return undefined
     const mainDue = this.#sent < this.#target
-    const backfill = this.#backfills[0]
-    if (backfill !== undefined && (this.#preferBackfill || !mainDue))
-      return this.#readBackfill(backfill)
+    const side = this.#sides[0]
+    if (side !== undefined && (this.#preferSide || !mainDue)) return this.#readSide(side)
     if (!mainDue || this.#collections.length === 0) {
       if (mainDue) this.#advanceTo(this.#target)
       return undefined
     }
-    this.#preferBackfill = true
-    this.#reading = { backfill: undefined }
+    this.#preferSide = true
+    this.#reading = { side: undefined }
     return {
+      type: 'read',
       after: this.#sent,
       upTo: this.limit,
       collections: this.#collections,
       bytesMax: this.#bytesMax(),
-      everything: this.#sent < this.#everythingUpTo,
     }
   }
 
-  #readBackfill(backfill: Backfill): ReadRequest | undefined {
-    this.#preferBackfill = false
-    backfill.upTo ??= Math.max(this.#highest, this.#sent)
-    const { collection, cursor, upTo } = backfill
+  #readSide(side: SideRun): ReadRequest | undefined {
+    this.#preferSide = false
+    const bytesMax = this.#bytesMax()
+    if (side.type === 'deliveries') {
+      this.#reading = { side }
+      return { type: 'deliver', deliveries: side.deliveries, after: side.cursor, bytesMax }
+    }
+    side.upTo ??= Math.max(this.#highest, this.#sent)
+    const { collection, cursor, upTo } = side
     if (cursor >= upTo) {
-      this.#page = { answer: { entries: [], upTo, end: true }, backfill, next: 0, parted: 0 }
+      this.#page = { answer: { entries: [], upTo, end: true }, side, next: 0, parted: 0 }
       return undefined
     }
-    this.#reading = { backfill }
-    const collections = [collection]
-    return { after: cursor, upTo, collections, bytesMax: this.#bytesMax(), everything: false }
+    this.#reading = { side }
+    return { type: 'read', after: cursor, upTo, collections: [collection], bytesMax }
   }
 
   #bytesMax(): number {
     return Math.min(this.#pageBytes, this.#credit.available)
   }
 
-  /** Takes the page that was asked for. False when nothing was, or `moveTo` made it void. */
-  handleRead(answer: ReadAnswer): boolean {
-    if (this.#reading === undefined) return false
-    this.#page = { answer, backfill: this.#reading.backfill, next: 0, parted: 0 }
+  /** Takes the page that was asked for, unless `moveTo` made it void. */
+  handleRead(answer: ReadAnswer): void {
+    if (this.#reading === undefined) return
+    this.#page = { answer, side: this.#reading.side, next: 0, parted: 0 }
     this.#reading = undefined
     this.#skipEmptyPage(this.#page)
-    return true
+  }
+
+  handleDelivered({ entries, next }: DeliveryAnswer): void {
+    const side = this.#reading?.side
+    if (side?.type !== 'deliveries') return
+    side.next = next
+    this.handleRead({ entries, upTo: NO_POSITION, end: next === undefined })
   }
 
   /** A page without entries moves our position. The peer hears of it with the next frame, if at all. */
   #skipEmptyPage(page: Page): void {
-    const { answer, backfill } = page
-    if (answer.entries.length > 0 || (backfill !== undefined && answer.end)) return
-    if (backfill === undefined && answer.end && this.#finalOwed) return
+    const { answer, side } = page
+    if (answer.entries.length > 0 || (side !== undefined && answer.end)) return
+    if (side === undefined && answer.end && this.#finalOwed) return
     this.#finishPage(page)
   }
 
-  #finishPage(page: Page): void {
-    const { answer, backfill } = page
+  #finishPage({ answer, side }: Page): void {
     this.#page = undefined
-    if (backfill === undefined) {
+    if (side === undefined) {
       this.#advanceTo(answer.upTo)
-    } else {
-      backfill.cursor = answer.upTo
-      if (answer.end) this.#backfills.shift()
+      return
     }
+    if (side.type === 'backfill') side.cursor = answer.upTo
+    else if (side.next !== undefined) side.cursor = side.next
+    if (!answer.end) return
+    this.#sides.shift()
+    if (side.type === 'deliveries') side.sent()
   }
 
   #advanceTo(position: Position): void {
@@ -249,7 +284,7 @@ export class LogSender {
   }
 
   #eventsFrame(page: Page): { bytes: Uint8Array; entries: number } | undefined {
-    const { answer, backfill } = page
+    const { answer, side } = page
     const room = this.#credit.available
     const entries: FrameEntry[] = []
     let size = FRAME_HEAD_BYTES
@@ -277,9 +312,9 @@ export class LogSender {
     page.parted = 0
     const whole = page.next >= answer.entries.length
     const events =
-      backfill === undefined
+      side === undefined
         ? this.#mainFrame(page, entries, whole)
-        : backfillFrame(page, backfill, entries, whole)
+        : sideFrame(page, side, entries, whole)
     if (whole) this.#finishPage(page)
     const bytes = lastPart === undefined ? events : joined(lastPart, events)
     return this.#charge(bytes, entries.length)
@@ -301,19 +336,27 @@ export class LogSender {
   }
 }
 
-function backfillFrame(
+function sideFrame(
   page: Page,
-  backfill: Backfill,
+  side: SideRun,
   entries: readonly FrameEntry[],
   whole: boolean,
 ): Uint8Array {
-  const after = backfill.cursor
+  const final = whole && page.answer.end
+  if (side.type === 'deliveries') {
+    const { question } = side
+    return encodeFrame({
+      ...{ type: 'events', after: question, upTo: question, final },
+      ...{ backfill: undefined, answer: question, entries },
+    })
+  }
+  const after = side.cursor
   return encodeFrame({
     type: 'events',
     after,
     upTo: whole ? Math.max(after, page.answer.upTo) : after,
-    final: whole && page.answer.end,
-    backfill: backfill.collection,
+    final,
+    backfill: side.collection,
     entries,
   })
 }

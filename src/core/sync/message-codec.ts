@@ -27,6 +27,7 @@ import {
   TEXT_BYTES_MAX,
 } from './limits.ts'
 import { type AckFrame, type CloseFrame, FRAME_NUMBERS, type Frame } from './message.ts'
+import { RECONCILE_READERS, reconcileItems } from './reconcile-codec.ts'
 
 /** A frame, with the number of bytes that it took: credit counts them. */
 export interface DecodedFrame {
@@ -101,12 +102,13 @@ function frameItems(frame: Frame): unknown[] {
     case 'check':
       return [number, frame.attempt, frame.digest, frame.ours, frame.theirs]
     case 'subscribe':
-      return [number, frame.collections]
+      return [number, frame.collections, ...tail(frame.held)]
     case 'grant':
       return [
         number,
         frame.granted,
         frame.refused.map((r) => [r.collection, r.code, cut(r.message)]),
+        ...tail(frame.reconcile),
       ]
     case 'signal':
       return [number, frame.key, frame.value ?? null]
@@ -124,11 +126,20 @@ function frameItems(frame: Frame): unknown[] {
       return closeItems(frame)
     case 'packed':
       return [number, frame.packing, frame.length, frame.bytes]
-    case 'resync':
+    case 'ask-ranges':
+    case 'tell-ranges':
+    case 'ask-entries':
+    case 'tell-entries':
+      return reconcileItems(frame)
     case 'ping':
     case 'pong':
       return [number]
   }
+}
+
+/** A last item that is left out when it is empty. */
+function tail(indexes: readonly number[] = []): readonly unknown[] {
+  return indexes.length === 0 ? [] : [indexes]
 }
 
 function ackItems(frame: AckFrame): unknown[] {
@@ -166,7 +177,7 @@ const READERS: ReadonlyMap<number, readonly [name: string, read: Read]> = new Ma
   [FRAME_NUMBERS.ack, ['ACK', readAck]],
   [FRAME_NUMBERS.rejects, ['REJECTS', readRejects]],
   [FRAME_NUMBERS.check, ['CHECK', readCheck]],
-  [FRAME_NUMBERS.resync, ['RESYNC', () => ({ type: 'resync' })]],
+  ...RECONCILE_READERS,
   [FRAME_NUMBERS.subscribe, ['SUBSCRIBE', readSubscribe]],
   [FRAME_NUMBERS.grant, ['GRANT', readGrant]],
   [FRAME_NUMBERS.signal, ['SIGNAL', readSignal]],
@@ -244,7 +255,9 @@ function readCheck(fields: FieldReader): Frame {
 }
 
 function readSubscribe(fields: FieldReader): Frame {
-  return { type: 'subscribe', collections: fields.collections('collections', COLLECTIONS_MAX) }
+  const collections = fields.collections('collections', COLLECTIONS_MAX)
+  const held = fields.more ? fields.indexes('held', collections.length) : undefined
+  return { type: 'subscribe', collections, held }
 }
 
 function readGrant(fields: FieldReader): Frame {
@@ -253,7 +266,8 @@ function readGrant(fields: FieldReader): Frame {
     const collection = record.collection('collection')
     return { collection, code: readCode(record), message: record.text('message', TEXT_BYTES_MAX) }
   })
-  return { type: 'grant', granted, refused }
+  const reconcile = fields.more ? fields.indexes('reconcile', granted.length) : undefined
+  return { type: 'grant', granted, refused, reconcile }
 }
 
 function readSignal(fields: FieldReader): Frame {

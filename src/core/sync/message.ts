@@ -1,5 +1,6 @@
 import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Refusal, Reject, WireEntry } from './io.ts'
+import type { ReconcileFrame } from './reconcile-frames.ts'
 
 /** The dialer's first frame. */
 export interface HelloFrame {
@@ -22,6 +23,8 @@ export interface HelloFrame {
   readonly token: Uint8Array | undefined
   /** The numbers of the compressions that we can undo. */
   readonly packings?: readonly number[] | undefined
+  /** Indexes into `subscriptions`: those of `incomplete` in which the dialer holds documents. */
+  readonly held?: readonly number[] | undefined
 }
 
 /** A subscription of HELLO that is not granted, by its index. */
@@ -46,6 +49,8 @@ export interface WelcomeFrame {
   readonly backfill: readonly number[]
   /** The numbers of the compressions that the accepter can undo. */
   readonly packings?: readonly number[] | undefined
+  /** Indexes of subscriptions in which the accepter looks for what differs, instead of a history. */
+  readonly reconcile?: readonly number[] | undefined
 }
 
 /** A run of entries of the sender's log. */
@@ -59,6 +64,11 @@ export interface EventsFrame {
   readonly final: boolean
   /** The history of one newly shared collection: `after` and `upTo` do not move the cursor. */
   readonly backfill: CollectionId | undefined
+  /**
+   * The number of a question of the receiver that these entries answer, or 0 for entries that it wants.
+   * `after` and `upTo` are this number and do not move the cursor.
+   */
+  readonly answer?: number | undefined
   readonly entries: readonly FrameEntry[]
 }
 
@@ -81,7 +91,7 @@ export interface AckFrame {
 /** The sender's digest of the shared collections. */
 export interface CheckFrame {
   readonly type: 'check'
-  /** 0 first, 1 again after a mismatch, 2 after a resync, 3 again after that. */
+  /** 0 first, 1 again after a mismatch, 2 after a reconciliation, 3 again after that. */
   readonly attempt: number
   readonly digest: Uint8Array
   /** The sender's head at that moment. */
@@ -138,13 +148,19 @@ export type Frame =
   | AckFrame
   | { readonly type: 'rejects'; readonly rejects: readonly Reject[] }
   | CheckFrame
-  /** Both sides send everything again. */
-  | { readonly type: 'resync' }
-  | { readonly type: 'subscribe'; readonly collections: readonly CollectionId[] }
+  | ReconcileFrame
+  | {
+      readonly type: 'subscribe'
+      readonly collections: readonly CollectionId[]
+      /** Indexes into `collections`: those in which the sender holds documents. */
+      readonly held?: readonly number[] | undefined
+    }
   | {
       readonly type: 'grant'
       readonly granted: readonly CollectionId[]
       readonly refused: readonly Refusal[]
+      /** Indexes into `granted`: the sender looks for what differs in them, instead of a history. */
+      readonly reconcile?: readonly number[] | undefined
     }
   | { readonly type: 'signal'; readonly key: string; readonly value: Uint8Array | undefined }
   | StreamFrame
@@ -161,7 +177,7 @@ export const FRAME_NUMBERS: Readonly<Record<Frame['type'], number>> = {
   ack: 4,
   rejects: 5,
   check: 6,
-  resync: 7,
+  'ask-ranges': 7,
   subscribe: 8,
   grant: 9,
   signal: 10,
@@ -174,5 +190,8 @@ export const FRAME_NUMBERS: Readonly<Record<Frame['type'], number>> = {
   pong: 17,
   close: 18,
   part: 19,
+  'tell-ranges': 20,
+  'ask-entries': 21,
+  'tell-entries': 22,
   packed: 23,
 }

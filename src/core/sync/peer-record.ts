@@ -19,6 +19,8 @@ export class PeerRecord {
   readonly epoch: Epoch
   readonly #complete: Set<CollectionId>
   readonly #fills: Map<CollectionId, Fill> = new Map()
+  /** Collections in which the two sides look for what differs. */
+  readonly #reconciling: Set<CollectionId> = new Set()
   acked: Position
   /** The compressions that the peer can undo. */
   packings: readonly number[] | undefined
@@ -40,6 +42,20 @@ export class PeerRecord {
     this.#complete.delete(collection)
     this.#fills.set(collection, { out: !outNeeded, in: !inNeeded })
     this.#settle(collection)
+  }
+
+  /** Instead of its history, what differs in this collection is exchanged. */
+  reconcile(collection: CollectionId): void {
+    this.#complete.delete(collection)
+    this.#reconciling.add(collection)
+  }
+
+  /** Nothing differs any more: returns what is complete by that. */
+  reconciled(): readonly CollectionId[] {
+    const collections = [...this.#reconciling]
+    for (const collection of collections) this.#complete.add(collection)
+    this.#reconciling.clear()
+    return collections
   }
 
   /** Whether this collection's history is under way from the peer. */
@@ -73,6 +89,10 @@ export class PeerRecord {
   #mark(collections: readonly CollectionId[], direction: 'in' | 'out'): boolean {
     let changed = false
     for (const collection of collections) {
+      if (direction === 'out' && this.#reconciling.delete(collection)) {
+        this.#complete.add(collection)
+        changed = true
+      }
       const fill = this.#fills.get(collection)
       if (fill === undefined || fill[direction]) continue
       fill[direction] = true

@@ -1,4 +1,5 @@
 import { assert } from '../errors.ts'
+import type { Position } from '../ids.ts'
 import { closeFrame, type Ending, reasonOf } from './closing.ts'
 import { Conversation, outOfOrder } from './conversation.ts'
 import type { Divergence, Exchange, ExchangeHost } from './exchange.ts'
@@ -51,6 +52,7 @@ export class SessionMachine {
       limits,
       emit: (output) => this.#emit(output),
       control: (frame) => this.#control(frame),
+      now: () => this.#nowMs,
       token: () => {
         this.#tokens += 1
         return this.#tokens
@@ -85,7 +87,7 @@ export class SessionMachine {
   get dueMs(): number | undefined {
     if (this.isClosed) return undefined
     const watch = this.#watch.dueMs ?? Number.POSITIVE_INFINITY
-    const dueMs = Math.min(watch, this.exchange?.receivedDueMs ?? Number.POSITIVE_INFINITY)
+    const dueMs = Math.min(watch, this.exchange?.dueMs ?? Number.POSITIVE_INFINITY)
     return dueMs === Number.POSITIVE_INFINITY ? undefined : dueMs
   }
 
@@ -169,7 +171,8 @@ export class SessionMachine {
       this.judge(this.conversation.handleFrame(decoded))
       if (this.isClosed) return
     }
-    if (exchange.receiver.finalSeen && greeted.agreement.backfill.length === 0) {
+    const { backfill, reconcile } = greeted.agreement
+    if (exchange.receiver.finalSeen && backfill.length + reconcile.length === 0) {
       exchange.hold()
       this.#watch.holdAnswer(nowMs)
     }
@@ -180,6 +183,7 @@ export class SessionMachine {
     assert(greeting !== undefined, 'a greeting session has said HELLO')
     const answer = greeting.handleWelcome(frame)
     if ('unsupported' in answer) return this.#unsupported(answer.unsupported)
+    if ('lost' in answer) return this.#lost(answer.lost)
     if ('code' in answer) return answer
     this.#state = 'live'
     this.#agree(greeting.exchange, answer)
@@ -269,6 +273,8 @@ export class SessionMachine {
   #advance(): void {
     if (this.isClosed) return
     this.exchange?.advance(this.#nowMs)
+    const divergence = this.exchange?.divergence
+    if (divergence !== undefined) return this.judge(divergence)
     if (this.#outbox.controlBytes <= this.#host.limits.controlBytesMax) return
     const message = 'the peer makes us answer more than it reads'
     this.finish({ code: 'PROTOCOL_LIMIT_EXCEEDED', message, retryable: false })
@@ -280,6 +286,13 @@ export class SessionMachine {
 
   #control(frame: Frame): void {
     this.#outbox.push(frame)
+  }
+
+  /** The peer has read what our log does not hold any more. */
+  #lost(position: Position): undefined {
+    this.#emit({ type: 'lost', position })
+    const message = 'the end of the log was lost'
+    this.finish({ code: 'STORAGE_CORRUPT', message, retryable: true })
   }
 
   #unsupported(message: string): undefined {

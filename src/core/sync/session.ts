@@ -13,6 +13,7 @@ import type {
   SessionOutput,
 } from './io.ts'
 import { DEFAULT_LIMITS, type SessionLimits } from './limits.ts'
+import type { DeliveryAnswer, ReconcileProgress, ReconcileResult } from './reconcile-steps.ts'
 import { SessionMachine } from './session-machine.ts'
 import type { SessionState } from './session-states.ts'
 
@@ -92,9 +93,9 @@ export class SyncSession {
     return this.#exchange?.sender.sent ?? 0
   }
 
-  /** How often both sides sent everything again. */
-  get resyncs(): number {
-    return this.#exchange?.check.resyncs ?? 0
+  /** How far this side is with finding what differs. */
+  get reconciling(): ReconcileProgress {
+    return this.#exchange?.reconciliation.progress ?? NOT_RECONCILING
   }
 
   /** The last comparison of digests at our side found both logs equal. */
@@ -105,6 +106,11 @@ export class SyncSession {
   /** How long the peer took to answer last; undefined while it was not asked. */
   get roundTripMs(): number | undefined {
     return this.#machine.roundTripMs
+  }
+
+  /** Bytes of the peer's log that are here and not durable yet. */
+  get heldBytes(): number {
+    return this.#exchange?.heldBytes ?? 0
   }
 
   /** When to call {@link handleTimeout} if nothing else happens first. */
@@ -133,20 +139,42 @@ export class SyncSession {
     this.#machine.during(nowMs, () => this.#machine.admit(admission, nowMs))
   }
 
-  /** The driver's decision about a `subscribe` output. What is in neither list is refused. */
+  /**
+   * The driver's decision about a `subscribe` output. What is in neither list is refused.
+   *
+   * @param held those of `granted` in which we hold documents.
+   */
   handleGrant(
     token: number,
     granted: readonly CollectionId[],
     refused: readonly Refusal[],
     nowMs: number,
+    held: readonly CollectionId[] = [],
   ): void {
-    this.#machine.during(nowMs, () => this.#machine.conversation.decide(token, granted, refused))
+    const verdict = { granted, refused, held }
+    this.#machine.during(nowMs, () => this.#machine.conversation.decide(token, verdict))
   }
 
-  /** Asks to share more collections. Both sides may, once they know each other; before, nothing happens. */
-  subscribe(collections: readonly CollectionId[], nowMs: number): void {
+  /**
+   * Asks to share more collections. Both sides may, once they know each other; before, nothing happens.
+   *
+   * @param held those of `collections` in which we hold documents.
+   */
+  subscribe(
+    collections: readonly CollectionId[],
+    nowMs: number,
+    held: readonly CollectionId[] = [],
+  ): void {
     if (this.#machine.state !== 'live' && this.#machine.state !== 'answering') return
-    this.#machine.during(nowMs, () => this.#machine.conversation.subscribe(collections))
+    this.#machine.during(nowMs, () => this.#machine.conversation.subscribe(collections, held))
+  }
+
+  /**
+   * Looks for what differs in these collections and exchanges it, because our log lost something.
+   * Collections that are not shared are passed over, and all of them before both sides know each other.
+   */
+  reconcile(collections: readonly CollectionId[], nowMs: number): void {
+    this.#machine.during(nowMs, () => this.#exchange?.reconcile(collections))
   }
 
   /** The page that a `read` output asked for. */
@@ -155,6 +183,16 @@ export class SyncSession {
       this.#exchange?.handleRead(token, answer)
       this.#machine.greet()
     })
+  }
+
+  /** The entries that a `deliver` output asked for. */
+  handleDelivered(token: number, answer: DeliveryAnswer, nowMs: number): void {
+    this.#machine.during(nowMs, () => this.#exchange?.handleDelivered(token, answer))
+  }
+
+  /** What a `reconcile` output asked for. */
+  handleReconciled(token: number, result: ReconcileResult, nowMs: number): void {
+    this.#machine.during(nowMs, () => this.#exchange?.reconciliation.handleStep(token, result))
   }
 
   /** What an `append` output asked for is durable. */
@@ -184,6 +222,11 @@ export class SyncSession {
   /** Our durable log has grown. Only positions are kept until the peer takes more. */
   handleLogGrew(head: Position, nowMs: number): void {
     this.#machine.during(nowMs, () => this.#exchange?.sender.grow(head))
+  }
+
+  /** Our durable log has grown by what came from this peer, and by nothing else that it shares. */
+  handleLogPassed(head: Position, nowMs: number): void {
+    this.#machine.during(nowMs, () => this.#exchange?.sender.pass(head))
   }
 
   /** Whether the transport takes another message now. */
@@ -271,4 +314,11 @@ export class SyncSession {
   poll(): SessionOutput | undefined {
     return this.#machine.poll()
   }
+}
+
+const NOT_RECONCILING: ReconcileProgress = {
+  runs: 0,
+  questions: 0,
+  differences: 0,
+  running: false,
 }

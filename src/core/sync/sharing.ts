@@ -7,6 +7,22 @@ import { SHARED_MAX, SUBSCRIBES_MAX } from './limits.ts'
 export interface Decision {
   readonly granted: readonly CollectionId[]
   readonly refused: readonly Refusal[]
+  /** Those of `granted` in which both sides hold documents. */
+  readonly reconcile: readonly CollectionId[]
+}
+
+/** A decision of our driver. */
+export interface Verdict {
+  readonly granted: readonly CollectionId[]
+  readonly refused: readonly Refusal[]
+  /** Those of `granted` in which we hold documents. */
+  readonly held: readonly CollectionId[]
+}
+
+interface Question {
+  readonly collections: readonly CollectionId[]
+  /** Those in which the peer holds documents. */
+  readonly held: readonly CollectionId[]
 }
 
 /** Which collections this session shares, and the questions about more that are open on either side. */
@@ -16,7 +32,7 @@ export class Sharing {
   /** What we asked for. */
   readonly #asked: Set<CollectionId> = new Set()
   /** What the peer asked for, by the token of the question to our driver. */
-  readonly #deciding: Map<number, readonly CollectionId[]> = new Map()
+  readonly #deciding: Map<number, Question> = new Map()
 
   get granted(): readonly CollectionId[] {
     return this.#granted
@@ -26,7 +42,7 @@ export class Sharing {
     return this.#refused
   }
 
-  start(decision: Decision): void {
+  start(decision: Pick<Decision, 'granted' | 'refused'>): void {
     this.#granted = decision.granted
     this.#refused = decision.refused
   }
@@ -41,7 +57,11 @@ export class Sharing {
   }
 
   /** The peer asks. */
-  asked(token: number, collections: readonly CollectionId[]): Violation | undefined {
+  asked(
+    token: number,
+    collections: readonly CollectionId[],
+    held: readonly CollectionId[],
+  ): Violation | undefined {
     if (this.#deciding.size >= SUBSCRIBES_MAX) {
       return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'SUBSCRIBE: too many wait for a decision' }
     }
@@ -49,20 +69,23 @@ export class Sharing {
       const message = `SUBSCRIBE: more than ${SHARED_MAX} collections`
       return { code: 'PROTOCOL_LIMIT_EXCEEDED', message }
     }
-    this.#deciding.set(token, collections)
+    this.#deciding.set(token, { collections, held })
     return undefined
   }
 
   /** Our driver decided; undefined when the token is none of ours. */
-  decide(token: number, decision: Decision): Decision | undefined {
+  decide(token: number, verdict: Verdict): Decision | undefined {
     const asked = this.#deciding.get(token)
     if (asked === undefined) return undefined
     this.#deciding.delete(token)
-    const granted = asked.filter((name) => decision.granted.includes(name))
-    const refused = asked
+    const granted = asked.collections.filter((name) => verdict.granted.includes(name))
+    const refused = asked.collections
       .filter((name) => !granted.includes(name))
-      .map((name) => decision.refused.find((r) => r.collection === name) ?? notShared(name))
-    return { granted, refused }
+      .map((name) => verdict.refused.find((r) => r.collection === name) ?? notShared(name))
+    const both = new Set(verdict.held.filter((name) => asked.held.includes(name)))
+    // What is shared already has its history under way, or behind it.
+    const reconcile = granted.filter((name) => both.has(name) && !this.#granted.includes(name))
+    return { granted, refused, reconcile }
   }
 
   /** The peer decided about what we asked for. */

@@ -220,6 +220,8 @@ export class Streams {
         return { type: 'stream-credit', stream: stream.id, credit: stream.receive.tell() }
       }
     }
+    // On the wire their numbers only grow: streams are opened in order, whoever's turn it is.
+    for (const stream of all) if (stream.open !== undefined) return this.#piece(stream)
     for (let i = 0; i < all.length; i += 1) {
       const index = (this.#turn + i) % all.length
       const stream = all[index]

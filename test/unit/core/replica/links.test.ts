@@ -104,7 +104,7 @@ test('what a reader refuses stays, and the two logs are still found equal', asyn
   peer.send({ type: 'ping' })
   await peer.next('pong')
   await note.durable()
-  expect(peer.frames.some(({ type }) => type === 'close' || type === 'resync')).toBe(false)
+  expect(peer.frames.some(({ type }) => type === 'close' || type === 'ask-ranges')).toBe(false)
   expect(note.value).toEqual({ text: 'kept' })
   await peer.connection.close()
 })

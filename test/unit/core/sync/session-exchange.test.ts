@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { SessionPair, TinyReplica } from '../../../support/session-pair.ts'
+import { SessionPair } from '../../../support/session-pair.ts'
+import { TinyReplica } from '../../../support/tiny-replica.ts'
 
 const A = 'node/a'
 const B = 'shared/b'
@@ -34,7 +35,7 @@ describe('a first exchange', () => {
     const pair = new SessionPair(edge, cloud).run()
     expect(cloud.content([A])).toEqual(edge.content([A]))
     expect(pair.dialer.session.agreed).toBe(true)
-    expect(pair.dialer.session.resyncs).toBe(0)
+    expect(pair.dialer.session.reconciling.runs).toBe(0)
     expect(pair.dialer.sent[0]?.length).toBeLessThanOrEqual(65 * 1024)
   })
 
@@ -155,7 +156,7 @@ describe('a live session', () => {
     }
     pair.run()
     expect(edge.content([A])).toEqual(cloud.content([A]))
-    expect(pair.dialer.session.resyncs + pair.accepter.session.resyncs).toBe(0)
+    expect(pair.dialer.session.reconciling.runs + pair.accepter.session.reconciling.runs).toBe(0)
     expect(pair.dialer.session.agreed).toBe(true)
   })
 })
@@ -220,7 +221,7 @@ describe('a new subscription', () => {
       const again = new SessionPair(edge, cloud).run()
       expect(edge.content([B])).toEqual(cloud.content([B]))
       expect(edge.peers.get('cloud')?.complete).toEqual([A, B])
-      expect(again.dialer.session.resyncs).toBe(0)
+      expect(again.dialer.session.reconciling.runs).toBe(0)
     }
   })
 
@@ -232,7 +233,7 @@ describe('a new subscription', () => {
     edge.shares.add(B)
     const pair = new SessionPair(edge, cloud).run()
     expect(edge.content([B])).toHaveLength(1)
-    expect(pair.dialer.session.resyncs).toBe(0)
+    expect(pair.dialer.session.reconciling.runs).toBe(0)
     expect(pair.dialer.session.agreed).toBe(true)
   })
 })

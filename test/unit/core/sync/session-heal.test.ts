@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type End, SessionPair, TinyReplica } from '../../../support/session-pair.ts'
+import { type End, SessionPair } from '../../../support/session-pair.ts'
+import { TinyReplica } from '../../../support/tiny-replica.ts'
 
 const A = 'node/a'
 
@@ -23,16 +24,27 @@ describe('a replica that lost part of its log', () => {
     const pair = new SessionPair(edge, cloud).run()
     expect(edge.content([A])).toEqual(before)
     expect(cloud.content([A])).toEqual(before)
-    expect(pair.dialer.session.resyncs).toBeLessThanOrEqual(1)
+    expect(pair.dialer.session.reconciling.runs).toBeLessThanOrEqual(1)
   })
 
-  test('and did not notice is healed as well', () => {
+  test('is told so, by how far it was read, before it uses a position twice', () => {
     const { edge, cloud } = met()
-    const before = edge.content([A])
+    const { head } = edge
     edge.loseTail(10)
     const pair = new SessionPair(edge, cloud).run()
-    expect(edge.content([A])).toEqual(before)
-    expect(pair.dialer.session.resyncs + pair.accepter.session.resyncs).toBeGreaterThan(0)
+    expect(pair.dialer.lost).toBe(head)
+    expect(pair.dialer.closed).toMatchObject({ code: 'STORAGE_CORRUPT', retryable: true })
+    expect(pair.accepter.closed).toMatchObject({ code: 'STORAGE_CORRUPT', retryable: true })
+  })
+
+  test('and wrote on before anybody noticed is healed as well', () => {
+    const { edge, cloud } = met()
+    edge.loseTail(10)
+    for (let i = 0; i < 12; i += 1) edge.write(A, `again-${i}`, `a${i}`)
+    const pair = new SessionPair(edge, cloud).run()
+    expect(edge.content([A])).toEqual(cloud.content([A]))
+    expect(edge.content([A])).toHaveLength(52)
+    expect(pair.accepter.session.reconciling.runs).toBe(1)
   })
 
   test('is healed when it is the accepter', () => {
@@ -56,7 +68,7 @@ describe('a replica that lost part of its log', () => {
     const pair = new SessionPair(edge, cloud).run()
     expect(cloud.content([A])).toEqual(edge.content([A]))
     expect(cloud.peers.get('edge')?.cursor).toBeGreaterThanOrEqual(edge.head)
-    expect(pair.dialer.session.resyncs).toBe(0)
+    expect(pair.dialer.session.reconciling.runs).toBe(0)
   })
 
   test('that cannot be healed is left alone for a minute', () => {

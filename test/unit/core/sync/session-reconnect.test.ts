@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { SessionPair, TinyReplica } from '../../../support/session-pair.ts'
+import { SessionPair } from '../../../support/session-pair.ts'
+import { TinyReplica } from '../../../support/tiny-replica.ts'
 
 const NODE = 'node/edge-1'
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { backoffMs } from '../../../../src/core/sync/backoff.ts'
 import { decodeMessage, encodeFrame } from '../../../../src/core/sync/message-codec.ts'
-import { type End, SessionPair, TinyReplica } from '../../../support/session-pair.ts'
+import { type End, SessionPair } from '../../../support/session-pair.ts'
+import { TinyReplica } from '../../../support/tiny-replica.ts'
 
 const A = 'node/a'
 

@@ -1,0 +1,60 @@
+import type { ReplicaId } from '../ids.ts'
+import type { SessionOutput } from '../sync/io.ts'
+import type { SyncSession } from '../sync/session.ts'
+import { digestAnswer, digestMatches, type LinkView } from './link-digest.ts'
+import { readFor } from './outgoing.ts'
+import { reconcileStep } from './reconcile.ts'
+import { DeliveryReader } from './reconcile-deliveries.ts'
+
+/** What a session asks of the log. */
+export type LogQuestion = Extract<
+  SessionOutput,
+  { readonly type: 'read' | 'deliver' | 'reconcile' | 'digest' | 'verify' }
+>
+
+/** Answers what one session asks of the log, by looking there. */
+export class LogQuestions {
+  readonly #session: SyncSession
+  readonly #deliveries = new DeliveryReader()
+
+  constructor(session: SyncSession) {
+    this.#session = session
+  }
+
+  /**
+   * Resolves to what gives the session its answer.
+   *
+   * @param expected who is expected to be the peer, while it is not known.
+   */
+  async answer(
+    view: LinkView,
+    question: LogQuestion,
+    expected: ReplicaId | undefined,
+  ): Promise<(nowMs: number) => void> {
+    const session = this.#session
+    const { token } = question
+    switch (question.type) {
+      case 'read': {
+        const page = await readFor(view.log, question, view.peer ?? expected)
+        return (nowMs) => session.handleRead(token, page, nowMs)
+      }
+      case 'deliver': {
+        const { deliveries, after, bytesMax } = question
+        const page = await this.#deliveries.read(view, deliveries, after, bytesMax)
+        return (nowMs) => session.handleDelivered(token, page, nowMs)
+      }
+      case 'reconcile': {
+        const result = await reconcileStep(view, question.step)
+        return (nowMs) => session.handleReconciled(token, result, nowMs)
+      }
+      case 'digest': {
+        const digest = await digestAnswer(view)
+        return (nowMs) => session.handleDigest(token, digest, nowMs)
+      }
+      case 'verify': {
+        const equal = await digestMatches(view, question)
+        return (nowMs) => session.handleVerified(token, equal, nowMs)
+      }
+    }
+  }
+}

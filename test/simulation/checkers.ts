@@ -1,113 +1,97 @@
-import type { CollectionId, DocumentId, ReplicaId } from '../../src/core/ids.ts'
+import type { DocumentId, ReplicaId } from '../../src/core/ids.ts'
+import type { StoredEntry } from '../../src/core/log/entry.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
-import type { Machine, Witness } from './simulator.ts'
+import { AccessChecker } from './checkers-access.ts'
+import { DeliveryChecker } from './checkers-delivery.ts'
+import { DurabilityChecker, storedEvents } from './checkers-durability.ts'
+import { LinkChecker } from './checkers-links.ts'
+import { MemoryChecker } from './checkers-memory.ts'
+import type { Machine, Process, Simulator, Witness } from './simulator.ts'
+import type { Invariant, World } from './world.ts'
 
-/** An edit that its author was told to be safe. */
-interface Promised {
-  readonly hash: string
-  readonly document: DocumentId
-  readonly collection: CollectionId
-}
+/** Failures past this say nothing new. */
+const FAILURES_MAX = 30
 
-/** Watches the safety invariants: what it finds is a failure of the run. */
-export class Checkers implements Witness {
+/** Watches every invariant in one world: what it finds is a failure of the run. */
+export class Checkers implements Witness, World {
   readonly failures: string[] = []
-  /** By machine: events that the application was told of, in any of its lives. */
-  readonly #delivered: Map<ReplicaId, Set<string>> = new Map()
-  /** By machine: what it promised to keep. */
-  readonly #promised: Map<ReplicaId, Map<string, Promised>> = new Map()
+  readonly durability: DurabilityChecker = new DurabilityChecker(this)
+  readonly delivery: DeliveryChecker = new DeliveryChecker(this)
+  readonly access: AccessChecker = new AccessChecker(this)
+  readonly memory: MemoryChecker = new MemoryChecker(this)
+  readonly links: LinkChecker = new LinkChecker(this, this)
+  readonly #moved: Set<DocumentId> = new Set()
+  readonly #setAside: Set<string> = new Set()
+  /** Work that a checker began and that the run waits for. */
+  readonly #looking: Promise<void>[] = []
+  /** Told of each start, to add users and traffic. */
+  onStarted: (machine: Machine, process: Process) => void = () => undefined
+  #simulator: Simulator | undefined
 
-  /** I4: an event is delivered once. I6: nothing comes from a collection that the policy forbids. */
-  appended(
-    machine: Machine,
-    hashes: readonly string[],
-    collections: readonly CollectionId[],
-  ): void {
-    const seen = this.#delivered.get(machine.name) ?? new Set()
-    this.#delivered.set(machine.name, seen)
-    for (const hash of hashes) {
-      if (seen.has(hash)) this.failures.push(`I4: ${machine.name} was given ${hash} twice`)
-      seen.add(hash)
-    }
-    for (const collection of collections) {
-      if (!machine.collections.includes(collection)) {
-        this.failures.push(`I6: ${machine.name} has an entry of ${collection}`)
-      }
-    }
+  /** Watches this world from now on. */
+  attach(simulator: Simulator): void {
+    this.#simulator = simulator
+    simulator.network.watcher = this.links
   }
 
-  restarted(_machine: Machine): void {}
-
-  /** `machine` said that this event is on its disk. */
-  promise(machine: ReplicaId, promised: Promised): void {
-    const all = this.#promised.get(machine) ?? new Map<string, Promised>()
-    this.#promised.set(machine, all)
-    all.set(promised.hash, promised)
+  machines(): readonly Machine[] {
+    return this.#simulator?.machines ?? []
   }
 
-  get promises(): number {
-    let count = 0
-    for (const promised of this.#promised.values()) count += promised.size
-    return count
+  fail(invariant: Invariant, what: string): void {
+    if (this.failures.length < FAILURES_MAX) this.failures.push(`${invariant}: ${what}`)
+    this.#simulator?.note(() => `${invariant} FAILS: ${what}`)
   }
 
-  /** I1: what a machine promised is in its log, whatever happened to it. */
-  async checkPromises(machine: ReplicaId, replica: Replica): Promise<void> {
-    const promised = this.#promised.get(machine)
-    if (promised === undefined || promised.size === 0) return
-    const stored = await storedHashes(replica)
-    for (const { hash, document } of promised.values()) {
-      if (!stored.has(hash)) this.failures.push(`I1: ${machine} lost ${hash} of ${document}`)
-    }
+  has(machine: ReplicaId, key: string): boolean {
+    return this.delivery.has(machine, key)
   }
 
-  /** I1 at the end: what anybody promised is with everybody who shares the collection. */
-  async checkEverywhere(machines: readonly Machine[]): Promise<void> {
-    for (const machine of machines) {
-      if (machine.process === undefined) continue
-      const stored = await storedHashes(machine.process.replica)
-      for (const [author, promised] of this.#promised) {
-        for (const { hash, document, collection } of promised.values()) {
-          if (!machine.collections.includes(collection) || stored.has(hash)) continue
-          this.failures.push(`I1: ${machine.name} never got ${hash} of ${document} by ${author}`)
-        }
-      }
-    }
+  hasMoved(document: DocumentId): boolean {
+    return this.#moved.has(document)
   }
-}
 
-export async function storedHashes(replica: Replica): Promise<ReadonlySet<string>> {
-  const hashes = new Set<string>()
-  for (let after = 0; ; ) {
-    const page = await replica.readLog({ after, bytesMax: 1 << 20 })
-    for (const { hash } of page.entries) if (hash !== undefined) hashes.add(hash)
-    if (page.end) return hashes
-    after = page.upTo
+  moved(document: DocumentId): void {
+    this.#moved.add(document)
   }
-}
 
-/** Everything that replicas with the same events must agree on, as text. */
-export async function stateOf(replica: Replica, collection: CollectionId): Promise<string> {
-  const lines: string[] = [`digest ${await replica.digest([collection])}`]
-  for await (const { id, record } of replica.documents(`${collection}/`)) {
-    if (record.deleted) {
-      lines.push(`${id} deleted`)
-      continue
-    }
-    const handle = await replica.open(id, { collection })
-    lines.push(
-      `${id} ${handle.heads.join(',')} ${canonical(handle.value)} ${handle.missing.length}`,
-    )
-    await handle.close()
+  isSetAside(key: string): boolean {
+    return this.#setAside.has(key)
   }
-  return lines.join('\n')
-}
 
-/** JSON with sorted keys: the order of keys is no part of a value. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item,
-  )
+  setAside(key: string): void {
+    this.#setAside.add(key)
+  }
+
+  appended(machine: Machine, entries: readonly StoredEntry[]): void {
+    this.access.appended(machine, entries)
+    this.delivery.appended(machine, entries)
+    this.links.appended(machine, entries)
+  }
+
+  started(machine: Machine, process: Process): void {
+    const { replica } = process
+    replica.onRejected((documents) => this.delivery.forget(machine.name, documents))
+    this.#looking.push(this.#look(machine, replica).catch(() => undefined))
+    this.onStarted(machine, process)
+  }
+
+  /** What a machine starts with: the last write may have reached the disk although nobody was told. */
+  async #look(machine: Machine, replica: Replica): Promise<void> {
+    const stored = await storedEvents(replica)
+    this.delivery.resume(machine.name, stored)
+    await this.durability.started(machine, replica, stored)
+  }
+
+  /** The disk of a machine that is down went back to an older state. */
+  restored(machine: Machine): void {
+    this.durability.restored(machine.name)
+    this.links.restored(machine.name)
+    this.delivery.restored(machine.name)
+  }
+
+  /** Waits for everything that was begun. */
+  async looked(): Promise<void> {
+    await Promise.all(this.#looking.splice(0))
+  }
 }

@@ -58,6 +58,19 @@ export interface Sent {
   readonly bytes: number
 }
 
+/** Sees every message of real connections, when it is sent and when it is read. */
+export interface NetworkWatcher {
+  opened(connection: number, dialer: string, accepter: string): void
+  sent(connection: number, from: string, to: string, message: Uint8Array): void
+  read(connection: number, from: string, to: string, message: Uint8Array): void
+}
+
+/** How many messages of a dialer are kept, to be played again. */
+const RECORDED_MAX = 40
+
+/** Messages that a connection takes before it says that it is full. */
+const HIGH_WATER = 8
+
 /**
  * A network between named machines. Connections are ordered and reliable until they break; delays
  * differ from message to message, so connections overtake each other. A direction may be blocked: what
@@ -71,7 +84,12 @@ export class SimulatedNetwork {
   /** Blocked directions, as `from>to`. */
   readonly #blocked: Set<string> = new Set()
   readonly sent: Sent[] = []
+  readonly #recorded: Map<string, Uint8Array[]> = new Map()
+  #opened = 0
   faults: NetworkFaults = { delayMsMin: 1, delayMsMax: 40, loss: 0 }
+  watcher: NetworkWatcher | undefined
+  /** The most messages that ever waited in one connection that had said it was full. */
+  waitingMax = 0
 
   constructor(time: SimulatedTime, random: SeededRandom) {
     this.#time = time
@@ -109,15 +127,44 @@ export class SimulatedNetwork {
         const listener = this.#listeners.get(to)
         if (options.signal?.aborted === true) return
         if (listener === undefined) return reject(new DialError('nobody listens there'))
-        const outbound = new SimulatedConnection(this, 'outbound', from, to)
-        const inbound = new SimulatedConnection(this, 'inbound', to, from)
-        outbound.peer = inbound
-        inbound.peer = outbound
-        this.#connections.add(outbound).add(inbound)
-        listener.put(inbound)
+        const outbound = this.#pair(from, to, listener)
+        this.watcher?.opened(outbound.id, from, to)
+        this.#recorded.set(`${from}>${to}`, outbound.recorded)
         resolve(outbound)
       })
     })
+  }
+
+  #pair(from: string, to: string, listener: Mailbox<Connection>): SimulatedConnection {
+    this.#opened += 1
+    const outbound = new SimulatedConnection(this, this.#opened, 'outbound', from, to)
+    const inbound = new SimulatedConnection(this, this.#opened, 'inbound', to, from)
+    outbound.peer = inbound
+    inbound.peer = outbound
+    this.#connections.add(outbound).add(inbound)
+    listener.put(inbound)
+    return outbound
+  }
+
+  /**
+   * Somebody plays the messages of the last connection between two machines again, over a new one,
+   * and hangs up after a while.
+   */
+  replay(from: string, to: string): void {
+    const listener = this.#listeners.get(to)
+    const recorded = this.#recorded.get(`${from}>${to}`)
+    if (listener === undefined || recorded === undefined) return
+    const messages = [...recorded]
+    const outbound = this.#pair(from, to, listener)
+    for (const message of messages) outbound.play(message)
+    this.#time.after(this.#random.between(50, 20_000), () => outbound.break())
+  }
+
+  /** Nothing that a machine said before is played again: it no longer is who said it. */
+  forgetRecorded(name: string): void {
+    for (const way of [...this.#recorded.keys()]) {
+      if (way.startsWith(`${name}>`) || way.endsWith(`>${name}`)) this.#recorded.delete(way)
+    }
   }
 
   delay(): number {
@@ -166,7 +213,7 @@ export class SimulatedNetwork {
     this.#connections.delete(connection)
   }
 
-  /** Takes one message under way. */
+  /** Carries one message. */
   carry(connection: SimulatedConnection, bytes: Uint8Array, notBeforeMs: number): number {
     this.sent.push({ from: connection.local, to: connection.remoteAddress, bytes: bytes.length })
     if (this.#random.chance(this.faults.loss)) {
@@ -190,8 +237,12 @@ class SimulatedConnection implements Connection {
   readonly principal: string
   readonly closed: Promise<CloseReason>
   readonly #network: SimulatedNetwork
+  readonly id: number
+  /** What a dialer said, from the beginning. */
+  readonly recorded: Uint8Array[] = []
   readonly #mailbox = new Mailbox<Uint8Array>()
   #waiting: Uint8Array[] = []
+  #drained: (() => void)[] = []
   #lastArrivalMs = 0
   #over = false
   #end: (reason: CloseReason) => void = () => undefined
@@ -199,11 +250,13 @@ class SimulatedConnection implements Connection {
 
   constructor(
     network: SimulatedNetwork,
+    id: number,
     direction: 'inbound' | 'outbound',
     local: string,
     remote: string,
   ) {
     this.#network = network
+    this.id = id
     this.direction = direction
     this.local = local
     this.remoteAddress = remote
@@ -216,13 +269,25 @@ class SimulatedConnection implements Connection {
   send(message: Uint8Array): boolean {
     if (this.#over) throw new ConnectionClosedError()
     const bytes = message.slice()
+    if (this.direction === 'outbound' && this.recorded.length < RECORDED_MAX)
+      this.recorded.push(bytes)
+    this.#network.watcher?.sent(this.id, this.local, this.remoteAddress, bytes)
+    this.play(bytes)
+    this.#network.waitingMax = Math.max(this.#network.waitingMax, this.#waiting.length - HIGH_WATER)
+    return this.#waiting.length < HIGH_WATER
+  }
+
+  /** Sends without being seen to. */
+  play(bytes: Uint8Array): void {
     if (this.#network.blocks(this.local, this.remoteAddress)) this.#waiting.push(bytes)
     else this.#lastArrivalMs = this.#network.carry(this, bytes, this.#lastArrivalMs)
-    return this.#waiting.length < 8
   }
 
   drained(): Promise<void> {
-    return this.closed.then(() => Promise.reject(new ConnectionClosedError()), undefined)
+    return new Promise((resolve, reject) => {
+      this.#drained.push(resolve)
+      void this.closed.then(() => reject(new ConnectionClosedError()))
+    })
   }
 
   /** The block ended: what waited goes on its way. */
@@ -230,10 +295,13 @@ class SimulatedConnection implements Connection {
     for (const bytes of this.#waiting.splice(0)) {
       if (!this.#over) this.#lastArrivalMs = this.#network.carry(this, bytes, this.#lastArrivalMs)
     }
+    for (const resolve of this.#drained.splice(0)) resolve()
   }
 
   arrive(bytes: Uint8Array): void {
-    if (!this.#over) this.#mailbox.put(bytes)
+    if (this.#over) return
+    this.#network.watcher?.read(this.id, this.remoteAddress, this.local, bytes)
+    this.#mailbox.put(bytes)
   }
 
   async close(): Promise<void> {

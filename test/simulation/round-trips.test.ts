@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { Checkers } from './checkers.ts'
-import { CLOUD, type Machine, ownCollection, Simulator } from './simulator.ts'
+import { type Machine, Simulator } from './simulator.ts'
+import { CLOUD, ownCollection, topology } from './topology.ts'
 
 const EDGE = 'edge-1'
 const COLLECTION = ownCollection(EDGE)
@@ -31,7 +32,7 @@ async function reconnect(
   changes: number,
 ): Promise<{ messages: number; bytes: number }> {
   const world = new Simulator(1, new Checkers())
-  world.build(1, false)
+  world.build(topology('star', 1, world.random))
   for (const machine of world.machines) world.start(machine)
   await world.advance(2_000)
   const edge = world.machine(EDGE)

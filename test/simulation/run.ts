@@ -1,141 +1,201 @@
-import { Checkers, stateOf } from './checkers.ts'
-import { CLOUD, type Machine, ownCollection, SHARED, Simulator } from './simulator.ts'
+import { Checkers } from './checkers.ts'
+import { measureReconnect } from './checkers-cost.ts'
+import { type CollectionState, StateChecker } from './checkers-state.ts'
+import { FAULTS, type FaultName, Faults } from './faults.ts'
+import { type MachinePlan, Simulator } from './simulator.ts'
+import {
+  CLOUD,
+  ownCollection,
+  SHARED,
+  TOPOLOGIES,
+  type TopologyName,
+  topology,
+} from './topology.ts'
+import { Traffic } from './traffic.ts'
 import { Workload } from './workload.ts'
 
 /** How long all replicas may take to converge once the faults have stopped, in simulated time. */
 export const CONVERGENCE_MS = 120_000
 
+/** A machine that may read what all share, and write only what is its own. */
+const GUEST = 'guest'
+
 export interface RunOptions {
   readonly seed: number
   /** Steps of the safety phase. */
   readonly steps?: number | undefined
+  readonly topology?: TopologyName | undefined
+  /** What may go wrong, from which the seed chooses some. Default: {@link FAULTS}. */
+  readonly faults?: readonly FaultName[] | undefined
+  /** What does not happen, to find out what a failure needs. */
+  readonly without?: readonly Habit[] | undefined
 }
+
+/** What worlds do not do unless they are told to. */
+const OFF: readonly Habit[] = ['moves']
+
+/** What some worlds do beside editing. */
+export type Habit = 'moves' | 'deletes' | 'guest' | 'late' | 'traffic' | 'bulk'
 
 export interface RunResult {
   readonly failures: readonly string[]
-  readonly trace: readonly string[]
+  /** What happened, a line each. Made when it is asked for. */
+  trace(): readonly string[]
   readonly edits: number
   readonly promises: number
   readonly crashes: number
+  readonly topology: TopologyName
   /** How long the replicas took to converge, in simulated time. */
   readonly convergedMs: number
 }
 
 /** One life of a world: first everything goes wrong, then nothing does and all must agree. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
-  const { seed, steps = 60 } = options
+  const { seed, steps = 40, without = OFF } = options
   const checkers = new Checkers()
   const world = new Simulator(seed, checkers)
+  checkers.attach(world)
   const { random } = world
-  world.build(2 + random.below(3), random.chance(0.5))
-  const workload = new Workload(world, checkers, 1 + random.below(6))
-  for (const machine of world.machines) world.start(machine)
+  const shape = options.topology ?? random.pick(TOPOLOGIES)
+  const does = (habit: Habit, probability: number): boolean =>
+    random.chance(probability) && !without.includes(habit)
+  world.build(placesOf(world, shape, does('guest', 0.2)))
+  world.cacheBytesMax = random.pick([40 << 20, 60_000, 150_000])
+  checkers.links.enabled = random.chance(0.5)
+  const workload = new Workload(world, checkers, {
+    documents: 1 + random.below(6),
+    deletes: does('deletes', 0.5),
+    moves: does('moves', 0.3),
+    textMax: does('bulk', 0.1) ? 60_000 : 1,
+  })
+  const traffic = new Traffic(world, (what) => checkers.fail('I4', what))
+  const talks = does('traffic', 0.3)
+  const faults = new Faults(world, checkers, some(world, options.faults ?? FAULTS))
+  checkers.onStarted = (machine, process) => {
+    traffic.started(machine, process)
+    if (random.chance(0.5))
+      void workload.watch(machine, process, `${SHARED}/doc-0`).catch(() => undefined)
+  }
+  for (const machine of world.machines) {
+    if (does('late', 0.3)) machine.late.add(random.pick(machine.collections))
+    world.start(machine)
+  }
   await world.advance(500)
-  let crashes = 0
   for (let step = 0; step < steps; step += 1) {
     for (let i = random.below(4); i > 0; i -= 1) workload.act()
-    if (random.chance(0.25)) crashes += chooseFault(world)
+    if (talks && random.chance(0.5)) traffic.act()
+    if (random.chance(0.3)) faults.choose()
+    if (random.chance(0.05)) subscribeLate(world)
     await world.advance(random.pick([5, 50, 400, 3_000]))
     if (checkers.failures.length > 0) break
   }
+  await faults.stop()
   const convergedMs = await converge(world, checkers)
+  await workload.stopWatching()
+  if (checkers.failures.length === 0) {
+    await world.advance(2_000)
+    traffic.atRest()
+    checkers.memory.atRest(world)
+    checkers.links.atRest(world.machines)
+    if (checkers.links.enabled) await measureReconnect(world, checkers, workload)
+  }
   const { edits } = workload
   await world.close()
-  const failures = [...checkers.failures, ...world.problems]
-  return { failures, trace: world.trace, edits, promises: checkers.promises, crashes, convergedMs }
-}
-
-/** Makes something go wrong, or right again. Returns how many machines it crashed. */
-function chooseFault(world: Simulator): number {
-  const { random, network } = world
-  const a = random.pick(world.machines)
-  const b = random.pick(world.machines)
-  switch (random.below(9)) {
-    case 0:
-    case 1:
-      world.crash(a)
-      world.time.after(random.between(1, 8_000), () => world.start(a))
-      return 1
-    case 2:
-      network.breakBetween(a.name, b.name)
-      return 0
-    case 3:
-      network.block(a.name, b.name)
-      world.note(`${a.name} cannot reach ${b.name}`)
-      return 0
-    case 4:
-      network.block(a.name, b.name)
-      network.block(b.name, a.name)
-      world.note(`${a.name} and ${b.name} are cut off`)
-      return 0
-    case 5:
-      // In another order than they were blocked: what waited arrives late and in bursts.
-      network.unblock(b.name, a.name)
-      world.time.after(random.between(1, 5_000), () => network.unblock(a.name, b.name))
-      return 0
-    case 6:
-      network.faults = {
-        delayMsMin: 1,
-        delayMsMax: random.pick([2, 50, 900]),
-        loss: random.pick([0, 0.01, 0.1]),
-      }
-      return 0
-    case 7:
-      a.disk.syncMsMax = random.pick([0.1, 5, 300])
-      return 0
-    default:
-      a.process?.clock.jump(random.between(-3_600_000, 3_600_000))
-      return 0
+  return {
+    failures: [...checkers.failures, ...world.problems],
+    trace: () => world.trace,
+    edits,
+    promises: checkers.durability.count,
+    crashes: faults.crashes,
+    topology: shape,
+    convergedMs,
   }
 }
 
-/** The faults stop. All replicas must agree within {@link CONVERGENCE_MS}. */
+function placesOf(
+  { random }: Simulator,
+  shape: TopologyName,
+  hasGuest: boolean,
+): readonly MachinePlan[] {
+  const places: MachinePlan[] = topology(shape, 2 + random.below(3), random)
+  if (!hasGuest) return places
+  const own = ownCollection(GUEST)
+  const guest = {
+    name: GUEST,
+    dials: [CLOUD],
+    collections: [SHARED, own],
+    writes: [own],
+    covets: [ownCollection('edge-1')],
+  }
+  const [cloud, ...edges] = places
+  if (cloud === undefined) return places
+  return [{ ...cloud, collections: [...cloud.collections, own] }, ...edges, guest]
+}
+
+/** A few of what may go wrong: seeds in which only two things do find what many would hide. */
+function some({ random }: Simulator, faults: readonly FaultName[]): readonly FaultName[] {
+  const chosen = faults.filter(() => random.chance(0.5))
+  return chosen.length > 0 ? chosen : faults
+}
+
+function subscribeLate(world: Simulator): void {
+  const machine = world.random.pick(world.machines)
+  for (const collection of [...machine.late]) world.subscribe(machine, collection)
+}
+
+/** All replicas must agree within {@link CONVERGENCE_MS} of the end of the faults. */
 async function converge(world: Simulator, checkers: Checkers): Promise<number> {
   const since = world.time.nowMs
-  world.network.heal()
-  world.network.faults = { delayMsMin: 1, delayMsMax: 40, loss: 0 }
-  for (const machine of world.machines) {
-    machine.disk.syncMsMax = 5
-    world.start(machine)
-  }
-  world.note('the faults stop')
+  for (const machine of world.machines)
+    for (const collection of [...machine.late]) world.subscribe(machine, collection)
+  world.note(() => 'the faults stop')
   let differences: readonly string[] = ['nobody has looked yet']
   while (world.time.nowMs - since < CONVERGENCE_MS) {
     await world.advance(2_000)
-    differences = await world.until(differencesOf(world))
+    differences = await differencesOf(world)
     if (differences.length === 0) break
   }
-  for (const difference of differences) checkers.failures.push(`I3: ${difference}`)
-  for (const machine of world.machines) {
-    if (machine.process === undefined) continue
-    await world.until(checkers.checkPromises(machine.name, machine.process.replica))
-  }
-  await world.until(checkers.checkEverywhere(world.machines))
-  return world.time.nowMs - since
+  for (const difference of differences) checkers.fail('I3', difference)
+  const convergedMs = world.time.nowMs - since
+  await world.until(checkers.looked())
+  await world.until(checkState(world, checkers))
+  await world.until(checkers.durability.everywhere(world.machines))
+  return convergedMs
 }
 
+/** By collection: those who share it do not have one digest. */
 async function differencesOf(world: Simulator): Promise<readonly string[]> {
   const differences: string[] = []
-  const collections = [
-    SHARED,
-    ...world.machines.filter((m) => m.name !== CLOUD).map((m) => ownCollection(m.name)),
-  ]
-  for (const collection of collections) {
-    const sharers = world.machines.filter((machine) => machine.collections.includes(collection))
-    const states = new Map<string, string[]>()
-    for (const machine of sharers) {
-      const state = await asText(machine, collection)
-      states.set(state, [...(states.get(state) ?? []), machine.name])
+  for (const collection of collectionsOf(world)) {
+    const digests = new Map<string, string[]>()
+    for (const machine of sharersOf(world, collection)) {
+      const digest = (await machine.process?.replica.digest([collection])) ?? 'not running'
+      digests.set(digest, [...(digests.get(digest) ?? []), machine.name])
     }
-    if (states.size > 1) {
-      const sides = [...states].map(([state, names]) => `${names.join('+')}:\n${state}`)
-      differences.push(`${collection} differs\n${sides.join('\n')}`)
-    }
+    if (digests.size <= 1) continue
+    const sides = [...digests].map(([digest, names]) => `${names.join('+')} ${digest}`)
+    differences.push(`${collection} differs: ${sides.join(', ')}`)
   }
   return differences
 }
 
-async function asText(machine: Machine, collection: string): Promise<string> {
-  if (machine.process === undefined) return 'not running'
-  return await stateOf(machine.process.replica, collection)
+async function checkState(world: Simulator, checkers: Checkers): Promise<void> {
+  const state = new StateChecker(checkers)
+  for (const collection of collectionsOf(world)) {
+    const states = new Map<string, CollectionState>()
+    for (const machine of sharersOf(world, collection))
+      states.set(machine.name, await state.of(machine, collection, true))
+    const agree = state.compare(collection, states)
+    if (agree) continue
+    for (const [name, { digest, text }] of states)
+      world.note(() => `${name} has ${collection} ${digest}\n${text}`)
+  }
+}
+
+function collectionsOf(world: Simulator): readonly string[] {
+  return [...new Set(world.machines.flatMap(({ collections }) => collections))]
+}
+
+function sharersOf(world: Simulator, collection: string): Simulator['machines'] {
+  return world.machines.filter(({ collections }) => collections.includes(collection))
 }

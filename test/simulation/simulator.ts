@@ -1,47 +1,57 @@
-import { sha256 } from '@noble/hashes/sha2.js'
+import { createHash } from 'node:crypto'
 import { grants, type Policy } from '../../src/core/access/policy.ts'
+import { isTidewayError } from '../../src/core/errors.ts'
 import type { CollectionId, ReplicaId } from '../../src/core/ids.ts'
-import type { Logger } from '../../src/core/interfaces/logger.ts'
+import type { Sha256 } from '../../src/core/interfaces/hasher.ts'
+import type { LogFields, Logger } from '../../src/core/interfaces/logger.ts'
+import type { StoredEntry } from '../../src/core/log/entry.ts'
 import { openReplica } from '../../src/core/replica/open-replica.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
+import type { Uplink } from '../../src/core/replica/uplink.ts'
+import { nodeCompression } from '../../src/node/index.ts'
 import { ProcessClock, SimulatedTime, settle } from './clock.ts'
 import { SimulatedDisk } from './disk.ts'
 import { SimulatedNetwork } from './network.ts'
 import { SeededRandom } from './random.ts'
+import { CLOUD, type Place } from './topology.ts'
 
-export const CLOUD: ReplicaId = 'cloud'
-export const SHARED: CollectionId = 'shared/all'
+/** The native SHA-256: the one of the engine's default costs a tenth of a run. */
+export const nativeSha256: Sha256 = (bytes) => createHash('sha256').update(bytes).digest()
 
-export function ownCollection(name: ReplicaId): CollectionId {
-  return `node/${name}`
+/** A machine as a world is made of it. */
+export interface MachinePlan extends Place {
+  /** Collections that it may write, if not all that it holds. */
+  readonly writes?: readonly CollectionId[] | undefined
+  /** Collections that it asks for although it may not read them. */
+  readonly covets?: readonly CollectionId[] | undefined
 }
 
 /** One machine: its disk outlives its processes. */
-export interface Machine {
-  readonly name: ReplicaId
+export interface Machine extends MachinePlan {
   readonly disk: SimulatedDisk
-  /** Which machines it dials. */
-  readonly dials: readonly ReplicaId[]
-  readonly collections: readonly CollectionId[]
   process: Process | undefined
   starting: boolean
+  /** Collections that it subscribes to later. */
+  readonly late: Set<CollectionId>
+  /** A state of the disk to which it may go back. */
+  backup: number | undefined
 }
 
 /** One life of a replica. */
 export interface Process {
   readonly replica: Replica
   readonly clock: ProcessClock
+  readonly uplinks: ReadonlyMap<ReplicaId, Uplink>
   alive: boolean
 }
 
-/** Tells what happened, for checkers. */
+/** Tells what happened, for checkers and for those who add to what a process does. */
 export interface Witness {
-  appended(machine: Machine, hashes: readonly string[], collections: readonly CollectionId[]): void
-  restarted(machine: Machine): void
+  appended(machine: Machine, entries: readonly StoredEntry[]): void
+  started(machine: Machine, process: Process): void
 }
 
-/** A line of the trace of a run: equal seeds give equal traces. */
-export type Trace = string[]
+type TraceLine = () => string
 
 /**
  * A world of replicas with one time line. Everything is decided by the seed; `advance` is the only way
@@ -53,9 +63,11 @@ export class Simulator {
   readonly network: SimulatedNetwork
   readonly machines: Machine[] = []
   readonly problems: string[] = []
-  readonly trace: Trace = []
+  /** What each replica keeps of documents that nobody holds. */
+  cacheBytesMax: number | undefined
   readonly #witness: Witness
-  readonly #policies: Map<ReplicaId, Policy> = new Map()
+  readonly #lines: TraceLine[] = []
+  #policy: Policy | undefined
 
   constructor(seed: number, witness: Witness) {
     this.random = new SeededRandom(seed)
@@ -63,37 +75,22 @@ export class Simulator {
     this.#witness = witness
   }
 
-  /** A star of edges around a cloud; some edges also dial the edge before them. */
-  build(edges: number, neighbours: boolean): void {
-    const names = Array.from({ length: edges }, (_, i) => `edge-${i + 1}`)
-    const all = [SHARED, ...names.map(ownCollection)]
-    this.#add(CLOUD, [], all)
-    names.forEach((name, i) => {
-      const before = names[i - 1]
-      const dials = neighbours && before !== undefined ? [CLOUD, before] : [CLOUD]
-      this.#add(name, dials, [SHARED, ownCollection(name)])
-    })
+  /** What happened, a line each: equal seeds give equal traces. */
+  get trace(): readonly string[] {
+    return this.#lines.map((line) => line())
   }
 
-  #add(name: ReplicaId, dials: readonly ReplicaId[], collections: readonly CollectionId[]): void {
-    const disk = new SimulatedDisk(this.time, this.random)
-    this.machines.push({ name, disk, dials, collections, process: undefined, starting: false })
-  }
-
-  /** Each edge may read and write what is shared and what is its own; the cloud may everything. */
-  #policy(name: ReplicaId): Policy {
-    let policy = this.#policies.get(name)
-    if (policy === undefined) {
-      const table = Object.fromEntries(
-        this.machines.map((machine) => {
-          const own = machine.name === CLOUD ? ['*'] : machine.collections
-          return [machine.name, { read: own, write: own }]
-        }),
-      )
-      policy = grants(table)
-      this.#policies.set(name, policy)
+  build(plans: readonly MachinePlan[]): void {
+    for (const plan of plans) {
+      const disk = new SimulatedDisk(this.time, this.random)
+      const state = { process: undefined, starting: false, late: new Set<string>() }
+      this.machines.push({ ...plan, disk, ...state, backup: undefined })
     }
-    return policy
+    const table = this.machines.map(({ name, collections, writes }) => {
+      const all = name === CLOUD ? ['*'] : collections
+      return [name, { read: all, write: name === CLOUD ? all : (writes ?? collections) }] as const
+    })
+    this.#policy = grants(Object.fromEntries(table))
   }
 
   machine(name: ReplicaId): Machine {
@@ -106,52 +103,70 @@ export class Simulator {
     if (machine.process !== undefined || machine.starting) return
     machine.starting = true
     const clock = new ProcessClock(this.time, this.random.between(-60_000, 60_000))
-    const random = new SeededRandom(this.random.below(2 ** 31))
     const opened = openReplica({
       storage: machine.disk.open(),
       name: machine.name,
-      policy: this.#policy(machine.name),
+      policy: this.#policy,
       clock,
-      random,
-      sha256,
+      random: new SeededRandom(this.random.below(2 ** 31)),
+      sha256: nativeSha256,
+      // One that packs nothing meets those that do.
+      compression: machine.name.endsWith('2') ? undefined : nodeCompression(),
       logger: this.#logger(machine),
+      cacheBytesMax: this.cacheBytesMax,
     })
     opened.then(
       (replica) => this.#started(machine, replica, clock),
-      (error: unknown) => this.problems.push(`${machine.name} does not start: ${String(error)}`),
+      (error: unknown) => this.#notStarted(machine, error),
     )
   }
 
+  #notStarted(machine: Machine, error: unknown): void {
+    machine.starting = false
+    if (!isRefusal(error)) this.problems.push(`${machine.name} does not start: ${String(error)}`)
+    // A first start on a full disk: there is no room for a name.
+    machine.disk.crash()
+    this.time.after(1_000, () => this.start(machine))
+  }
+
   #started(machine: Machine, replica: Replica, clock: ProcessClock): void {
-    const process: Process = { replica, clock, alive: true }
+    const uplinks = new Map<ReplicaId, Uplink>()
+    const process: Process = { replica, clock, uplinks, alive: true }
     machine.process = process
     machine.starting = false
-    this.note(`${machine.name} started at ${replica.head}`)
+    this.note(() => `${machine.name} started at ${replica.head}`)
     replica.onAppended((entries) => {
-      if (!process.alive) return
-      // Equal first changes of two documents have one hash: an event is named by both.
-      const events = entries.filter((entry) => entry.hash !== undefined)
-      const hashes = events.map((entry) => `${entry.document} ${entry.hash}`)
-      this.#witness.appended(
-        machine,
-        hashes,
-        entries.map((entry) => entry.collection),
-      )
+      if (process.alive) this.#witness.appended(machine, entries)
     })
+    this.#witness.started(machine, process)
     replica.serve(this.network.listen(machine.name))
     for (const peer of machine.dials) {
-      const collections = peer === CLOUD ? machine.collections : [SHARED]
+      const collections = this.#shared(machine, peer).filter((name) => !machine.late.has(name))
       const transport = this.network.transport(machine.name)
-      replica.connect({ transport, address: peer, collections, principal: peer })
+      const options = { transport, address: peer, collections, principal: peer }
+      uplinks.set(peer, replica.connect(options))
     }
-    this.#witness.restarted(machine)
+  }
+
+  #shared(machine: Machine, peer: ReplicaId): readonly CollectionId[] {
+    const held = this.machine(peer).collections
+    return [...machine.collections.filter((name) => held.includes(name)), ...(machine.covets ?? [])]
+  }
+
+  /** From now on the machine asks its peers for a collection too. */
+  subscribe(machine: Machine, collection: CollectionId): void {
+    if (!machine.late.delete(collection)) return
+    this.note(() => `${machine.name} subscribes to ${collection}`)
+    for (const [peer, uplink] of machine.process?.uplinks ?? []) {
+      if (this.#shared(machine, peer).includes(collection)) uplink.subscribe([collection])
+    }
   }
 
   /** The machine loses power. */
   crash(machine: Machine): void {
     const { process } = machine
     if (process === undefined) return
-    this.note(`${machine.name} crashes`)
+    this.note(() => `${machine.name} crashes`)
     process.alive = false
     process.clock.kill()
     machine.process = undefined
@@ -179,17 +194,25 @@ export class Simulator {
     return await promise
   }
 
-  note(line: string): void {
-    this.trace.push(`${this.time.nowMs.toFixed(3)} ${line}`)
+  /** Texts cost more than most of what they tell of, so they are made when somebody reads them. */
+  note(line: TraceLine): void {
+    const { nowMs } = this.time
+    this.#lines.push(() => `${nowMs.toFixed(3)} ${line()}`)
   }
 
   #logger(machine: Machine): Logger {
     const { problems } = this
+    const { name } = machine
+    const say = (how: string, message: string, fields: LogFields | undefined): void =>
+      this.note(() => `${name} ${how}: ${message} ${brief(fields)}`)
     const logger: Logger = {
-      debug: (message, fields) => this.note(`${machine.name} says: ${message} ${brief(fields)}`),
-      info: (message, fields) => this.note(`${machine.name} says: ${message} ${brief(fields)}`),
-      warn: (message, fields) => this.note(`${machine.name} warns: ${message} ${brief(fields)}`),
-      error: (message, fields) => problems.push(`${machine.name}: ${message} ${brief(fields)}`),
+      debug: (message, fields) => say('says', message, fields),
+      info: (message, fields) => say('says', message, fields),
+      warn: (message, fields) => say('warns', message, fields),
+      error: (message, fields) => {
+        say('fails', message, fields)
+        if (!isRefusal(fields?.['error'])) problems.push(`${name}: ${message} ${brief(fields)}`)
+      },
       child: () => logger,
     }
     return logger
@@ -207,6 +230,11 @@ export class Simulator {
     for (let i = 0; i < 100 && !done; i += 1) await this.advance(1_000)
     await all
   }
+}
+
+/** A write that a disk refused, because it is full or because its machine is down. */
+function isRefusal(error: unknown): boolean {
+  return isTidewayError(error) && error.code === 'STORAGE_UNAVAILABLE'
 }
 
 function brief(fields: unknown): string {

@@ -1,20 +1,38 @@
-import type { CollectionId } from '../../src/core/ids.ts'
+import type { CollectionId, DocumentId } from '../../src/core/ids.ts'
 import type { Checkers } from './checkers.ts'
-import { CLOUD, type Machine, type Simulator } from './simulator.ts'
+import type { Machine, Process, Simulator } from './simulator.ts'
+import { CLOUD, ownCollection, SHARED } from './topology.ts'
+import { eventKey } from './world.ts'
 
 type Note = Record<string, unknown>
 
-/** What users do: they create, edit and delete documents on any machine, and wait until it is safe. */
+/** What users of a world do. */
+export interface WorkloadOptions {
+  /** Documents in each collection. */
+  readonly documents: number
+  readonly deletes: boolean
+  /** The cloud gives documents other homes. */
+  readonly moves: boolean
+  /** The longest text that an edit sets. */
+  readonly textMax: number
+}
+
+/** What users do: they create, edit, move and delete documents on any machine, and wait until it is safe. */
 export class Workload {
   readonly #world: Simulator
   readonly #checkers: Checkers
-  readonly #documents: number
+  readonly #options: WorkloadOptions
   #edits = 0
 
-  constructor(world: Simulator, checkers: Checkers, documents: number) {
+  constructor(world: Simulator, checkers: Checkers, options: WorkloadOptions) {
     this.#world = world
     this.#checkers = checkers
-    this.#documents = documents
+    this.#options = options
+  }
+
+  /** Edits may be large. */
+  get isBulky(): boolean {
+    return this.#options.textMax > 1
   }
 
   get edits(): number {
@@ -25,54 +43,106 @@ export class Workload {
   act(): void {
     const { random } = this.#world
     const machine = random.pick(this.#world.machines)
+    const { process } = machine
     const collection = random.pick(machine.collections)
-    const document = `${collection}/doc-${random.below(this.#documents)}`
-    const key = random.pick(['name', 'image', 'replicas', 'note'])
-    const value = random.chance(0.5) ? `value ${random.below(1_000)}` : random.below(1_000)
-    const deletes = random.chance(0.04)
-    const work = deletes
-      ? this.#delete(machine, document)
-      : this.#edit(machine, collection, document, key, value)
+    const document = `${collection}/doc-${random.below(this.#options.documents)}`
+    const chance = random.next()
+    if (process === undefined) return
     // A crash in the middle, or a document that was deleted meanwhile, is part of the game.
-    work.catch(() => undefined)
+    this.#work(machine, process, collection, document, chance).catch(() => undefined)
   }
 
-  async #edit(
+  #work(
     machine: Machine,
+    process: Process,
     collection: CollectionId,
-    document: string,
-    key: string,
-    value: unknown,
+    document: DocumentId,
+    chance: number,
   ): Promise<void> {
-    const process = machine.process
-    if (process === undefined) return
+    const { deletes, moves } = this.#options
+    // Who may not write may still try, and is told.
+    const mayWrite = machine.writes?.includes(collection) !== false
+    if (deletes && mayWrite && chance < 0.04) return this.#delete(machine, process, document)
+    if (moves && machine.name === CLOUD && chance < 0.3)
+      return this.#move(process, document, this.#world.random.pick(this.#homes()))
+    return this.edit(machine, process, collection, document, !mayWrite)
+  }
+
+  #homes(): readonly CollectionId[] {
+    const edges = this.#world.machines.filter(({ name }) => name.startsWith('edge-'))
+    return [SHARED, ...edges.map(({ name }) => ownCollection(name))]
+  }
+
+  async edit(
+    machine: Machine,
+    process: Process,
+    collection: CollectionId,
+    document: DocumentId,
+    forbidden = false,
+  ): Promise<void> {
+    const { random } = this.#world
+    const change = this.#change()
+    const asks = machine.name !== CLOUD && random.chance(0.2)
     const handle = await process.replica.open<Note>(document, { collection })
     try {
       if (!process.alive || handle.deleted) return
-      const hash = handle.change((draft) => {
-        draft[key] = value
-      })
+      const hash = handle.change(change)
       if (hash === undefined) return
       this.#edits += 1
+      if (forbidden) this.#checkers.access.forbidden(machine.name, eventKey(document, hash))
       await handle.durable()
-      if (!process.alive) return
-      this.#checkers.promise(machine.name, { hash, document, collection })
-      this.#world.note(`${machine.name} edited ${document} ${key}`)
-      if (machine.name !== CLOUD && this.#world.random.chance(0.2)) {
-        void handle.durable(CLOUD).then(
-          () => this.#checkers.promise(CLOUD, { hash, document, collection }),
-          () => undefined,
-        )
-      }
+      if (!process.alive || forbidden) return
+      const home = handle.collection
+      this.#checkers.durability.promise(machine.name, { hash, document, collection: home })
+      this.#world.note(() => `${machine.name} edited ${document}`)
+      if (!asks || !machine.dials.includes(CLOUD) || machine.late.size > 0) return
+      void handle.durable(CLOUD).then(
+        () => this.#checkers.durability.promise(CLOUD, { hash, document, collection: home }),
+        () => undefined,
+      )
     } finally {
       await handle.close()
     }
   }
 
-  async #delete(machine: Machine, document: string): Promise<void> {
-    const process = machine.process
-    if (process === undefined) return
+  #change(): (draft: Note) => void {
+    const { random } = this.#world
+    const key = random.pick(['name', 'image', 'replicas', 'note', 'spec'])
+    const number = random.below(1_000)
+    const length = random.chance(0.5) ? random.below(this.#options.textMax) : 0
+    const value = random.chance(0.5) ? `value ${number}${'.'.repeat(length)}` : number
+    const field = random.pick(['a', 'b'])
+    return (draft) => {
+      if (key === 'spec') draft[key] = { ...(draft[key] as object | undefined), [field]: value }
+      else if (number % 17 === 0) delete draft[key]
+      else draft[key] = value
+    }
+  }
+
+  async #delete(machine: Machine, process: Process, document: DocumentId): Promise<void> {
     await process.replica.delete(document)
-    this.#world.note(`${machine.name} deleted ${document}`)
+    this.#world.note(() => `${machine.name} deleted ${document}`)
+  }
+
+  async #move(process: Process, document: DocumentId, to: CollectionId): Promise<void> {
+    if ((await process.replica.record(document)) === undefined) return
+    this.#checkers.moved(document)
+    await process.replica.move(document, to)
+    this.#world.note(() => `${document} moves to ${to}`)
+  }
+
+  /** Somebody looks at a document all the time. */
+  async watch(machine: Machine, process: Process, document: DocumentId): Promise<void> {
+    const handle = await process.replica.open(document, { collection: SHARED })
+    if (process.alive) this.#checkers.delivery.watch(machine, handle)
+    this.#watching.add(handle)
+  }
+
+  readonly #watching = new Set<{ close(): Promise<void> }>()
+
+  /** Nobody looks any more. */
+  async stopWatching(): Promise<void> {
+    for (const handle of this.#watching) await handle.close()
+    this.#watching.clear()
   }
 }

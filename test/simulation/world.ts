@@ -1,0 +1,23 @@
+import type { DocumentId, EventHash, ReplicaId } from '../../src/core/ids.ts'
+import type { Machine } from './simulator.ts'
+
+/** The invariants of docs/invariants.md. */
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7'
+
+/** What a checker knows of the world around it, and where it says what it found. */
+export interface World {
+  machines(): readonly Machine[]
+  fail(invariant: Invariant, what: string): void
+  /** Whether this event is in the log of a machine, as far as it told. */
+  has(machine: ReplicaId, key: string): boolean
+  /** The document was given another home at least once. */
+  hasMoved(document: DocumentId): boolean
+  /** The event was refused, and its author can see it. */
+  isSetAside(key: string): boolean
+  setAside(key: string): void
+}
+
+/** An event within its document: equal first changes of two documents have one hash. */
+export function eventKey(document: DocumentId, hash: EventHash): string {
+  return `${document} ${hash}`
+}

@@ -23,9 +23,6 @@ export interface MaterialiseFigures {
 
 /** How many pods are gone through before the clocks count: the machine code has to be there. */
 const WARM_UP = 300
-/** Pods in a row on one side, before the other has its turn: so that both meet the same machine. */
-const TURN = 10
-
 interface Sample {
   readonly openMs: number
   readonly allMs: number
@@ -56,10 +53,10 @@ export async function benchMaterialise(
     const events = await createPods(replica, runs + WARM_UP)
     const bare: Sample[] = []
     const tideway: Sample[] = []
-    for (let index = 0; index < events.length; index += TURN) {
-      const turn = events.slice(index, index + TURN)
-      for (const bytes of turn) bare.push(bareSample(bytes))
-      for (const step of turn.keys()) tideway.push(await tidewaySample(replica, index + step))
+    // In turns, so that both meet the same machine in the same state.
+    for (const [index, bytes] of events.entries()) {
+      bare.push(bareSample(bytes))
+      tideway.push(await tidewaySample(replica, index))
     }
     return figures(bare.slice(WARM_UP), tideway.slice(WARM_UP))
   } finally {
@@ -112,20 +109,23 @@ function plain(node: unknown): unknown {
 }
 
 async function tidewaySample(replica: Replica, index: number): Promise<Sample> {
-  let patches = 0
+  let told = 0
   const start = performance.now()
   const handle = await replica.open<{ status: { phase: string } }>(`pods/${index}`)
   let { value } = handle
   const opened = performance.now()
-  handle.subscribe(() => {
-    patches += 1
-  })
+  handle.subscribe(
+    ({ patches }) => {
+      told += patches.length
+    },
+    { patches: true },
+  )
   handle.change((draft) => {
     draft.status.phase = 'Failed'
   })
   value = handle.value
   const end = performance.now()
-  if (patches !== 1 || value.status.phase !== 'Failed') {
+  if (told !== 1 || value.status.phase !== 'Failed') {
     throw new Error('the edit is not to be seen')
   }
   await handle.durable()

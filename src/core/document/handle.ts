@@ -88,7 +88,7 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
   history(options?: HistoryOptions): Iterable<HistoryEntry>
   /**
    * The values that concurrent edits gave to one field, the winner first. Empty for a field with one value.
-   * Whoever writes the field settles it.
+   * Whoever writes another value there settles it.
    */
   conflicts(path: DocumentPath): readonly ConflictingValue[]
   /** The paths of fields with several values, up to `limit`, by default 100. It looks at every field. */

@@ -9,7 +9,7 @@ const BENCHMARKS = {
   reconnect: {
     run: benchReconnect,
     runs: 5,
-    about: 'bytes, messages and time of a reconnect, beside automerge-repo',
+    about: 'bytes, messages and time of a reconnect, beside automerge-repo and hocuspocus',
   },
   apply: {
     run: benchApply,

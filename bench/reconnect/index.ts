@@ -1,12 +1,14 @@
 import type { Reconnect } from '../counting.ts'
 import { median, table } from '../report.ts'
 import { reconnectAutomergeRepo } from './automerge-repo.ts'
+import { reconnectHocuspocus } from './hocuspocus.ts'
 import { SCENARIO, type Scenario } from './scenario.ts'
 import { reconnectTideway } from './tideway.ts'
 
 const SYSTEMS: Readonly<Record<string, (scenario: Scenario) => Promise<Reconnect>>> = {
   tideway: reconnectTideway,
   'automerge-repo': reconnectAutomergeRepo,
+  hocuspocus: reconnectHocuspocus,
 }
 
 const FIGURES = ['bytes', 'messages', 'roundTrips', 'ms', 'cpuMs'] as const

@@ -1,17 +1,11 @@
-import {
-  type Connection,
-  consoleLogger,
-  createReplica,
-  grants,
-  type Replica,
-  type Transport,
-} from 'tideway'
+import { createReplica, grants, type Replica, type Transport } from 'tideway'
 import { memoryStorage } from 'tideway/adapters/storage/memory'
-import { nodeCompression, nodeSha256 } from 'tideway/node'
 import { nodeWebSocket, webSocketServer } from 'tideway/transports/websocket/server'
 
 import { Counter, measure, type Reconnect } from '../counting.ts'
 import { samplePod } from '../pod.ts'
+import { replicaOptions } from '../sync/replica-options.ts'
+import { countedTransport } from './counted-transport.ts'
 import { changedDocuments, edited, type Scenario } from './scenario.ts'
 
 const COLLECTION = 'node/edge-1'
@@ -37,7 +31,7 @@ export async function reconnectTideway(scenario: Scenario): Promise<Reconnect> {
     for (const index of changed.cloud) await edit(cloud, index)
     for (const index of changed.edge) await edit(edge, index)
     return await measure(counter, async () => {
-      dial(counted(nodeWebSocket(), counter))
+      dial(countedTransport(nodeWebSocket(), counter))
       return await counter.settled(equal, 300)
     })
   } finally {
@@ -47,14 +41,8 @@ export async function reconnectTideway(scenario: Scenario): Promise<Reconnect> {
 }
 
 function open(name: string, table: Parameters<typeof grants>[0]): Promise<Replica> {
-  return createReplica({
-    name,
-    storage: memoryStorage(),
-    policy: grants(table),
-    sha256: nodeSha256(),
-    compression: nodeCompression(),
-    logger: consoleLogger('error'),
-  })
+  const storage = memoryStorage()
+  return createReplica({ ...replicaOptions(), name, storage, policy: grants(table) })
 }
 
 async function create(replica: Replica, index: number): Promise<void> {
@@ -75,36 +63,4 @@ async function edit(replica: Replica, index: number): Promise<void> {
 
 function idOf(index: number): string {
   return `pods/default/web-${String(index).padStart(4, '0')}/1/desired`
-}
-
-/** A transport whose connections count what passes. */
-function counted(inner: Transport, counter: Counter): Transport {
-  return {
-    name: inner.name,
-    supports: inner.supports,
-    dial: async (address, options) =>
-      countedConnection(await inner.dial(address, options), counter),
-  }
-}
-
-function countedConnection(inner: Connection, counter: Counter): Connection {
-  return {
-    direction: inner.direction,
-    remoteAddress: inner.remoteAddress,
-    principal: inner.principal,
-    closed: inner.closed,
-    send(message) {
-      counter.up(message.length)
-      return inner.send(message)
-    },
-    drained: (options) => inner.drained(options),
-    close: () => inner.close(),
-    abort: (reason) => inner.abort(reason),
-    async *[Symbol.asyncIterator]() {
-      for await (const message of inner) {
-        counter.down(message.length)
-        yield message
-      }
-    },
-  }
 }

@@ -1,9 +1,13 @@
 import { consoleLogger, type Policy, type ReplicaOptions } from 'tideway'
-import { nodeSha256 } from 'tideway/node'
+import { nodeCompression, nodeSha256 } from 'tideway/node'
 
 /** What the programs for Node give every replica. */
 export function replicaOptions(): Omit<ReplicaOptions, 'storage'> {
-  return { sha256: nodeSha256(), logger: consoleLogger('error') }
+  return {
+    sha256: nodeSha256(),
+    compression: nodeCompression(),
+    logger: consoleLogger('error'),
+  }
 }
 
 /** At the cloud: each peer is the node that it says, and may do everything in collections of its own. */

@@ -3,6 +3,7 @@ import {
   type Replica,
   type ReplicaOptions,
   type Storage,
+  type Transport,
   type Uplink,
 } from 'tideway'
 import { nodeWebSocket } from 'tideway/transports/websocket/server'
@@ -20,11 +21,13 @@ export function openEdge(
 
 /** Connects an edge to a cloud and shares its own collection, and others. */
 export function dialCloud(edge: Replica, address: string, others: readonly string[] = []): Uplink {
-  return edge.connect({
-    transport: nodeWebSocket({ credentials: { headers: { 'x-edge': edge.name } } }),
-    address,
-    collections: [collectionOf(edge.name), ...others],
-  })
+  const collections = [collectionOf(edge.name), ...others]
+  return edge.connect({ transport: edgeTransport(edge), address, collections })
+}
+
+/** How an edge dials: it says its name in the request. */
+export function edgeTransport(edge: Replica): Transport {
+  return nodeWebSocket({ credentials: { headers: { 'x-edge': edge.name } } })
 }
 
 /** Resolves when an uplink is connected. */

@@ -21,7 +21,7 @@ import type {
 import { hashOf, type TinyReplica } from './tiny-replica.ts'
 
 const NAME_DIGITS = 16
-const LIST_MAX = 4
+const LIST_MAX = 16
 const PAGE_ENTRIES = 50
 
 /** What a {@link TinyReplica} says when a session looks for what differs. */
@@ -73,11 +73,21 @@ export function tinyPage(
   return { entries: all.slice(after.entries, done), next }
 }
 
+type Held = ReadonlyMap<string, ReadonlyMap<string, WireEntry>>
+
+const indexes = new WeakMap<TinyReplica, Map<string, Held>>()
+
 /** What counts in each document of a collection, by name. */
-function byDocument(
-  replica: TinyReplica,
-  collection: CollectionId,
-): Map<string, Map<string, WireEntry>> {
+function byDocument(replica: TinyReplica, collection: CollectionId): Held {
+  const state = `${replica.log.length} ${replica.refused.size} ${collection}`
+  const known = indexes.get(replica)?.get(state)
+  if (known !== undefined) return known
+  const found = indexed(replica, collection)
+  indexes.set(replica, new Map([[state, found]]))
+  return found
+}
+
+function indexed(replica: TinyReplica, collection: CollectionId): Held {
   const found = new Map<string, Map<string, WireEntry>>()
   for (const { entry } of replica.log) {
     if (entry.collection !== collection) continue

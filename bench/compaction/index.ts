@@ -18,7 +18,8 @@ export async function benchCompaction(options: { readonly json: boolean }): Prom
       updates,
       ...figures,
       updatesPerSecond: Math.round(updates / figures.seconds),
-      converged: digests[0] === digests[1] && JSON.stringify(values[0]) === JSON.stringify(values[1]),
+      converged:
+        digests[0] === digests[1] && JSON.stringify(values[0]) === JSON.stringify(values[1]),
       kept: values[0].note !== undefined && values[0].conditions.length === 3,
       isCounterRight: values[0].restarts === Math.floor(updates / 10) + 4,
       withinTargets: figures.diskBytes < DISK_BYTES_TARGET && figures.loadMs < LOAD_MS_TARGET,

@@ -209,7 +209,7 @@ class Rewriting {
     const known = originOf(header, before, this.#sha256)
     const edit = known?.edit ?? this.#editOf(event)
     const origin: Origin = { ...first, message: known?.message ?? header.message ?? '', edit }
-    const actor = rewriteActor(origin.actor, generation, this.#sha256)
+    const actor = rewriteActor(origin.actor, origin.place, generation, this.#sha256)
     const images = header.parents.flatMap((parent) => this.#images.get(parent)?.header.hash ?? [])
     const root = this.#beginning.change?.header.hash
     const parents = images.length > 0 || root === undefined ? images : [root]

@@ -24,9 +24,17 @@ export function cutActor(document: DocumentId, cuts: number, sha256: Sha256): Ac
   return toHex(sha256(utf8(`cut\n${document}\n${cuts}`)).subarray(0, 8))
 }
 
-/** Who writes again, in a generation, what `actor` wrote in an older one. */
-export function rewriteActor(actor: ActorId, generation: number, sha256: Sha256): ActorId {
-  return toHex(sha256(utf8(`rebased\n${actor}\n${generation}`)).subarray(0, 8))
+/**
+ * Who writes again, in `generation`, what `actor` wrote in another one. One writer for each that it may
+ * come from: who has lost one of them still gives the events of the others their places.
+ */
+export function rewriteActor(
+  actor: ActorId,
+  { generation: from }: Pick<Place, 'generation'>,
+  generation: number,
+  sha256: Sha256,
+): ActorId {
+  return toHex(sha256(utf8(`rebased\n${actor}\n${from}\n${generation}`)).subarray(0, 8))
 }
 
 /** The message of an event that writes another one again. */
@@ -47,9 +55,9 @@ export function originOf(
   const mark = header.message?.includes('\nrebased ') === true ? MARK.exec(header.message) : null
   if (mark === null) return undefined
   const [whole, hash = '', from = '', actor = '', sequence = '', edit = ''] = mark
-  if (rewriteActor(actor, generation, sha256) !== header.actor) return undefined
-  const message = header.message?.slice(0, -whole.length) ?? ''
   const place = { generation: normalGeneration(Number(from)), sequence: Number(sequence) }
+  if (rewriteActor(actor, place, generation, sha256) !== header.actor) return undefined
+  const message = header.message?.slice(0, -whole.length) ?? ''
   return { hash, actor, place, message, edit: fromHex(edit) }
 }
 

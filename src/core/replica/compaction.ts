@@ -8,7 +8,7 @@ import type { DocumentRecord } from '../log/records.ts'
 export interface CompactionOptions {
   /** Whether this replica owns a collection: of all that share it, one should. */
   readonly owns: (collection: CollectionId) => boolean
-  /** Cut past this many events since the last time. Default 256: such a document loads in some 2 ms. */
+  /** Cut past this many events since the last time. Default 128: such a document loads in some 2 ms. */
   readonly events?: number | undefined
   /** Cut past this many bytes since the last time, and past the size of the state. Default 256 KiB. */
   readonly bytes?: number | undefined
@@ -38,7 +38,7 @@ interface Waiting {
   readonly retry: boolean
 }
 
-const EVENTS = 256
+const EVENTS = 128
 const BYTES = 256 << 10
 
 /** Documents that wait for acknowledgements or for their age: past this, others wait for their next edit. */

@@ -12,6 +12,7 @@ import type {
 } from '../../../core/interfaces/storage.ts'
 import { checkBatch, checkKey, checkQuery } from '../checks.ts'
 import { LevelDatabase } from './database.ts'
+import { ENDINGS_MAX, endingsOf, noteEndings, noteOpened } from './ending.ts'
 import {
   afterPrefix,
   compareBytes,
@@ -25,6 +26,7 @@ import {
 import { verifyTail } from './open-level.ts'
 import { readPage } from './reader.ts'
 import { decodeValue } from './record-format.ts'
+import { checkTables } from './table-check.ts'
 import { LevelWriter } from './writer.ts'
 
 /** Options of {@link levelStorage}. */
@@ -33,7 +35,8 @@ export interface LevelStorageOptions {
   readonly directory: string
   /**
    * Opens a log of which records are missing, too: for `checkStorage` and what repairs it. Reads that
-   * meet a gap still reject, until its positions are dropped. Default: false.
+   * meet a gap still reject, until its positions are dropped. Its table files are checked first, as they
+   * are without being asked after two openers in a row that did not close. Default: false.
    */
   readonly acceptDamage?: boolean | undefined
 }
@@ -46,7 +49,8 @@ const SCAN_MAX = 256
  *
  * @throws StorageLockedError when another opener has the directory.
  * @throws StorageForeignError when another program or a newer version wrote it.
- * @throws StorageCorruptError when part of the log is missing, unless `acceptDamage` says otherwise.
+ * @throws StorageCorruptError when part of the log is missing, unless `acceptDamage` says otherwise, and
+ * when a table file was checked and is damaged.
  * @throws StorageUnavailableError when it cannot be read or written.
  */
 export async function levelStorage(options: LevelStorageOptions): Promise<Storage> {
@@ -57,6 +61,21 @@ export async function levelStorage(options: LevelStorageOptions): Promise<Storag
     })
   }
   const directory = resolve(options.directory)
+  const endings = await endingsOf(directory)
+  if (endings >= ENDINGS_MAX || options.acceptDamage === true) await checkTables(directory)
+  // Noted before anything is read: what LevelDB reads may end the process.
+  await noteOpened(directory, endings)
+  try {
+    const storage = await openStorage(directory, options)
+    if (endings >= ENDINGS_MAX) await noteOpened(directory, 0)
+    return storage
+  } catch (error) {
+    await noteEndings(directory, endings)
+    throw error
+  }
+}
+
+async function openStorage(directory: string, options: LevelStorageOptions): Promise<Storage> {
   const database = await LevelDatabase.open(directory)
   try {
     const tail = await database.read((level) => verifyTail(level, directory, options))
@@ -157,8 +176,14 @@ class LevelStorage implements Storage {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#writer.idle().then(() => this.#database.close())
+    this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.idle()
+    await this.#database.close()
+    await noteEndings(this.#directory, 0)
   }
 
   #assertOpen(): void {

@@ -7,6 +7,7 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { DocumentReader, reportDamage } from './document-reader.ts'
 import { eachBegun } from './generation-carry.ts'
 import type { Held } from './held.ts'
 import { type DocumentKind, PLAIN_KIND } from './kind.ts'
@@ -17,8 +18,6 @@ import type { JsonMap } from './value.ts'
 const LOADED_BYTES = 24_000
 /** How much a byte of events costs when it is loaded. */
 const LOADED_FACTOR = 8
-/** How often a document may break before it is left alone until the next start. */
-const FAILURES_MAX = 3
 
 export interface DocumentsOptions {
   readonly log: EventLog
@@ -41,13 +40,14 @@ export class Documents {
   readonly #options: DocumentsOptions
   readonly #held = new Map<DocumentId, Promise<Held>>()
   readonly #loaded = new Map<DocumentId, Held>()
-  readonly #failures = new Map<DocumentId, number>()
+  readonly #reader: DocumentReader
   /** How many wait to hold a document. */
   readonly #wanted = new Map<DocumentId, number>()
   #bytes = 0
 
   constructor(options: DocumentsOptions) {
     this.#options = options
+    this.#reader = new DocumentReader(options)
     options.log.onAppended((entries) => {
       eachBegun(
         entries,
@@ -168,7 +168,7 @@ export class Documents {
   }
 
   async #load(id: DocumentId, kind: DocumentKind, collection: CollectionId): Promise<Held> {
-    return await this.#read(id, kind, collection, (document) => {
+    return await this.#reader.read({ id, kind, collection }, (document) => {
       const held: Held = {
         document,
         durable: Promise.resolve(),
@@ -185,44 +185,6 @@ export class Documents {
     })
   }
 
-  /** Reads and adopts inside one barrier: nothing may be appended between the two. */
-  async #read<T>(
-    id: DocumentId,
-    kind: DocumentKind,
-    collection: CollectionId,
-    adopt: (document: OpenDocument) => T,
-  ): Promise<T> {
-    if ((this.#failures.get(id) ?? 0) >= FAILURES_MAX) {
-      throw new DocumentError(
-        'DOCUMENT_BROKEN',
-        'the document broke repeatedly and is left alone',
-        { document: id },
-      )
-    }
-    const { log, sha256 } = this.#options
-    return await log.barrier(async () => {
-      const record = await log.record(id)
-      const home = record === undefined || record.left ? collection : record.collection
-      const actor = log.actor(record?.fork ?? 0)
-      const document = new OpenDocument(id, kind, { collection: home, actor, sha256 })
-      const entries = await log.readDocument(id)
-      try {
-        document.load(entries)
-      } catch (cause) {
-        this.#broke(id, cause)
-        throw new DocumentError(
-          'DOCUMENT_BROKEN',
-          'the document cannot be read from its events',
-          { document: id },
-          cause,
-        )
-      }
-      document.end({ deleted: record?.deleted ?? false, left: record?.left ?? false })
-      if (document.damaged.length > 0) this.#reportDamage(document)
-      return adopt(document)
-    })
-  }
-
   /** No edit is taken until it is done: it would build on what is about to be replaced. */
   async #reload(held: Held, kind: DocumentKind): Promise<void> {
     const { id, collection } = held.document
@@ -233,7 +195,7 @@ export class Documents {
     const reloading = (async () => {
       // One after another: the last one sees the newest log.
       await before?.catch(() => undefined)
-      await this.#read(id, kind, collection, (fresh) => {
+      await this.#reader.read({ id, kind, collection }, (fresh) => {
         if (this.#loaded.get(id) !== held) return fresh.free()
         held.document.free()
         held.document = fresh
@@ -337,19 +299,12 @@ export class Documents {
       const changed = document.apply(entry)
       if (changed && entry.from !== undefined)
         this.#options.onMerged?.(heads > 0 && document.heads.length > heads)
-      if (document.damaged.length > damaged) this.#reportDamage(document)
+      if (document.damaged.length > damaged) reportDamage(document, this.#options.logger)
       if (changed) this.#tell(held, 'remote')
     } catch (cause) {
       this.#unusable(held, cause)
     }
     this.#account(held)
-  }
-
-  #reportDamage({ id, damaged }: OpenDocument): void {
-    this.#options.logger.error('a document has events that cannot be read', {
-      document: id,
-      damaged,
-    })
   }
 
   #account(held: Held): void {
@@ -388,12 +343,6 @@ export class Documents {
     const isHarmless = isTidewayError(error) && error.code !== 'STORAGE_CORRUPT'
     if (isHarmless) logger.warn(message, { document: id, error })
     else logger.error(message, { document: id, error })
-  }
-
-  #broke(id: DocumentId, error: unknown): void {
-    const failures = (this.#failures.get(id) ?? 0) + 1
-    this.#failures.set(id, failures)
-    this.#options.logger.error('a document broke', { document: id, failures, error })
   }
 
   #tell(held: Held, origin: 'local' | 'remote'): void {

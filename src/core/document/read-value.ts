@@ -11,7 +11,7 @@ export type KnownValues = WeakMap<object, JsonValue>
 
 /**
  * The JSON that an Automerge document stands for. It reads any document, also one that others wrote:
- * what no value that {@link checkValue} allows could have become is null, text, or left out.
+ * what no value that {@link checkValue} allows could have become is null, text, or left out. Frozen.
  *
  * @param known What was read of the same document before, at the same place: given back as it is.
  */
@@ -58,7 +58,8 @@ function readArray(
   known: KnownValues | undefined,
   depth: number,
 ): JsonValue {
-  return depth >= DEPTH_MAX ? [] : list.map((item) => readValue(item, known, depth + 1))
+  if (depth >= DEPTH_MAX) return Object.freeze([])
+  return Object.freeze(list.map((item) => readValue(item, known, depth + 1)))
 }
 
 function readMap(
@@ -67,17 +68,26 @@ function readMap(
   depth: number,
 ): JsonValue {
   // What is deeper could not be written back, and would exhaust the stack of some reader.
-  if (depth >= DEPTH_MAX) return {}
+  if (depth >= DEPTH_MAX) return Object.freeze({})
   const list = node[LIST_MARK]
-  if (isNode(list)) return listKeys(list).map((key) => readValue(list[key], known, depth + 1))
+  if (isNode(list)) {
+    return Object.freeze(listKeys(list).map((key) => readValue(list[key], known, depth + 1)))
+  }
   const set = node[SET_MARK]
-  if (isNode(set)) return Object.keys(set).sort()
+  if (isNode(set)) return Object.freeze(Object.keys(set).sort())
   const map: Record<string, JsonValue> = {}
   // Sorted: Automerge orders keys by their history, which is not the same on every replica.
-  for (const key of Object.keys(node).sort()) {
+  for (const key of sorted(Object.keys(node))) {
     if (!isReserved(key)) map[key] = readValue(node[key], known, depth + 1)
   }
-  return map
+  return Object.freeze(map)
+}
+
+/** In order, as they are already when nobody added a key later. */
+function sorted(keys: string[]): readonly string[] {
+  for (let i = 1; i < keys.length; i += 1)
+    if ((keys[i - 1] ?? '') > (keys[i] ?? '')) return keys.sort()
+  return keys
 }
 
 /** The keys of the items of a keyed list, in the order in which they are shown. */

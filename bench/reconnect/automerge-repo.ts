@@ -13,6 +13,8 @@ import { Counter, measure, type Reconnect } from '../counting.ts'
 import { samplePod } from '../pod.ts'
 import { changedDocuments, edited, type Scenario } from './scenario.ts'
 
+const FIND_ATTEMPTS_MAX = 10
+
 type Pod = { metadata: { annotations: Record<string, unknown> } }
 
 /** automerge-repo over WebSocket on loopback, both repositories in this process, nothing stored. */
@@ -38,9 +40,7 @@ export async function reconnectAutomergeRepo(scenario: Scenario): Promise<Reconn
     for (let index = 0; index < scenario.documents; index += 1) {
       atCloud.push(cloud.create<Pod>(immutable(samplePod(index)) as Pod))
     }
-    const atEdge = await Promise.all(
-      atCloud.map((handle) => edge.find<Pod>(handle.url as AutomergeUrl)),
-    )
+    const atEdge = await Promise.all(atCloud.map((handle) => find(edge, handle.url)))
     const equal = (): boolean => atCloud.every((handle, index) => sameHeads(handle, atEdge[index]))
     while (!equal()) await new Promise((resolve) => setTimeout(resolve, 50))
     // What both sides know of each other has to be settled before they part.
@@ -60,6 +60,17 @@ export async function reconnectAutomergeRepo(scenario: Scenario): Promise<Reconn
     await cloud.shutdown()
     for (const socket of server.clients) socket.terminate()
     server.close()
+  }
+}
+
+/** On a busy machine a document may be said to be unavailable although its owner is connected. */
+async function find(repo: Repo, url: AutomergeUrl): Promise<DocHandle<Pod>> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await repo.find<Pod>(url)
+    } catch (error) {
+      if (attempt === FIND_ATTEMPTS_MAX) throw error
+    }
   }
 }
 

@@ -41,21 +41,37 @@ export function medians(runs: readonly Figures[]): Figures {
   )
 }
 
-/** Runs the systems in turns, so that a machine that changes its speed changes it for all. */
+/**
+ * Runs the systems in turns, so that a machine that changes its speed changes it for all. A peer that
+ * fails is counted in its figure `failures` and does not end the measurement; Tideway may not fail.
+ */
 export async function inTurns(
   runs: number,
   systems: Readonly<Record<string, (run: number) => Promise<Figures>>>,
   say: (line: string) => void,
 ): Promise<Record<string, Figures>> {
-  const all: Record<string, Figures[]> = {}
+  const all = new Map<string, Figures[]>()
+  const failures = new Map<string, number>()
   for (let run = 0; run < runs; run += 1) {
     for (const [system, measure] of Object.entries(systems)) {
-      const figures = await measure(run)
-      say(`  ${run + 1}/${runs} ${system} ${inShort(figures)}`)
-      all[system] = [...(all[system] ?? []), figures]
+      try {
+        const figures = await measure(run)
+        say(`  ${run + 1}/${runs} ${system} ${inShort(figures)}`)
+        all.set(system, [...(all.get(system) ?? []), figures])
+      } catch (error) {
+        if (system === 'tideway') throw error
+        say(`  ${run + 1}/${runs} ${system} failed: ${String(error)}`)
+        failures.set(system, (failures.get(system) ?? 0) + 1)
+      }
     }
   }
-  return Object.fromEntries(Object.entries(all).map(([system, each]) => [system, medians(each)]))
+  return Object.fromEntries(
+    Object.keys(systems).map((system) => {
+      const failed = failures.get(system)
+      const figures = medians(all.get(system) ?? [])
+      return [system, failed === undefined ? figures : { ...figures, failures: failed }]
+    }),
+  )
 }
 
 /** A figure of a system, or NaN: a check on it is then not met. */

@@ -3,8 +3,8 @@ import { codeFiles, importsOf, resolveImport } from './syntax.ts'
 import type { Rule, Tree } from './tree.ts'
 
 const ROOMS = /^(?:src|examples|bench|test)\//
-/** Started by a test runner or read by a tool. */
-const ROOTS = /\.test(?:-d)?\.ts$|^test\/clients\//
+/** Started by a test runner, read by a tool, or compiled and started by the end of its name. */
+const ROOTS = /\.test(?:-d)?\.ts$|^test\/clients\/|^bench\/sync\/.+-main\.ts$/
 
 function check(tree: Tree): readonly string[] {
   const manifest = JSON.parse(tree.get('package.json') ?? '{"exports":{}}') as Manifest

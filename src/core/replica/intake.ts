@@ -52,3 +52,21 @@ export class Intake {
     })
   }
 }
+
+/** What one link holds of what all may. */
+export class IntakeShare {
+  readonly #intake: Intake
+  #bytes = 0
+
+  constructor(intake: Intake) {
+    this.#intake = intake
+  }
+
+  /** How many bytes the link holds now. */
+  set(bytes: number): void {
+    if (bytes === this.#bytes) return
+    const more = bytes - this.#bytes
+    this.#bytes = bytes
+    this.#intake.add(more)
+  }
+}

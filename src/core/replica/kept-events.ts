@@ -1,6 +1,7 @@
 import type { CollectionId, DocumentId, EventHash, ReplicaId } from '../ids.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { SparseMap } from '../sparse-collections.ts'
 
 /** Past this many, a comparison finds that the peer lacks them, sends them again, and they are refused again. */
 const KEPT_MAX = 10_000
@@ -28,7 +29,7 @@ export class KeptByPeer {
  * Kept in memory: after a restart the first comparison fails, they are sent again, and refused again.
  */
 export class KeptEvents {
-  readonly #documents = new Map<DocumentId, Set<EventHash>>()
+  readonly #documents = new SparseMap<DocumentId, Set<EventHash>>()
   #count = 0
 
   add(document: DocumentId, hash: EventHash): void {

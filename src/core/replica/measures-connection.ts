@@ -39,10 +39,16 @@ export class MeteredConnection implements Connection {
     this.#connection.abort(reason)
   }
 
-  async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    for await (const message of this.#connection) {
-      this.#meter.received(message.length)
-      yield message
+  // By hand: a generator would be one more step for each message, and memory for each idle connection.
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    const inner = this.#connection[Symbol.asyncIterator]()
+    const count = (result: IteratorResult<Uint8Array>): IteratorResult<Uint8Array> => {
+      if (result.done !== true) this.#meter.received(result.value.length)
+      return result
+    }
+    return {
+      next: () => inner.next().then(count),
+      return: () => inner.return?.() ?? Promise.resolve({ done: true, value: undefined }),
     }
   }
 }

@@ -2,6 +2,9 @@ import type { Compression } from '../interfaces/compression.ts'
 import type { Connection } from '../interfaces/transport.ts'
 import { MessagePacking, type Unpacked } from './message-packing.ts'
 
+/** The code of a message in a compression that the other side does not have. */
+export const UNPACKABLE = 'PROTOCOL_COMPRESSION_UNSUPPORTED'
+
 /** What a channel tells who sends through it. */
 export interface ChannelEvents {
   /** Whether another message is taken now. */

@@ -2,21 +2,25 @@ import type { Principal } from '../access/policy.ts'
 import { ConnectionClosedError } from '../errors.ts'
 import type { CollectionId, Position, ReplicaId } from '../ids.ts'
 import type { Logger } from '../interfaces/logger.ts'
-import type { IncomingEntry, RemoteSubmission } from '../log/submission.ts'
+import type { IncomingEntry } from '../log/submission.ts'
 import type { Hello, PeerState, SessionClose, SessionOutput } from '../sync/io.ts'
 import { SyncSession } from '../sync/session.ts'
-import { denyAuthor, meetAuthor } from './authorship.ts'
-import { checkEntry, denyEntry } from './incoming.ts'
+import { meetAuthor } from './authorship.ts'
+import { entryChecks } from './entry-checks.ts'
+import { checkEntry } from './incoming.ts'
+import { IntakeShare } from './intake.ts'
 import { KeptEvents } from './kept-events.ts'
 import { LinkDeadline } from './link-deadline.ts'
 import { heldCollections, type LinkView } from './link-digest.ts'
-import { asError, LOST_TAIL } from './link-endings.ts'
+import { asError, asFailure, LOST_TAIL } from './link-endings.ts'
 import type { LinkOptions } from './link-options.ts'
 import { LogQuestions } from './log-questions.ts'
 import type { Unpacked } from './message-packing.ts'
-import { PackedChannel } from './packed-channel.ts'
+import { PackedChannel, UNPACKABLE } from './packed-channel.ts'
 import { PeerMemory } from './peer-memory.ts'
 import type { PeerStream } from './peer-stream.ts'
+import { sharedWith } from './shared-with.ts'
+import { carrierOf } from './stream-carrier.ts'
 import { StreamTable } from './stream-table.ts'
 
 /**
@@ -37,51 +41,38 @@ export class PeerLink {
   readonly #options: LinkOptions
   readonly #session: SyncSession
   readonly #channel: PackedChannel
-  readonly #logger: Logger
+  #boundLogger: Logger | undefined
   readonly #memory: PeerMemory
   readonly #deadline: LinkDeadline
   #draining = false
-  #heldBytes = 0
+  readonly #share: IntakeShare
   #over = false
   #end: (reason: SessionClose) => void = () => undefined
 
   constructor(options: LinkOptions) {
     this.#options = options
+    this.#share = new IntakeShare(options.intake)
     this.principal = options.principal
     this.role = options.role
     const { log, connection, role } = options
-    this.#logger = options.logger.child({
-      remote: connection.remoteAddress,
-      principal: options.principal,
-    })
     this.#deadline = new LinkDeadline(options.clock, () =>
       this.#tell((now) => this.#session.handleTimeout(now)),
     )
-    this.#memory = new PeerMemory(log, options.clock, this.#logger)
+    this.#memory = new PeerMemory(log, options.clock, () => this.#logger)
     this.#channel = new PackedChannel(connection, options.compression, {
       writable: (is) => this.#tell((now) => this.#session.handleWritable(is, now)),
       failed: (error) => this.#logger.debug('a message could not be sent', { error }),
     })
     const { replica, epoch } = log
     this.#session = new SyncSession({ role, replica, epoch, packings: this.#channel.packings })
-    this.#questions = new LogQuestions(this.#session)
-    this.streams = new StreamTable({
-      write: (stream, bytes) =>
-        this.#tell((now) => this.#session.writeStream(stream, bytes, now)) ?? false,
-      end: (stream) => this.#tell((now) => this.#session.endStream(stream, now)),
-      reset: (stream, code, message) =>
-        this.#tell((now) => this.#session.resetStream(stream, code, message, now)),
-      consumed: (stream, bytes) => this.#tell((now) => this.#session.consumed(stream, bytes, now)),
-    })
+    this.#questions = new LogQuestions(this.#session, options.repairs)
+    this.streams = new StreamTable(carrierOf(this.#session, (input) => this.#tell(input)))
     this.closed = new Promise((resolve) => {
       this.#end = resolve
     })
     for (const [key, value] of options.signals) this.setSignal(key, value)
-    if (role === 'dialer') {
-      this.#start()
-    } else {
-      this.#tell((now) => this.#session.accept(now))
-    }
+    if (role === 'dialer') this.#start()
+    else this.#tell((now) => this.#session.accept(now))
     void this.#pump()
   }
 
@@ -100,6 +91,13 @@ export class PeerLink {
       this.#logger.warn('it could not be seen which collections are here', { error })
       then([])
     })
+  }
+
+  /** Made when there is something to say: most links have nothing. */
+  get #logger(): Logger {
+    const { logger, connection, principal } = this.#options
+    this.#boundLogger ??= logger.child({ remote: connection.remoteAddress, principal })
+    return this.#boundLogger
   }
 
   /** What would be remembered of the peer now; undefined before both sides know each other. */
@@ -199,7 +197,7 @@ export class PeerLink {
         this.#perform(output)
         if (this.#over) return
       }
-      this.#count(this.#session.heldBytes)
+      this.#share.set(this.#session.heldBytes)
       this.#deadline.set(this.#session.deadlineMs)
     } catch (error) {
       // A bug of ours must not take other peers down with this one.
@@ -291,17 +289,8 @@ export class PeerLink {
     const { read } = hello
     if (read?.epoch === log.epoch && read.position > log.head && events.lost(read.position))
       return this.#later((now) => this.#session.refuse(LOST_TAIL, now))
-    meetAuthor(log, hello, principal, this.#logger)
-    const granted = hello.subscriptions.filter((collection) =>
-      policy.mayRead(principal, collection),
-    )
-    const refused = hello.subscriptions
-      .filter((collection) => !granted.includes(collection))
-      .map((collection) => ({
-        collection,
-        code: 'ACCESS_DENIED' as const,
-        message: 'the policy does not allow this',
-      }))
+    meetAuthor(log, hello, principal, this.#options.logger)
+    const { granted, refused } = sharedWith(policy, principal, hello.subscriptions)
     this.#meet(hello.replica, granted)
     this.#held(granted, (held) => {
       const peer = log.peer(hello.replica) ?? fresh(hello.replica)
@@ -326,7 +315,7 @@ export class PeerLink {
   /** The peer wants to share more. */
   #grant(token: number, asked: readonly CollectionId[]): void {
     const { policy, principal } = this.#options
-    const granted = asked.filter((collection) => policy.mayRead(principal, collection))
+    const { granted } = sharedWith(policy, principal, asked)
     this.#held(granted, (held) =>
       this.#tell((now) => this.#session.handleGrant(token, granted, [], now, held)),
     )
@@ -342,25 +331,9 @@ export class PeerLink {
     } catch (error) {
       return this.#later((now) => this.#session.handleFailed(token, asError(error), now))
     }
-    const { policy, principal } = this.#options
-    const check: RemoteSubmission['check'] = (entry, home, record) =>
-      denyEntry({ policy, principal, granted: this.granted }, entry, home, record)
-    const source = {
-      policy,
-      principal,
-      peer: peer.replica,
-      authors: log.authors,
-      self: log.replica,
-    }
-    const checkNew: RemoteSubmission['checkNew'] = (header) => denyAuthor(source, header)
-    const stored = log.commit({
-      type: 'remote',
-      from: peer.replica,
-      entries,
-      peer,
-      check,
-      checkNew,
-    })
+    const checks = entryChecks(this, this.#options, peer.replica)
+    const from = peer.replica
+    const stored = log.commit({ type: 'remote', from, entries, peer, ...checks })
     this.#answer(token, stored, ({ rejects }, now) => {
       events.stored(this, entries, rejects)
       this.#session.handleAppended(token, { rejects }, now)
@@ -373,7 +346,9 @@ export class PeerLink {
       (value) => this.#tell((now) => give(value, now)),
       (error: unknown) => {
         this.#logger.warn('a question of a session could not be answered', { error })
-        this.#tell((now) => this.#session.handleFailed(token, asError(error), now))
+        // The connection ends: what stood in the way is repaired by the time that there is another one.
+        void this.#options.repairs.heal(error)
+        this.#tell((now) => this.#session.handleFailed(token, asFailure(error), now))
       },
     )
   }
@@ -388,17 +363,10 @@ export class PeerLink {
     this.#channel.close()
   }
 
-  /** What this link holds of what all may. */
-  #count(heldBytes: number): void {
-    if (heldBytes === this.#heldBytes) return
-    this.#options.intake.add(heldBytes - this.#heldBytes)
-    this.#heldBytes = heldBytes
-  }
-
   #finish(reason: SessionClose): void {
     if (this.#over) return
     this.#over = true
-    this.#count(0)
+    this.#share.set(0)
     this.#deadline.cancel()
     this.#memory.now()
     const { peer } = this.#options
@@ -412,8 +380,6 @@ export class PeerLink {
     this.#end(reason)
   }
 }
-
-const UNPACKABLE = 'PROTOCOL_COMPRESSION_UNSUPPORTED'
 
 function fresh(replica: ReplicaId): PeerState {
   return { replica, epoch: undefined, cursor: 0, acked: 0, complete: [] }

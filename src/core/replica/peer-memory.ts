@@ -13,10 +13,10 @@ const REMEMBER_MS = 500
 export class PeerMemory {
   readonly #log: EventLog
   readonly #clock: Clock
-  readonly #logger: Logger
+  readonly #logger: () => Logger
   #pending: { readonly peer: PeerState; readonly cancel: Cancel } | undefined
 
-  constructor(log: EventLog, clock: Clock, logger: Logger) {
+  constructor(log: EventLog, clock: Clock, logger: () => Logger) {
     this.#log = log
     this.#clock = clock
     this.#logger = logger
@@ -37,7 +37,7 @@ export class PeerMemory {
   /** Writes down a state of a peer now. */
   write(peer: PeerState): void {
     this.#log.commit({ type: 'peer', peer }).catch((error: unknown) => {
-      this.#logger.warn('an acknowledgement could not be written down', { error })
+      this.#logger().warn('an acknowledgement could not be written down', { error })
     })
   }
 

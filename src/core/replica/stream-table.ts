@@ -1,5 +1,6 @@
 import { ConnectionClosedError } from '../errors.ts'
 import type { ReplicaId } from '../ids.ts'
+import { SparseMap } from '../sparse-collections.ts'
 import type { SessionOutput } from '../sync/io.ts'
 import { PeerStream, type StreamCarrier } from './peer-stream.ts'
 
@@ -11,7 +12,7 @@ type StreamOutput = Extract<
 /** The streams of one link, by number. */
 export class StreamTable {
   readonly #carrier: StreamCarrier
-  readonly #streams = new Map<number, PeerStream>()
+  readonly #streams = new SparseMap<number, PeerStream>()
 
   constructor(carrier: StreamCarrier) {
     this.#carrier = carrier

@@ -1,4 +1,5 @@
 import type { CollectionId, Position } from '../ids.ts'
+import { SparseMap } from '../sparse-collections.ts'
 import { AgreementCheck } from './agreement-check.ts'
 import type { ReceiveCredit, SendCredit } from './credit.ts'
 import type { Violation } from './field-reader.ts'
@@ -53,7 +54,7 @@ export class Exchange {
   readonly #host: ExchangeHost
   readonly #sendCredit: SendCredit
   readonly #receiveCredit: ReceiveCredit
-  readonly #verifying: Map<number, CheckFrame> = new Map()
+  readonly #verifying: SparseMap<number, CheckFrame> = new SparseMap()
   #record: PeerRecord | undefined
   #readToken: number | undefined
   /** An accepter that answers in one message reads nothing before its digest says up to where. */

@@ -1,4 +1,5 @@
 import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
+import { SparseMap, SparseSet } from '../sparse-collections.ts'
 import type { PeerState } from './io.ts'
 
 interface Fill {
@@ -18,9 +19,9 @@ export class PeerRecord {
   readonly replica: ReplicaId
   readonly epoch: Epoch
   readonly #complete: Set<CollectionId>
-  readonly #fills: Map<CollectionId, Fill> = new Map()
+  readonly #fills: SparseMap<CollectionId, Fill> = new SparseMap()
   /** Collections in which the two sides look for what differs. */
-  readonly #reconciling: Set<CollectionId> = new Set()
+  readonly #reconciling: SparseSet<CollectionId> = new SparseSet()
   acked: Position
   /** The compressions that the peer can undo. */
   packings: readonly number[] | undefined

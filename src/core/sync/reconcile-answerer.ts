@@ -1,3 +1,4 @@
+import { SparseSet } from '../sparse-collections.ts'
 import type { Violation } from './field-reader.ts'
 import {
   ANSWER_COST_BURST,
@@ -31,7 +32,7 @@ export class ReconcileAnswerer {
   readonly #questions: Question[] = []
   #answering: Question | undefined
   /** Questions about entries of which not everything was sent. */
-  readonly #delivering: Set<number> = new Set()
+  readonly #delivering: SparseSet<number> = new SparseSet()
   #allowance = ANSWER_COST_BURST
   #countedMs: number | undefined
 

@@ -1,5 +1,6 @@
 import { compareUtf8 } from '../bytes.ts'
 import type { CollectionId, DocumentId } from '../ids.ts'
+import { SparseMap } from '../sparse-collections.ts'
 import type { Violation } from './field-reader.ts'
 import {
   ENTRIES_ASKED_MAX,
@@ -44,8 +45,8 @@ type Open =
 export class ReconcileAsker {
   readonly #waiting: RangeQuestion[] = []
   #comparisons: Comparison[] = []
-  readonly #documents: Map<CollectionId, DocumentId[]> = new Map()
-  readonly #open: Map<number, Open> = new Map()
+  readonly #documents: SparseMap<CollectionId, DocumentId[]> = new SparseMap()
+  readonly #open: SparseMap<number, Open> = new SparseMap()
   #begin: readonly CollectionId[] = []
   #stepping: ReconcileStep | undefined
   #numbers = 0

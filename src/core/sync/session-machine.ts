@@ -25,7 +25,8 @@ export class SessionMachine {
   readonly #outputs: SessionOutput[] = []
   readonly #outbox: Outbox = new Outbox()
   readonly #host: ExchangeHost
-  readonly #accepter: AccepterGreeting
+  /** Undefined when the handshake is over: what the peer said in it need not be kept. */
+  #accepter: AccepterGreeting | undefined
   readonly #watch: Watch
   #dialer: DialerGreeting | undefined
   #state: SessionState
@@ -144,7 +145,7 @@ export class SessionMachine {
       case 'greeting':
         return frame.type === 'welcome' ? this.#handleWelcome(frame) : outOfOrder(frame, 'WELCOME')
       case 'admitting':
-        return this.#accepter.keepEarly(decoded)
+        return this.#accepter?.keepEarly(decoded)
       case 'answering':
       case 'live':
         return this.conversation.handleFrame(decoded)
@@ -153,8 +154,13 @@ export class SessionMachine {
     }
   }
 
+  #greetingOf(): AccepterGreeting {
+    assert(this.#accepter !== undefined, 'the handshake is over')
+    return this.#accepter
+  }
+
   #handleHello(frame: HelloFrame): Violation | undefined {
-    const answer = this.#accepter.handleHello(frame)
+    const answer = this.#greetingOf().handleHello(frame)
     if ('unsupported' in answer) return this.#unsupported(answer.unsupported)
     if ('code' in answer) return answer
     this.#state = 'admitting'
@@ -164,7 +170,8 @@ export class SessionMachine {
 
   admit(admission: Admission, nowMs: number): void {
     assert(this.#state === 'admitting', 'nobody asked for admission')
-    const { exchange, early, ...greeted } = this.#accepter.admit(admission)
+    const { exchange, early, ...greeted } = this.#greetingOf().admit(admission)
+    this.#accepter = undefined
     this.#state = 'answering'
     this.#agree(exchange, greeted)
     for (const decoded of early) {

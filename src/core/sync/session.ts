@@ -55,7 +55,9 @@ export class SyncSession {
 
   constructor(options: SessionOptions) {
     this.role = options.role
-    this.limits = { ...DEFAULT_LIMITS, ...options.limits }
+    // Shared by all that choose nothing: there may be many.
+    this.limits =
+      options.limits === undefined ? DEFAULT_LIMITS : { ...DEFAULT_LIMITS, ...options.limits }
     const { replica, epoch, packings } = options
     const self = { replica, epoch, packings }
     this.#machine = new SessionMachine(options.role, self, this.limits)

@@ -1,4 +1,5 @@
 import type { CollectionId } from '../ids.ts'
+import { SparseMap, SparseSet } from '../sparse-collections.ts'
 import type { Violation } from './field-reader.ts'
 import type { Refusal } from './io.ts'
 import { SHARED_MAX, SUBSCRIBES_MAX } from './limits.ts'
@@ -30,9 +31,9 @@ export class Sharing {
   #granted: readonly CollectionId[] = []
   #refused: readonly Refusal[] = []
   /** What we asked for. */
-  readonly #asked: Set<CollectionId> = new Set()
+  readonly #asked: SparseSet<CollectionId> = new SparseSet()
   /** What the peer asked for, by the token of the question to our driver. */
-  readonly #deciding: Map<number, Question> = new Map()
+  readonly #deciding: SparseMap<number, Question> = new SparseMap()
 
   get granted(): readonly CollectionId[] {
     return this.#granted

@@ -1,5 +1,6 @@
 import { utf8 } from '../bytes.ts'
 import { UsageError } from '../errors.ts'
+import { SparseMap, SparseSet } from '../sparse-collections.ts'
 import type { Violation } from './field-reader.ts'
 import { NAME_BYTES_MAX, type SessionLimits, SIGNAL_BYTES_MAX } from './limits.ts'
 import type { Frame } from './message.ts'
@@ -11,11 +12,11 @@ import type { Frame } from './message.ts'
  */
 export class Signals {
   readonly #limits: SessionLimits
-  readonly #waiting: Map<string, Uint8Array | undefined> = new Map()
+  readonly #waiting: SparseMap<string, Uint8Array | undefined> = new SparseMap()
   /** Keys that the peer holds of us: withdrawing an unknown one needs no frame. */
-  readonly #sent: Set<string> = new Set()
+  readonly #sent: SparseSet<string> = new SparseSet()
   /** Bytes of each key that we hold of the peer. */
-  readonly #held: Map<string, number> = new Map()
+  readonly #held: SparseMap<string, number> = new SparseMap()
   #heldBytes = 0
 
   constructor(limits: SessionLimits) {

@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts'
+import { SparseMap } from '../sparse-collections.ts'
 import { ReceiveCredit, SendCredit } from './credit.ts'
 import type { Violation } from './field-reader.ts'
 import type { SessionOutput } from './io.ts'
@@ -35,7 +36,7 @@ interface Stream {
 export class Streams {
   readonly #limits: SessionLimits
   readonly #emit: (output: SessionOutput) => void
-  readonly #streams: Map<number, Stream> = new Map()
+  readonly #streams: SparseMap<number, Stream> = new SparseMap()
   readonly #resets: StreamFrame[] = []
   #nextId: number
   #newestOfPeer: number

@@ -10,6 +10,7 @@ import {
 
 const PING_MS = 15_000
 const PONG_MS = 10_000
+const SEND_OPTIONS = { binary: true, compress: false }
 const TOO_LONG: readonly string[] = [
   'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
   'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
@@ -31,7 +32,7 @@ export function nodeConnection(
   keepAlive: KeepAliveOptions,
 ): SocketConnection {
   const beat = new RestingBeat(socket, keepAlive)
-  const connection = new SocketConnection(faceOf(socket, beat), endpoint, limits)
+  const connection = new SocketConnection(new NodeSocketFace(socket, beat), endpoint, limits)
   socket.on('message', (bytes, isBinary) => {
     if (isBinary) connection.handleMessage(plainBytes(bytes as Buffer))
     else connection.handleText()
@@ -45,35 +46,52 @@ export function nodeConnection(
   return connection
 }
 
-function faceOf(socket: WebSocket, beat: RestingBeat): SocketFace {
-  let onFallen: (() => void) | undefined
-  const onWritten = () => {
-    const call = onFallen
-    onFallen = undefined
+/** A socket of `ws` as a connection sees it. One object a connection, as there may be very many. */
+class NodeSocketFace implements SocketFace {
+  readonly #socket: WebSocket
+  readonly #beat: RestingBeat
+  #onFallen: (() => void) | undefined
+  readonly #onWritten = (): void => {
+    const call = this.#onFallen
+    this.#onFallen = undefined
     call?.()
   }
-  return {
-    get queuedBytes() {
-      return socket.bufferedAmount
-    },
-    send: (message) => socket.send(message, { binary: true, compress: false }, onWritten),
-    close: (code, reason) => socket.close(code, reason),
-    terminate: (code, reason) => {
-      // With nothing queued the close frame leaves at once and tells the peer why.
-      if (socket.bufferedAmount === 0) socket.close(code, reason)
-      socket.terminate()
-    },
-    pause: () => {
-      socket.pause()
-      beat.start()
-    },
-    resume: () => {
-      beat.stop()
-      socket.resume()
-    },
-    watchQueue: (callback) => {
-      onFallen = callback
-    },
+
+  constructor(socket: WebSocket, beat: RestingBeat) {
+    this.#socket = socket
+    this.#beat = beat
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  send(message: Uint8Array): void {
+    this.#socket.send(message, SEND_OPTIONS, this.#onWritten)
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason)
+  }
+
+  terminate(code: number, reason: string): void {
+    // With nothing queued the close frame leaves at once and tells the peer why.
+    if (this.#socket.bufferedAmount === 0) this.#socket.close(code, reason)
+    this.#socket.terminate()
+  }
+
+  pause(): void {
+    this.#socket.pause()
+    this.#beat.start()
+  }
+
+  resume(): void {
+    this.#beat.stop()
+    this.#socket.resume()
+  }
+
+  watchQueue(callback: () => void): void {
+    this.#onFallen = callback
   }
 }
 

@@ -185,6 +185,26 @@ describe('history', () => {
   })
 })
 
+test("history goes back to where it was cut: the cut itself is nobody's edit", async () => {
+  const pod = await open(a)
+  const early = pod.change(() => ({ image: 'web:1', labels: { app: 'web' } })) ?? ''
+  await pod.durable()
+  expect(await a.compact('pod')).toBe(true)
+  const cut = pod.heads
+  expect(pod.value).toEqual({ image: 'web:1', labels: { app: 'web' } })
+  expect([...pod.history()]).toEqual([])
+  const late = pod.change((draft) => {
+    draft.image = 'web:2'
+  })
+  expect([...pod.history()]).toMatchObject([{ hash: late, replica: 'a', parents: [] }])
+  expect(pod.at(cut)).toEqual({ image: 'web:1', labels: { app: 'web' } })
+  const missing = expect.objectContaining({ code: 'DOCUMENT_HISTORY_MISSING' })
+  for (const gone of [early, cut[0] ?? '']) expect(() => pod.undo(gone)).toThrow(missing)
+  expect(() => pod.at([early])).toThrow(missing)
+  expect(pod.undo(late ?? '').left).toEqual([])
+  expect(pod.value).toEqual({ image: 'web:1', labels: { app: 'web' } })
+})
+
 describe('conflicts', () => {
   test('are told with author, time and winner, alike on both replicas', async () => {
     const [here, there] = await apart(

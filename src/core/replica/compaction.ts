@@ -27,6 +27,7 @@ export interface CompactionOptions {
 /** What {@link Compaction} needs of its replica. */
 export interface CompactionParts {
   readonly log: EventLog
+  readonly acknowledgements: { received(peer: ReplicaId): Position }
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -45,7 +46,7 @@ const BYTES = 256 << 10
 const WAITING_MAX = 10_000
 
 /** How often documents that wait are looked at again. */
-const RETRY_MS = 1_000
+const RETRY_MS = 250
 
 /** After a start, the documents that were due before it are looked for: then, and so many in one go. */
 const SWEEP_AFTER_MS = 5_000
@@ -169,8 +170,12 @@ export class Compaction {
     if (this.#options.withoutHistory?.(collection) === true) return true
     const waitEvents = this.#options.waitEvents ?? 4 * this.#events
     if (grown(record).entries >= waitEvents) return true
-    const { log } = this.#parts
-    const peers = [...log.peers()].filter(({ complete }) => complete.includes(collection))
+    const { log, acknowledgements } = this.#parts
+    const peers = [...log.peers()]
+      .filter(({ complete }) => complete.includes(collection))
+      .map(({ replica, acked }) => {
+        return { replica, acked: Math.max(acked, acknowledgements.received(replica)) }
+      })
     if (peers.every(({ acked }) => acked >= record.last)) return true
     const newest = new Map<ReplicaId | undefined, Position>()
     for (const { from, position } of await log.readDocument(document)) newest.set(from, position)

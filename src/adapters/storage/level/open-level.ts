@@ -18,10 +18,17 @@ import { storageErrorOf } from './level-errors.ts'
 export const FORMAT_VERSION: number = 1
 const FORMAT_NAME = 'tideway-level'
 
+/** Also the size of LevelDB's own log: what was dropped is gone from the disk after so much was written. */
+const WRITE_BUFFER_BYTES = 1 << 20
+
 /** Opens a directory, and makes it ours when it is empty. */
 export async function openLevel(directory: string): Promise<Level> {
   const { ClassicLevel } = await importClassicLevel()
-  const level: Level = new ClassicLevel(directory, { keyEncoding: 'view', valueEncoding: 'view' })
+  const level: Level = new ClassicLevel(directory, {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  })
   try {
     await level.open()
     await checkFormat(level, directory)

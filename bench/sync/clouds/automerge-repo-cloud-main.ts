@@ -20,7 +20,9 @@ const watched = new Set<string>()
 /** The value of `count` that a document must have reached; undefined: it need only have come. */
 let countWanted: number | undefined
 let onComplete: () => void = () => undefined
-let onCount: (count: number) => void = () => undefined
+/** When a document was first seen with a count. */
+const countedAtMs = new Map<number, number>()
+let onCount: () => void = () => undefined
 
 serveCommands({
   start: async ({ directory, count }: { readonly directory?: string; readonly count?: number }) => {
@@ -59,9 +61,13 @@ serveCommands({
   /** Answers with the moment at which a document has this count. */
   counted: ({ count }: { readonly count: number }) =>
     new Promise((resolve) => {
-      onCount = (seen) => {
-        if (seen === count) resolve({ atMs: nowMs() })
+      const look = (): void => {
+        const atMs = countedAtMs.get(count)
+        if (atMs !== undefined) resolve({ atMs })
       }
+      onCount = look
+      // It may have come before this question did.
+      look()
     }),
   share: () => {
     shared = repo.create<Counted>({ count: 0 })
@@ -84,7 +90,10 @@ function watch(handle: DocHandle<Counted> | undefined): void {
   const look = (doc: Doc<Counted>): void => {
     if (getHeads(doc).length === 0) return
     const { count } = doc
-    if (count !== undefined) onCount(count)
+    if (count !== undefined && !countedAtMs.has(count)) {
+      countedAtMs.set(count, nowMs())
+      onCount()
+    }
     if (countWanted !== undefined && count !== countWanted) return
     complete.add(handle.documentId)
     onComplete()

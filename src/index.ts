@@ -55,6 +55,7 @@ export {
   type Counter,
   checkStorage,
   cloudPolicy,
+  type DamagedDocument,
   DENIED,
   type Denial,
   DialError,

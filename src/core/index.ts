@@ -128,6 +128,7 @@ export type {
 } from './replica/options.ts'
 export type { PeerStream } from './replica/peer-stream.ts'
 export type { Projection, ProjectionRow } from './replica/projections.ts'
+export type { DamagedDocument } from './replica/repairs.ts'
 export type { Replica } from './replica/replica.ts'
 export type { Signal } from './replica/signals.ts'
 export type {

@@ -1,5 +1,5 @@
 import type { Committed, Submission } from './submission.ts'
-import { entriesOf, readsEvents, sizeOf } from './work.ts'
+import { buildsOn, entriesOf, readsEvents, sizeOf } from './work.ts'
 
 /** How many submissions one append takes at most, so that one slow sync does not hold everything. */
 const BATCH_SUBMISSIONS_MAX = 512
@@ -48,4 +48,30 @@ export function takeBatch(queue: Work[]): readonly Waiting[] {
   }
   queue.splice(0, batch.length)
   return batch
+}
+
+/**
+ * Rejects a batch that failed, and what waits behind it and builds on it.
+ *
+ * @returns the rest of the queue: it goes on.
+ */
+export function failBatch(
+  batch: readonly Waiting[],
+  queue: readonly Work[],
+  error: unknown,
+): Work[] {
+  const lost = new Set<string>()
+  for (const work of batch) for (const name of buildsOn(work.submission)) lost.add(name)
+  const rest: Work[] = []
+  for (const work of batch) work.settle.reject(error)
+  for (const work of queue) {
+    const names = work.type === 'barrier' ? [] : buildsOn(work.submission)
+    if (work.type === 'barrier' || !names.some((name) => lost.has(name))) {
+      rest.push(work)
+      continue
+    }
+    for (const name of names) lost.add(name)
+    work.settle.reject(error)
+  }
+  return rest
 }

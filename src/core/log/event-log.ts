@@ -1,4 +1,4 @@
-import { InvariantError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import type { ActorId, CollectionId, DocumentId, Epoch, Position, ReplicaId } from '../ids.ts'
 import type { Cancel, Random } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
@@ -6,23 +6,18 @@ import type { Logger } from '../interfaces/logger.ts'
 import type { RecordQuery, Storage } from '../interfaces/storage.ts'
 import type { PeerState } from '../sync/io.ts'
 import { Authors, actorOf } from './authors.ts'
-import { takeBatch, type Waiting, type Work } from './batch.ts'
+import { failBatch, takeBatch, type Waiting, type Work } from './batch.ts'
 import { Digest } from './digest.ts'
 import { dropStopped } from './drop-stopped.ts'
 import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
-import type { Rewriter } from './generation.ts'
 import { documentsAt, type HomeRange } from './homes.ts'
 import { openIdentity, renewIdentity } from './identity.ts'
-import {
-  DOCUMENT_PREFIX,
-  IDENTITY_KEY,
-  LATE_PREFIX,
-  PEER_PREFIX,
-  REJECTED_PREFIX,
-  rejectedPrefix,
-} from './keys.ts'
+import { type KeptAside, keptAside, refusedOf } from './kept-aside.ts'
+import { DOCUMENT_PREFIX, IDENTITY_KEY, LATE_PREFIX, PEER_PREFIX, REJECTED_PREFIX } from './keys.ts'
 import { countingEntries } from './lineage.ts'
 import { LogCache } from './log-cache.ts'
+import type { EventLogOptions } from './log-options.ts'
+import { LogRepairs } from './log-repairs.ts'
 import { Plan } from './plan.ts'
 import { withRecentRecords } from './recent-records.ts'
 import {
@@ -34,31 +29,15 @@ import {
 } from './records.ts'
 import { type ElsewhereListener, SharedLog } from './shared-log.ts'
 import type { Committed, Submission } from './submission.ts'
-import { buildsOn, carryOut, denied, type Outcome } from './work.ts'
-
-export interface EventLogOptions {
-  readonly storage: Storage
-  /** The name of this replica. Default: what the storage says, or a random one for an empty storage. */
-  readonly replica?: ReplicaId | undefined
-  readonly sha256: Sha256
-  readonly random: Random
-  readonly genesisActor: ActorId
-  readonly isGenesis: (hash: string) => boolean
-  /** Looks inside events when a generation of a document ends. Default: history is never cut. */
-  readonly rewriter?: Rewriter | undefined
-  /** Told of listeners that throw and of entries that could not be dropped. Default: nobody. */
-  readonly logger?: Logger | undefined
-  /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
-  readonly recordsMax?: number | undefined
-  /** Told of each append with its number of entries; what it returns is called when that is durable. */
-  readonly timed?: ((entries: number) => () => void) | undefined
-}
+import { carryOut, denied, type Outcome } from './work.ts'
 
 /** Called after each append, with what is durable now. What it throws is logged. */
 export type AppendListener = (entries: readonly StoredEntry[], head: Position) => void
 
 /** How many actors of an epoch that is over write no more. Each refusal in a document takes the next. */
 const FORKS_RETIRED = 64
+
+const NONE: ReadonlySet<string> = new Set()
 
 /** How much of a document is read at once. */
 const PAGE_BYTES_MAX = 1 << 20
@@ -74,6 +53,8 @@ export class EventLog {
   readonly replica: ReplicaId
   /** Who writes under which actor, and who is not believed. */
   readonly authors: Authors
+  /** Takes damaged entries out, so that what was lost with them may come again. */
+  readonly repairs: LogRepairs
   readonly #storage: Storage
   readonly #sha256: Sha256
   readonly #cache: LogCache
@@ -106,6 +87,8 @@ export class EventLog {
     this.#sha256 = options.sha256
     this.#logger = options.logger
     this.#cache = cache
+    const { sha256 } = options
+    this.repairs = new LogRepairs({ storage: this.#storage, cache, sha256, log: this })
     this.replica = identity.replica
     this.#epoch = identity.epoch
     this.#mayRenew = !isNew && shared === undefined
@@ -222,11 +205,7 @@ export class EventLog {
   async readDocument(document: DocumentId): Promise<readonly StoredEntry[]> {
     const record = await this.record(document)
     if (record === undefined || record.left) return []
-    const refused = new Set<string>()
-    if (record.fork > 0) {
-      const prefix = rejectedPrefix(document)
-      for await (const { key } of this.#storage.scan(prefix)) refused.add(key.slice(prefix.length))
-    }
+    const refused = record.fork > 0 ? await refusedOf(this.#storage, document) : NONE
     const all: StoredEntry[] = []
     for (let after = 0; ; ) {
       const page = await this.read({ document, after, bytesMax: PAGE_BYTES_MAX })
@@ -268,27 +247,13 @@ export class EventLog {
   }
 
   /** Events of ours that peers refused, oldest key first. */
-  async *rejected(): AsyncIterable<
-    RejectedRecord & { readonly document: DocumentId; readonly hash: string }
-  > {
-    for await (const { key, value } of this.#storage.scan(REJECTED_PREFIX)) {
-      const [document, hash] = key.slice(REJECTED_PREFIX.length).split('\u0000')
-      if (document === undefined || hash === undefined)
-        throw new InvariantError('a key of a refused event is broken')
-      yield { document, hash, ...decodeRecord<RejectedRecord>(value, 'code') }
-    }
+  rejected(): AsyncIterable<KeptAside<RejectedRecord>> {
+    return keptAside<RejectedRecord>(this.#storage, REJECTED_PREFIX, 'code')
   }
 
   /** Events that belong to another generation of their document than the one that is here. */
-  async *late(): AsyncIterable<
-    LateRecord & { readonly document: DocumentId; readonly hash: string }
-  > {
-    for await (const { key, value } of this.#storage.scan(LATE_PREFIX)) {
-      const [document, hash] = key.slice(LATE_PREFIX.length).split('\u0000')
-      if (document === undefined || hash === undefined)
-        throw new InvariantError('a key of a late event is broken')
-      yield { document, hash, ...decodeRecord<LateRecord>(value, 'generation') }
-    }
+  late(): AsyncIterable<KeptAside<LateRecord>> {
+    return keptAside<LateRecord>(this.#storage, LATE_PREFIX, 'generation')
   }
 
   peer(replica: ReplicaId): PeerState | undefined {
@@ -353,7 +318,7 @@ export class EventLog {
         else work.settle.resolve({ head: this.#head, rejects: outcome.rejects })
       })
     } catch (error) {
-      this.#fail(batch, error)
+      this.#queue = failBatch(batch, this.#queue, error)
     }
   }
 
@@ -391,24 +356,6 @@ export class EventLog {
     await this.#catchUp().catch((error: unknown) => {
       this.#logger?.error('what other openers appended could not be read', { error })
     })
-  }
-
-  /** Rejects what failed and what waits behind it and builds on it; the rest goes on. */
-  #fail(batch: readonly Waiting[], error: unknown): void {
-    const lost = new Set<string>()
-    for (const work of batch) for (const name of buildsOn(work.submission)) lost.add(name)
-    const waiting = this.#queue
-    this.#queue = []
-    for (const work of batch) work.settle.reject(error)
-    for (const work of waiting) {
-      const names = work.type === 'barrier' ? [] : buildsOn(work.submission)
-      if (work.type === 'barrier' || !names.some((name) => lost.has(name))) {
-        this.#queue.push(work)
-        continue
-      }
-      for (const name of names) lost.add(name)
-      work.settle.reject(error)
-    }
   }
 
   async #write(plan: Plan): Promise<void> {

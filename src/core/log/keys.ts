@@ -28,6 +28,17 @@ export function sequenceKey(document: DocumentId, actor: ActorId, sequence: numb
   return `q/${document}\u0000${actor}/${sequence}`
 }
 
+export function sequencePrefix(document: DocumentId): string {
+  return `q/${document}\u0000`
+}
+
+/** Documents of which entries were damaged and are not all back. */
+export const DAMAGE_PREFIX = 'z/'
+
+export function damageKey(document: DocumentId): string {
+  return DAMAGE_PREFIX + document
+}
+
 export function digestKey(collection: CollectionId): string {
   return `g/${collection}`
 }

@@ -172,7 +172,7 @@ export class LogCache implements PlanView {
   }
 
   /** Takes over what a plan wrote, now that it is durable. */
-  adopt(plan: Plan): void {
+  adopt(plan: Pick<Plan, 'records' | 'digests' | 'peers'>): void {
     for (const [document, record] of plan.records) this.#remember(document, record)
     for (const [collection, digest] of plan.digests) this.#digests.set(collection, digest.sum)
     for (const [replica, peer] of plan.peers) this.peers.set(replica, peer)

@@ -1,7 +1,7 @@
 import { decode, encode } from 'cborg'
 
 import { StorageCorruptError } from '../errors.ts'
-import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
+import type { CollectionId, Epoch, EventHash, Position, ReplicaId } from '../ids.ts'
 import type { PeerState } from '../sync/io.ts'
 import type { AuthorRecord, QuarantineRecord } from './authors.ts'
 
@@ -55,6 +55,16 @@ export interface LateRecord {
   readonly bytes: Uint8Array
 }
 
+/** What was damaged of a document, and is not all back. */
+export interface DamageRecord {
+  /** Where the damaged entries stood, up to 1,000. They have been dropped. */
+  readonly positions: readonly Position[]
+  /** The events that were lost with them, up to 1,000. */
+  readonly lost: readonly EventHash[]
+  /** When it was found. */
+  readonly atMs: number
+}
+
 /** Everything that stands under a key of its own. */
 type KeptRecord =
   | Identity
@@ -62,6 +72,7 @@ type KeptRecord =
   | PeerState
   | RejectedRecord
   | LateRecord
+  | DamageRecord
   | AuthorRecord
   | QuarantineRecord
 

@@ -25,6 +25,7 @@ import type { PeerStream } from './peer-stream.ts'
 import { Quarantine } from './quarantine.ts'
 import { withdrawal } from './recheck.ts'
 import type { Refusals } from './refusals.ts'
+import type { Repairs } from './repairs.ts'
 import { SignalTable } from './signals.ts'
 import type { WaitingEvents } from './status-waiting.ts'
 import { StreamAccepters } from './stream-accepters.ts'
@@ -43,6 +44,8 @@ export interface ConnectionsOptions {
   readonly logger: Logger
   readonly acknowledgements: AcknowledgementTable
   readonly refusals: Refusals
+  /** What to do about entries that cannot be read. */
+  readonly repairs: Repairs
   /** A peer has read our log past its end. See {@link LinkEvents}. */
   readonly lost: (position: Position) => boolean
   readonly measures: Measures
@@ -187,7 +190,7 @@ export class Connections {
     options: Pick<LinkOptions, 'role' | 'connection' | 'principal' | 'subscriptions' | 'peer'>,
     owner: LinkOwner,
   ): PeerLink {
-    const { log, clock, sha256, compression, logger, policy, measures } = this.#options
+    const { log, clock, sha256, compression, logger, policy, measures, repairs } = this.#options
     const meter = new LinkMeter()
     const link = new PeerLink({
       ...options,
@@ -202,6 +205,7 @@ export class Connections {
       events: this.#events(owner, meter),
       signals: this.signals.own,
       kept: this.#kept,
+      repairs,
     })
     this.#meters.set(link, meter)
     this.links.add(link)

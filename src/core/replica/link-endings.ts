@@ -1,5 +1,6 @@
 import { isTidewayError, ProtocolError, type TidewayError } from '../errors.ts'
 import type { SessionClose } from '../sync/io.ts'
+import type { Failure } from '../sync/session.ts'
 
 /** The end of a connection whose peer knows more of our log than there is. */
 export const LOST_TAIL: SessionClose = {
@@ -24,4 +25,10 @@ export function asError(error: unknown): TidewayError {
     'PROTOCOL_REMOTE',
     error instanceof Error ? error.message : 'unknown failure',
   )
+}
+
+/** The same, where a storage that is damaged may be repaired by the next time. */
+export function asFailure(error: unknown): Failure {
+  const { code, message, retryable } = asError(error)
+  return { code, message, retryable: retryable || code === 'STORAGE_CORRUPT' }
 }

@@ -12,6 +12,7 @@ import type { Intake } from './intake.ts'
 import type { KeptByPeer } from './kept-events.ts'
 import type { PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
+import type { Repairs } from './repairs.ts'
 
 /** What a link tells its replica. */
 export interface LinkEvents {
@@ -48,6 +49,7 @@ export interface LinkOptions {
   readonly compression?: Compression | undefined
   readonly logger: Logger
   readonly events: LinkEvents
+  readonly repairs: Repairs
   /** What peers lack because they refused it. */
   readonly kept: KeptByPeer
   /** Dialer: what to ask for, and what is remembered of the peer from before. */

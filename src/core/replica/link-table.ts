@@ -100,6 +100,11 @@ export class LinkTable {
     for (const link of [...this.#all]) link.refuse(reason)
   }
 
+  /** Asks every peer for what it has of these collections and we lack. */
+  reconcile(collections: readonly CollectionId[]): void {
+    for (const link of this.established) link.reconcile(collections)
+  }
+
   /** Ends the links of a peer that may no longer be here. */
   evict(matches: (link: PeerLink) => boolean): void {
     for (const link of this.#all) if (matches(link)) void link.close()

@@ -5,6 +5,7 @@ import { digestAnswer, digestMatches, type LinkView } from './link-digest.ts'
 import { readFor } from './outgoing.ts'
 import { reconcileStep } from './reconcile.ts'
 import { DeliveryReader } from './reconcile-deliveries.ts'
+import type { Repairs } from './repairs.ts'
 
 /** What a session asks of the log. */
 export type LogQuestion = Extract<
@@ -17,8 +18,11 @@ export class LogQuestions {
   readonly #session: SyncSession
   readonly #deliveries = new DeliveryReader()
 
-  constructor(session: SyncSession) {
+  readonly #repairs: Repairs
+
+  constructor(session: SyncSession, repairs: Repairs) {
     this.#session = session
+    this.#repairs = repairs
   }
 
   /**
@@ -26,7 +30,15 @@ export class LogQuestions {
    *
    * @param expected who is expected to be the peer, while it is not known.
    */
-  async answer(
+  answer(
+    view: LinkView,
+    question: LogQuestion,
+    expected: ReplicaId | undefined,
+  ): Promise<(nowMs: number) => void> {
+    return this.#repairs.retried(() => this.#answer(view, question, expected))
+  }
+
+  async #answer(
     view: LinkView,
     question: LogQuestion,
     expected: ReplicaId | undefined,

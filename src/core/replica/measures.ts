@@ -30,6 +30,8 @@ export class Measures {
   readonly #conflicts: Counter
   readonly #rejects: Counter
   readonly #refusals: Counter
+  readonly #renewals: Counter
+  readonly #repairs: Counter
   readonly #catchUps: Histogram
 
   constructor(metrics: Metrics, peerSeriesMax: number) {
@@ -66,6 +68,14 @@ export class Measures {
     this.#refusals = metrics.counter({
       ...{ name: 'refused_connections', labels: ['code'] },
       help: 'Connections that were refused.',
+    })
+    this.#renewals = metrics.counter({
+      name: 'lost_log_ends',
+      help: 'How often the log went on under another epoch, as its storage had lost its end.',
+    })
+    this.#repairs = metrics.counter({
+      name: 'damaged_entries',
+      help: 'Entries that could not be read and were taken out of the log.',
     })
     this.#catchUps = metrics.histogram({
       ...{ name: 'catch_up_seconds', buckets: SECONDS },
@@ -106,6 +116,16 @@ export class Measures {
 
   refused(code: string): void {
     this.#refusals.add(1, { code: known(code) })
+  }
+
+  /** The end of the log was lost. */
+  renewed(): void {
+    this.#renewals.add(1)
+  }
+
+  /** Entries that could not be read were taken out of the log. */
+  repaired(entries: number): void {
+    this.#repairs.add(entries)
   }
 
   caughtUp(seconds: number): void {

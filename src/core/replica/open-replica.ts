@@ -1,8 +1,10 @@
 import { Documents } from '../document/documents.ts'
 import { documentRewriter } from '../document/generation-rewriter.ts'
 import { GENESIS_ACTOR, genesisEvent } from '../document/kind.ts'
+import type { DocumentId } from '../ids.ts'
 import type { Clock } from '../interfaces/clock.ts'
 import { EventLog } from '../log/event-log.ts'
+import type { DamageRecord } from '../log/records.ts'
 import { Measures } from './measures.ts'
 import { checkName } from './names.ts'
 import { noMetrics } from './no-metrics.ts'
@@ -40,7 +42,9 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     rewriter: documentRewriter(options.sha256),
     timed: stopwatch(options.clock, measures),
   })
-  return new Replica(options, log, measures)
+  const damage = new Map<DocumentId, DamageRecord>()
+  for await (const [document, record] of log.repairs.known()) damage.set(document, record)
+  return new Replica(options, log, measures, damage)
 }
 
 /** Times appends to the storage. */

@@ -2,12 +2,14 @@ import type { Documents } from '../document/documents.ts'
 import type { Position } from '../ids.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { EventLog } from '../log/event-log.ts'
+import type { Measures } from './measures.ts'
 
 /** What {@link Renewal} acts on. */
 export interface RenewalOptions {
   readonly log: EventLog
   readonly documents: Documents
   readonly logger: Logger
+  readonly measures: Measures
   /** Ends every link: all of them speak of the log under its old epoch. */
   readonly endLinks: () => void
 }
@@ -22,8 +24,6 @@ export interface RenewalOptions {
 export class Renewal {
   readonly #options: RenewalOptions
   #running = false
-  /** How often the end of the log was found to be lost: 0 or 1. */
-  count = 0
 
   constructor(options: RenewalOptions) {
     this.#options = options
@@ -39,7 +39,7 @@ export class Renewal {
       return false
     }
     this.#running = true
-    this.count += 1
+    this.#options.measures.renewed()
     logger.error('the end of the log was lost: what peers have of it comes back', {
       position,
       head,

@@ -11,7 +11,7 @@ import type { Connection, Listener } from '../interfaces/transport.ts'
 import type { QuarantinedActor } from '../log/authors.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { AppendListener, EventLog } from '../log/event-log.ts'
-import type { DocumentRecord, LateRecord, RejectedRecord } from '../log/records.ts'
+import type { DamageRecord, DocumentRecord, LateRecord, RejectedRecord } from '../log/records.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
 import { Compaction } from './compaction.ts'
 import { Connections } from './connections.ts'
@@ -32,6 +32,7 @@ import type { PeerStream } from './peer-stream.ts'
 import { Projection } from './projections.ts'
 import { Refusals } from './refusals.ts'
 import { Renewal } from './renewal.ts'
+import { Repairs } from './repairs.ts'
 import type { Signal } from './signals.ts'
 import { type ReplicaStatus, readStatus } from './status.ts'
 import { LagTable } from './status-lag.ts'
@@ -57,9 +58,15 @@ export class Replica {
   readonly #measuring: Cancel
   readonly #compaction: Compaction | undefined
   readonly #renewal: Renewal
+  readonly #repairs: Repairs
   #closing: Promise<void> | undefined
 
-  constructor(options: ReplicaOptions, log: EventLog, measures: Measures) {
+  constructor(
+    options: ReplicaOptions,
+    log: EventLog,
+    measures: Measures,
+    damage: ReadonlyMap<DocumentId, DamageRecord>,
+  ) {
     const policy = options.policy ?? denyAll
     this.#log = log
     const { storage, clock, random, sha256, logger } = options
@@ -68,9 +75,8 @@ export class Replica {
     const onMerged = (concurrent: boolean): void => measures.merged(concurrent)
     const documents = new Documents({ log, clock, sha256, logger, cacheBytesMax, onMerged })
     this.#documents = documents
-    const refusals = new Refusals(log, { policy, clock, logger }, (documents) =>
-      this.#taken(documents),
-    )
+    const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
+    const refusals = new Refusals(log, { policy, clock, logger }, taken)
     const acknowledgements = this.#acknowledgements
     this.#handles = { acknowledgements, logger, replicaOf: (actor) => log.authors.of(actor) }
     const lag = new LagTable(log.head)
@@ -79,11 +85,14 @@ export class Replica {
       for (const part of [measures, waiting]) part.appended(entries)
       lag.appended(entries, head)
     })
-    const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
     followElsewhere(log, { acknowledgements, logger, taken })
     const endLinks = (): void => this.#connections.links.refuse(OTHER_EPOCH)
-    this.#renewal = new Renewal({ log, documents, logger, endLinks })
+    this.#renewal = new Renewal({ log, documents, logger, measures, endLinks })
+    const reconcile = (collections: readonly CollectionId[]): void =>
+      this.#connections.links.reconcile(collections)
+    this.#repairs = new Repairs({ log, documents, clock, logger, measures, reconcile }, damage)
     this.#connections = new Connections({
+      repairs: this.#repairs,
       lost: (position) => this.#renewal.lost(position),
       ...{ log, policy, clock, random, sha256, logger },
       acknowledgements,
@@ -92,9 +101,11 @@ export class Replica {
       ...{ measures, waiting, admission: options.admission },
     })
     const { compaction } = options
-    this.#compaction = compaction && new Compaction({ log, clock, logger }, compaction)
+    this.#compaction =
+      compaction && new Compaction({ log, acknowledgements, clock, logger }, compaction)
     const connections = this.#connections
-    const sources = { log, storage, clock, documents, connections, acknowledgements, lag, waiting }
+    const parts = { connections, acknowledgements, lag, waiting, repairs: this.#repairs }
+    const sources = { log, storage, clock, documents, ...parts }
     this.#status = () => readStatus(sources)
     this.#measuring = measureOnScrape(options.metrics ?? noMetrics, measures, sources)
   }
@@ -144,7 +155,9 @@ export class Replica {
     const collection = checkName('collection', options.collection ?? 'default', 256)
     const { kind, schema } = options
     const handles = { ...this.#handles, schema }
-    return await openHandle<Value>(this.#documents, { id, kind, collection }, handles)
+    return await this.#repairs.retried(() =>
+      openHandle<Value>(this.#documents, { id, kind, collection }, handles),
+    )
   }
 
   /**
@@ -247,7 +260,7 @@ export class Replica {
     readonly upTo: Position
     readonly end: boolean
   }> {
-    return this.#log.read(query)
+    return this.#repairs.retried(() => this.#log.read(query))
   }
 
   /** The digest of collections, as hex: equal on replicas with the same events. */

@@ -9,6 +9,7 @@ import type { AcknowledgementTable } from './acknowledgements.ts'
 import type { Connections } from './connections.ts'
 import type { LinkMeter } from './measures-link.ts'
 import type { PeerLink } from './peer-link.ts'
+import type { DamagedDocument, Repairs } from './repairs.ts'
 import type { LagTable } from './status-lag.ts'
 import type { WaitingDocument, WaitingEvents } from './status-waiting.ts'
 import type { Uplink } from './uplink.ts'
@@ -88,6 +89,8 @@ export interface ReplicaStatus {
   /** Writes of ours that peers refused, up to 1,000. */
   readonly rejected: number
   readonly quarantined: readonly QuarantinedActor[]
+  /** Documents that lost events to damage of the storage, and have not got all of them back. */
+  readonly damaged: readonly DamagedDocument[]
 }
 
 /** Where a status is read from. */
@@ -100,6 +103,7 @@ export interface StatusSources {
   readonly acknowledgements: AcknowledgementTable
   readonly lag: LagTable
   readonly waiting: WaitingEvents
+  readonly repairs: Repairs
 }
 
 /** Reads how a replica is. It costs a look at each peer, and at a bounded number of documents. */
@@ -127,6 +131,7 @@ export async function readStatus(sources: StatusSources): Promise<ReplicaStatus>
     },
     rejected: await countRejected(log),
     quarantined: log.authors.quarantined,
+    damaged: sources.repairs.damaged.slice(0, NAMED_MAX),
   }
 }
 

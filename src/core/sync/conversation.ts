@@ -1,5 +1,6 @@
 import type { CollectionId } from '../ids.ts'
-import type { Divergence, Exchange, ExchangeHost } from './exchange.ts'
+import type { Exchange } from './exchange.ts'
+import type { Divergence, ExchangeHost } from './exchange-host.ts'
 import type { Violation } from './field-reader.ts'
 import type { Frame } from './message.ts'
 import type { DecodedFrame } from './message-codec.ts'

@@ -1,44 +1,19 @@
 import type { CollectionId, Position } from '../ids.ts'
 import { SparseMap } from '../sparse-collections.ts'
 import { AgreementCheck } from './agreement-check.ts'
+import { CheckAllowance } from './check-allowance.ts'
 import type { ReceiveCredit, SendCredit } from './credit.ts'
+import { type Divergence, diverged, type ExchangeHost } from './exchange-host.ts'
 import type { Violation } from './field-reader.ts'
 import type { Agreement } from './handshake.ts'
-import type { AppendAnswer, DigestAnswer, PeerState, ReadAnswer, SessionOutput } from './io.ts'
-import {
-  CHECK_EVERY_MS,
-  CHECKS_AT_ONCE_MAX,
-  COLLECTIONS_MAX,
-  DIVERGED_RETRY_MS,
-  REJECTS_FRAME_MAX,
-  type SessionLimits,
-  VERIFIES_MAX,
-} from './limits.ts'
+import type { AppendAnswer, DigestAnswer, PeerState, ReadAnswer } from './io.ts'
+import { COLLECTIONS_MAX, REJECTS_FRAME_MAX, VERIFIES_MAX } from './limits.ts'
 import { type AppendWork, LogReceiver } from './log-receiver.ts'
 import { LogSender } from './log-sender.ts'
-import type { AckFrame, CheckFrame, EventsFrame, Frame } from './message.ts'
+import type { AckFrame, CheckFrame, EventsFrame } from './message.ts'
 import type { PeerRecord } from './peer-record.ts'
 import type { DeliveryAnswer } from './reconcile-steps.ts'
 import { Reconciliation } from './reconciliation.ts'
-
-/** What the exchange needs of the session around it. */
-export interface ExchangeHost {
-  readonly role: 'dialer' | 'accepter'
-  readonly limits: SessionLimits
-  emit(output: SessionOutput): void
-  /** Queues a control frame. */
-  control(frame: Frame): void
-  token(): number
-  /** The time of what happens now. */
-  now(): number
-}
-
-/** Why an exchange cannot go on. */
-export interface Divergence {
-  readonly code: 'PROTOCOL_DIVERGED'
-  readonly message: string
-  readonly retryAfterMs: number
-}
 
 /**
  * Both logs of a session: ours going out, the peer's coming in, and the proof that they agree.
@@ -66,9 +41,7 @@ export class Exchange {
   #filledOwed: CollectionId[] = []
   /** An `acknowledged` went out while an append was under way: its state is older than the append's. */
   #restate = false
-  /** How many more CHECK frames the peer has a reason to send. */
-  #checksLeft = CHECKS_AT_ONCE_MAX
-  #checkedMs: number | undefined
+  readonly #checks = new CheckAllowance()
 
   constructor(
     host: ExchangeHost,
@@ -176,7 +149,7 @@ export class Exchange {
   ): void {
     this.sender.share(granted)
     this.reconciliation.share(granted)
-    this.#checksLeft = Math.max(this.#checksLeft, CHECKS_AT_ONCE_MAX)
+    this.#checks.renew()
     const record = this.#record
     if (record === undefined) return
     for (const collection of added) {
@@ -341,12 +314,7 @@ export class Exchange {
     if (this.#verifying.size >= VERIFIES_MAX) {
       return { code: 'PROTOCOL_LIMIT_EXCEEDED', message: 'CHECK: too many are being verified' }
     }
-    // Each costs a look at the digests, and one that does not match a look at the log.
-    const nowMs = this.#host.now()
-    const earned = Math.floor((nowMs - (this.#checkedMs ?? nowMs)) / CHECK_EVERY_MS)
-    this.#checksLeft = Math.min(CHECKS_AT_ONCE_MAX, this.#checksLeft + earned) - 1
-    if (earned > 0 || this.#checkedMs === undefined) this.#checkedMs = nowMs
-    if (this.#checksLeft < 0) {
+    if (!this.#checks.take(this.#host.now())) {
       return {
         code: 'PROTOCOL_LIMIT_EXCEEDED',
         message: 'CHECK: nothing has changed since the last',
@@ -415,8 +383,4 @@ export class Exchange {
     this.sender.limit = undefined
     return this.check.take(answer)
   }
-}
-
-function diverged(message: string): Divergence {
-  return { code: 'PROTOCOL_DIVERGED', message, retryAfterMs: DIVERGED_RETRY_MS }
 }

@@ -2,7 +2,8 @@ import { InvariantError } from '../errors.ts'
 import type { Position } from '../ids.ts'
 import { outOfOrder } from './conversation.ts'
 import { ReceiveCredit, SendCredit } from './credit.ts'
-import { Exchange, type ExchangeHost } from './exchange.ts'
+import { Exchange } from './exchange.ts'
+import type { ExchangeHost } from './exchange-host.ts'
 import type { Violation } from './field-reader.ts'
 import {
   type Agreement,

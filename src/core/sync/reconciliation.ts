@@ -1,5 +1,5 @@
 import type { CollectionId } from '../ids.ts'
-import type { ExchangeHost } from './exchange.ts'
+import type { ExchangeHost } from './exchange-host.ts'
 import type { Violation } from './field-reader.ts'
 import { RECONCILIATIONS_MAX } from './limits.ts'
 import type { LogSender } from './log-sender.ts'

@@ -1,0 +1,83 @@
+import type { CollectionId, DocumentId, Position } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { Put, Storage } from '../interfaces/storage.ts'
+import { Digest } from './digest.ts'
+import type { EventLog } from './event-log.ts'
+import { homeOf } from './homes.ts'
+import { refusedOf } from './kept-aside.ts'
+import { DAMAGE_PREFIX, damageKey, digestKey } from './keys.ts'
+import type { LogCache } from './log-cache.ts'
+import { type DamageRecord, decodeRecord } from './records.ts'
+import { documentOf, planRepair } from './repair.ts'
+
+/** What {@link LogRepairs} work on. */
+export interface LogRepairsOptions {
+  readonly storage: Storage
+  readonly cache: LogCache
+  readonly sha256: Sha256
+  readonly log: Pick<EventLog, 'barrier' | 'record' | 'digest' | 'documents' | 'isShared'>
+}
+
+/**
+ * Takes damaged entries out of a log. What was lost with them is known by its hashes, and may come again
+ * from a peer: see `docs/storage-format.md`.
+ */
+export class LogRepairs {
+  readonly #options: LogRepairsOptions
+
+  constructor(options: LogRepairsOptions) {
+    this.#options = options
+  }
+
+  /** Documents of which entries were damaged and are not all back. */
+  async *known(): AsyncIterable<readonly [document: DocumentId, damage: DamageRecord]> {
+    for await (const { key, value } of this.#options.storage.scan(DAMAGE_PREFIX))
+      yield [key.slice(DAMAGE_PREFIX.length), decodeRecord<DamageRecord>(value, 'lost')]
+  }
+
+  /** The document of an entry that cannot be read. Looks at every document that is here. */
+  documentAt(position: Position): Promise<DocumentId | undefined> {
+    const { log, storage } = this.#options
+    return documentOf(log.documents(), storage, position)
+  }
+
+  /** Takes out an entry that belongs to no document that is known, so that reads go on past it. */
+  async drop(position: Position): Promise<void> {
+    await this.#options.log.barrier(() => this.#options.storage.drop([position]))
+  }
+
+  /**
+   * Takes the damaged entries of a document out. A log that others append to is left as it is.
+   *
+   * @returns all that is known of its damage; undefined when there is none.
+   */
+  repair(document: DocumentId, atMs: number): Promise<DamageRecord | undefined> {
+    const { log, storage, cache, sha256 } = this.#options
+    return log.barrier(async () => {
+      const record = await log.record(document)
+      if (record === undefined || log.isShared) return undefined
+      const refused = await refusedOf(storage, document)
+      const [known] = await storage.get([damageKey(document)])
+      const before = known === undefined ? undefined : decodeRecord<DamageRecord>(known, 'lost')
+      const view = { storage, sha256, record, refused, before, atMs }
+      const repair = await planRepair(view, document)
+      if (repair === undefined) return undefined
+      const digests = new Map<CollectionId, Digest>()
+      const puts: Put[] = [...repair.puts]
+      const home = homeOf(record)
+      if (home !== undefined) {
+        const digest = await log.digest([home])
+        digest.subtract(Digest.of(record.digest).sum)
+        digest.add(Digest.of(repair.record.digest).sum)
+        digests.set(home, digest)
+        puts.push({ key: digestKey(home), value: digest.bytes() })
+      }
+      await storage.append({ records: [], puts })
+      const records = new Map([[document, repair.record]])
+      cache.adopt({ records, digests, peers: new Map() })
+      // Not with the puts: a crash in between leaves damage that is found, and taken out, again.
+      await storage.drop(repair.positions)
+      return repair.damage
+    })
+  }
+}

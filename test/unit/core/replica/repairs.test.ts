@@ -1,0 +1,134 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { MemoryMedium } from '../../../../src/adapters/storage/memory/index.ts'
+import {
+  edit,
+  equal,
+  HealingPlace,
+  type Node,
+  textOf,
+  until,
+} from '../../../support/healing-place.ts'
+
+let place = new HealingPlace()
+afterEach(async () => {
+  await place.close()
+  place = new HealingPlace()
+})
+
+const DAMAGED = 'entries of a document are damaged: peers are asked for what was lost'
+
+/** Where the entries of a document stand. */
+async function positionsOf(node: Node, document: string): Promise<readonly number[]> {
+  const page = await node.replica.readLog({ after: 0, document, bytesMax: 1 << 20 })
+  return page.entries.map(({ position }) => position)
+}
+
+async function damagedOf(node: Node): Promise<readonly string[]> {
+  return (await node.replica.status()).damaged.map(({ document }) => document)
+}
+
+/** Two replicas that share some documents, the edge stopped so that its medium can be damaged. */
+async function rotten(damage: (positions: readonly number[]) => readonly number[]): Promise<{
+  readonly edge: Node
+  readonly cloud: Node
+}> {
+  const medium = new MemoryMedium()
+  const first = await place.open('edge', medium)
+  const cloud = await place.open('cloud')
+  const { uplink } = place.dial(first, cloud)
+  for (const text of ['one', 'two', 'three']) await edit(first, 'notes/1', text)
+  await edit(first, 'notes/2', 'intact')
+  await edit(cloud, 'notes/1', 'four')
+  await equal([first, cloud])
+  await uplink.close()
+  const positions = await positionsOf(first, 'notes/1')
+  await place.stop(first)
+  const edge = await place.open('edge', medium)
+  for (const position of damage(positions)) medium.corrupt(position)
+  return { edge, cloud }
+}
+
+describe('a document with damaged entries', () => {
+  test.each([
+    ['the first', (all: readonly number[]) => all.slice(0, 1)],
+    ['one in the middle', (all: readonly number[]) => all.slice(1, 2)],
+    ['the last', (all: readonly number[]) => all.slice(-1)],
+    ['two that follow each other', (all: readonly number[]) => all.slice(1, 3)],
+    ['all', (all: readonly number[]) => all],
+  ])('is whole again when a peer has it: %s', async (_, damage) => {
+    const { edge, cloud } = await rotten(damage)
+    const before = await edge.replica.digest(['c'])
+    // Nobody is connected: what is left is shown, and the loss is told.
+    await textOf(edge, 'notes/1')
+    expect(edge.errors).toContain(DAMAGED)
+    expect(await damagedOf(edge)).toEqual(['notes/1'])
+    expect(await edge.replica.digest(['c'])).not.toBe(before)
+    place.dial(edge, cloud)
+    await equal([edge, cloud])
+    expect(await edge.replica.digest(['c'])).toBe(before)
+    expect(await textOf(edge, 'notes/1')).toBe('four')
+    expect(await textOf(edge, 'notes/2')).toBe('intact')
+    await until(async () => (await damagedOf(edge)).length === 0)
+  })
+
+  test('that is found while peers are connected is asked for at once', async () => {
+    const { edge, cloud } = await rotten((all) => all.slice(1, 2))
+    place.dial(edge, cloud)
+    await until(() => Promise.resolve(edge.replica.peers().length === 1))
+    const { digest } = { digest: await cloud.replica.digest(['c']) }
+    await textOf(edge, 'notes/1')
+    await until(async () => (await damagedOf(edge)).length === 0)
+    expect(await edge.replica.digest(['c'])).toBe(digest)
+    expect(edge.replica.peers()).toHaveLength(1)
+  })
+
+  test('that a peer wants to read does not keep the two apart', async () => {
+    const { edge, cloud } = await rotten((all) => all.slice(0, 1))
+    const other = await place.open('edge-2')
+    place.dial(other, edge)
+    // What is left goes on; the rest comes from where it is.
+    await until(async () => (await textOf(other, 'notes/2')) === 'intact')
+    place.dial(edge, cloud)
+    await equal([edge, cloud, other])
+    expect(await textOf(other, 'notes/1')).toBe('four')
+  })
+
+  test('that nobody has stays reported, also after a restart', async () => {
+    const medium = new MemoryMedium()
+    let edge = await place.open('edge', medium)
+    for (const text of ['one', 'two', 'three']) await edit(edge, 'notes/1', text)
+    const positions = await positionsOf(edge, 'notes/1')
+    await place.stop(edge)
+    edge = await place.open('edge', medium)
+    medium.corrupt(positions[1] ?? 0)
+    await textOf(edge, 'notes/1')
+    await place.stop(edge)
+    edge = await place.open('edge', medium)
+    const { damaged } = await edge.replica.status()
+    expect(damaged).toMatchObject([{ document: 'notes/1', positions: [positions[1]] }])
+    expect(damaged[0]?.lost).toHaveLength(1)
+    expect(edge.errors).toEqual([])
+  })
+
+  test('of a later generation is whole again, also when its beginning is lost', async () => {
+    const medium = new MemoryMedium()
+    let edge = await place.open('edge', medium)
+    const cloud = await place.open('cloud')
+    const { uplink } = place.dial(edge, cloud)
+    for (const text of ['one', 'two', 'three']) await edit(edge, 'notes/1', text)
+    await equal([edge, cloud])
+    expect(await cloud.replica.compact('notes/1')).toBe(true)
+    await edit(cloud, 'notes/1', 'four')
+    await equal([edge, cloud])
+    await uplink.close()
+    const positions = await positionsOf(edge, 'notes/1')
+    await place.stop(edge)
+    edge = await place.open('edge', medium)
+    medium.corrupt(positions[0] ?? 0)
+    await textOf(edge, 'notes/1')
+    place.dial(edge, cloud)
+    await equal([edge, cloud])
+    expect(await textOf(edge, 'notes/1')).toBe('four')
+    await until(async () => (await damagedOf(edge)).length === 0)
+  })
+})

@@ -52,7 +52,7 @@ const KIND: DocumentKind = {
 const COLLECTION = 'node/edge-1'
 const ID = 'pods/default/web/1/observed'
 /** Updates that share one wait for the disk. */
-const AT_ONCE = 100
+const AT_ONCE = 40
 const GRANT = { read: [COLLECTION], write: [COLLECTION] }
 const OPTIONS = {
   policy: grants({ cloud: GRANT, away: GRANT }),

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client'
 import { UsageError } from '../../../core/errors.ts'
 import type { Cancel } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
@@ -12,13 +12,16 @@ import type {
   Metrics,
 } from '../../../core/interfaces/metrics.ts'
 
+/** A registry of prom-client, in either of its text formats. */
+type AnyRegistry = Registry | Registry<OpenMetricsContentType>
+
 /** Options of {@link openMetrics}. */
 export interface OpenMetricsOptions {
   /**
    * Where the measures are kept, for instance with those of the application. Default: a registry of its
    * own. Whoever gives one reads it as OpenMetrics or as Prometheus text, as it likes.
    */
-  readonly registry?: Registry<string> | undefined
+  readonly registry?: Registry | Registry<OpenMetricsContentType> | undefined
   /** What every name begins with. Default `tideway_`. */
   readonly prefix?: string | undefined
   /** Told when what is looked up for a reading failed. Default: nobody; the rest is read all the same. */
@@ -57,21 +60,19 @@ export function openMetrics(options: OpenMetricsOptions = {}): OpenMetrics {
   return new RegistryMetrics(options.registry ?? ownRegistry(), prefix, options.logger)
 }
 
-function ownRegistry(): Registry<string> {
-  const registry = new Registry<string>()
-  // The types know of one content type a registry; it is set before anything is in it.
-  const other = registry as unknown as Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
-  other.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+function ownRegistry(): AnyRegistry {
+  const registry = new Registry<OpenMetricsContentType>()
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
   return registry
 }
 
 class RegistryMetrics implements OpenMetrics {
-  readonly #registry: Registry<string>
+  readonly #registry: AnyRegistry
   readonly #prefix: string
   readonly #logger: Logger | undefined
   readonly #collectors = new Set<() => void | Promise<void>>()
 
-  constructor(registry: Registry<string>, prefix: string, logger: Logger | undefined) {
+  constructor(registry: AnyRegistry, prefix: string, logger: Logger | undefined) {
     this.#registry = registry
     this.#prefix = prefix
     this.#logger = logger
@@ -127,7 +128,7 @@ class RegistryMetrics implements OpenMetrics {
   #shape(options: MeasureOptions): {
     readonly help: string
     readonly labelNames: string[]
-    readonly registers: [Registry<string>]
+    readonly registers: [AnyRegistry]
   } {
     const { help, labels = [] } = options
     return { help, labelNames: [...labels], registers: [this.#registry] }

@@ -1,3 +1,5 @@
+import { promisifyRequest, type UseStore } from 'idb-keyval'
+
 import { StorageForeignError, StorageUnavailableError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import { storageErrorOf } from './idb-errors.ts'
@@ -14,7 +16,10 @@ export const DROPPED = 'dropped'
 /** The format and the state. */
 export const META = 'meta'
 
-const STORES = [RECORDS, VALUES, DROPPED, META] as const
+/** The object stores of a database. */
+type StoreName = 'records' | 'values' | 'dropped' | 'meta'
+
+const STORES: readonly StoreName[] = [RECORDS, VALUES, DROPPED, META]
 const FORMAT = 'tideway-indexeddb 1'
 const FORMAT_KEY = 'format'
 const STATE_KEY = 'state'
@@ -27,7 +32,9 @@ export interface State {
 
 /** One transaction: its object stores, and when it is done. */
 export interface Transaction {
-  store(name: (typeof STORES)[number]): IDBObjectStore
+  /** The application values, as the functions of idb-keyval take them. */
+  readonly values: UseStore
+  store(name: StoreName): IDBObjectStore
   state(): Promise<State>
   putState(state: State): void
 }
@@ -57,7 +64,7 @@ export class Database {
     try {
       const request = indexedDB.open(name, 1)
       request.onupgradeneeded = () => create(request.result)
-      const database = new Database(name, await settled(request))
+      const database = new Database(name, await promisifyRequest(request))
       await database.#checkFormat()
       return database
     } catch (error) {
@@ -112,7 +119,7 @@ export class Database {
     const names = this.#idb.objectStoreNames
     const isOurs = STORES.every((name) => names.contains(name))
     const format: unknown = isOurs
-      ? await this.read(({ store }) => settled(store(META).get(FORMAT_KEY)))
+      ? await this.read(({ store }) => promisifyRequest(store(META).get(FORMAT_KEY)))
       : undefined
     if (format === FORMAT) return
     this.close()
@@ -131,20 +138,15 @@ export class Database {
   }
 }
 
-/** The result of a request. */
-export function settled<Result>(request: IDBRequest<Result>): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
-  })
-}
-
 function view(transaction: IDBTransaction): Transaction {
   const store = (name: string): IDBObjectStore => transaction.objectStore(name)
   return {
     store,
+    values: async (_mode, use) => use(store(VALUES)),
     async state() {
-      const state: State | undefined = await settled(store(META).get(STATE_KEY))
+      const state: State | undefined = await promisifyRequest<State | undefined>(
+        store(META).get(STATE_KEY),
+      )
       return state ?? { head: 0, revision: 0 }
     },
     putState(state) {

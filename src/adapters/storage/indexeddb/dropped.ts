@@ -1,6 +1,8 @@
+import { promisifyRequest } from 'idb-keyval'
+
 import type { Position } from '../../../core/ids.ts'
 import { mergeRanges, type PositionRange, rangesOf } from '../position-ranges.ts'
-import { DROPPED, RECORDS, settled, type Transaction } from './database.ts'
+import { DROPPED, RECORDS, type Transaction } from './database.ts'
 
 /** Records looked up at once. */
 const LOOKUP_MAX = 512
@@ -11,7 +13,7 @@ export async function droppedRangeAt(
   position: Position,
 ): Promise<PositionRange | undefined> {
   const request = store(DROPPED).openCursor(IDBKeyRange.upperBound(position), 'prev')
-  const cursor = await settled(request)
+  const cursor = await promisifyRequest(request)
   if (cursor === null) return undefined
   const range = { first: cursor.key as Position, last: cursor.value as Position }
   return range.last >= position ? range : undefined
@@ -30,7 +32,9 @@ export async function dropRecords(
   const dropped: Position[] = []
   for (let start = 0; start < asked.length; start += LOOKUP_MAX) {
     const part = asked.slice(start, start + LOOKUP_MAX)
-    const keys = await Promise.all(part.map((position) => settled(records.getKey(position))))
+    const keys = await Promise.all(
+      part.map((position) => promisifyRequest(records.getKey(position))),
+    )
     for (const [index, position] of part.entries()) {
       const isGone = keys[index] === undefined
       if (isGone && (await droppedRangeAt(transaction, position)) !== undefined) continue

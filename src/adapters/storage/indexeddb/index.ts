@@ -1,3 +1,5 @@
+import { getMany } from 'idb-keyval'
+
 import { StorageConflictError, UsageError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import type { Cancel } from '../../../core/interfaces/clock.ts'
@@ -11,7 +13,7 @@ import type {
   StorageFeatures,
 } from '../../../core/interfaces/storage.ts'
 import { checkBatch, checkKey, checkQuery } from '../checks.ts'
-import { Database, RECORDS, settled, type Transaction, VALUES } from './database.ts'
+import { Database, RECORDS, type Transaction, VALUES } from './database.ts'
 import { dropRecords } from './dropped.ts'
 import { keyRange, scanPage } from './key-range.ts'
 import { lockPlace, type PlaceLock } from './place-lock.ts'
@@ -109,10 +111,7 @@ class IndexedDbStorage implements Storage {
     this.#assertOpen()
     keys.forEach(checkKey)
     const places = keys.map((key) => new TextEncoder().encode(key))
-    const reading = this.#database.read(({ store }) => {
-      const values = store(VALUES)
-      return Promise.all(places.map((place): Promise<unknown> => settled(values.get(place))))
-    })
+    const reading = this.#database.read(({ values }) => getMany<unknown>(places, values))
     const stored = await this.#track(reading)
     return places.map((place, index) => {
       const value = stored[index]

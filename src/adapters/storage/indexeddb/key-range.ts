@@ -1,5 +1,7 @@
+import { promisifyRequest } from 'idb-keyval'
+
 import type { KeyRange } from '../../../core/interfaces/storage.ts'
-import { settled, type Transaction, VALUES } from './database.ts'
+import { type Transaction, VALUES } from './database.ts'
 
 /** Keys read by one step of a scan. */
 const SCAN_MAX = 256
@@ -28,8 +30,8 @@ export async function scanPage(
 }> {
   const values = store(VALUES)
   const [keys, found] = await Promise.all([
-    settled(values.getAllKeys(range, SCAN_MAX)),
-    settled(values.getAll(range, SCAN_MAX)),
+    promisifyRequest(values.getAllKeys(range, SCAN_MAX)),
+    promisifyRequest(values.getAll(range, SCAN_MAX)),
   ])
   const entries = keys.map((key, index): readonly [Uint8Array, unknown] => [
     new Uint8Array(key as ArrayBuffer),

@@ -1,7 +1,9 @@
+import { promisifyRequest } from 'idb-keyval'
+
 import { StorageCorruptError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import type { RecordPage, RecordQuery, StoredRecord } from '../../../core/interfaces/storage.ts'
-import { BY_COLLECTION, BY_DOCUMENT, RECORDS, settled, type Transaction } from './database.ts'
+import { BY_COLLECTION, BY_DOCUMENT, RECORDS, type Transaction } from './database.ts'
 import { droppedRangeAt } from './dropped.ts'
 import { type RecordValue, recordOf } from './stored-values.ts'
 
@@ -125,7 +127,7 @@ class Cursor {
   }
 
   async fill(): Promise<void> {
-    const values = (await settled(this.#fetch(this.#after, this.#limit))) as RecordValue[]
+    const values = (await promisifyRequest(this.#fetch(this.#after, this.#limit))) as RecordValue[]
     this.#values = values
     this.#next = 0
     this.#after = values.length < this.#limit ? this.#upTo : (values.at(-1)?.p ?? this.#upTo)

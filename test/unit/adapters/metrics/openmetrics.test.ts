@@ -40,7 +40,7 @@ test('the same measure twice is one, another kind of the same name is refused', 
 })
 
 test('the registry and the prefix of the application are used', async () => {
-  const registry = new Registry<string>()
+  const registry = new Registry()
   const metrics = openMetrics({ registry, prefix: 'app_sync_' })
   metrics.counter({ name: 'merges', help: 'Merges.' }).add(2)
   expect(await registry.metrics()).toContain('app_sync_merges_total 2\n')

@@ -9,6 +9,8 @@ import type { Row, RowContext } from '../row.ts'
 /** Processes that share the subscribers, so that neither stands still for the other. */
 const PROCESSES = 2
 const WARM_UP = 5
+/** A subscriber that has not got an edition by then does not get it: this run of the system failed. */
+const EDITION_MS_MAX = 30_000
 
 interface Scale {
   readonly subscribers: number
@@ -131,7 +133,9 @@ async function publish(
   count: number,
   options: { readonly bytes?: number },
 ): Promise<Sample> {
-  const arrivals = subscribers.map((program) => program.call<number>('edition', { edition: count }))
+  const arrivals = subscribers.map((program) =>
+    program.call<number>('edition', { edition: count }, EDITION_MS_MAX),
+  )
   const command = options.bytes === undefined ? 'publish' : 'broadcast'
   const { beginMs, durableMs } = await cloud.call<{ beginMs: number; durableMs?: number }>(
     command,

@@ -19,8 +19,8 @@ export interface Answer {
 /** A program as a process of its own, that does what it is told and says what came of it. */
 export interface Program {
   readonly pid: number
-  /** @throws Error with what the program says went wrong, or when it ended. */
-  call<T>(command: string, args?: unknown): Promise<T>
+  /** @throws Error with what the program says went wrong, or when it ended or did not answer in time. */
+  call<T>(command: string, args?: unknown, timeoutMs?: number): Promise<T>
   /** Ends it at once, as a crash would. */
   kill(): Promise<void>
 }
@@ -106,13 +106,13 @@ class RunningProgram implements Program {
     })
   }
 
-  call<T>(command: string, args: unknown = {}): Promise<T> {
+  call<T>(command: string, args: unknown = {}, timeoutMs = CALL_MS_MAX): Promise<T> {
     this.#calls += 1
     const id = this.#calls
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
-        () => settle({ id, error: `no answer within ${CALL_MS_MAX} ms` }),
-        CALL_MS_MAX,
+        () => settle({ id, error: `no answer within ${timeoutMs} ms` }),
+        timeoutMs,
       )
       const settle = (answer: Answer): void => {
         clearTimeout(timer)

@@ -52,8 +52,11 @@ export async function inTurns(
 ): Promise<Record<string, Figures>> {
   const all = new Map<string, Figures[]>()
   const failures = new Map<string, number>()
+  // For who tunes one system: the others' figures are then not there.
+  const wanted = process.env['TIDEWAY_BENCH_SYSTEMS']?.split(',')
   for (let run = 0; run < runs; run += 1) {
     for (const [system, measure] of Object.entries(systems)) {
+      if (wanted?.includes(system) === false) continue
       try {
         const figures = await measure(run)
         say(`  ${run + 1}/${runs} ${system} ${inShort(figures)}`)

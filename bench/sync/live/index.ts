@@ -6,6 +6,9 @@ import type { Program } from '../harness/programs.ts'
 import { atMost, type Figures, figure, inTurns } from '../harness/result.ts'
 import type { Row, RowContext } from '../row.ts'
 
+/** An edit that has not arrived by then does not arrive: this run of the system failed. */
+const ARRIVAL_MS_MAX = 30_000
+
 interface Sample {
   readonly ms: number
   readonly rawMs: number
@@ -115,7 +118,7 @@ async function automergeRepo({ programs }: RowContext, edits: number): Promise<F
 }
 
 async function arrival(cloud: Program, edge: Program, count: number): Promise<number> {
-  const counted = cloud.call<{ atMs: number }>('counted', { count })
+  const counted = cloud.call<{ atMs: number }>('counted', { count }, ARRIVAL_MS_MAX)
   const { beginMs } = await edge.call<{ beginMs: number }>('edit', { count })
   return (await counted).atMs - beginMs
 }

@@ -1,0 +1,22 @@
+import { describe, test } from 'vitest'
+import type { FaultName } from './faults.ts'
+import { simulate } from './run.ts'
+
+const SEEDS = 8
+
+/** Each with crashes and broken connections, so that it strikes at any moment. */
+const LOSSES: readonly (readonly [what: string, fault: FaultName])[] = [
+  ['the end of a log', 'lost-tail'],
+  ['all since a backup', 'backup'],
+  ['entries to bit rot', 'corrupt'],
+]
+
+describe('replicas that lose', () => {
+  for (const [what, fault] of LOSSES) {
+    test(`${what} converge all the same`, async () => {
+      for (let seed = 1; seed <= SEEDS; seed += 1) {
+        await simulate({ seed, faults: ['crash', 'break', fault] })
+      }
+    }, 120_000)
+  }
+})

@@ -15,6 +15,7 @@ import {
 import { certificateFingerprint, writeSecretFile } from 'tideway/adapters/kubernetes/server'
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
+import { CLOUD_HISTORY } from '../shared/history-rules.ts'
 import type { Teardown } from '../shared/lifetime.ts'
 import { Operations } from '../shared/operations.ts'
 import { makePrivateDirectory, refuseDirectoryOf } from '../shared/private-files.ts'
@@ -62,6 +63,7 @@ export async function startCloud(
     kinds: documentKinds(builtinResources),
     sha256: nodeSha256(),
     compression: nodeCompression(),
+    compaction: CLOUD_HISTORY,
     logger,
     metrics: operations.metrics,
   })

@@ -107,7 +107,8 @@ export class SecretAccess {
       for (let end = false; !end; ) {
         const page = await this.#replica.readLog({ after, document: id, bytesMax: PAGE_BYTES })
         // A base does not say who wrote what is in it.
-        if (page.entries.some(({ from, kind }) => from !== undefined || kind === 'base')) return false
+        if (page.entries.some(({ from, kind }) => from !== undefined || kind === 'base'))
+          return false
         end = page.end
         after = page.upTo
       }

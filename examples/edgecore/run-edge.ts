@@ -18,6 +18,7 @@ import type { PodRuntime } from 'tideway/adapters/runtime'
 import { processRuntime } from 'tideway/adapters/runtime/process'
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
+import { NODE_HISTORY } from '../shared/history-rules.ts'
 import type { Teardown } from '../shared/lifetime.ts'
 import { Operations } from '../shared/operations.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
@@ -72,6 +73,7 @@ export async function startEdge(
     kinds: documentKinds(builtinResources),
     sha256: nodeSha256(),
     compression: nodeCompression(),
+    compaction: NODE_HISTORY,
     logger,
     metrics: operations.metrics,
   })

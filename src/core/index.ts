@@ -113,9 +113,10 @@ export {
   type StorageDamage,
 } from './log/check-storage.ts'
 export type { StoredEntry } from './log/entry.ts'
-export type { DocumentRecord, RejectedRecord } from './log/records.ts'
+export type { DocumentRecord, LateRecord, RejectedRecord } from './log/records.ts'
 export type { Denial } from './log/submission.ts'
 export type { AdmissionOptions } from './replica/admission.ts'
+export type { CompactionOptions } from './replica/compaction.ts'
 export { incarnationId, openIncarnation } from './replica/incarnations.ts'
 export { noMetrics } from './replica/no-metrics.ts'
 export { openReplica } from './replica/open-replica.ts'

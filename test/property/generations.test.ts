@@ -23,7 +23,10 @@ type Step =
 
 const at = fc.nat({ max: 2 })
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('set', 'add', 'remove', 'count', 'unset'), at }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constantFrom('set', 'add', 'remove', 'count', 'unset'), at }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('burst'), at }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('cut'), at }) },
   {

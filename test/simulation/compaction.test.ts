@@ -179,12 +179,12 @@ async function stateOf(machine: Machine): Promise<string> {
   const replica = machine.process?.replica
   if (replica === undefined) return `${machine.name} does not run`
   const lines = [await replica.digest([SHARED])]
-  for (let i = 0; i < DOCUMENTS; i += 1) lines.push(JSON.stringify(await valueOf(replica, i)))
+  for (let i = 0; i < DOCUMENTS; i += 1) lines.push(JSON.stringify(await shownIn(replica, i)))
   for await (const { document, hash } of replica.late()) lines.push(`late ${document} ${hash}`)
   return lines.join('\n')
 }
 
-async function valueOf(replica: Replica, number: number): Promise<Value> {
+async function shownIn(replica: Replica, number: number): Promise<Value> {
   const id = `${SHARED}/doc-${number}`
   const handle = await replica.open<Value>(id, { collection: SHARED, kind: KIND })
   const { value } = handle
@@ -201,7 +201,7 @@ async function check(
   const failures: string[] = []
   if ((states[0] ?? '').includes('late')) failures.push(`something stays aside:\n${states[0]}`)
   for (let i = 0; i < DOCUMENTS; i += 1) {
-    const value = await valueOf(replica, i)
+    const value = await shownIn(replica, i)
     for (const [key, { safe, last, items }] of books.written) {
       const [machine = '', document = ''] = key.split(' ')
       if (document !== `${SHARED}/doc-${i}`) continue

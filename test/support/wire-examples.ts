@@ -110,6 +110,24 @@ export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
       },
     ],
   },
+  'events-base': {
+    type: 'events',
+    after: 7,
+    upTo: 8,
+    final: true,
+    backfill: undefined,
+    entries: [
+      {
+        kind: 'base',
+        document: 'notes/a',
+        collection: 'node/edge-1',
+        // One cut; the hash of the bytes begins with faf09649.
+        generation: 2 ** 32 + 0xfaf09649,
+        // [[[actor aaaaaaaaaaaaaaaa, generation 1, sequence 3]], no state: the document is deleted].
+        bytes: Uint8Array.of(0x82, 0x81, 0x83, 0x48, ...mark(0xaa), 1, 3, 0x40),
+      },
+    ],
+  },
   'events-empty': {
     type: 'events',
     after: 5,

@@ -140,6 +140,11 @@ export interface Storage {
   ): AsyncIterable<{ readonly key: string; readonly value: Uint8Array }>
   /** Removes records for good, after compaction or when a document left. Unknown positions are ignored. */
   drop(positions: readonly Position[]): Promise<void>
+  /**
+   * Takes what was dropped between two positions, both included, off the medium itself: {@link drop} may
+   * leave its bytes in files until they are written anew. Absent when nothing more can be done.
+   */
+  erase?(first: Position, last: Position): Promise<void>
   /** About how many bytes it takes on its medium. Absent when that is not known without reading it. */
   sizeBytes?(): Promise<number>
   /** How many appends there were, by any opener, puts alone included. Present when `supports.shared`. */

@@ -98,7 +98,9 @@ export class Plan {
     for (const entry of submission.entries) {
       const denial = this.#incoming(entry, submission)
       if (denial !== undefined) {
-        const hash = entry.wire.kind === 'event' ? entry.events[0]?.header.hash : undefined
+        const { kind } = entry.wire
+        const named = kind === 'event' ? entry.events[0]?.header : entry.base
+        const hash = kind === 'event' || kind === 'base' ? named?.hash : undefined
         rejects.push({ document: entry.wire.document, hash, ...denial })
       }
     }

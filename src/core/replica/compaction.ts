@@ -1,6 +1,8 @@
 import type { CollectionId, DocumentId, Position, ReplicaId } from '../ids.ts'
 import type { Cancel, Clock } from '../interfaces/clock.ts'
 import type { Logger } from '../interfaces/logger.ts'
+import type { Storage } from '../interfaces/storage.ts'
+import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { DocumentRecord } from '../log/records.ts'
 
@@ -27,6 +29,7 @@ export interface CompactionOptions {
 /** What {@link Compaction} needs of its replica. */
 export interface CompactionParts {
   readonly log: EventLog
+  readonly storage: Pick<Storage, 'erase'>
   readonly acknowledgements: { received(peer: ReplicaId): Position }
   readonly clock: Clock
   readonly logger: Logger
@@ -68,6 +71,8 @@ export class Compaction {
   readonly #waiting = new Map<DocumentId, Waiting>()
   /** When documents that are not due have got their first event since the last cut. */
   readonly #aging = new Map<DocumentId, number>()
+  /** Where the oldest entry stands that holds something of a document without history. */
+  readonly #oldest = new Map<DocumentId, Position>()
   readonly #cancels = new Set<Cancel>()
   #retry: Cancel | undefined
   #running: Promise<void> | undefined
@@ -81,6 +86,7 @@ export class Compaction {
     const { log, clock } = parts
     this.#cancels.add(
       log.onAppended((entries) => {
+        if (options.withoutHistory !== undefined) for (const entry of entries) this.#track(entry)
         const documents = new Set(entries.map(({ document }) => document))
         for (const document of documents) this.#look(document, log.known(document))
       }),
@@ -95,6 +101,31 @@ export class Compaction {
     for (const cancel of this.#cancels) cancel()
     this.#due.clear()
     await this.#running
+  }
+
+  /** Where a document without history begins anew, what was before goes off the medium. */
+  #track({ kind, document, collection, position }: StoredEntry): void {
+    if (this.#options.withoutHistory?.(collection) !== true) return
+    const first = this.#oldest.get(document)
+    if (kind !== 'base') {
+      if (first === undefined && this.#oldest.size < WAITING_MAX)
+        this.#oldest.set(document, position)
+      return
+    }
+    this.#oldest.set(document, position)
+    if (first !== undefined) void this.#erase(first, position - 1)
+  }
+
+  /** Never rejects. */
+  async #erase(first: Position, last: Position): Promise<void> {
+    const { log, storage, logger } = this.#parts
+    try {
+      // What the base took the place of has been dropped by then.
+      await log.barrier(() => Promise.resolve())
+      await storage.erase?.(first, last)
+    } catch (error) {
+      if (!this.#closed) logger.warn('what was dropped is still on the medium', { error })
+    }
   }
 
   #look(document: DocumentId, record: DocumentRecord | undefined): void {
@@ -167,7 +198,11 @@ export class Compaction {
 
   async #mayCut(document: DocumentId, record: DocumentRecord): Promise<boolean> {
     const { collection } = record
-    if (this.#options.withoutHistory?.(collection) === true) return true
+    if (this.#options.withoutHistory?.(collection) === true) {
+      const [oldest] = await this.#parts.log.readDocument(document)
+      if (oldest !== undefined) this.#oldest.set(document, oldest.position)
+      return true
+    }
     const waitEvents = this.#options.waitEvents ?? 4 * this.#events
     if (grown(record).entries >= waitEvents) return true
     const { log, acknowledgements } = this.#parts

@@ -102,7 +102,7 @@ export class Replica {
     })
     const { compaction } = options
     this.#compaction =
-      compaction && new Compaction({ log, acknowledgements, clock, logger }, compaction)
+      compaction && new Compaction({ log, storage, acknowledgements, clock, logger }, compaction)
     const connections = this.#connections
     const parts = { connections, acknowledgements, lag, waiting, repairs: this.#repairs }
     const sources = { log, storage, clock, documents, ...parts }

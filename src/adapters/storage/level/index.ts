@@ -13,6 +13,7 @@ import type {
 import { checkBatch, checkKey, checkQuery } from '../checks.ts'
 import { LevelDatabase } from './database.ts'
 import { ENDINGS_MAX, endingsOf, noteEndings, noteOpened } from './ending.ts'
+import { eraseRange } from './erase.ts'
 import {
   afterPrefix,
   compareBytes,
@@ -173,6 +174,11 @@ class LevelStorage implements Storage {
   async drop(positions: readonly Position[]): Promise<void> {
     this.#assertOpen()
     await this.#writer.drop(positions)
+  }
+
+  async erase(first: Position, last: Position): Promise<void> {
+    this.#assertOpen()
+    await this.#database.read((level) => eraseRange(level, first, last))
   }
 
   close(): Promise<void> {

@@ -22,7 +22,9 @@ afterEach(async () => {
 
 async function start(name: string, compaction?: CompactionOptions): Promise<Replica> {
   const options = { ...OPTIONS, name, storage: memoryStorage() }
-  const replica = await createReplica(compaction === undefined ? options : { ...options, compaction })
+  const replica = await createReplica(
+    compaction === undefined ? options : { ...options, compaction },
+  )
   replicas.push(replica)
   return replica
 }

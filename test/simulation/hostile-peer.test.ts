@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Connection } from '../../src/core/interfaces/transport.ts'
 import type { Frame } from '../../src/core/sync/message.ts'
 import { encodeFrame } from '../../src/core/sync/message-codec.ts'
+import type { RangeAnswer } from '../../src/core/sync/reconcile-frames.ts'
 import { Author } from '../support/author.ts'
 import { eventually } from '../support/fleet.ts'
 import { HostilePlace } from '../support/hostile-place.ts'
@@ -155,6 +156,42 @@ describe('past a limit', () => {
     expect((await peer.close()).code).toBe('PROTOCOL_LIMIT_EXCEEDED')
   })
 
+  test('fingerprints that never match', async () => {
+    const peer = await RawPeer.greet(place.hub, MALLORY, { subscriptions: ['open'] })
+    peer.send({ ...eventsFrame(), final: true })
+    const digest = new Uint8Array(16).fill(7)
+    peer.send({ type: 'check', attempt: 1, digest, ours: 0, theirs: 0 })
+    const lies = answering(peer, (asked) => {
+      const documents = [{ document: `open/${asked}`, fingerprint: new Uint8Array(8).fill(asked) }]
+      return { kind: 'documents', documents }
+    })
+    const check = await peer.until(
+      () => peer.frames.find((frame) => frame.type === 'check' && frame.attempt === 2),
+      'the proof',
+    )
+    expect(check).toBeDefined()
+    peer.send({ type: 'check', attempt: 3, digest, ours: 0, theirs: 0 })
+    expect(await peer.close()).toMatchObject({ code: 'PROTOCOL_DIVERGED', retryAfterMs: 60_000 })
+    expect(lies()).toBeGreaterThan(0)
+  })
+
+  test('ranges that lie', async () => {
+    const peer = await RawPeer.greet(place.hub, MALLORY, { subscriptions: ['open'] })
+    peer.send({ ...eventsFrame(), final: true })
+    const digest = new Uint8Array(16).fill(7)
+    peer.send({ type: 'check', attempt: 1, digest, ours: 0, theirs: 0 })
+    // Parts that all differ, and never a document: an answer to each question, for ever.
+    const lies = answering(peer, (asked, from, to) => {
+      const parts = Array.from({ length: 127 }, (_, i) => ({
+        to: `${from}${String.fromCharCode(0x4e00 + i)}`,
+        fingerprint: new Uint8Array(8).fill(asked),
+      }))
+      return { kind: 'parts', parts: [...parts, { to, fingerprint: new Uint8Array(8).fill(1) }] }
+    })
+    expect(await peer.close()).toMatchObject({ code: 'PROTOCOL_DIVERGED', retryAfterMs: 60_000 })
+    expect(lies()).toBeLessThan(2_000)
+  })
+
   test('questions about what is not shared', async () => {
     const peer = await RawPeer.greet(place.hub, MALLORY)
     const range = { collection: 'private/cloud', from: '', to: undefined, fingerprint: undefined }
@@ -173,6 +210,31 @@ describe('past a limit', () => {
     }
   })
 })
+
+/** Answers every question about ranges; gives how often it did. */
+function answering(
+  peer: RawPeer,
+  answer: (asked: number, from: string, to: string | undefined) => RangeAnswer,
+): () => number {
+  let answered = 0
+  let told = 0
+  const look = (): void => {
+    for (; told < peer.frames.length; told += 1) {
+      const asked = peer.frames[told]
+      if (asked?.type === 'ask-ranges') {
+        answered += 1
+        const { question } = asked
+        const { from = '', to } = asked.ranges[0] ?? {}
+        peer.send({ type: 'tell-ranges', question, answers: [answer(question, from, to)] })
+      }
+      if (asked?.type === 'ask-entries')
+        peer.send({ type: 'tell-entries', question: asked.question, follows: false, wants: [] })
+    }
+    if (!peer.ended) setTimeout(look, 1)
+  }
+  look()
+  return () => answered
+}
 
 /** One array of a million zeros. */
 function manyItems(): Uint8Array {

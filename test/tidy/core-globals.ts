@@ -23,6 +23,9 @@ function isReference(node: ts.Identifier): boolean {
   // Telling a Date that somebody else made reads no clock.
   if (ts.isBinaryExpression(parent) && parent.right === node)
     return parent.operatorToken.kind !== ts.SyntaxKind.InstanceOfKeyword
+  // Neither does making one of a number that is given.
+  if (ts.isNewExpression(parent) && node.text === 'Date')
+    return parent.arguments === undefined || parent.arguments.length === 0
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === node
   if (ts.isPropertyAssignment(parent)) return parent.initializer === node
   if (ts.isVariableDeclaration(parent) || ts.isParameter(parent)) return parent.initializer === node

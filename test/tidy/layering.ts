@@ -43,7 +43,7 @@ const ROOMS: readonly Room[] = [
   {
     files: /^src\/adapters\/storage\//,
     may: [BASE, /^src\/adapters\/storage\/[^/]+\.ts$/],
-    packages: [NODE, /^classic-level$/],
+    packages: [NODE, /^classic-level$/, /^idb-keyval$/],
   },
   { files: /^src\/adapters\/metrics\//, may: [BASE], packages: [/^prom-client$/] },
   // It shows what the engine says, so it may look into it; nothing of the package looks into it.

@@ -14,6 +14,8 @@ const FULL: Fleet = { edges: 10_000, documentsPerEdge: 100 }
 const QUICK: Fleet = { edges: 20, documentsPerEdge: 5 }
 const MIB = 2 ** 20
 const CHECKED_EDGES = 20
+/** 30 s for 10,000 edges. */
+const CPU_MS_PER_EDGE_MAX = 3
 /** How much a storm may add to the memory of the cloud, an edge: what `memory bounded` means here. */
 const GROWTH_KIB_MAX = 64
 
@@ -25,7 +27,9 @@ export const fleetRow: Row = {
   name: 'fleet',
   about: '1,000,000 documents in one cloud log, and a storm of 10,000 edges that come back at once',
   run: async (context) => {
-    const fleet = context.quick ? QUICK : FULL
+    // A smaller fleet is for who tunes the engine: the report says how large it was.
+    const wanted = Number(process.env['TIDEWAY_BENCH_EDGES'] ?? FULL.edges)
+    const fleet = context.quick ? QUICK : { ...FULL, edges: wanted }
     const directory = await mkdtemp(join(context.directory, 'fleet-'))
     const edges = await context.programs.start('fleet-edges', ['--max-old-space-size=12000'])
     try {
@@ -171,13 +175,13 @@ function stormResult(fleet: Fleet, runs: number, tideway: Figures): RowResult {
   const of = (name: string): number => figure(systems, 'tideway', name)
   const growthKiB = ((of('rssPeakMiB') - of('rssBeforeMiB')) * 1024) / fleet.edges
   const checks = [
-    atMost('s of cloud CPU in all', of('cloudCpuMs') / 1000, 30),
+    atMost('ms of cloud CPU an edge', of('cloudCpuMs') / fleet.edges, CPU_MS_PER_EDGE_MAX),
     atMost('KiB that the RSS grows by an edge, at its peak', growthKiB, GROWTH_KIB_MAX),
   ]
   return {
     row: 'storm',
     title: `storm: ${fleet.edges.toLocaleString('en')} edges with ${fleet.documentsPerEdge} documents each reconnect at once`,
-    target: 'under 30 s of cloud CPU in all, memory bounded, nobody starved',
+    target: 'under 30 s of cloud CPU in all (3 ms an edge), memory bounded, nobody starved',
     runs,
     systems,
     checks,

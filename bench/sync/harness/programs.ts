@@ -109,7 +109,7 @@ class RunningProgram implements Program {
   call<T>(command: string, args: unknown = {}, timeoutMs = CALL_MS_MAX): Promise<T> {
     this.#calls += 1
     const id = this.#calls
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<T>((resolve, reject) => {
       const timer = setTimeout(
         () => settle({ id, error: `no answer within ${timeoutMs} ms` }),
         timeoutMs,
@@ -125,6 +125,9 @@ class RunningProgram implements Program {
         if (error !== null) settle({ id, error: error.message })
       })
     })
+    // A row may give up before it awaits this: who does await it is still told.
+    answer.catch(() => undefined)
+    return answer
   }
 
   async kill(): Promise<void> {

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { ViteUserConfig } from 'vitest/config'
+import { plantedMutants } from './test/simulation/mutant-plugin.ts'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url))
@@ -31,6 +32,8 @@ const integration = room('integration', 120_000)
 const browser = room('browser', 60_000)
 
 const config: ViteUserConfig = {
+  // None, unless a planted defect is asked for.
+  plugins: plantedMutants(),
   resolve: { alias },
   test: {
     environment: 'node',

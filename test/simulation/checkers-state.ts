@@ -61,9 +61,12 @@ export class StateChecker {
     entries: readonly StoredEntry[],
     deep: boolean,
   ): Promise<string> {
-    if (record.deleted) return `${id} deleted`
+    if (record.deleted && !deep) return `${id} deleted`
     const handle = await replica.open<unknown>(id, { collection: record.collection })
     try {
+      if (handle.deleted !== record.deleted)
+        this.#fail(`${name} shows ${id} as ${handle.deleted ? 'deleted' : 'alive'}`)
+      if (record.deleted) return `${id} deleted`
       const heads = [...handle.heads].sort().join(',')
       const value = canonical(handle.value)
       // All that its author wrote was refused: nobody else ever saw it.

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest'
 import type { SessionOutput } from '../../src/core/sync/io.ts'
 import { DEFAULT_LIMITS } from '../../src/core/sync/limits.ts'
 import { Streams } from '../../src/core/sync/streams.ts'
+import { Checkers } from './checkers.ts'
 import { type RunOptions, simulate } from './run.ts'
+import { type Machine, Simulator } from './simulator.ts'
+import { CLOUD, edgeName, SHARED, topology } from './topology.ts'
 
 /** Seeds that once failed, and why. */
 const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
@@ -28,4 +31,56 @@ test('streams that wait together are opened in the order of their numbers', () =
   expect(said.flatMap((frame) => (frame?.type === 'stream-open' ? [frame.stream] : []))).toEqual(
     more,
   )
+})
+
+/** Edits a document of its own on each machine, and waits for its disk. */
+async function edit(world: Simulator, machine: Machine): Promise<void> {
+  const id = `${SHARED}/by ${machine.name}`
+  const handle = await machine.process?.replica.open<Record<string, unknown>>(id, {
+    collection: SHARED,
+  })
+  handle?.change((draft) => {
+    draft['atMs'] = world.time.nowMs
+  })
+  await handle?.durable()
+  await handle?.close()
+}
+
+test('an edit made at any moment of a handshake is sent', async () => {
+  const late: number[] = []
+  for (let offsetMs = 0; offsetMs < 3_000; offsetMs += 40) {
+    const world = new Simulator(5, new Checkers())
+    world.build(topology('star', 1, world.random))
+    const [cloud, edge] = [world.machine(CLOUD), world.machine(edgeName(1))]
+    world.network.faults = { delayMsMin: 150, delayMsMax: 160, loss: 0 }
+    for (const machine of world.machines) world.start(machine)
+    await world.advance(3_000)
+    world.network.breakBetween(edge.name, CLOUD)
+    await world.advance(offsetMs)
+    await world.until(Promise.all([edit(world, cloud), edit(world, edge)]))
+    // Sooner than anything that is said for another reason, such as a sign of life.
+    await world.advance(7_000)
+    const digests = world.machines.map(({ process }) => process?.replica.digest([SHARED]))
+    const [one, other] = await Promise.all(digests)
+    if (one === undefined || one !== other) late.push(offsetMs)
+    await world.close()
+  }
+  expect(late).toEqual([])
+})
+
+test('a replica that lost its log never writes again as who it was', async () => {
+  const world = new Simulator(3, new Checkers())
+  world.build(topology('star', 1, world.random))
+  const edge = world.machine(edgeName(1))
+  world.start(edge)
+  await world.advance(100)
+  const before = edge.process?.replica.actor
+  world.crash(edge)
+  await edge.disk.restore(0)
+  world.start(edge)
+  await world.advance(100)
+  expect(before).toMatch(/^[0-9a-f]{16}$/)
+  expect(edge.process?.replica.actor).toMatch(/^[0-9a-f]{16}$/)
+  expect(edge.process?.replica.actor).not.toBe(before)
+  await world.close()
 })

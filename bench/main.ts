@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 
 import { benchApply } from './apply.ts'
+import { benchCompaction } from './compaction/index.ts'
 import { benchMemory } from './memory.ts'
 import { benchReconnect } from './reconnect/index.ts'
 import { benchSync } from './sync/index.ts'
@@ -15,6 +16,11 @@ const BENCHMARKS = {
     run: benchApply,
     runs: 100,
     about: 'time from creating a pod at the cloud to its status back there',
+  },
+  compaction: {
+    run: benchCompaction,
+    runs: 1,
+    about: 'a million updates of one document: what is on disk, and how long it takes to open',
   },
   memory: { run: benchMemory, runs: 3, about: 'memory of an idle cloudcore and edgecore' },
 } as const

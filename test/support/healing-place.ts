@@ -28,8 +28,12 @@ export class HealingPlace {
 
   /** Opens a replica that listens under its name. */
   async open(name: string, medium: MemoryMedium = new MemoryMedium()): Promise<Node> {
+    return await this.openOn(name, memoryStorage({ medium }), medium)
+  }
+
+  /** The same on any storage. */
+  async openOn(name: string, storage: Storage, medium = new MemoryMedium()): Promise<Node> {
     const errors: string[] = []
-    const storage = memoryStorage({ medium })
     const replica = await createReplica({
       ...{ storage, name, sha256: nodeSha256(), logger: loggerTo(errors) },
       policy: grants(Object.fromEntries(NAMES.map((each) => [each, everything]))),

@@ -1,4 +1,4 @@
-import { decode, encode } from 'cborg'
+import { encode } from 'cborg'
 
 import { fromHex, toHex } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
@@ -19,6 +19,11 @@ import type { CheckedEvent } from './submission.ts'
 
 /** Authors that one beginning tells of: more are refused. */
 const AUTHORS_MAX = 10_000
+
+/** Types of CBOR items. */
+const UINT = 0
+const BYTES = 2
+const ARRAY = 4
 
 /** The reach of a lineage without the events that are not in its state. */
 export function reachOf(
@@ -72,12 +77,17 @@ export function readBeginning(
   const cuts = cutsOf(generation)
   if (cuts === 0 || generationOf(cuts, hash) !== generation)
     throw broken('a base does not begin the generation that it names')
-  const [authors, payload] = fieldsOf(bytes)
-  if (!Array.isArray(authors) || authors.length > AUTHORS_MAX)
-    throw broken('a base does not say what it reaches')
+  const fields = new Fields(bytes)
+  fields.head(ARRAY, 2)
+  const authors = fields.head(ARRAY)
+  if (authors > AUTHORS_MAX) throw broken('a base tells of too many authors')
   const reach = new Map<ActorId, Place>()
-  for (const author of authors) readAuthor(reach, author, generation)
-  if (!(payload instanceof Uint8Array)) throw broken('a base has no state')
+  for (let left = authors; left > 0; left -= 1) {
+    const [actor, place] = fields.author()
+    if (cutsOf(place.generation) >= cuts) throw broken('a base reaches past its own generation')
+    reach.set(actor, place)
+  }
+  const payload = fields.end()
   if (payload.length === 0) return { hash, generation, reach, change: undefined, bytes }
   const header = readEvent(payload, sha256)
   const isFirst = header.sequence === 1 && header.parents.length === 0
@@ -86,30 +96,61 @@ export function readBeginning(
   return { hash, generation, reach, change: { header, bytes: payload }, bytes }
 }
 
-function readAuthor(reach: Map<ActorId, Place>, author: unknown, generation: number): void {
-  const [actor, from, sequence]: unknown[] = Array.isArray(author) ? author : []
-  if (
-    !(actor instanceof Uint8Array) ||
-    typeof from !== 'number' ||
-    typeof sequence !== 'number' ||
-    !Number.isSafeInteger(from) ||
-    !Number.isSafeInteger(sequence) ||
-    cutsOf(from) >= cutsOf(generation)
-  ) {
-    throw broken('a base does not say what it reaches')
-  }
-  reach.set(toHex(actor), { generation: normalGeneration(from), sequence })
-}
+/**
+ * A base field by field. Read by hand: a decoder would first build whatever a peer put there, at many times
+ * its size.
+ */
+class Fields {
+  readonly #bytes: Uint8Array
+  #offset = 0
 
-function fieldsOf(bytes: Uint8Array): readonly unknown[] {
-  let fields: unknown
-  try {
-    fields = decode(bytes)
-  } catch {
-    throw broken('a base cannot be decoded')
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
   }
-  if (!Array.isArray(fields)) throw broken('a base cannot be decoded')
-  return fields
+
+  /** The number in the head of an item of this type. */
+  head(type: number, wanted?: number): number {
+    const first = this.#byte()
+    let value = first & 31
+    if (first >> 5 !== type || value > 27) throw broken('a base cannot be decoded')
+    if (value >= 24) {
+      const width = 1 << (value - 24)
+      value = 0
+      for (let i = 0; i < width; i += 1) value = value * 256 + this.#byte()
+    }
+    if (!Number.isSafeInteger(value) || (wanted !== undefined && value !== wanted))
+      throw broken('a base cannot be decoded')
+    return value
+  }
+
+  author(): readonly [ActorId, Place] {
+    this.head(ARRAY, 3)
+    const actor = toHex(this.#run())
+    const generation = normalGeneration(this.head(UINT))
+    return [actor, { generation, sequence: this.head(UINT) }]
+  }
+
+  /** The last field: bytes, and nothing after them. */
+  end(): Uint8Array {
+    const bytes = this.#run()
+    if (this.#offset !== this.#bytes.length) throw broken('a base cannot be decoded')
+    return bytes
+  }
+
+  #run(): Uint8Array {
+    const end = this.head(BYTES) + this.#offset
+    if (end > this.#bytes.length) throw broken('a base is cut short')
+    const run = this.#bytes.subarray(this.#offset, end)
+    this.#offset = end
+    return run
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#offset]
+    if (byte === undefined) throw broken('a base is cut short')
+    this.#offset += 1
+    return byte
+  }
 }
 
 function broken(message: string): ProtocolError {

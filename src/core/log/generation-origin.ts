@@ -61,13 +61,6 @@ export function originOf(
   return { hash, actor, place, message, edit: fromHex(edit) }
 }
 
-/** The message of an event as its author wrote it, without the mark of one that was written again. */
-export function plainMessage(message: string | undefined): string | undefined {
-  const mark = message?.includes('\nrebased ') === true ? MARK.exec(message) : null
-  if (mark === null) return message
-  return message?.slice(0, -mark[0].length) || undefined
-}
-
 /** Who wrote an event first, and where: the event itself, or the one that it writes again. */
 export function firstPlaceOf(
   header: EventHeader,

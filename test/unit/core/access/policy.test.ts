@@ -157,3 +157,19 @@ test('the policy at a node: the cloud may everything, others nothing', () => {
     }),
   )
 })
+
+test('the base that ends a history comes from its owner', () => {
+  const base = { kind: 'base', document: 'd', collection: 'shared', exists: true } as const
+  const table = grants({
+    owner: { read: ['*'], write: ['*'] },
+    writer: { read: ['*'], write: ['*'], cut: [] },
+  })
+  expect(table.mayWrite('owner', base)).toBeUndefined()
+  expect(table.mayWrite('writer', base)?.code).toBe('ACCESS_DENIED')
+  expect(table.mayWrite('writer', { ...base, kind: 'event' })).toBeUndefined()
+  const cloud = cloudPolicy({ mayNodeRead: () => true, mayNodeWrite: () => true })
+  expect(cloud.mayWrite('node/a', base)?.code).toBe('ACCESS_DENIED')
+  expect(cloud.mayWrite('node/a', { ...base, collection: 'node/a' })).toBeUndefined()
+  expect(edgePolicy().mayWrite('cloud', base)).toBeUndefined()
+  expect(edgePolicy().mayWrite('node/b', base)?.code).toBe('ACCESS_DENIED')
+})

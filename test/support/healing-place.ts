@@ -32,7 +32,11 @@ export class HealingPlace {
   }
 
   /** The same on any storage. */
-  async openOn(name: string, storage: Storage, medium = new MemoryMedium()): Promise<Node> {
+  async openOn(
+    name: string,
+    storage: Storage,
+    medium: MemoryMedium = new MemoryMedium(),
+  ): Promise<Node> {
     const errors: string[] = []
     const replica = await createReplica({
       ...{ storage, name, sha256: nodeSha256(), logger: loggerTo(errors) },

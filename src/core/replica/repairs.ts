@@ -93,7 +93,8 @@ export class Repairs {
       const damage = await log.repairs.repair(document, clock.wallMs())
       if (damage === undefined) return true
       const { positions, lost } = damage
-      this.#options.measures.repaired(1)
+      const before = this.#damaged.get(document)?.positions.length ?? 0
+      this.#options.measures.repaired(Math.max(0, positions.length - before))
       logger.error('entries of a document are damaged: peers are asked for what was lost', {
         document,
         positions,

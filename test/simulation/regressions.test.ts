@@ -60,7 +60,9 @@ test('an edit made at any moment of a handshake is sent', async () => {
     await world.until(Promise.all([edit(world, cloud), edit(world, edge)]))
     // Sooner than anything that is said for another reason, such as a sign of life.
     await world.advance(7_000)
-    const digests = world.machines.map(({ process }) => process?.replica.digest([SHARED]))
+    const digests = world.machines.map(
+      async ({ process }) => await process?.replica.digest([SHARED]),
+    )
     const [one, other] = await Promise.all(digests)
     if (one === undefined || one !== other) late.push(offsetMs)
     await world.close()

@@ -10,7 +10,8 @@ interface Room {
   readonly packages: readonly RegExp[]
 }
 
-const BASE = /^src\/core\/(?:errors|ids|bytes|index|sparse-collections)\.ts$|^src\/core\/interfaces\//
+const BASE =
+  /^src\/core\/(?:errors|ids|bytes|index|sparse-collections)\.ts$|^src\/core\/interfaces\//
 const LOG = /^src\/core\/log\//
 const RECONCILER = /^src\/adapters\/reconciler\//
 const OBJECTS = /^src\/adapters\/kubernetes\/objects\//

@@ -1,3 +1,4 @@
+import { promisifyRequest } from 'idb-keyval'
 import type { TidewayError } from 'tideway'
 import { indexedDbStorage } from 'tideway/adapters/storage/indexeddb'
 import { type StoragePlace, storageSuite } from 'tideway/compliance'
@@ -74,7 +75,7 @@ function place(shared: boolean): StoragePlace {
         bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
       })
     },
-    dispose: () => settle(indexedDB.deleteDatabase(name)),
+    dispose: () => promisifyRequest(indexedDB.deleteDatabase(name)),
   }
 }
 
@@ -84,20 +85,13 @@ async function changeRecord(
   change: (record: Record<string, unknown>) => void,
 ): Promise<void> {
   const opening = indexedDB.open(name)
-  await settle(opening)
+  await promisifyRequest(opening)
   const database = opening.result
   const transaction = database.transaction('records', 'readwrite')
   const records = transaction.objectStore('records')
   const reading = records.get(position)
-  await settle(reading)
+  await promisifyRequest(reading)
   change(reading.result)
-  await settle(records.put(reading.result))
+  await promisifyRequest(records.put(reading.result))
   database.close()
-}
-
-function settle(request: IDBRequest): Promise<void> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve()
-    request.onerror = () => reject(request.error)
-  })
 }

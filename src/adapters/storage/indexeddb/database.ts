@@ -158,7 +158,8 @@ function view(transaction: IDBTransaction): Transaction {
 function completed(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve()
-    transaction.onabort = () => reject(transaction.error)
+    transaction.onabort = () =>
+      reject(transaction.error ?? new Error('the transaction was aborted'))
   })
 }
 

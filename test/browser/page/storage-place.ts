@@ -75,7 +75,9 @@ function place(shared: boolean): StoragePlace {
         bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
       })
     },
-    dispose: () => promisifyRequest(indexedDB.deleteDatabase(name)),
+    async dispose() {
+      await promisifyRequest(indexedDB.deleteDatabase(name))
+    },
   }
 }
 
@@ -84,14 +86,11 @@ async function changeRecord(
   position: number,
   change: (record: Record<string, unknown>) => void,
 ): Promise<void> {
-  const opening = indexedDB.open(name)
-  await promisifyRequest(opening)
-  const database = opening.result
+  const database = await promisifyRequest(indexedDB.open(name))
   const transaction = database.transaction('records', 'readwrite')
   const records = transaction.objectStore('records')
-  const reading = records.get(position)
-  await promisifyRequest(reading)
-  change(reading.result)
-  await promisifyRequest(records.put(reading.result))
+  const record: Record<string, unknown> = await promisifyRequest(records.get(position))
+  change(record)
+  await promisifyRequest(records.put(record))
   database.close()
 }

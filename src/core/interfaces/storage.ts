@@ -145,6 +145,8 @@ export interface Storage {
    * leave its bytes in files until they are written anew. Absent when nothing more can be done.
    */
   erase?(first: Position, last: Position): Promise<void>
+  /** Gives back the room that dropped records and deleted keys still take. It reads and writes everything once. */
+  shrink?(): Promise<void>
   /** About how many bytes it takes on its medium. Absent when that is not known without reading it. */
   sizeBytes?(): Promise<number>
   /** How many appends there were, by any opener, puts alone included. Present when `supports.shared`. */

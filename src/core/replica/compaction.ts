@@ -29,7 +29,7 @@ export interface CompactionOptions {
 /** What {@link Compaction} needs of its replica. */
 export interface CompactionParts {
   readonly log: EventLog
-  readonly storage: Pick<Storage, 'erase'>
+  readonly storage: Pick<Storage, 'erase' | 'shrink' | 'sizeBytes'>
   readonly acknowledgements: { received(peer: ReplicaId): Position }
   readonly clock: Clock
   readonly logger: Logger
@@ -50,6 +50,12 @@ const WAITING_MAX = 10_000
 
 /** How often documents that wait are looked at again. */
 const RETRY_MS = 250
+
+/** What an entry takes beside its bytes: its indexes, its place, its record. */
+const ENTRY_BYTES = 400
+
+/** Less than this is not worth writing files anew. */
+const SHRINK_BYTES_MIN = 1 << 20
 
 /** After a start, the documents that were due before it are looked for: then, and so many in one go. */
 const SWEEP_AFTER_MS = 5_000
@@ -73,6 +79,9 @@ export class Compaction {
   readonly #aging = new Map<DocumentId, number>()
   /** Where the oldest entry stands that holds something of a document without history. */
   readonly #oldest = new Map<DocumentId, Position>()
+  /** About how much was written since the storage gave back room, and whether it is about to. */
+  #written = 0
+  #shrinking = false
   readonly #cancels = new Set<Cancel>()
   #retry: Cancel | undefined
   #running: Promise<void> | undefined
@@ -86,6 +95,7 @@ export class Compaction {
     const { log, clock } = parts
     this.#cancels.add(
       log.onAppended((entries) => {
+        this.#measure(entries)
         if (options.withoutHistory !== undefined) for (const entry of entries) this.#track(entry)
         const documents = new Set(entries.map(({ document }) => document))
         for (const document of documents) this.#look(document, log.known(document))
@@ -101,6 +111,31 @@ export class Compaction {
     for (const cancel of this.#cancels) cancel()
     this.#due.clear()
     await this.#running
+  }
+
+  /** Where history is dropped, files are written anew once as much was written as half of them hold. */
+  #measure(entries: readonly StoredEntry[]): void {
+    for (const { bytes } of entries) this.#written += bytes.length + ENTRY_BYTES
+    const isCut = entries.some(({ kind }) => kind === 'base')
+    if (!isCut || this.#shrinking || this.#written < SHRINK_BYTES_MIN) return
+    this.#shrinking = true
+    void this.#shrink()
+  }
+
+  /** Never rejects. */
+  async #shrink(): Promise<void> {
+    const { log, storage, logger } = this.#parts
+    try {
+      await log.barrier(() => Promise.resolve())
+      const size = (await storage.sizeBytes?.()) ?? 0
+      if (this.#closed || this.#written < size / 2) return
+      this.#written = 0
+      await storage.shrink?.()
+    } catch (error) {
+      if (!this.#closed) logger.warn('the storage could not give back room', { error })
+    } finally {
+      this.#shrinking = false
+    }
   }
 
   /** Where a document without history begins anew, what was before goes off the medium. */

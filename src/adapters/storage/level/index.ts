@@ -181,6 +181,11 @@ class LevelStorage implements Storage {
     await this.#database.read((level) => eraseRange(level, first, last))
   }
 
+  async shrink(): Promise<void> {
+    this.#assertOpen()
+    await this.#database.read((level) => level.compactRange(FIRST_KEY, LAST_KEY))
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

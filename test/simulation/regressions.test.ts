@@ -5,7 +5,7 @@ import { Streams } from '../../src/core/sync/streams.ts'
 import { Checkers } from './checkers.ts'
 import { type RunOptions, simulate } from './run.ts'
 import { type Machine, Simulator } from './simulator.ts'
-import { CLOUD, edgeName, SHARED, topology } from './topology.ts'
+import { CLOUD, edgeName, ownCollection, SHARED, topology } from './topology.ts'
 
 /** Seeds that once failed, and why. */
 const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
@@ -84,5 +84,24 @@ test('a replica that lost its log never writes again as who it was', async () =>
   expect(before).toMatch(/^[0-9a-f]{16}$/)
   expect(edge.process?.replica.actor).toMatch(/^[0-9a-f]{16}$/)
   expect(edge.process?.replica.actor).not.toBe(before)
+  await world.close()
+})
+
+test('a relay that holds both homes of a document tells those behind it that it left', async () => {
+  const world = new Simulator(7, new Checkers())
+  world.build(topology('chain', 2, world.random))
+  const [cloud, relay, edge] = [CLOUD, edgeName(1), edgeName(2)].map((name) => world.machine(name))
+  if (cloud === undefined || relay === undefined || edge === undefined) throw new Error('no chain')
+  for (const machine of world.machines) world.start(machine)
+  await world.advance(2_000)
+  await world.until(edit(world, cloud))
+  await world.advance(2_000)
+  const id = `${SHARED}/by ${CLOUD}`
+  expect(await edge.process?.replica.record(id)).toMatchObject({ collection: SHARED, left: false })
+  const moved = cloud.process?.replica.move(id, ownCollection(relay.name))
+  await world.until(moved ?? Promise.resolve())
+  await world.advance(5_000)
+  const records = world.machines.map(async ({ process }) => await process?.replica.record(id))
+  expect((await Promise.all(records)).map((record) => record?.left)).toEqual([false, false, true])
   await world.close()
 })

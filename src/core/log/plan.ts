@@ -325,10 +325,7 @@ export class Plan {
       for (const event of entry.events) this.#writes.take(document, collection, event, from)
       return
     }
-    if (record.collection !== collection) {
-      this.#writes.rehome(document, record.collection, collection)
-      this.#writes.push('join', document, collection, entry.wire.bytes, from)
-    }
+    if (record.collection !== collection) this.#follow(entry, record.collection, from)
     if (this.#generations.isStray(entry.wire)) this.#generations.putAside(entry, from)
     else for (const event of entry.events) this.#writes.take(document, collection, event, from)
   }
@@ -338,13 +335,20 @@ export class Plan {
     const { document, collection, bytes } = entry.wire
     const record = this.#writes.record(document)
     if (record !== undefined && record.collection !== collection) {
-      this.#writes.rehome(document, record.collection, collection)
-      this.#writes.push('join', document, collection, bytes, from)
+      this.#follow(entry, record.collection, from)
     } else if (before !== undefined && before.collection !== collection && !before.left) {
       this.#writes.push('join', document, collection, bytes, from)
     }
     if (this.#generations.isStray(entry.wire)) this.#generations.putAside(entry, from)
     else for (const event of entry.events) this.#writes.take(document, collection, event, from)
+  }
+
+  /** A document moves between two collections that are both here: peers may share but the old one. */
+  #follow({ wire }: IncomingEntry, old: CollectionId, from: string): void {
+    const { document, collection, bytes } = wire
+    this.#writes.rehome(document, old, collection)
+    this.#writes.push('join', document, collection, bytes, from)
+    this.#writes.push('leave', document, old, new Uint8Array(0), from)
   }
 
   #leave(document: DocumentId, record: DocumentRecord, from: string): void {

@@ -113,6 +113,20 @@ test('what builds on a refused event is refused also when it stands before it', 
   expect(await hashes(log)).toEqual([])
 })
 
+test('a document that joins another collection is said to leave the one that it had', async () => {
+  const log = await openLog()
+  const events = [new Author().set('a', 1)]
+  await log.commit(remote(...events.map((event) => incoming('d', event, 'old'))))
+  await log.commit(remote(join('d', events, 'new'), incomingMark('d', 'leave', 'old')))
+  const { entries } = await log.read({ after: 0, document: 'd', bytesMax: 1 << 20 })
+  expect(entries.map(({ kind, collection }) => `${kind} ${collection}`)).toEqual([
+    'event old',
+    'join new',
+    'leave old',
+  ])
+  expect(await log.record('d')).toMatchObject({ collection: 'new', left: false })
+})
+
 test('the tombstone of a document counts where the document is at home', async () => {
   const log = await openLog()
   const events = [new Author().set('a', 1)]

@@ -17,6 +17,7 @@ import { assert } from '../errors.ts'
 import type { ActorId, DocumentId, EventHash, Heads } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { readEvent } from '../log/event.ts'
+import { eventExcess } from '../log/event-cost.ts'
 import type { Beginning, CutState, Lineage, Rewriter, Rewritten } from '../log/generation.ts'
 import {
   cutActor,
@@ -32,13 +33,20 @@ import { applyPortable, copyNode, portableEdit } from './portable-edit.ts'
 
 type State = Record<string, unknown>
 
-/** A first change is stored and sent in one piece: past this a document goes on with its history. */
+/** A change is stored and sent in one piece: past this a document goes on with its history. */
 const CUT_BYTES_MAX = 7 << 20
 
 /** Cuts and rewrites Automerge documents. */
 export function documentRewriter(sha256: Sha256): Rewriter {
   return {
-    cut: (document, cuts, lineage) => cut(document, cuts, lineage, sha256),
+    cut: (document, cuts, lineage) => {
+      try {
+        return cut(document, cuts, lineage, sha256)
+      } catch {
+        // What Automerge cannot read, or not write as one change: it goes on with its history.
+        return undefined
+      }
+    },
     rewrite: (lineage, uncovered, beginning) =>
       new Rewriting(lineage, uncovered, beginning, sha256).run(),
   }
@@ -63,8 +71,13 @@ function cut(
     ({ header }) => !damaged.has(header.hash) && !hasHeads(doc, [header.hash]),
   )
   free(doc)
-  if (bytes.length > CUT_BYTES_MAX) return undefined
+  if (!isTaken(bytes)) return undefined
   return { change: { bytes, header: readEvent(bytes, sha256) }, waiting }
+}
+
+/** Whether every replica takes a change that was made here of what others wrote. */
+function isTaken(bytes: Uint8Array): boolean {
+  return bytes.length <= CUT_BYTES_MAX && eventExcess(bytes) === undefined
 }
 
 function stateAsChange(state: State, actor: ActorId): Uint8Array {
@@ -225,6 +238,7 @@ class Rewriting {
     line.doc = doc
     const bytes = getLastLocalChange(doc)
     assert(bytes !== undefined, 'a change was just made')
+    assert(isTaken(bytes), 'an edit is written again by a change that others take')
     const image: CheckedEvent = { bytes, header: readEvent(bytes, this.#sha256) }
     line.heads = [image.header.hash]
     return image

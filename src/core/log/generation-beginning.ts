@@ -17,29 +17,44 @@ import {
 import { cutActor, firstPlaceOf } from './generation-origin.ts'
 import type { CheckedEvent } from './submission.ts'
 
-/** Authors that one beginning tells of: more are refused. */
-const AUTHORS_MAX = 10_000
+/** Authors that one beginning tells of: more are refused, and nothing is cut that has more. */
+export const AUTHORS_MAX: number = 10_000
 
 /** Types of CBOR items. */
 const UINT = 0
 const BYTES = 2
 const ARRAY = 4
 
-/** The reach of a lineage without the events that are not in its state. */
+/**
+ * The reach of a lineage without the events that are not in its state. Of each author up to the first gap:
+ * who names a place far ahead in another's name must not cover what that one has yet to send.
+ */
 export function reachOf(
   { beginning, events }: Lineage,
   without: ReadonlySet<EventHash>,
   sha256: Sha256,
 ): Reach {
-  const reach = new Map<ActorId, Place>(beginning?.reach)
   const generation = beginning?.generation ?? 1
+  const places = new Map<ActorId, Place[]>()
   for (const { header } of events) {
     if (without.has(header.hash)) continue
     const { actor, place } = firstPlaceOf(header, generation, sha256)
-    const known = reach.get(actor)
-    if (known === undefined || isAfter(place, known)) reach.set(actor, place)
+    const others = places.get(actor)
+    if (others === undefined) places.set(actor, [place])
+    else others.push(place)
+  }
+  const reach = new Map<ActorId, Place>(beginning?.reach)
+  for (const [actor, found] of places) {
+    found.sort((a, b) => (isAfter(a, b) ? 1 : -1))
+    for (const place of found) if (follows(place, reach.get(actor))) reach.set(actor, place)
   }
   return reach
+}
+
+/** Whether a place is the next one of an author, in the same generation or in a later one. */
+function follows(place: Place, newest: Place | undefined): boolean {
+  if (newest === undefined || place.generation > newest.generation) return place.sequence === 1
+  return place.generation === newest.generation && place.sequence === newest.sequence + 1
 }
 
 function isAfter(a: Place, b: Place): boolean {

@@ -2,7 +2,7 @@ import { fromHex, toHex, utf8 } from '../bytes.ts'
 import type { ActorId, DocumentId, EventHash } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { EventHeader } from './event.ts'
-import { normalGeneration, type Place } from './generation.ts'
+import { cutsOf, normalGeneration, type Place } from './generation.ts'
 
 /** Who wrote an edit first, where, and what it did: carried by the event that writes it again. */
 export interface Origin {
@@ -56,9 +56,20 @@ export function originOf(
   if (mark === null) return undefined
   const [whole, hash = '', from = '', actor = '', sequence = '', edit = ''] = mark
   const place = { generation: normalGeneration(Number(from)), sequence: Number(sequence) }
+  if (!isBefore(place, generation)) return undefined
   if (rewriteActor(actor, place, generation, sha256) !== header.actor) return undefined
   const message = header.message?.slice(0, -whole.length) ?? ''
   return { hash, actor, place, message, edit: fromHex(edit) }
+}
+
+/**
+ * Whether an event from there can be written again in a generation. What a writer put there otherwise would
+ * make a base that nobody can read.
+ */
+function isBefore(place: Place, generation: number): boolean {
+  const { generation: from, sequence } = place
+  const isPlace = Number.isSafeInteger(from) && Number.isSafeInteger(sequence) && sequence > 0
+  return isPlace && from !== generation && cutsOf(from) <= cutsOf(generation)
 }
 
 /** Who wrote an event first, and where: the event itself, or the one that it writes again. */

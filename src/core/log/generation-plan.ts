@@ -12,7 +12,7 @@ import {
   type Rewritten,
   reaches,
 } from './generation.ts'
-import { makeBeginning, reachOf } from './generation-beginning.ts'
+import { AUTHORS_MAX, makeBeginning, reachOf } from './generation-beginning.ts'
 import { firstPlaceOf, originOf } from './generation-origin.ts'
 import { lateKey } from './keys.ts'
 import type { PlanView } from './plan.ts'
@@ -87,6 +87,8 @@ export class GenerationPlan {
     if (state === undefined) return
     const { waiting } = state
     const reach = reachOf(lineage, new Set(waiting.map(({ header }) => header.hash)), sha256)
+    // Nobody would take it, this log included.
+    if (reach.size > AUTHORS_MAX) return
     const beginning = makeBeginning(cuts, reach, state.change, sha256)
     const rewritten = { events: [], waiting }
     this.#begin({ document, collection, beginning, from: undefined, rewritten })

@@ -3,12 +3,12 @@ import { ProtocolError } from '../errors.ts'
 import type { CollectionId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { readEvent } from '../log/event.ts'
+import { eventExcess } from '../log/event-cost.ts'
 import { type Beginning, cutsOf } from '../log/generation.ts'
 import { readBeginning } from '../log/generation-beginning.ts'
 import type { DocumentRecord } from '../log/records.ts'
 import type { CheckedEvent, Denial, IncomingEntry } from '../log/submission.ts'
 import type { WireEntry } from '../sync/io.ts'
-import { eventExcess } from './event-cost.ts'
 import { unpackDocument } from './packed-document.ts'
 
 /**

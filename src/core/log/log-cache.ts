@@ -48,6 +48,7 @@ export class LogCache implements PlanView {
   /** Documents that are being planned: their records stay, however many others are asked for. */
   #planned: ReadonlySet<DocumentId> = new Set()
   #events = new Map<DocumentId, readonly CheckedEvent[]>()
+  #entries = new Map<DocumentId, readonly StoredEntry[]>()
 
   constructor(options: LogCacheOptions) {
     this.sha256 = options.sha256
@@ -80,6 +81,15 @@ export class LogCache implements PlanView {
 
   events(document: DocumentId): readonly CheckedEvent[] {
     return this.#events.get(document) ?? []
+  }
+
+  unsent(document: DocumentId, peer: PeerState): ReadonlySet<EventHash> {
+    const unsent = new Set<EventHash>()
+    for (const { hash, from, position, collection } of this.#entries.get(document) ?? []) {
+      if (hash === undefined || from === peer.replica) continue
+      if (position > peer.acked || !peer.complete.includes(collection)) unsent.add(hash)
+    }
+    return unsent
   }
 
   /** Fetches all that planning these submissions will ask for. */
@@ -116,10 +126,12 @@ export class LogCache implements PlanView {
     }
     await this.fetch(storage, [], [], [...homes])
     this.#events = new Map()
+    this.#entries = new Map()
     this.generations.clear()
     for (const document of whole) {
       const entries = await readDocument(document)
       this.#events.set(document, this.#checked(entries))
+      this.#entries.set(document, entries)
       const known = await fetchGeneration(storage, document, entries, this.sha256)
       this.generations.set(document, known)
     }

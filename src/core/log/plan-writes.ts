@@ -2,7 +2,7 @@ import { fromHex } from '../bytes.ts'
 import { assert } from '../errors.ts'
 import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
-import type { EntryKind } from '../sync/io.ts'
+import type { EntryKind, PeerState } from '../sync/io.ts'
 import { DIGEST_BYTES, Digest, digestTerm } from './digest.ts'
 import type { LogEntry } from './entry.ts'
 import { originOf } from './generation-origin.ts'
@@ -10,8 +10,11 @@ import { homePuts } from './homes.ts'
 import { digestKey, documentKey, lateKey, rejectedKey, sequenceKey } from './keys.ts'
 import { TOMBSTONE } from './lineage.ts'
 import type { PlanView } from './plan.ts'
-import { type DocumentRecord, encodeRecord } from './records.ts'
+import { type DocumentRecord, encodeRecord, type RejectedRecord } from './records.ts'
 import type { CheckedEvent } from './submission.ts'
+
+/** Why an event stops counting. */
+type SetAside = Omit<RejectedRecord, 'bytes'>
 
 const NEW_RECORD: DocumentRecord = {
   collection: '',
@@ -126,6 +129,20 @@ export class PlanWrites {
     this.#digest(from).subtract(sum)
     this.#digest(to).add(sum)
     this.set(document, { ...record, collection: to, moves: (record.moves ?? 0) + 1 })
+  }
+
+  /** Events of a document that a peer lacks, as far as it said, and did not bring. */
+  unsent(document: DocumentId, peer: PeerState): ReadonlySet<EventHash> {
+    const unsent = new Set(this.#view.unsent(document, peer))
+    for (const { document: of, hash, from } of this.entries)
+      if (of === document && hash !== undefined && from !== peer.replica) unsent.add(hash)
+    return unsent
+  }
+
+  /** Keeps an event that stops counting where its author can see it. */
+  setAside(document: DocumentId, { header, bytes }: CheckedEvent, why: SetAside): void {
+    const value = encodeRecord({ ...why, bytes })
+    this.puts.push({ key: rejectedKey(document, header.hash), value })
   }
 
   /** Adds an event, unless one stands at its place. */

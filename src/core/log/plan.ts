@@ -38,6 +38,8 @@ export interface PlanView {
   readonly genesisActor: string
   /** The events that count in a document, for a change of home. Only asked for documents in `moves`. */
   events(document: DocumentId): readonly CheckedEvent[]
+  /** Of the same events, those that no peer is known to have, but for who delivered them here. */
+  unsent(document: DocumentId, peer: PeerState): ReadonlySet<EventHash>
   readonly generations: GenerationView
 }
 
@@ -154,16 +156,13 @@ export class Plan {
       const refused = withDescendants(reject.hash, events)
       if (refused.size === 0) continue
       for (const event of events) {
-        const { header, bytes } = event
+        const { header } = event
         if (!refused.has(header.hash)) continue
         this.#writes.uncount(reject.document, record.collection, header.hash)
         this.#writes.forget(reject.document, event)
         const { code, message } = reject
         const { peer, atMs } = submission
-        this.#writes.puts.push({
-          key: rejectedKey(reject.document, header.hash),
-          value: encodeRecord({ code, message, peer, atMs, bytes }),
-        })
+        this.#writes.setAside(reject.document, event, { code, message, peer, atMs })
       }
       const before = this.rejected.get(reject.document)
       this.rejected.set(reject.document, new Set([...(before ?? []), ...refused]))
@@ -238,7 +237,7 @@ export class Plan {
       }
       case 'leave': {
         if (record !== undefined && !record.left && record.collection === wire.collection) {
-          this.#leave(wire.document, record, submission.from)
+          this.#leave(wire.document, record, submission)
         }
         return undefined
       }
@@ -351,13 +350,24 @@ export class Plan {
     this.#writes.push('leave', document, old, new Uint8Array(0), from)
   }
 
-  #leave(document: DocumentId, record: DocumentRecord, from: string): void {
+  #leave(document: DocumentId, record: DocumentRecord, submission: RemoteSubmission): void {
+    const { from, peer, atMs = 0 } = submission
+    // Who tells of the leave takes no more events in the old home: what it lacks would be lost with it.
+    const lacks = peer === undefined ? new Set() : this.#writes.unsent(document, peer)
+    const aside = this.#writes.eventsOf(document).filter(({ header }) => lacks.has(header.hash))
+    for (const event of aside) this.#writes.setAside(document, event, { ...LEFT, peer: from, atMs })
     this.#writes.clear(document, record.collection)
     this.#generations.forget(document)
     this.#writes.push('leave', document, record.collection, new Uint8Array(0), from)
     const now = this.#writes.record(document) ?? record
-    this.#writes.set(document, { ...now, left: true, entries: 0, bytes: 0 })
+    const fork = now.fork + (aside.length > 0 ? 1 : 0)
+    this.#writes.set(document, { ...now, left: true, entries: 0, bytes: 0, fork })
   }
+}
+
+const LEFT: Denial = {
+  code: 'DOCUMENT_DELETED',
+  message: 'the document left before a peer had this edit',
 }
 
 const GONE: Denial = { code: 'DOCUMENT_DELETED', message: 'the document is no longer here' }

@@ -51,6 +51,8 @@ export interface RemoteSubmission {
   ) => Denial | undefined
   /** Asked for each event that is not here yet: whether its writer is believed. Default: yes. */
   readonly checkNew?: ((header: EventHeader) => Denial | undefined) | undefined
+  /** When it came, in ms since the Unix epoch: the time of what it sets aside. Default: 0. */
+  readonly atMs?: number | undefined
 }
 
 /** Ends a document for good. */

@@ -322,7 +322,7 @@ export class PeerLink {
   }
 
   #append(output: Extract<SessionOutput, { type: 'append' }>): void {
-    const { log, sha256, events } = this.#options
+    const { log, sha256, events, clock } = this.#options
     const { token, peer } = output
     this.#memory.forget()
     let entries: readonly IncomingEntry[]
@@ -333,7 +333,8 @@ export class PeerLink {
     }
     const checks = entryChecks(this, this.#options, peer.replica)
     const from = peer.replica
-    const stored = log.commit({ type: 'remote', from, entries, peer, ...checks })
+    const atMs = clock.wallMs()
+    const stored = log.commit({ type: 'remote', from, entries, peer, atMs, ...checks })
     this.#answer(token, stored, ({ rejects }, now) => {
       events.stored(this, entries, rejects)
       this.#session.handleAppended(token, { rejects }, now)

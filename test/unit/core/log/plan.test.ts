@@ -27,6 +27,12 @@ async function hashes(log: EventLog, document = 'd'): Promise<readonly (string |
   return entries.filter((entry) => entry.kind === 'event').map((entry) => entry.hash)
 }
 
+async function rejected(log: EventLog): Promise<readonly { readonly bytes: Uint8Array }[]> {
+  const all: { readonly bytes: Uint8Array }[] = []
+  for await (const record of log.rejected()) all.push(record)
+  return all
+}
+
 test('an event and the leave of its document in one page leave no trace', async () => {
   const log = await openLog()
   const author = new Author()
@@ -75,6 +81,22 @@ test('entries that could not be dropped do not come back with the document', asy
   expect(await hashes(log)).toEqual([events[0]?.header.hash])
   await log.commit(remote(incomingMark('d', 'leave')))
   expect(await sum(log)).toBe(0n)
+})
+
+test('an edit that a peer lacks when its document leaves is set aside, and comes back with it', async () => {
+  const log = await openLog()
+  const author = new Author()
+  const [known, unknown] = [author.set('a', 1), author.set('a', 2)]
+  const peer = { replica: 'peer', epoch: undefined, cursor: 0, acked: 1, complete: ['c'] }
+  await log.commit(local('d', [known]))
+  await log.commit(local('d', [unknown]))
+  await log.commit({ ...remote(incomingMark('d', 'leave')), peer, atMs: 7 })
+  const aside = await rejected(log)
+  expect(aside).toMatchObject([{ document: 'd', hash: unknown.header.hash, peer: 'peer', atMs: 7 }])
+  expect(aside[0]?.bytes).toEqual(unknown.bytes)
+  await log.commit(remote(join('d', [known, unknown], 'c')))
+  expect(await rejected(log)).toEqual([])
+  expect(await hashes(log)).toEqual([known, unknown].map(({ header }) => header.hash))
 })
 
 test('two refusals in one message take each event off the digest once', async () => {

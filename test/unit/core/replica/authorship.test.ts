@@ -3,6 +3,9 @@ import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/me
 import { cloudPolicy, nodeCollection, nodePrincipal } from '../../../../src/core/access/fleet.ts'
 import { grants, type Policy } from '../../../../src/core/access/policy.ts'
 import { actorOf } from '../../../../src/core/log/authors.ts'
+import { packEvents } from '../../../../src/core/log/entry.ts'
+import { makeBeginning } from '../../../../src/core/log/generation-beginning.ts'
+import { cutActor } from '../../../../src/core/log/generation-origin.ts'
 import type { CheckedEvent } from '../../../../src/core/log/submission.ts'
 import { consoleLogger, createReplica, type Replica } from '../../../../src/index.ts'
 import { nodeSha256 } from '../../../../src/node/index.ts'
@@ -78,6 +81,36 @@ async function deliver(
   })
   return refusal()?.code
 }
+
+describe('events of a generation that is not here', () => {
+  const strict: Policy = { ...grants({ writer: all, forger: all }), mayRelay: () => false }
+
+  test('are not believed from who may not speak for their writer, alone or with a base', async () => {
+    await start(strict)
+    const id = 'c/late'
+    await greet('writer')
+    const forger = await greet('forger')
+    const state = new Author(cutActor(id, 1, sha256)).set('a', 1)
+    const { generation, bytes } = makeBeginning(1, new Map(), state, sha256)
+    const forged = new Author(actor('writer')).set('b', 2)
+    const join = packEvents([bytes, forged.bytes])
+    for (const entry of [
+      { ...wireEntry('event', id, 'c', forged.bytes), generation },
+      { ...wireEntry('join', id, 'c', join), generation },
+    ]) {
+      forger.frames.splice(0)
+      forger.send(eventsFrame(entry))
+      const { rejects } = await forger.next('rejects')
+      expect(rejects).toMatchObject([{ document: id, code: 'ACCESS_AUTHOR' }])
+    }
+    forger.send(eventsFrame({ ...wireEntry('base', id, 'c', bytes), generation }))
+    const [cloud] = open.slice(-1)
+    await soon(async () => (await cloud?.record(id))?.generation === generation)
+    const handle = await cloud?.open(id)
+    expect(handle?.value).toEqual({ a: 1 })
+    await handle?.close()
+  })
+})
 
 describe('a writer that gives two events for one place', () => {
   test('is refused from then on, also after a restart, until it is pardoned', async () => {

@@ -211,7 +211,8 @@ export class Plan {
       this.#generations.putAside(entry, submission.from)
       return undefined
     }
-    const isSame = entry.base === undefined || !this.#generations.isStray(wire)
+    // Places are told apart within one generation only.
+    const isSame = !this.#generations.isStray(wire)
     const denial = isSame ? this.#dishonest(entry, submission) : undefined
     if (denial !== undefined) return denial
     switch (wire.kind) {

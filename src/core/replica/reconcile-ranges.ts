@@ -28,14 +28,19 @@ function bytesOf(fingerprint: bigint): Uint8Array {
   return bytes
 }
 
+interface Counted {
+  readonly id: DocumentId
+  readonly fingerprint: bigint
+  /** How many documents and entries were looked at: what the peer refused has to be read. */
+  readonly cost: number
+}
+
 /** The documents of a range with their fingerprints, as far as this link counts them. */
-async function* fingerprints(
-  view: LinkView,
-  range: DocumentRange,
-): AsyncIterable<{ readonly id: DocumentId; readonly fingerprint: bigint }> {
+async function* fingerprints(view: LinkView, range: DocumentRange): AsyncIterable<Counted> {
   for await (const { id, record } of view.log.documentsAt(range.collection, range)) {
     const left = await leftOut(view, id)
-    yield { id, fingerprint: BigInt.asUintN(64, fingerprintOf(record.digest) - left) }
+    const cost = view.kept.of(id) === undefined ? 1 : 1 + record.entries
+    yield { id, fingerprint: BigInt.asUintN(64, fingerprintOf(record.digest) - left), cost }
   }
 }
 
@@ -77,9 +82,9 @@ export async function answerRanges(
   let bytes = 0
   let cost = 0
   for (const range of ranges) {
-    const { answer, documents } = await answerRange(view, range)
+    const { answer, cost: spent } = await answerRange(view, range)
     const size = sizeOf(answer)
-    cost += documents
+    cost += spent
     if (answers.length > 0 && bytes + size > bytesMax) break
     bytes += size
     answers.push(answer)
@@ -99,23 +104,23 @@ function sizeOf(answer: RangeAnswer): number {
 async function answerRange(
   view: LinkView,
   range: RangeQuestion,
-): Promise<{ readonly answer: RangeAnswer; readonly documents: number }> {
+): Promise<{ readonly answer: RangeAnswer; readonly cost: number }> {
   const marks: DocumentMark[] = []
   const buckets = new Buckets()
   let sum = 0n
-  let documents = 0
-  for await (const { id, fingerprint } of fingerprints(view, range)) {
-    documents += 1
+  let cost = 0
+  for await (const { id, fingerprint, cost: spent } of fingerprints(view, range)) {
+    cost += spent
     sum = BigInt.asUintN(64, sum + fingerprint)
     buckets.add(id, fingerprint)
     if (marks.length <= RANGE_DOCUMENTS_TARGET)
       marks.push({ document: id, fingerprint: bytesOf(fingerprint) })
   }
   const isEqual = range.fingerprint !== undefined && equalBytes(range.fingerprint, bytesOf(sum))
-  if (isEqual) return { answer: { kind: 'equal' }, documents }
+  if (isEqual) return { answer: { kind: 'equal' }, cost }
   if (marks.length <= RANGE_DOCUMENTS_TARGET)
-    return { answer: { kind: 'documents', documents: marks }, documents }
-  return { answer: { kind: 'parts', parts: buckets.parts(range.to) }, documents }
+    return { answer: { kind: 'documents', documents: marks }, cost }
+  return { answer: { kind: 'parts', parts: buckets.parts(range.to) }, cost }
 }
 
 interface Bucket {

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest'
 
+import { packEvents } from '../../../../src/core/log/entry.ts'
+import { makeBeginning } from '../../../../src/core/log/generation-beginning.ts'
+import { cutActor } from '../../../../src/core/log/generation-origin.ts'
+import { checkEntry } from '../../../../src/core/replica/incoming.ts'
+import type { WireEntry } from '../../../../src/core/sync/io.ts'
+import { Author } from '../../../support/author.ts'
 import { LogNode, settleAll } from '../../../support/log-node.ts'
+import { sha256 } from '../../../support/memory-log.ts'
 
 const KIND = {
   name: 'test/v1',
@@ -240,4 +247,24 @@ test('a document that moved and was cut is whole for old and new subscribers', a
     expect((await node.log.record('d'))?.collection).toBe('new')
     expect(await node.digest('d')).toBe(await a.digest('d'))
   }
+})
+
+test('a join of an older generation is put aside, also where its writer has the same places again', async () => {
+  const { log } = await LogNode.open('a')
+  const give = async (fields: Pick<WireEntry, 'kind' | 'generation' | 'bytes'>) => {
+    const entry = checkEntry({ document: 'd', collection: 'c', ...fields }, sha256)
+    const entries = [entry]
+    const check = () => undefined
+    return await log.commit({ type: 'remote', from: 'b', entries, peer: undefined, check })
+  }
+  const state = new Author(cutActor('d', 1, sha256)).set('a', 1)
+  const { generation, bytes } = makeBeginning(1, new Map(), state, sha256)
+  await give({ kind: 'base', generation, bytes })
+  await give({ kind: 'event', generation, bytes: new Author().set('b', 1).bytes })
+  const old = new Author().set('c', 1)
+  const join = { kind: 'join', generation: 1, bytes: packEvents([old.bytes]) } as const
+  expect((await give(join)).rejects).toEqual([])
+  const late: string[] = []
+  for await (const { hash } of log.late()) late.push(hash)
+  expect(late).toEqual([old.header.hash])
 })

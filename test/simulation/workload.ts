@@ -95,7 +95,7 @@ export class Workload {
       const home = handle.collection
       this.#checkers.durability.promise(machine.name, { hash, document, collection: home })
       this.#world.note(() => `${machine.name} edited ${document}`)
-      if (!asks || !machine.dials.includes(CLOUD) || machine.late.size > 0) return
+      if (!asks || !machine.dials.includes(CLOUD)) return
       void handle.durable(CLOUD).then(
         () => this.#checkers.durability.promise(CLOUD, { hash, document, collection: home }),
         () => undefined,

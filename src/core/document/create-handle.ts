@@ -21,8 +21,11 @@ import { copyValue, type JsonMap } from './value.ts'
 export interface Acknowledgements {
   wait(
     peer: ReplicaId,
-    level: 'received' | 'durable',
-    position: Position,
+    awaited: {
+      readonly level: 'received' | 'durable'
+      readonly position: Position
+      readonly collection: CollectionId
+    },
     options: AbortOptions,
   ): Promise<void>
 }
@@ -251,7 +254,9 @@ class Handle<Value> implements DocumentHandle<Value> {
     for (let waited: OpenDocument | undefined; waited?.generation !== this.#document.generation; ) {
       waited = this.#document
       await this.#held.durable
-      await acknowledgements.wait(peer, level, waited.positionFor(peer), options)
+      const { collection } = waited
+      const awaited = { level, position: waited.positionFor(peer), collection }
+      await acknowledgements.wait(peer, awaited, options)
     }
   }
 }

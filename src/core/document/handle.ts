@@ -104,7 +104,7 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
   ): Cancel
   /**
    * Resolves when every local edit so far is on this replica's disk; with `peer`, when that peer has
-   * everything of this document on its disk.
+   * everything of this document on its disk. As long as the peer does not share its collection, it waits.
    *
    * @throws the storage's error when an edit could not be stored. It is then no longer in `value`.
    */

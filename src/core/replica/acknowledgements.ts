@@ -1,12 +1,17 @@
 import { UsageError } from '../errors.ts'
-import type { Position, ReplicaId } from '../ids.ts'
+import type { CollectionId, Position, ReplicaId } from '../ids.ts'
 import type { AbortOptions } from '../interfaces/abort.ts'
 
 type Level = 'received' | 'durable'
 
-interface Waiter {
+/** What is waited for: a position of our log, and that the collection of what stands there is shared. */
+export interface Awaited {
   readonly level: Level
   readonly position: Position
+  readonly collection: CollectionId
+}
+
+interface Waiter extends Awaited {
   resolve(): void
   reject(error: unknown): void
 }
@@ -14,19 +19,42 @@ interface Waiter {
 /** What each peer has acknowledged of our log, and who waits for it. */
 export class AcknowledgementTable {
   readonly #levels = new Map<ReplicaId, Record<Level, Position>>()
+  /** By peer: collections whose history before those positions was exchanged. */
+  readonly #complete = new Map<ReplicaId, readonly CollectionId[]>()
   readonly #waiters = new Map<ReplicaId, Set<Waiter>>()
 
-  /** Notes that `peer` has our log up to these positions. They only grow within one epoch of it. */
-  note(peer: ReplicaId, received: Position, durable: Position): void {
+  /**
+   * Notes that `peer` has our log up to these positions, of the collections that are `complete` between
+   * us. Positions only grow within one epoch of it.
+   */
+  note(
+    peer: ReplicaId,
+    received: Position,
+    durable: Position,
+    complete: readonly CollectionId[],
+  ): void {
     const known = this.#levels.get(peer) ?? { received: 0, durable: 0 }
     const now = {
       received: Math.max(known.received, received, durable),
       durable: Math.max(known.durable, durable),
     }
     this.#levels.set(peer, now)
+    this.#complete.set(peer, complete)
     for (const waiter of this.#waiters.get(peer) ?? []) {
-      if (now[waiter.level] >= waiter.position) waiter.resolve()
+      if (this.#has(peer, waiter)) waiter.resolve()
     }
+  }
+
+  /** Whether somebody waits for this peer. */
+  isAwaited(peer: ReplicaId): boolean {
+    return this.#waiters.has(peer)
+  }
+
+  #has(peer: ReplicaId, { level, position, collection }: Awaited): boolean {
+    // Where a position is reached, what stands there went out only if its collection was shared.
+    if (position === 0) return true
+    if (position > (this.#levels.get(peer)?.[level] ?? 0)) return false
+    return this.#complete.get(peer)?.includes(collection) === true
   }
 
   /** How far `peer` has said that it has our log in memory. */
@@ -37,13 +65,14 @@ export class AcknowledgementTable {
   /** Forgets what a peer had: it lost its log. */
   forget(peer: ReplicaId): void {
     this.#levels.delete(peer)
+    this.#complete.delete(peer)
   }
 
-  /** Resolves when `peer` has acknowledged `position`; rejects with the signal's reason. */
-  wait(peer: ReplicaId, level: Level, position: Position, options: AbortOptions): Promise<void> {
+  /** Resolves when `peer` has acknowledged what is awaited; rejects with the signal's reason. */
+  wait(peer: ReplicaId, awaited: Awaited, options: AbortOptions): Promise<void> {
     const { signal } = options
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error)
-    if (position <= (this.#levels.get(peer)?.[level] ?? 0)) return Promise.resolve()
+    if (this.#has(peer, awaited)) return Promise.resolve()
     return new Promise((resolve, reject) => {
       const waiters = this.#waiters.get(peer) ?? new Set()
       this.#waiters.set(peer, waiters)
@@ -55,8 +84,7 @@ export class AcknowledgementTable {
       }
       const onAbort = (): void => waiter.reject(signal?.reason)
       const waiter: Waiter = {
-        level,
-        position,
+        ...awaited,
         resolve: done(resolve),
         reject: (error) => done(() => reject(error as Error))(),
       }

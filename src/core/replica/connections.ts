@@ -236,15 +236,17 @@ export class Connections {
           meetAuthor(log, state, principal, logger)
           acknowledged(state.acked)
         }
+        this.#filled(link.peer)
         owner.established(link.peer)
         this.#tellPeer(link, true)
       },
       lost: (position) => this.#options.lost(position),
-      acknowledged: (peer, received, durable) => {
-        this.#options.acknowledgements.note(peer, received, durable)
+      acknowledged: ({ replica, complete }, received, durable) => {
+        this.#options.acknowledgements.note(replica, received, durable, complete)
         acknowledged(durable)
       },
       stored: (link, entries, rejects) => {
+        this.#filled(link.peer)
         for (const { wire, events } of entries)
           link.kept.remove(
             wire.document,
@@ -264,6 +266,14 @@ export class Connections {
       stream: (link, protocol, head, stream) =>
         this.accepters.accept(stream, protocol, head, link.principal),
     }
+  }
+
+  /** What is remembered of a peer may have more in it than what it acknowledged last. */
+  #filled(peer: ReplicaId | undefined): void {
+    const { acknowledgements, log } = this.#options
+    if (peer === undefined || !acknowledgements.isAwaited(peer)) return
+    const state = log.peer(peer)
+    if (state !== undefined) acknowledgements.note(peer, state.acked, state.acked, state.complete)
   }
 
   #tellPeer(link: PeerLink, connected: boolean): void {

@@ -18,7 +18,8 @@ export interface ElsewhereOptions {
  */
 export function followElsewhere(log: EventLog, options: ElsewhereOptions): void {
   log.onElsewhere(({ refused, peers }) => {
-    for (const { replica, acked } of peers) options.acknowledgements.note(replica, acked, acked)
+    for (const { replica, acked, complete } of peers)
+      options.acknowledgements.note(replica, acked, acked, complete)
     if (refused.length === 0) return
     options.taken(refused).catch((error: unknown) => {
       options.logger.error('a refusal could not be taken over', { documents: refused, error })

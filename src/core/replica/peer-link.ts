@@ -251,7 +251,7 @@ export class PeerLink {
         return this.#append(output)
       case 'acknowledged':
         this.#memory.soon(output.peer)
-        return events.acknowledged(output.peer.replica, output.received, output.durable)
+        return events.acknowledged(output.peer, output.received, output.durable)
       case 'rejected':
         return events.rejected(this, output.rejects)
       case 'signal':

@@ -4,7 +4,7 @@ import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/me
 import { consoleLogger, createReplica, grants, type Replica } from '../../../../src/index.ts'
 import { MemoryHub } from '../../../../src/transports/memory/index.ts'
 
-const GRANT = { read: ['notes'], write: ['notes'] }
+const GRANT = { read: ['notes', 'more'], write: ['notes', 'more'] }
 const OPTIONS = { policy: grants({ a: GRANT, b: GRANT }), logger: consoleLogger('silent') }
 
 let author: Replica
@@ -81,6 +81,27 @@ describe('what a peer has', () => {
     connect()
     await durable
     expect((await peer.open('n')).value).toEqual({ text: 'offline' })
+  })
+
+  test('what a peer does not share yet it does not have, however far it has read', async () => {
+    const transport = hub.transport({ principal: 'a' })
+    const uplink = author.connect({
+      transport,
+      address: 'b',
+      principal: 'b',
+      collections: ['more'],
+    })
+    await connected(uplink)
+    const note = await author.open('n', { collection: 'notes' })
+    note.change(() => ({ text: 'not shared yet' }))
+    const other = await author.open('m', { collection: 'more' })
+    other.change(() => ({ text: 'shared' }))
+    const durable = note.durable('b')
+    await other.durable('b')
+    expect(await isSettled(durable)).toBe(false)
+    uplink.subscribe(['notes'])
+    await durable
+    expect((await peer.open('n')).value).toEqual({ text: 'not shared yet' })
   })
 
   test('what came from the peer needs no acknowledgement by it', async () => {

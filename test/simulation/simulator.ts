@@ -211,7 +211,8 @@ export class Simulator {
       warn: (message, fields) => say('warns', message, fields),
       error: (message, fields) => {
         say('fails', message, fields)
-        if (!isRefusal(fields?.['error']) && !REPORTS.has(message)) problems.push(`${name}: ${message} ${brief(fields)}`)
+        if (!isRefusal(fields?.['error']) && !REPORTS.has(message))
+          problems.push(`${name}: ${message} ${brief(fields)}`)
       },
       child: () => logger,
     }

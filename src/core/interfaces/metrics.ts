@@ -29,6 +29,7 @@ export interface Counter {
 
 /** Something that goes up and down. */
 export interface Gauge {
+  /** Replaces the value of one series. */
   set(value: number, labels?: Labels): void
   /** Forgets one series. */
   remove(labels: Labels): void
@@ -36,6 +37,7 @@ export interface Gauge {
 
 /** How often something was how large. */
 export interface Histogram {
+  /** Counts one value. */
   observe(value: number, labels?: Labels): void
 }
 
@@ -50,8 +52,11 @@ export interface Histogram {
  * {@link onScrape} and sets such gauges when somebody looks.
  */
 export interface Metrics {
+  /** A counter of this name. */
   counter(options: MeasureOptions): Counter
+  /** A gauge of this name. */
   gauge(options: MeasureOptions): Gauge
+  /** A histogram of this name. */
   histogram(options: HistogramOptions): Histogram
   /** Calls back each time before the measures are read, and waits for it. What it throws is the sink's to log. */
   onScrape(collect: () => void | Promise<void>): Cancel

@@ -54,6 +54,7 @@ export class Projection {
     this.#wait(key, value)
   }
 
+  /** Takes a row away, soon. */
   delete(key: string): void {
     this.#wait(key, undefined)
   }

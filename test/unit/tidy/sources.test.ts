@@ -8,7 +8,7 @@ import { manifest, report } from './bad-tree.ts'
 describe('globals in core', () => {
   test.each([
     'const a = Date.now()',
-    'const a = new Date(0)',
+    'const a = new Date()',
     'const a = Math.random()',
     'setTimeout(f, 1)',
     'f(setInterval)',
@@ -27,7 +27,7 @@ describe('globals in core', () => {
 
   test('the same words as names of members, in comments and outside core pass', () => {
     const text =
-      '// Date\nconst a = { process: 1 }\nexport const b = a instanceof Date || a.process'
+      '// Date\nconst a = { process: 1 }\nexport const b = a instanceof Date || a.process || new Date(0)'
     expect(report(coreGlobals, { 'src/core/a.ts': text, 'src/system.ts': 'Date.now()' })).toEqual(
       [],
     )

@@ -223,7 +223,7 @@ test('nothing that the policy forbids is read or written, whatever a peer sends'
     { numRuns: 250 },
   )
   // What is allowed does happen: the frames are not all refused for another reason.
-  expect([reads > 20, writes > 100], `${reads} reads, ${writes} writes`).toEqual([true, true])
+  expect([reads > 20, writes > 20], `${reads} reads, ${writes} writes`).toEqual([true, true])
 })
 
 /** What a peer delivered and the log took. */

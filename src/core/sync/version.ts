@@ -1,7 +1,7 @@
 /**
  * The protocol versions that this package speaks, newest first, with what each brought.
  *
- * - 1: verified cursors, backfill, check and resync, signals, streams.
+ * - 1: verified cursors, backfill, check, comparison by ranges, packed messages, signals, streams.
  */
 export const PROTOCOL_VERSIONS: readonly number[] = [1]
 

@@ -1,6 +1,5 @@
-import type { TidewayError } from '../core/errors.ts'
-import type { AbortOptions } from '../core/interfaces/abort.ts'
-import type { CloseReason, Connection, Listener, Transport } from '../core/interfaces/transport.ts'
+import type { Connection, Listener, Transport } from '../core/interfaces/transport.ts'
+import { ObservedConnection } from '../core/replica/observed-connection.ts'
 import { type DescribeOptions, describeMessage } from './describe.ts'
 
 /** How what passes is shown. */
@@ -17,8 +16,7 @@ export function tap(transport: Transport, print: Print, options: TapOptions = {}
   return {
     name: transport.name,
     supports: transport.supports,
-    dial: async (address, abort) =>
-      new TappedConnection(await transport.dial(address, abort), print, options),
+    dial: async (address, abort) => tapped(await transport.dial(address, abort), print, options),
   }
 }
 
@@ -28,57 +26,22 @@ export function tapListener(listener: Listener, print: Print, options: TapOption
     addresses: listener.addresses,
     close: () => listener.close(),
     async *[Symbol.asyncIterator]() {
-      for await (const connection of listener)
-        yield new TappedConnection(connection, print, options)
+      for await (const connection of listener) yield tapped(connection, print, options)
     },
   }
 }
 
-class TappedConnection implements Connection {
-  readonly direction: 'inbound' | 'outbound'
-  readonly remoteAddress: string
-  readonly principal: string | undefined
-  readonly closed: Promise<CloseReason>
-  readonly #connection: Connection
-  readonly #show: (sign: string, message: Uint8Array) => void
-
-  constructor(connection: Connection, print: Print, options: DescribeOptions) {
-    this.#connection = connection
-    this.direction = connection.direction
-    this.remoteAddress = connection.remoteAddress
-    this.principal = connection.principal
-    this.closed = connection.closed
-    this.#show = (sign, message) => {
-      try {
-        for (const line of describeMessage(message, options))
-          print(`${sign} ${this.remoteAddress} ${line}`)
-      } catch {
-        // The printer's trouble.
-      }
+function tapped(connection: Connection, print: Print, options: TapOptions): Connection {
+  const show = (sign: string, message: Uint8Array): void => {
+    try {
+      for (const line of describeMessage(message, options))
+        print(`${sign} ${connection.remoteAddress} ${line}`)
+    } catch {
+      // The printer's trouble.
     }
   }
-
-  send(message: Uint8Array): boolean {
-    this.#show('>', message)
-    return this.#connection.send(message)
-  }
-
-  drained(options?: AbortOptions): Promise<void> {
-    return this.#connection.drained(options)
-  }
-
-  close(): Promise<void> {
-    return this.#connection.close()
-  }
-
-  abort(reason: TidewayError): void {
-    this.#connection.abort(reason)
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    for await (const message of this.#connection) {
-      this.#show('<', message)
-      yield message
-    }
-  }
+  return new ObservedConnection(connection, {
+    sent: (message) => show('>', message),
+    received: (message) => show('<', message),
+  })
 }

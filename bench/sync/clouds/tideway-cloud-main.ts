@@ -7,6 +7,7 @@ import { serveCommands } from '../harness/serve-commands.ts'
 import { cpuNowMs, nowMs } from '../harness/usage.ts'
 import type { Status } from '../load/events.ts'
 import { CLOUD_POLICY, replicaOptions, SHARED } from '../replica-options.ts'
+import { logReached } from './log-reached.ts'
 import { storageIn } from './storages.ts'
 
 let opened: Replica | undefined
@@ -29,17 +30,7 @@ serveCommands({
     return { address: listener.addresses[0], readyAtMs: nowMs(), head: opened.head }
   },
   /** Answers when the log holds so many entries durably. */
-  reached: ({ head }: { readonly head: number }) =>
-    new Promise((resolve) => {
-      const replica = cloud()
-      const look = (now: number): void => {
-        if (now < head) return
-        cancel()
-        resolve({ atMs: nowMs(), cpuMs: cpuNowMs() })
-      }
-      const cancel = replica.onAppended((_, now) => look(now))
-      look(replica.head)
-    }),
+  reached: ({ head }: { readonly head: number }) => logReached(cloud(), head),
   head: () => cloud().head,
   peers: () => cloud().peers().length,
   digest: ({ collection }: { readonly collection: string }) => cloud().digest([collection]),

@@ -3,6 +3,7 @@
 import { createReplica, type Replica } from 'tideway'
 import { levelStorage } from 'tideway/adapters/storage/level'
 
+import { logReached } from '../clouds/log-reached.ts'
 import { edgeName } from '../fan-in/scenario.ts'
 import { serveCommands } from '../harness/serve-commands.ts'
 import { cpuNowMs, nowMs } from '../harness/usage.ts'
@@ -24,17 +25,7 @@ serveCommands({
     opened.serve(await pipeListener(path))
     return { readyAtMs: nowMs(), head: opened.head }
   },
-  reached: ({ head }: { readonly head: number }) =>
-    new Promise((resolve) => {
-      const replica = cloud()
-      const look = (now: number): void => {
-        if (now < head) return
-        cancel()
-        resolve({ atMs: nowMs(), cpuMs: cpuNowMs() })
-      }
-      const cancel = replica.onAppended((_, now) => look(now))
-      look(replica.head)
-    }),
+  reached: ({ head }: { readonly head: number }) => logReached(cloud(), head),
   /** Changes one document of each edge, as a fleet's owner who rolls something out. */
   editAll: async ({ edges, count }: { readonly edges: number; readonly count: number }) => {
     for (let index = 0; index < edges; index += 1) {

@@ -16,9 +16,9 @@ import { KeptByPeer } from './kept-events.ts'
 import type { LinkEvents, LinkOptions } from './link-options.ts'
 import { LinkTable, unauthenticated } from './link-table.ts'
 import type { Measures } from './measures.ts'
-import { MeteredConnection } from './measures-connection.ts'
 import { LinkMeter } from './measures-link.ts'
 import { checkName } from './names.ts'
+import { ObservedConnection } from './observed-connection.ts'
 import type { ConnectedPeer, ConnectOptions } from './options.ts'
 import { PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
@@ -194,7 +194,7 @@ export class Connections {
     const meter = new LinkMeter()
     const link = new PeerLink({
       ...options,
-      connection: new MeteredConnection(options.connection, meter),
+      connection: new ObservedConnection(options.connection, meter),
       log,
       policy,
       clock,

@@ -11,13 +11,13 @@ export class LinkMeter {
   /** Until the peer has acknowledged this, it is catching up; undefined once it has. */
   #goal: Position | undefined
 
-  received(bytes: number): void {
-    this.receivedBytes += bytes
+  received(message: Uint8Array): void {
+    this.receivedBytes += message.length
     this.receivedMessages += 1
   }
 
-  sent(bytes: number): void {
-    this.sentBytes += bytes
+  sent(message: Uint8Array): void {
+    this.sentBytes += message.length
     this.sentMessages += 1
   }
 

@@ -2,7 +2,6 @@ import {
   type ConnectOptions,
   createReplica,
   type DocumentHandle,
-  equalValues,
   grants,
   type JsonMap,
   type Replica,
@@ -11,6 +10,7 @@ import {
 } from 'tideway'
 import { memoryStorage } from 'tideway/adapters/storage/memory'
 import { webSocket } from 'tideway/transports/websocket'
+import { valueReached } from './value-reached.ts'
 
 /** Whom the page may write to and read from: Node, in one collection. */
 const NOTES = { read: ['notes'], write: ['notes'] }
@@ -66,17 +66,7 @@ class ConnectedReplica implements PageReplica {
   }
 
   async reached(id: string, json: string): Promise<void> {
-    const value = JSON.parse(json) as JsonMap
-    const handle = await this.#open(id)
-    await new Promise<void>((resolve) => {
-      const look = () => {
-        if (!equalValues(handle.value, value)) return
-        cancel()
-        resolve()
-      }
-      const cancel = handle.subscribe(look)
-      look()
-    })
+    await valueReached(await this.#open(id), json)
   }
 
   async durableAt(id: string, peer: string): Promise<void> {

@@ -1,7 +1,6 @@
 import {
   createReplica,
   type DocumentHandle,
-  equalValues,
   grants,
   type JsonMap,
   type Replica,
@@ -9,6 +8,7 @@ import {
 } from 'tideway'
 import { indexedDbStorage, onlyOneTab, type TabClaim } from 'tideway/adapters/storage/indexeddb'
 import { webSocket } from 'tideway/transports/websocket'
+import { valueReached } from './value-reached.ts'
 
 const NOTES = { read: ['notes'], write: ['notes'] }
 
@@ -106,17 +106,7 @@ class PageTab implements Tab {
   }
 
   async reached(id: string, json: string): Promise<void> {
-    const value = JSON.parse(json) as JsonMap
-    const handle = await this.#open(id)
-    await new Promise<void>((resolve) => {
-      const look = () => {
-        if (!equalValues(handle.value, value)) return
-        cancel()
-        resolve()
-      }
-      const cancel = handle.subscribe(look)
-      look()
-    })
+    await valueReached(await this.#open(id), json)
   }
 
   async value(id: string): Promise<JsonMap> {

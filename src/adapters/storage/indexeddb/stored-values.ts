@@ -1,7 +1,7 @@
 import { StorageCorruptError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import type { NewRecord, StoredRecord } from '../../../core/interfaces/storage.ts'
-import { crc32 } from './crc32.ts'
+import { crc32 } from '../crc32.ts'
 
 // What stands in the object stores is specified in docs/storage-format.md: change both together.
 

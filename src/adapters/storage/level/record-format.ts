@@ -1,8 +1,8 @@
-import { crc32 } from 'node:zlib'
+import { crc32 as longCrc32 } from 'node:zlib'
 import { StorageCorruptError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import type { NewRecord, StoredRecord } from '../../../core/interfaces/storage.ts'
-import { crc32Of } from './crc32.ts'
+import { crc32 } from '../crc32.ts'
 import { encodePosition } from './keys.ts'
 import { nameBytes } from './name-bytes.ts'
 
@@ -99,10 +99,10 @@ function plainBytes(stored: Uint8Array, start: number): Uint8Array {
 
 // The checksum covers where the bytes belong as well, so intact bytes in a wrong place are found too.
 function checksumOf(place: Uint8Array, stored: Uint8Array): number {
-  const start = crc32Of(place, 0, 0)
+  const start = crc32(place)
   // A native call for a few bytes costs more than the bytes.
-  if (stored.length <= SHORT_BYTES_MAX) return crc32Of(stored, CHECKSUM_BYTES, start)
-  return crc32(stored.subarray(CHECKSUM_BYTES), start)
+  if (stored.length <= SHORT_BYTES_MAX) return crc32(stored, start, CHECKSUM_BYTES)
+  return longCrc32(stored.subarray(CHECKSUM_BYTES), start)
 }
 
 function isIntact(place: Uint8Array, stored: Uint8Array): boolean {

@@ -1,20 +1,25 @@
 import type { TidewayError } from '../errors.ts'
 import type { AbortOptions } from '../interfaces/abort.ts'
 import type { CloseReason, Connection } from '../interfaces/transport.ts'
-import type { LinkMeter } from './measures-link.ts'
 
-/** A connection as it is, with its messages counted on the way. */
-export class MeteredConnection implements Connection {
+/** Told of each message on its way. It changes nothing and never throws. */
+export interface MessageObserver {
+  sent(message: Uint8Array): void
+  received(message: Uint8Array): void
+}
+
+/** A connection as it is, with somebody who looks on. */
+export class ObservedConnection implements Connection {
   readonly direction: 'inbound' | 'outbound'
   readonly remoteAddress: string
   readonly principal: string | undefined
   readonly closed: Promise<CloseReason>
   readonly #connection: Connection
-  readonly #meter: LinkMeter
+  readonly #observer: MessageObserver
 
-  constructor(connection: Connection, meter: LinkMeter) {
+  constructor(connection: Connection, observer: MessageObserver) {
     this.#connection = connection
-    this.#meter = meter
+    this.#observer = observer
     this.direction = connection.direction
     this.remoteAddress = connection.remoteAddress
     this.principal = connection.principal
@@ -22,8 +27,8 @@ export class MeteredConnection implements Connection {
   }
 
   send(message: Uint8Array): boolean {
-    // Counted first: the bytes belong to the connection afterwards.
-    this.#meter.sent(message.length)
+    // Shown first: the bytes belong to the connection afterwards.
+    this.#observer.sent(message)
     return this.#connection.send(message)
   }
 
@@ -42,12 +47,12 @@ export class MeteredConnection implements Connection {
   // By hand: a generator would be one more step for each message, and memory for each idle connection.
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     const inner = this.#connection[Symbol.asyncIterator]()
-    const count = (result: IteratorResult<Uint8Array>): IteratorResult<Uint8Array> => {
-      if (result.done !== true) this.#meter.received(result.value.length)
+    const show = (result: IteratorResult<Uint8Array>): IteratorResult<Uint8Array> => {
+      if (result.done !== true) this.#observer.received(result.value)
       return result
     }
     return {
-      next: () => inner.next().then(count),
+      next: () => inner.next().then(show),
       return: () => inner.return?.() ?? Promise.resolve({ done: true, value: undefined }),
     }
   }

@@ -1,6 +1,7 @@
 import { parseMillis, parseWhole } from '../objects/quantity.ts'
 import { mapAt, mapsAt, textAt } from '../objects/read.ts'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
+import { isReady } from './object-facts.ts'
 
 /** What the pods of a node ask for together. */
 export interface Usage {
@@ -81,13 +82,6 @@ function insufficient(wanted: Usage, node: KubeObject, used: Usage): string | un
   if (wanted.memoryBytes > 0 && used.memoryBytes + wanted.memoryBytes > (memory ?? 0))
     return 'Insufficient memory'
   return undefined
-}
-
-/** Whether the node's Ready condition is True. */
-export function isReady(node: KubeObject): boolean {
-  return mapsAt(node, 'status', 'conditions').some(
-    (condition) => condition['type'] === 'Ready' && condition['status'] === 'True',
-  )
 }
 
 function selected(pod: KubeObject, node: KubeObject): boolean {

@@ -1,6 +1,6 @@
 import type { Random } from '../../../core/index.ts'
 import { createReconciler } from '../../reconciler/index.ts'
-import { mapAt, mapsAt, numberAt, textAt } from '../objects/read.ts'
+import { mapAt, numberAt, textAt } from '../objects/read.ts'
 import {
   type JsonObject,
   type KubeObject,
@@ -8,6 +8,7 @@ import {
   type ObjectKey,
   type ObjectStore,
 } from '../objects/types.ts'
+import { hintOf, isFinished, isReady, keyOfHint } from './object-facts.ts'
 import { controllerOf, OwnedPods } from './owned-pods.ts'
 import type { Controller, ControllerOptions } from './scheduler.ts'
 
@@ -32,7 +33,7 @@ export function createReplicaSetController(options: ReplicaSetOptions): Controll
   const reconciler = createReconciler({
     ...options,
     reconcile: async (key) => {
-      const more = await reconcile(options, owned, parseKey(key))
+      const more = await reconcile(options, owned, keyOfHint('replicasets.apps', key))
       return more ? { retryAfterMs: 0 } : undefined
     },
   })
@@ -41,7 +42,7 @@ export function createReplicaSetController(options: ReplicaSetOptions): Controll
     if (set !== undefined) reconciler.hint(set)
   }
   const hint = ({ object }: { readonly object: KubeObject }): void => {
-    reconciler.hint(`${object.metadata.namespace}/${object.metadata.name}`)
+    reconciler.hint(hintOf(object))
   }
   const cancels = [
     store.watch('replicasets.apps', {}, hint),
@@ -196,25 +197,9 @@ async function writeStatus(
   await store.update(key, recipe, { part: 'observed', author: 'replicaset' })
 }
 
-function isReady(pod: KubeObject): boolean {
-  return mapsAt(pod, 'status', 'conditions').some(
-    ({ type, status }) => type === 'Ready' && status === 'True',
-  )
-}
-
-function isFinished(pod: KubeObject): boolean {
-  const phase = textAt(pod, 'status', 'phase')
-  return phase === 'Succeeded' || phase === 'Failed'
-}
-
 /** Pods that do not run yet go first, then the youngest. */
 function leastValuableFirst(a: KubeObject, b: KubeObject): number {
   if (isReady(a) !== isReady(b)) return isReady(a) ? 1 : -1
   const [left, right] = [a.metadata.creationTimestamp ?? '', b.metadata.creationTimestamp ?? '']
   return left < right ? 1 : left > right ? -1 : a.metadata.name < b.metadata.name ? -1 : 1
-}
-
-function parseKey(key: string): ObjectKey {
-  const [namespace = '', name = ''] = key.split('/')
-  return { resource: 'replicasets.apps', namespace, name }
 }

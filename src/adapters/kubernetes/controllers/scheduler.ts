@@ -3,6 +3,7 @@ import { createReconciler } from '../../reconciler/index.ts'
 import { mapAt, textAt } from '../objects/read.ts'
 import type { KubeObject, ObjectKey, ObjectStore } from '../objects/types.ts'
 import { setCondition } from './conditions.ts'
+import { hintOf, isFinished, keyOfHint } from './object-facts.ts'
 import { place, requestsOf, type Usage } from './placement.ts'
 
 /** What every controller of this folder works on. */
@@ -37,14 +38,14 @@ export function createScheduler(options: ControllerOptions): Controller {
     // One at a time: each placement counts for the next.
     parallelMax: 1,
     reconcile: async (key) => {
-      const scheduled = await schedule(options, usage, parseKey(key))
+      const scheduled = await schedule(options, usage, keyOfHint('pods', key))
       if (scheduled) pending.delete(key)
       else pending.add(key)
       return scheduled ? undefined : { retryAfterMs: RETRY_MS }
     },
   })
   const look = (pod: KubeObject): void => {
-    if (isPending(pod)) reconciler.hint(keyOf(pod))
+    if (isPending(pod)) reconciler.hint(hintOf(pod))
   }
   const wake = (): void => {
     for (const key of pending) reconciler.hint(key)
@@ -118,14 +119,14 @@ class NodeUsage {
     const node = textAt(pod, 'spec', 'nodeName')
     if (node === undefined || isFinished(pod)) return
     const usage = requestsOf(pod)
-    this.#counted.set(keyOf(pod), { node, usage })
+    this.#counted.set(hintOf(pod), { node, usage })
     this.#change(node, usage, 1)
   }
 
   remove(pod: KubeObject): void {
-    const counted = this.#counted.get(keyOf(pod))
+    const counted = this.#counted.get(hintOf(pod))
     if (counted === undefined) return
-    this.#counted.delete(keyOf(pod))
+    this.#counted.delete(hintOf(pod))
     this.#change(counted.node, counted.usage, -1)
   }
 
@@ -143,18 +144,4 @@ function isPending(pod: KubeObject): boolean {
   const scheduler = textAt(pod, 'spec', 'schedulerName') ?? 'default-scheduler'
   const waits = textAt(pod, 'spec', 'nodeName') === undefined && scheduler === 'default-scheduler'
   return waits && pod.metadata.deletionTimestamp === undefined && !isFinished(pod)
-}
-
-function isFinished(pod: KubeObject): boolean {
-  const phase = textAt(pod, 'status', 'phase')
-  return phase === 'Succeeded' || phase === 'Failed'
-}
-
-function keyOf(pod: KubeObject): string {
-  return `${pod.metadata.namespace ?? 'default'}/${pod.metadata.name}`
-}
-
-function parseKey(key: string): ObjectKey {
-  const [namespace = '', name = ''] = key.split('/')
-  return { resource: 'pods', namespace, name }
 }

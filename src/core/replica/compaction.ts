@@ -14,7 +14,10 @@ export interface CompactionOptions {
   readonly events?: number | undefined
   /** Cut past this many bytes since the last time, and past the size of the state. Default 256 KiB. */
   readonly bytes?: number | undefined
-  /** Cut so long after the first event since the last time, while this process runs. Default: never. */
+  /**
+   * Cut so long after the first event since the last time. It counts anew in each process, from some seconds
+   * after its start. Default: never.
+   */
   readonly ageMs?: number | undefined
   /**
    * How many events since the last cut may pass while some subscriber has not acknowledged all of them.
@@ -212,7 +215,12 @@ export class Compaction {
   async #work(document: DocumentId): Promise<void> {
     const { log } = this.#parts
     const record = await log.record(document)
-    if (this.#closed || record === undefined || record.left) return
+    if (this.#closed) return
+    if (record === undefined || record.left) {
+      this.#waiting.delete(document)
+      this.#aging.delete(document)
+      return
+    }
     if (!(await this.#mayCut(document, record))) {
       this.#wait(document, { entries: record.entries, retry: true })
       return this.#later()
@@ -271,15 +279,14 @@ export class Compaction {
     })
   }
 
-  /** Finds what was due when the last process ended. Never rejects. */
+  /** Finds what was due when the last process ended, and what ages. Never rejects. */
   async #sweep(): Promise<void> {
     const { log, clock, logger } = this.#parts
     try {
       let count = 0
       for await (const { id, record } of log.documents()) {
         if (this.#closed) return
-        if (!record.left && this.#options.owns(record.collection) && this.#isDue(record))
-          this.#enqueue(id)
+        this.#look(id, record)
         count += 1
         if (count % SWEEP_DOCUMENTS === 0) {
           await new Promise<void>((resolve) => {

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 
-import { memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
+import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
 import type { CompactionOptions } from '../../../../src/core/replica/compaction.ts'
 import { consoleLogger, createReplica, grants, type Replica } from '../../../../src/index.ts'
 import { MemoryHub } from '../../../../src/transports/memory/index.ts'
+import { ManualClock } from '../../adapters/reconciler/manual-clock.ts'
+
+const HOUR_MS = 3_600_000
 
 const GRANT = { read: ['notes'], write: ['notes'] }
 const OPTIONS = { policy: grants({ a: GRANT, b: GRANT }), logger: consoleLogger('silent') }
@@ -83,6 +86,45 @@ describe('the history of a document', () => {
     await write(a, 'n', 30)
     await cut
     expect((await a.record('n'))?.generation).toBeGreaterThan(1)
+  })
+
+  test('is cut past an age, which counts anew in each process', async () => {
+    const medium = new MemoryMedium()
+    const live = async () => {
+      const clock = new ManualClock()
+      const replica = await createReplica({
+        ...OPTIONS,
+        name: 'a',
+        clock,
+        storage: memoryStorage({ medium }),
+        compaction: { owns: () => true, ageMs: HOUR_MS },
+      })
+      replicas.push(replica)
+      return { replica, clock }
+    }
+    const first = await live()
+    await write(first.replica, 'n', 2)
+    await write(first.replica, 'm', 2)
+    first.clock.advance(HOUR_MS - 1)
+    await write(first.replica, 'later', 1)
+    const cut = Promise.all([begun(first.replica, 'n'), begun(first.replica, 'm')])
+    first.clock.advance(300)
+    await cut
+    expect(await entriesOf(first.replica, 'n')).toEqual(['base'])
+    expect(await entriesOf(first.replica, 'later')).toEqual(['event'])
+    await first.replica.close()
+
+    const second = await live()
+    const started = begun(second.replica, 'later')
+    // Some seconds after the start it is found, and from then on its time counts.
+    second.clock.advance(5_000)
+    await expect.poll(() => second.clock.nextMs).toBeLessThanOrEqual(250)
+    second.clock.advance(HOUR_MS - 1)
+    await write(second.replica, 'n', 1)
+    expect(await entriesOf(second.replica, 'later')).toEqual(['event'])
+    second.clock.advance(300)
+    await started
+    expect(await entriesOf(second.replica, 'n')).toEqual(['base', 'event'])
   })
 
   test('of a collection without history is cut after every edit', async () => {

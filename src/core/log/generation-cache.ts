@@ -1,13 +1,14 @@
 import { InvariantError } from '../errors.ts'
 import type { CollectionId, DocumentId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
-import type { Storage } from '../interfaces/storage.ts'
+import type { Put, Storage } from '../interfaces/storage.ts'
 import type { StoredEntry } from './entry.ts'
 import { readEvent } from './event.ts'
 import type { Beginning, Rewriter } from './generation.ts'
 import { readBeginning } from './generation-beginning.ts'
 import type { GenerationView, LateEvent } from './generation-plan.ts'
 import { latePrefix } from './keys.ts'
+import { type LateLimits, LateRoom } from './late-room.ts'
 import { baseOf } from './lineage.ts'
 import { decodeRecord, type LateRecord } from './records.ts'
 
@@ -22,9 +23,32 @@ interface Known {
 export class GenerationCache implements GenerationView {
   readonly rewriter: Rewriter | undefined
   readonly #known = new Map<DocumentId, Known>()
+  readonly #limits: LateLimits | undefined
+  /** Counted when it is first asked for. */
+  #room: LateRoom | undefined
 
-  constructor(rewriter: Rewriter | undefined) {
+  constructor(rewriter: Rewriter | undefined, limits?: LateLimits) {
     this.rewriter = rewriter
+    this.#limits = limits
+  }
+
+  get room(): LateRoom {
+    return this.#room ?? new LateRoom(this.#limits)
+  }
+
+  /** Counts what is kept aside, unless that is known. */
+  async measure(storage: Storage): Promise<void> {
+    this.#room ??= await LateRoom.load(storage, this.#limits)
+  }
+
+  /** Takes over what was written of late events. */
+  wrote(puts: readonly Put[]): void {
+    this.#room?.apply(puts)
+  }
+
+  /** Another opener may have kept more aside, or less. */
+  forget(): void {
+    this.#room = undefined
   }
 
   clear(): void {

@@ -72,12 +72,24 @@ function isBefore(place: Place, generation: number): boolean {
   return isPlace && from !== generation && cutsOf(from) <= cutsOf(generation)
 }
 
+/** The first writing of an edit. */
+export type FirstPlace = Pick<Origin, 'hash' | 'actor' | 'place'>
+
+/**
+ * Whether two events are of one edit. The hash alone does not tell: anybody may name one in a mark, but
+ * whoever names the author too has to be believed for that author.
+ */
+export function isSameFirst(a: FirstPlace | undefined, b: FirstPlace): boolean {
+  if (a === undefined || a.hash !== b.hash || a.actor !== b.actor) return false
+  return a.place.generation === b.place.generation && a.place.sequence === b.place.sequence
+}
+
 /** Who wrote an event first, and where: the event itself, or the one that it writes again. */
 export function firstPlaceOf(
   header: EventHeader,
   generation: number,
   sha256: Sha256,
-): { readonly hash: EventHash; readonly actor: ActorId; readonly place: Place } {
+): FirstPlace {
   const origin = originOf(header, generation, sha256)
   if (origin !== undefined) return origin
   const place = { generation: normalGeneration(generation), sequence: header.sequence }

@@ -1,4 +1,5 @@
 import type { CollectionId, DocumentId } from '../ids.ts'
+import type { Put } from '../interfaces/storage.ts'
 import type { WireEntry } from '../sync/io.ts'
 import { packEvents } from './entry.ts'
 import {
@@ -13,12 +14,13 @@ import {
   reaches,
 } from './generation.ts'
 import { AUTHORS_MAX, makeBeginning, reachOf } from './generation-beginning.ts'
-import { firstPlaceOf, originOf } from './generation-origin.ts'
+import { firstPlaceOf, isSameFirst, originOf } from './generation-origin.ts'
 import { lateKey } from './keys.ts'
+import type { LateRoom } from './late-room.ts'
 import type { PlanView } from './plan.ts'
 import { newRecord, type PlanWrites } from './plan-writes.ts'
 import { encodeRecord, type LateRecord } from './records.ts'
-import type { CheckedEvent, CutSubmission, IncomingEntry } from './submission.ts'
+import type { CheckedEvent, CutSubmission, Denial, IncomingEntry } from './submission.ts'
 
 /** An event that is kept aside. */
 export interface LateEvent {
@@ -34,6 +36,8 @@ export interface GenerationView {
   readonly rewriter: Rewriter | undefined
   beginning(document: DocumentId): Beginning | undefined
   late(document: DocumentId): readonly LateEvent[]
+  /** How much is kept aside in all. */
+  readonly room: LateRoom
   /** Collections that the document left, and whose subscribers may not know it yet. */
   formerHomes(document: DocumentId): readonly CollectionId[]
 }
@@ -50,6 +54,11 @@ interface Start {
 
 const NOTHING: Rewritten = { events: [], waiting: [] }
 
+const FULL: Denial = {
+  code: 'DOCUMENT_COMPACTED',
+  message: 'no more edits of another generation of the document are kept aside',
+}
+
 /**
  * The part of a plan that ends generations of documents and begins new ones.
  *
@@ -62,10 +71,12 @@ export class GenerationPlan {
   readonly #begun = new Map<DocumentId, Beginning>()
   /** Kept aside by this plan. */
   readonly #aside = new Map<DocumentId, LateEvent[]>()
+  readonly #room: LateRoom
 
   constructor(view: PlanView, writes: PlanWrites) {
     this.#view = view
     this.#writes = writes
+    this.#room = view.generations.room.over()
   }
 
   /** Ends the generation that is named, unless it is over already or there is nothing to gain. */
@@ -131,17 +142,25 @@ export class GenerationPlan {
     return cutsOf(wire.generation) < cutsOf(record.generation)
   }
 
-  /** Keeps a stray event aside, until it is in the state that a generation begins with, or written again. */
-  putAside({ wire, events }: IncomingEntry, from: string): void {
+  /**
+   * Keeps a stray event aside, until it is in the state that a generation begins with, or written again.
+   *
+   * @returns why it is not kept: there is no room for more.
+   */
+  putAside({ wire, events }: IncomingEntry, from: string): Denial | undefined {
     const { document, collection } = wire
     const record = this.#writes.record(document)
-    if (record?.deleted === true || record?.left === true) return
+    if (record?.deleted === true || record?.left === true) return undefined
     const generation = normalGeneration(wire.generation)
     for (const event of events) {
       const isOld = record !== undefined && cutsOf(generation) <= cutsOf(record.generation)
       if (isOld && this.#isKnown(document, event, generation)) continue
-      this.#keepAside(document, event, { generation, collection, from, bytes: event.bytes })
+      const late = { generation, collection, from, bytes: event.bytes }
+      const put = this.#latePut(document, event, late)
+      if (!this.#room.fits(put.key, put.value.length)) return FULL
+      this.#keepAside(document, event, late)
     }
+    return undefined
   }
 
   /** The document left: nothing of it stays. */
@@ -230,23 +249,39 @@ export class GenerationPlan {
     const ours = beginning?.generation ?? 1
     return this.#writes
       .eventsOf(document)
-      .some((event) => originOf(event.header, ours, sha256)?.hash === first.hash)
+      .some(({ header }) => isSameFirst(originOf(header, ours, sha256), first))
   }
 
   #keepAside(document: DocumentId, event: CheckedEvent, record: LateRecord): void {
-    const { hash } = event.header
+    const put = this.#latePut(document, event, record)
+    this.#put(put)
+    const aside = this.#aside.get(document)
+    const late = { key: put.key, event, record }
+    if (aside === undefined) this.#aside.set(document, [late])
+    else aside.push(late)
+  }
+
+  #latePut(
+    document: DocumentId,
+    { header }: CheckedEvent,
+    record: LateRecord,
+  ): { readonly key: string; readonly value: Uint8Array } {
+    const { generation } = record
     const ours = this.#writes.record(document)?.generation ?? 1
-    const isAhead = cutsOf(record.generation) > cutsOf(ours)
+    const isAhead = cutsOf(generation) > cutsOf(ours)
     // What is late goes when the first writing of it is written again; what is ahead has its place to come.
-    const first = firstPlaceOf(event.header, record.generation, this.#view.sha256)
-    const key = lateKey(document, isAhead ? hash : first.hash)
-    this.#writes.puts.push({ key, value: encodeRecord(record) })
-    const aside = this.#aside.get(document) ?? []
-    this.#aside.set(document, [...aside, { key, event, record }])
+    const own = { ...header, place: { generation, sequence: header.sequence } }
+    const named = isAhead ? own : firstPlaceOf(header, generation, this.#view.sha256)
+    return { key: lateKey(document, named), value: encodeRecord(record) }
   }
 
   #settle({ key }: LateEvent): void {
-    this.#writes.puts.push({ key, value: undefined })
+    this.#put({ key, value: undefined })
+  }
+
+  #put(put: Put): void {
+    this.#writes.puts.push(put)
+    this.#room.apply([put])
   }
 
   #late(document: DocumentId): readonly LateEvent[] {

@@ -14,7 +14,9 @@ export async function* keptAside<T extends RejectedRecord | LateRecord>(
   field: keyof T & string,
 ): AsyncIterable<KeptAside<T>> {
   for await (const { key, value } of storage.scan(prefix)) {
-    const [document, hash] = key.slice(prefix.length).split('\u0000')
+    const [document, name] = key.slice(prefix.length).split('\u0000')
+    // Late events have more in front of it.
+    const hash = name?.split('/').at(-1)
     if (document === undefined || hash === undefined)
       throw new InvariantError('a key of an event that is kept aside is broken')
     yield { document, hash, ...decodeRecord<T>(value, field) }

@@ -1,4 +1,5 @@
 import type { ActorId, CollectionId, DocumentId, EventHash, ReplicaId } from '../ids.ts'
+import type { Origin } from './generation-origin.ts'
 
 // The key-value side of a storage, as the log uses it. docs/storage-format.md lists these keys.
 
@@ -56,8 +57,12 @@ export function latePrefix(document: DocumentId): string {
   return `${LATE_PREFIX}${document}\u0000`
 }
 
-export function lateKey(document: DocumentId, hash: EventHash): string {
-  return latePrefix(document) + hash
+/** Under who wrote it first, and where: an event that names the same hash in another's name is another. */
+export function lateKey(
+  document: DocumentId,
+  { hash, actor, place }: Pick<Origin, 'hash' | 'actor' | 'place'>,
+): string {
+  return `${latePrefix(document)}${actor}/${place.generation}/${place.sequence}/${hash}`
 }
 
 /** Events of ours that a peer refused. */

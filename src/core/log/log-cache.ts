@@ -6,9 +6,10 @@ import type { PeerState } from '../sync/io.ts'
 import { Digest } from './digest.ts'
 import type { StoredEntry } from './entry.ts'
 import { readEvent } from './event.ts'
-import { normalGeneration, type Rewriter } from './generation.ts'
+import { cutsOf, normalGeneration, type Rewriter } from './generation.ts'
 import { fetchGeneration, GenerationCache } from './generation-cache.ts'
 import { digestKey, documentKey, sequenceKey } from './keys.ts'
+import type { LateLimits } from './late-room.ts'
 import { laterEvents } from './lineage.ts'
 import type { Plan, PlanView } from './plan.ts'
 import { type DocumentRecord, decodeRecord } from './records.ts'
@@ -25,6 +26,8 @@ export interface LogCacheOptions {
   readonly rewriter?: Rewriter | undefined
   /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
   readonly recordsMax?: number | undefined
+  /** How much is kept aside of events of other generations. Default: {@link LATE_LIMITS}. */
+  readonly lateLimits?: LateLimits | undefined
 }
 
 /**
@@ -54,7 +57,7 @@ export class LogCache implements PlanView {
     this.sha256 = options.sha256
     this.genesisActor = options.genesisActor
     this.isGenesis = options.isGenesis
-    this.generations = new GenerationCache(options.rewriter)
+    this.generations = new GenerationCache(options.rewriter, options.lateLimits)
     this.#recordsMax = options.recordsMax ?? RECORDS_MAX
   }
 
@@ -128,6 +131,7 @@ export class LogCache implements PlanView {
     this.#events = new Map()
     this.#entries = new Map()
     this.generations.clear()
+    if (whole.size > 0 || isOfLaterGeneration(submissions)) await this.generations.measure(storage)
     for (const document of whole) {
       const entries = await readDocument(document)
       this.#events.set(document, this.#checked(entries))
@@ -175,6 +179,7 @@ export class LogCache implements PlanView {
   /** Forgets all that another opener of the storage may have changed. The digests are read again at once. */
   async renew(storage: Storage, peers: readonly PeerState[]): Promise<void> {
     this.#era += 1
+    this.generations.forget()
     this.#records.clear()
     const collections = [...this.#digests.keys()]
     this.#digests.clear()
@@ -184,7 +189,8 @@ export class LogCache implements PlanView {
   }
 
   /** Takes over what a plan wrote, now that it is durable. */
-  adopt(plan: Pick<Plan, 'records' | 'digests' | 'peers'>): void {
+  adopt(plan: Pick<Plan, 'records' | 'digests' | 'peers' | 'noted'>): void {
+    this.generations.wrote(plan.noted)
     for (const [document, record] of plan.records) this.#remember(document, record)
     for (const [collection, digest] of plan.digests) this.#digests.set(collection, digest.sum)
     for (const [replica, peer] of plan.peers) this.peers.set(replica, peer)
@@ -216,6 +222,15 @@ export class LogCache implements PlanView {
   #checked(entries: readonly StoredEntry[]): readonly CheckedEvent[] {
     return laterEvents(entries).map((bytes) => ({ bytes, header: readEvent(bytes, this.sha256) }))
   }
+}
+
+/** Whether something comes of a generation that a document that is not here cannot be in. */
+function isOfLaterGeneration(submissions: readonly Submission[]): boolean {
+  return submissions.some(
+    (submission) =>
+      submission.type === 'remote' &&
+      submission.entries.some(({ wire }) => cutsOf(wire.generation) > 0),
+  )
 }
 
 interface Touched {

@@ -4,6 +4,7 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import type { Rewriter } from './generation.ts'
+import type { LateLimits } from './late-room.ts'
 
 /** What an event log is opened with. */
 export interface EventLogOptions {
@@ -20,6 +21,8 @@ export interface EventLogOptions {
   readonly logger?: Logger | undefined
   /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
   readonly recordsMax?: number | undefined
+  /** How much is kept aside of events of other generations. Default: {@link LATE_LIMITS}. */
+  readonly lateLimits?: LateLimits | undefined
   /** Told of each append with its number of entries; what it returns is called when that is durable. */
   readonly timed?: ((entries: number) => () => void) | undefined
 }

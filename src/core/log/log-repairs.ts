@@ -74,7 +74,7 @@ export class LogRepairs {
       }
       await storage.append({ records: [], puts })
       const records = new Map([[document, repair.record]])
-      cache.adopt({ records, digests, peers: new Map() })
+      cache.adopt({ records, digests, peers: new Map(), noted: puts })
       // Not with the puts: a crash in between leaves damage that is found, and taken out, again.
       await storage.drop(repair.positions)
       return repair.damage

@@ -167,7 +167,7 @@ export class PlanWrites {
     const origin = originOf(header, generation, this.#view.sha256)
     // What it writes again need not be kept aside any longer.
     if (origin !== undefined)
-      this.puts.push({ key: lateKey(document, origin.hash), value: undefined })
+      this.puts.push({ key: lateKey(document, origin), value: undefined })
   }
 
   bury(document: DocumentId, home: CollectionId, from: string | undefined): void {

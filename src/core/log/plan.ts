@@ -11,6 +11,7 @@ import { originOf } from './generation-origin.ts'
 import { GenerationPlan, type GenerationView } from './generation-plan.ts'
 import { peerKey, rejectedKey, sequenceKey } from './keys.ts'
 import { TOMBSTONE, withDescendants } from './lineage.ts'
+import { GONE, LEFT, OUTDATED, RETIRED, TAKEN, UNFOUNDED } from './plan-denials.ts'
 import { PlanWrites } from './plan-writes.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
 import type {
@@ -191,6 +192,11 @@ export class Plan {
     this.#writes.set(document, { ...record, deleted: false, fork: record.fork + 1 })
   }
 
+  /** What is written under keys of its own: of peers, and of events that do not count. */
+  get noted(): readonly Put[] {
+    return this.#writes.puts
+  }
+
   /** All writes of the key-value side. Positions of new entries start at `first`. */
   puts(first: number): readonly Put[] {
     return this.#writes.allPuts(first)
@@ -208,8 +214,7 @@ export class Plan {
     const denied = submission.check(entry, home, record)
     if (denied !== undefined) return denied
     if (wire.kind === 'event' && this.#generations.isStray(wire)) {
-      this.#generations.putAside(entry, submission.from)
-      return undefined
+      return this.#generations.putAside(entry, submission.from)
     }
     // Places are told apart within one generation only.
     const isSame = !this.#generations.isStray(wire)
@@ -233,8 +238,7 @@ export class Plan {
       }
       case 'snapshot':
       case 'join': {
-        this.#join(entry, record, submission.from)
-        return undefined
+        return this.#join(entry, record, submission.from)
       }
       case 'leave': {
         if (record !== undefined && !record.left && record.collection === wire.collection) {
@@ -305,12 +309,15 @@ export class Plan {
     return undefined
   }
 
-  #join(entry: IncomingEntry, record: DocumentRecord | undefined, from: string): void {
+  #join(
+    entry: IncomingEntry,
+    record: DocumentRecord | undefined,
+    from: string,
+  ): Denial | undefined {
     const { document, collection } = entry.wire
     if (entry.base !== undefined) {
       this.#generations.adopt(entry.wire, entry.base, from)
-      this.#joinLater(entry, record, from)
-      return
+      return this.#joinLater(entry, record, from)
     }
     if (record === undefined || record.left) {
       if (record !== undefined) {
@@ -323,15 +330,25 @@ export class Plan {
         this.#writes.push('join', document, collection, entry.wire.bytes, from)
       }
       for (const event of entry.events) this.#writes.take(document, collection, event, from)
-      return
+      return undefined
     }
     if (record.collection !== collection) this.#follow(entry, record.collection, from)
-    if (this.#generations.isStray(entry.wire)) this.#generations.putAside(entry, from)
-    else for (const event of entry.events) this.#writes.take(document, collection, event, from)
+    return this.#takeJoined(entry, from)
+  }
+
+  #takeJoined(entry: IncomingEntry, from: string): Denial | undefined {
+    if (this.#generations.isStray(entry.wire)) return this.#generations.putAside(entry, from)
+    const { document, collection } = entry.wire
+    for (const event of entry.events) this.#writes.take(document, collection, event, from)
+    return undefined
   }
 
   /** A join in a later generation: the base has brought the document here and home, if it is news. */
-  #joinLater(entry: IncomingEntry, before: DocumentRecord | undefined, from: string): void {
+  #joinLater(
+    entry: IncomingEntry,
+    before: DocumentRecord | undefined,
+    from: string,
+  ): Denial | undefined {
     const { document, collection, bytes } = entry.wire
     const record = this.#writes.record(document)
     if (record !== undefined && record.collection !== collection) {
@@ -339,8 +356,7 @@ export class Plan {
     } else if (before !== undefined && before.collection !== collection && !before.left) {
       this.#writes.push('join', document, collection, bytes, from)
     }
-    if (this.#generations.isStray(entry.wire)) this.#generations.putAside(entry, from)
-    else for (const event of entry.events) this.#writes.take(document, collection, event, from)
+    return this.#takeJoined(entry, from)
   }
 
   /** A document moves between two collections that are both here: peers may share but the old one. */
@@ -364,31 +380,4 @@ export class Plan {
     const fork = now.fork + (aside.length > 0 ? 1 : 0)
     this.#writes.set(document, { ...now, left: true, entries: 0, bytes: 0, fork })
   }
-}
-
-const LEFT: Denial = {
-  code: 'DOCUMENT_DELETED',
-  message: 'the document left before a peer had this edit',
-}
-
-const GONE: Denial = { code: 'DOCUMENT_DELETED', message: 'the document is no longer here' }
-
-const OUTDATED: Denial = {
-  code: 'DOCUMENT_COMPACTED',
-  message: 'the history that the edit builds on is over',
-}
-
-const TAKEN: Denial = {
-  code: 'ACCESS_EQUIVOCATION',
-  message: 'another event of this writer stands at the same place',
-}
-
-const RETIRED: Denial = {
-  code: 'STORAGE_UNAVAILABLE',
-  message: 'the log lost its end and goes on under another epoch: the edit is to be made again',
-}
-
-const UNFOUNDED: Denial = {
-  code: 'STORAGE_UNAVAILABLE',
-  message: 'the edit builds on one that was not stored',
 }

@@ -66,7 +66,8 @@ export async function planRepair(
   for (const { bytes, header } of isHeadless ? events : []) {
     const { generation, collection } = record
     const late: LateRecord = { generation, collection, bytes }
-    puts.push({ key: lateKey(document, header.hash), value: encodeRecord(late) })
+    const own = { ...header, place: { generation, sequence: header.sequence } }
+    puts.push({ key: lateKey(document, own), value: encodeRecord(late) })
   }
   const { forgotten, lost } = await lostPlaces(view, document, kept)
   puts.push(...forgotten)

@@ -38,7 +38,9 @@ export interface RefusalsOptions {
  *
  * A refusal takes an event off the log when the peer may write the document. Another peer could unmake
  * with it what it may only read: its refusal is remembered as something that it lacks. So is a refusal
- * that is about us and not about the event: the peer does not take it from who only passes it on.
+ * that is about us and not about the event: the peer does not take it from who only passes it on. What
+ * is of another generation than the peer has stays as well: when one base is at both sides, it is in it,
+ * or written again on it.
  */
 export class Refusals {
   readonly #log: EventLog
@@ -97,6 +99,10 @@ export class Refusals {
       const kind = hash === undefined ? 'tombstone' : 'event'
       const request = { kind, document, collection, exists: true } as const
       const mayWrite = policy.mayWrite(link.principal, request) === undefined
+      if (reject.code === 'DOCUMENT_COMPACTED') {
+        logger.debug('a peer has another generation of a document', { ...reject })
+        continue
+      }
       if (hash === undefined) {
         if (mayWrite && record.deleted && (await this.#isOurEnd(document))) binding.push(reject)
         else logger.warn('a peer refused that a document ends or moves', { ...reject })

@@ -155,8 +155,13 @@ export class LogSender {
     this.#sides.push({ type: 'deliveries', question, deliveries, sent, cursor, next: undefined })
   }
 
-  /** Goes on from `position`, back or forth. What was being read is void. */
+  /**
+   * Goes on from `position`, back or forth. What was being read is void. Who is taken back has put aside
+   * the end that it was told, as there was a gap before it: it is told again, also with nothing to send.
+   */
   moveTo(position: Position): void {
+    if (position < this.#told) this.#finalOwed = true
+    this.#lastEntry = Math.min(this.#lastEntry, position)
     this.#sent = this.#told = position
     this.#highest = Math.max(this.#highest, position)
     this.#page = undefined

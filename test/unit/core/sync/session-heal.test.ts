@@ -71,6 +71,22 @@ describe('a replica that lost part of its log', () => {
     expect(pair.dialer.session.reconciling.runs).toBe(0)
   })
 
+  test('gets back what it had given itself, when that is all that the dialer goes back for', () => {
+    const { edge, cloud } = met()
+    // The newest entry of the edge's log is one of the cloud's, which no run of the edge sends back.
+    cloud.write(A, 'of the cloud', 'z')
+    new SessionPair(edge, cloud).run().cut()
+    expect(edge.log.at(-1)?.from).toBe('cloud')
+    cloud.loseTail(1, '00000000000000bb')
+    const [known, believed] = [cloud.peers.get('edge'), edge.peers.get('cloud')]
+    if (known === undefined || believed === undefined) throw new Error('they have met')
+    cloud.peers.set('edge', { ...known, cursor: edge.head - 1 })
+    edge.peers.set('cloud', { ...believed, acked: edge.head })
+    new SessionPair(edge, cloud).run()
+    expect(cloud.content([A])).toEqual(edge.content([A]))
+    expect(cloud.content([A])).toHaveLength(41)
+  })
+
   test('that cannot be healed is left alone for a minute', () => {
     const { edge, cloud } = met()
     // The cloud does not take an entry that it does not reject either: a bug, or a broken disk.

@@ -2,10 +2,9 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { toHex } from '../core/bytes.ts'
 import type { Compression } from '../core/interfaces/compression.ts'
 import { readEvent } from '../core/log/event.ts'
-import { BoundedTokenizer } from '../core/sync/bounded-tokenizer.ts'
 import { MESSAGE_BYTES_MAX } from '../core/sync/limits.ts'
 import type { EventsFrame, Frame, FrameEntry, PackedFrame } from '../core/sync/message.ts'
-import { decodeMessage } from '../core/sync/message-codec.ts'
+import { decodeMessage, messageReader } from '../core/sync/message-codec.ts'
 import { flags, listed, named, quoted, size } from './words.ts'
 
 /** How a message is described. */
@@ -41,12 +40,12 @@ export function describeMessage(
   const lines: string[] = []
   // A view of plain bytes: what other classes cut out of themselves would not be a copy.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-  const tokenizer = new BoundedTokenizer(plain)
+  const reader = messageReader(plain)
   let start = 0
   try {
-    while (!tokenizer.done()) {
-      const item = tokenizer.item()
-      const end = tokenizer.pos()
+    while (!reader.done) {
+      const item = reader.item()
+      const end = reader.offset
       lines.push(...describeItem(item, plain.subarray(start, end), options))
       start = end
     }

@@ -11,7 +11,7 @@ interface Room {
 }
 
 const BASE =
-  /^src\/core\/(?:errors|ids|bytes|index|sparse-collections)\.ts$|^src\/core\/interfaces\//
+  /^src\/core\/(?:errors|ids|bytes|cbor-reader|cbor-writer|index|sparse-collections)\.ts$|^src\/core\/interfaces\//
 const LOG = /^src\/core\/log\//
 const RECONCILER = /^src\/adapters\/reconciler\//
 const OBJECTS = /^src\/adapters\/kubernetes\/objects\//
@@ -19,7 +19,7 @@ const RUNTIME_INTERFACE = /^src\/adapters\/runtime\/(?:index|[a-z-]+)\.ts$/
 /** The vocabulary that the log and the session share. Types only. */
 const SYNC_WORDS = /^src\/core\/sync\/io\.ts$/
 
-const CORE_PACKAGES = [/^@automerge\/automerge(?:\/|$)/, /^@noble\/hashes\//, /^cborg(?:\/|$)/]
+const CORE_PACKAGES = [/^@automerge\/automerge(?:\/|$)/, /^@noble\/hashes\//]
 const NODE = /^node:/
 
 /** The first room that matches a file is its room. Anything that is not named here is forbidden. */

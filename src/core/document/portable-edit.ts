@@ -1,6 +1,6 @@
 import { Counter, type Doc, ImmutableString, type Patch } from '@automerge/automerge'
-import { decode, encode } from 'cborg'
-
+import { decodeCbor } from '../cbor-reader.ts'
+import { encodeCbor } from '../cbor-writer.ts'
 import { isNode } from './read-value.ts'
 
 type Draft = Record<string, unknown>
@@ -55,12 +55,12 @@ export function portableEdit(
     }
   }
   for (const path of wholes.values()) put([path, SET, encodeNode(valueAt(after(), path))])
-  return encode([...steps.values()].sort(([a], [b]) => comparePaths(a, b)))
+  return encodeCbor([...steps.values()].sort(([a], [b]) => comparePaths(a, b)))
 }
 
 /** Does an edit again. What it did inside of something that is no longer there is left out. */
 export function applyPortable(draft: Draft, edit: Uint8Array): void {
-  for (const [path, kind, value] of decode(edit) as readonly Step[]) {
+  for (const [path, kind, value] of decodeCbor(edit) as readonly Step[]) {
     const key = path.at(-1)
     const parent = valueAt(draft, path.slice(0, -1))
     if (key === undefined || !isNode(parent)) continue

@@ -1,6 +1,6 @@
-import { decode, encode } from 'cborg'
-
 import { fromHex, toHex } from '../bytes.ts'
+import { decodeCbor } from '../cbor-reader.ts'
+import { encodeCbor } from '../cbor-writer.ts'
 import { StorageCorruptError } from '../errors.ts'
 import type { CollectionId, DocumentId, EventHash, Position, ReplicaId } from '../ids.ts'
 import type { NewRecord, StoredRecord } from '../interfaces/storage.ts'
@@ -39,7 +39,7 @@ export function toRecord(entry: LogEntry): NewRecord {
     hash,
     entry.bytes,
   ]
-  return { document, collection, bytes: encode(fields) }
+  return { document, collection, bytes: encodeCbor(fields) }
 }
 
 /** @throws StorageCorruptError when the bytes are not an entry. */
@@ -70,7 +70,7 @@ export function fromRecord(record: StoredRecord): StoredEntry {
 
 function decodeArray(record: StoredRecord): unknown[] {
   try {
-    const fields: unknown = decode(record.bytes)
+    const fields: unknown = decodeCbor(record.bytes)
     if (Array.isArray(fields)) return fields
   } catch (cause) {
     throw corrupt(record, cause)
@@ -89,7 +89,7 @@ function corrupt(record: StoredRecord, cause?: unknown): StorageCorruptError {
 export function unpackEvents(bytes: Uint8Array): readonly Uint8Array[] {
   let events: unknown
   try {
-    events = decode(bytes)
+    events = decodeCbor(bytes)
   } catch (cause) {
     throw new StorageCorruptError('a packed document cannot be decoded', { cause })
   }
@@ -101,5 +101,5 @@ export function unpackEvents(bytes: Uint8Array): readonly Uint8Array[] {
 
 /** Packs the events of a document for a join or a snapshot. */
 export function packEvents(events: readonly Uint8Array[]): Uint8Array {
-  return encode(events)
+  return encodeCbor(events)
 }

@@ -1,6 +1,6 @@
-import { encode } from 'cborg'
-
 import { fromHex, toHex } from '../bytes.ts'
+import { CBOR_ARRAY, CBOR_UINT, CborError, CborReader } from '../cbor-reader.ts'
+import { encodeCbor } from '../cbor-writer.ts'
 import { ProtocolError } from '../errors.ts'
 import type { ActorId, DocumentId, EventHash } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
@@ -19,11 +19,6 @@ import type { CheckedEvent } from './submission.ts'
 
 /** Authors that one beginning tells of: more are refused, and nothing is cut that has more. */
 export const AUTHORS_MAX: number = 10_000
-
-/** Types of CBOR items. */
-const UINT = 0
-const BYTES = 2
-const ARRAY = 4
 
 /**
  * The reach of a lineage without the events that are not in its state. Of each author up to the first gap:
@@ -69,7 +64,7 @@ export function makeBeginning(
   sha256: Sha256,
 ): Beginning {
   const authors = [...reach].sort(([a], [b]) => (a < b ? -1 : 1))
-  const bytes = encode([
+  const bytes = encodeCbor([
     authors.map(([actor, { generation, sequence }]) => [fromHex(actor), generation, sequence]),
     change?.bytes ?? new Uint8Array(0),
   ])
@@ -92,17 +87,7 @@ export function readBeginning(
   const cuts = cutsOf(generation)
   if (cuts === 0 || generationOf(cuts, hash) !== generation)
     throw broken('a base does not begin the generation that it names')
-  const fields = new Fields(bytes)
-  fields.head(ARRAY, 2)
-  const authors = fields.head(ARRAY)
-  if (authors > AUTHORS_MAX) throw broken('a base tells of too many authors')
-  const reach = new Map<ActorId, Place>()
-  for (let left = authors; left > 0; left -= 1) {
-    const [actor, place] = fields.author()
-    if (cutsOf(place.generation) >= cuts) throw broken('a base reaches past its own generation')
-    reach.set(actor, place)
-  }
-  const payload = fields.end()
+  const [reach, payload] = readFields(bytes, cuts)
   if (payload.length === 0) return { hash, generation, reach, change: undefined, bytes }
   const header = readEvent(payload, sha256)
   const isFirst = header.sequence === 1 && header.parents.length === 0
@@ -112,60 +97,33 @@ export function readBeginning(
 }
 
 /**
- * A base field by field. Read by hand: a decoder would first build whatever a peer put there, at many times
- * its size.
+ * The reach of a base and its state. Item by item: read as a whole, what a peer put there would first be
+ * built, at many times its size.
  */
-class Fields {
-  readonly #bytes: Uint8Array
-  #offset = 0
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
-  }
-
-  /** The number in the head of an item of this type. */
-  head(type: number, wanted?: number): number {
-    const first = this.#byte()
-    let value = first & 31
-    if (first >> 5 !== type || value > 27) throw broken('a base cannot be decoded')
-    if (value >= 24) {
-      const width = 1 << (value - 24)
-      value = 0
-      for (let i = 0; i < width; i += 1) value = value * 256 + this.#byte()
+function readFields(bytes: Uint8Array, cuts: number): readonly [Reach, Uint8Array] {
+  try {
+    const fields = new CborReader(bytes)
+    openArray(fields, 2)
+    const authors = fields.head(CBOR_ARRAY)
+    if (authors > AUTHORS_MAX) throw broken('a base tells of too many authors')
+    const reach = new Map<ActorId, Place>()
+    for (let left = authors; left > 0; left -= 1) {
+      openArray(fields, 3)
+      const actor = toHex(fields.view())
+      const generation = normalGeneration(fields.head(CBOR_UINT))
+      if (cutsOf(generation) >= cuts) throw broken('a base reaches past its own generation')
+      reach.set(actor, { generation, sequence: fields.head(CBOR_UINT) })
     }
-    if (!Number.isSafeInteger(value) || (wanted !== undefined && value !== wanted))
-      throw broken('a base cannot be decoded')
-    return value
+    const state = fields.view()
+    fields.end()
+    return [reach, state]
+  } catch (error) {
+    throw error instanceof CborError ? broken('a base cannot be decoded') : error
   }
+}
 
-  author(): readonly [ActorId, Place] {
-    this.head(ARRAY, 3)
-    const actor = toHex(this.#run())
-    const generation = normalGeneration(this.head(UINT))
-    return [actor, { generation, sequence: this.head(UINT) }]
-  }
-
-  /** The last field: bytes, and nothing after them. */
-  end(): Uint8Array {
-    const bytes = this.#run()
-    if (this.#offset !== this.#bytes.length) throw broken('a base cannot be decoded')
-    return bytes
-  }
-
-  #run(): Uint8Array {
-    const end = this.head(BYTES) + this.#offset
-    if (end > this.#bytes.length) throw broken('a base is cut short')
-    const run = this.#bytes.subarray(this.#offset, end)
-    this.#offset = end
-    return run
-  }
-
-  #byte(): number {
-    const byte = this.#bytes[this.#offset]
-    if (byte === undefined) throw broken('a base is cut short')
-    this.#offset += 1
-    return byte
-  }
+function openArray(fields: CborReader, length: number): void {
+  if (fields.head(CBOR_ARRAY) !== length) throw broken('a base cannot be decoded')
 }
 
 function broken(message: string): ProtocolError {

@@ -1,5 +1,4 @@
-import { decode } from 'cborg'
-
+import { decodeCbor } from '../cbor-reader.ts'
 import { StorageCorruptError } from '../errors.ts'
 import type { CollectionId, EventHash } from '../ids.ts'
 import { type StoredEntry, unpackEvents } from './entry.ts'
@@ -75,7 +74,7 @@ export function stateOfBase(base: Uint8Array | undefined): Uint8Array | undefine
   if (base === undefined) return undefined
   let fields: unknown
   try {
-    fields = decode(base)
+    fields = decodeCbor(base)
   } catch (cause) {
     throw new StorageCorruptError('a base cannot be decoded', { cause })
   }

@@ -1,5 +1,5 @@
-import { decode, encode } from 'cborg'
-
+import { decodeCbor } from '../cbor-reader.ts'
+import { encodeCbor } from '../cbor-writer.ts'
 import { StorageCorruptError } from '../errors.ts'
 import type { CollectionId, Epoch, EventHash, Position, ReplicaId } from '../ids.ts'
 import type { PeerState } from '../sync/io.ts'
@@ -77,7 +77,7 @@ type KeptRecord =
   | QuarantineRecord
 
 export function encodeRecord(value: KeptRecord): Uint8Array {
-  return encode(value, { ignoreUndefinedProperties: true })
+  return encodeCbor(value)
 }
 
 /**
@@ -89,7 +89,7 @@ export function encodeRecord(value: KeptRecord): Uint8Array {
 export function decodeRecord<T extends KeptRecord>(bytes: Uint8Array, field: keyof T & string): T {
   let value: unknown
   try {
-    value = decode(bytes)
+    value = decodeCbor(bytes)
   } catch (cause) {
     throw new StorageCorruptError('a record of the log cannot be decoded', {
       fields: { field },

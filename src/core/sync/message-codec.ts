@@ -1,6 +1,6 @@
-import { encode } from 'cborg'
 import { fromHex } from '../bytes.ts'
-import { BoundedTokenizer } from './bounded-tokenizer.ts'
+import { CborError, CborReader } from '../cbor-reader.ts'
+import { encodeCbor } from '../cbor-writer.ts'
 import { eventsItems, readEvents } from './events-codec.ts'
 import { FieldReader, MalformedError, type Violation } from './field-reader.ts'
 import {
@@ -15,6 +15,7 @@ import type { Refusal, Reject } from './io.ts'
 import {
   CODE_BYTES_MAX,
   COLLECTIONS_MAX,
+  DEPTH_MAX,
   FRAME_BYTES_MAX,
   IGNORABLE_TYPES_FROM,
   ITEMS_MAX,
@@ -41,7 +42,7 @@ export type DecodedMessage =
 
 /** One frame as bytes. The caller keeps to the limits: the peer would refuse the frame otherwise. */
 export function encodeFrame(frame: Frame): Uint8Array {
-  return encode(frameItems(frame))
+  return encodeCbor(frameItems(frame))
 }
 
 /** The frames of one message, or what is wrong with it. Never throws, whatever the bytes are. */
@@ -51,26 +52,32 @@ export function decodeMessage(message: Uint8Array): DecodedMessage {
   }
   if (message.length === 0) return violation('PROTOCOL_REMOTE', 'message: empty')
   try {
-    // A plain array: slices of a subclass, as Node's sockets give, would share memory with the message.
-    const plain = new Uint8Array(message.buffer, message.byteOffset, message.length)
-    return { frames: readFrames(new BoundedTokenizer(plain)) }
+    return { frames: readFrames(messageReader(message)) }
   } catch (error) {
     if (error instanceof MalformedError) return { violation: error.violation }
-    // The CBOR library throws plain errors; which item it was in is not known.
+    if (error instanceof CborError && error.exceeded) {
+      return violation('PROTOCOL_LIMIT_EXCEEDED', `message: ${error.message}`)
+    }
+    // Which item it was in is not known.
     return violation('PROTOCOL_REMOTE', 'message: not a sequence of CBOR arrays')
   }
+}
+
+/** Reads the items of a message one by one. */
+export function messageReader(message: Uint8Array): CborReader {
+  return new CborReader(message, { itemsMax: ITEMS_MAX, depthMax: DEPTH_MAX })
 }
 
 function violation(code: Violation['code'], message: string): DecodedMessage {
   return { violation: { code, message } }
 }
 
-function readFrames(tokenizer: BoundedTokenizer): readonly DecodedFrame[] {
+function readFrames(reader: CborReader): readonly DecodedFrame[] {
   const frames: DecodedFrame[] = []
-  while (!tokenizer.done()) {
-    const start = tokenizer.pos()
-    const item = tokenizer.item()
-    const byteLength = tokenizer.pos() - start
+  while (!reader.done) {
+    const start = reader.offset
+    const item = reader.item()
+    const byteLength = reader.offset - start
     if (!Array.isArray(item)) throw new MalformedError('PROTOCOL_REMOTE', 'frame: not an array')
     if (byteLength > FRAME_BYTES_MAX) {
       throw new MalformedError(

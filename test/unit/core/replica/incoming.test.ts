@@ -84,7 +84,7 @@ test('a packed document is a list of events and nothing else', () => {
     '9f4101ff',
     '81f6',
     'a14101',
-    '9bffffffffffffffff',
+    '9b001fffffffffffff',
   ]
   const answers = wrong.map((hex) => {
     try {

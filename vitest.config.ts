@@ -1,7 +1,9 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { ViteUserConfig } from 'vitest/config'
 import { plantedMutants } from './test/simulation/mutant-plugin.ts'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
+import { LongFirst } from './test/support/long-first.ts'
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url))
 
@@ -38,6 +40,9 @@ const config: ViteUserConfig = {
   test: {
     environment: 'node',
     dangerouslyIgnoreUnhandledErrors: false,
+    // Vitest would leave one core idle for itself, and on a machine with two that is half of it.
+    maxWorkers: availableParallelism(),
+    sequence: { sequencer: LongFirst },
     reporters: ['default', new ClosingLineReporter()],
     coverage: {
       provider: 'v8',
@@ -53,9 +58,10 @@ const config: ViteUserConfig = {
       room('simulation', 120_000),
       {
         ...integration,
-        // Real sockets and processes: one file at a time, after every other room. What the machine was
-        // too busy for gets one more attempt, which the closing lines tell.
-        test: { ...integration.test, maxWorkers: 1, retry: 1, sequence: { groupOrder: 1 } },
+        // Real sockets and processes, which mostly wait for each other: two files at a time, after every
+        // other room. What the machine was too busy for gets one more attempt, which the closing lines
+        // tell.
+        test: { ...integration.test, maxWorkers: 2, retry: 1, sequence: { groupOrder: 1 } },
       },
       {
         ...browser,

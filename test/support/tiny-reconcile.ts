@@ -143,7 +143,8 @@ function compare(replica: TinyReplica, compares: readonly Comparison[]): Reconci
     if (told.kind === 'parts') {
       let from = range.from
       for (const { to, fingerprint } of told.parts) {
-        const part = { collection, from, to, fingerprint: undefined }
+        const depth = (range.depth ?? 0) + 1
+        const part = { collection, from, to, fingerprint: undefined, depth }
         if (toHex(sum(marks(replica, part))) !== toHex(fingerprint)) ranges.push(part)
         from = to ?? from
       }

@@ -85,11 +85,7 @@ export function isSameFirst(a: FirstPlace | undefined, b: FirstPlace): boolean {
 }
 
 /** Who wrote an event first, and where: the event itself, or the one that it writes again. */
-export function firstPlaceOf(
-  header: EventHeader,
-  generation: number,
-  sha256: Sha256,
-): FirstPlace {
+export function firstPlaceOf(header: EventHeader, generation: number, sha256: Sha256): FirstPlace {
   const origin = originOf(header, generation, sha256)
   if (origin !== undefined) return origin
   const place = { generation: normalGeneration(generation), sequence: header.sequence }

@@ -206,7 +206,7 @@ export async function compareRanges(
 
 async function compareParts(
   view: LinkView,
-  range: DocumentRange,
+  range: RangeQuestion,
   parts: readonly RangePart[],
 ): Promise<readonly RangeQuestion[]> {
   const sums = parts.map(() => 0n)
@@ -222,7 +222,7 @@ async function compareParts(
   return parts.flatMap(({ to, fingerprint }, part): readonly RangeQuestion[] => {
     if (equalBytes(fingerprint, bytesOf(sums[part] ?? 0n))) return []
     const from = part === 0 ? range.from : (parts[part - 1]?.to ?? range.from)
-    return [{ collection, from, to, fingerprint: undefined }]
+    return [{ collection, from, to, fingerprint: undefined, depth: (range.depth ?? 0) + 1 }]
   })
 }
 

@@ -142,6 +142,19 @@ export const RECONCILE_ENTRIES_MIN: number = 64
 /** Questions in one reconciliation. Past it the answers lead nowhere: it stands for 50 million documents. */
 export const QUESTIONS_MAX: number = 100_000
 
+/**
+ * How often a range is split on the way to one document. Each split makes two parts at least, usually 16: so
+ * many tell 2^32 documents from each other in the worst of honest trees. The parts of one depth share no
+ * document, so that an asker looks at none of its own more often.
+ */
+export const RANGE_DEPTH_MAX: number = 32
+
+/**
+ * Splits in one reconciliation, beside {@link RANGE_DEPTH_MAX} for each difference that was found: those under
+ * way before the first one is found, and those that find that both sides came to agree meanwhile.
+ */
+export const RANGE_SPLITS_MAX: number = 16_384
+
 /** Ranges that wait to be asked about. Depth first, an honest answerer never makes it that many. */
 export const RANGES_WAITING_MAX: number = 16_384
 

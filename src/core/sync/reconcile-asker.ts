@@ -6,6 +6,8 @@ import {
   ENTRIES_ASKED_MAX,
   QUESTIONS_MAX,
   QUESTIONS_OPEN_MAX,
+  RANGE_DEPTH_MAX,
+  RANGE_SPLITS_MAX,
   RANGES_ASKED_MAX,
   RANGES_WAITING_MAX,
   RECONCILE_FRAME_BYTES,
@@ -51,6 +53,9 @@ export class ReconcileAsker {
   #stepping: ReconcileStep | undefined
   #numbers = 0
   #asked = 0
+  /** Ranges of this run that were answered with parts, and what was found by it before this run. */
+  #splits = 0
+  #foundBefore = 0
   #runs = 0
   #differences = 0
 
@@ -83,12 +88,17 @@ export class ReconcileAsker {
     if (this.idle) {
       this.#runs += 1
       this.#asked = 0
+      this.#splits = 0
+      this.#foundBefore = this.#differences
     }
     this.#begin = [...new Set([...this.#begin, ...collections])]
   }
 
   /** It asked so much, or has so much to ask, that the answers cannot be honest. */
   get endless(): boolean {
+    const found = this.#differences - this.#foundBefore
+    const splitsMax = RANGE_SPLITS_MAX + found * RANGE_DEPTH_MAX
+    if (this.#splits > splitsMax) return true
     return this.#asked > QUESTIONS_MAX || this.#waiting.length > RANGES_WAITING_MAX
   }
 
@@ -188,6 +198,10 @@ export class ReconcileAsker {
       if (!fits(range, answer)) {
         return { code: 'PROTOCOL_REMOTE', message: 'TELL_RANGES: answers is not of the range' }
       }
+      if (answer.kind === 'parts') {
+        this.#splits += 1
+        if ((range.depth ?? 0) >= RANGE_DEPTH_MAX) return TOO_DEEP
+      }
       if (answer.kind !== 'equal') this.#comparisons.push({ range, answer })
     }
     return undefined
@@ -223,6 +237,11 @@ export class ReconcileAsker {
   #settle(question: number, open: Extract<Open, { type: 'entries' }>): void {
     if (open.told && open.delivered) this.#open.delete(question)
   }
+}
+
+const TOO_DEEP: Violation = {
+  code: 'PROTOCOL_LIMIT_EXCEEDED',
+  message: 'TELL_RANGES: answers split a range too often',
 }
 
 /** Whether an answer speaks of the range that was asked about, and of all of it. */

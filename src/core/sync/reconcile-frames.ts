@@ -16,6 +16,8 @@ export interface DocumentRange {
 export interface RangeQuestion extends DocumentRange {
   /** undefined: it is known to differ. */
   readonly fingerprint: Uint8Array | undefined
+  /** How many splits led to it. For the asker alone, it does not travel. Default: 0. */
+  readonly depth?: number | undefined
 }
 
 /** What the answerer holds in a range that was asked about. */

@@ -1,9 +1,8 @@
 import { change, getLastLocalChange, init } from '@automerge/automerge'
 import { beforeEach, expect, test } from 'vitest'
-
+import type { StoredEntry } from '../../../../src/core/log/entry.ts'
 import { readEvent } from '../../../../src/core/log/event.ts'
 import { markedMessage, rewriteActor } from '../../../../src/core/log/generation-origin.ts'
-import type { StoredEntry } from '../../../../src/core/log/entry.ts'
 import { checkEntry } from '../../../../src/core/replica/incoming.ts'
 import { LogNode, settleAll } from '../../../support/log-node.ts'
 import { sha256 } from '../../../support/memory-log.ts'

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { RANGE_DEPTH_MAX, RANGE_SPLITS_MAX } from '../../../../src/core/sync/limits.ts'
 import { ReconcileAnswerer } from '../../../../src/core/sync/reconcile-answerer.ts'
 import { ReconcileAsker } from '../../../../src/core/sync/reconcile-asker.ts'
 import type {
@@ -108,6 +109,44 @@ describe('who asks', () => {
     }
     expect(asker.endless).toBe(true)
     expect(answers).toBeLessThan(1_000)
+  })
+
+  test('is told by an answer that splits a range deeper than any honest one', () => {
+    const { asker } = asking()
+    const tell = (question: number) =>
+      asker.handleRanges({
+        ...{ type: 'tell-ranges', question },
+        answers: [{ kind: 'parts', parts: [part('m'), part(undefined)] }],
+      })
+    for (let depth = 1; depth <= RANGE_DEPTH_MAX; depth += 1) {
+      expect(tell(depth)).toBeUndefined()
+      asker.next()
+      const ranges = [{ ...RANGE, fingerprint: undefined, depth }]
+      asker.handleStep({ type: 'compare', ranges, differences: [], rest: [] })
+      frameOf(asker)
+    }
+    expect(tell(RANGE_DEPTH_MAX + 1)?.code).toBe('PROTOCOL_LIMIT_EXCEEDED')
+  })
+
+  test('has as many splits as the differences that were found need, and no more', () => {
+    const { asker } = asking()
+    const differences = Array.from({ length: 10 }, (_, i) => ({
+      collection: 'c',
+      document: `d${i}`,
+    }))
+    const splitsMax = RANGE_SPLITS_MAX + 10 * RANGE_DEPTH_MAX
+    for (let split = 1; split <= splitsMax + 1; split += 1) {
+      expect(asker.endless).toBe(false)
+      asker.handleRanges({
+        ...{ type: 'tell-ranges', question: split },
+        answers: [{ kind: 'parts', parts: [part('m'), part(undefined)] }],
+      })
+      asker.next()
+      const found = split === 1 ? differences : []
+      asker.handleStep({ type: 'compare', ranges: [RANGE], differences: found, rest: [] })
+      frameOf(asker)
+    }
+    expect(asker.endless).toBe(true)
   })
 
   test('takes wants only of what it asked about', () => {

@@ -106,3 +106,45 @@ test('a relay that holds both homes of a document tells those behind it that it 
   expect((await Promise.all(records)).map((record) => record?.left)).toEqual([false, false, true])
   await world.close()
 })
+
+/** What a machine keeps visibly of edits of a document that do not count. */
+async function setAside(world: Simulator, machine: Machine, id: string): Promise<number> {
+  let count = 0
+  const look = async (): Promise<void> => {
+    for await (const { document } of machine.process?.replica.rejected() ?? [])
+      if (document === id) count += 1
+  }
+  await world.until(look())
+  return count
+}
+
+test('an edit that a peer refused is seen although the document left before that was written down', async () => {
+  const missing: number[] = []
+  for (let seed = 1; seed <= 12; seed += 1) {
+    const world = new Simulator(seed, new Checkers())
+    world.build(topology('star', 2, world.random))
+    const [cloud, edge] = [world.machine(CLOUD), world.machine(edgeName(2))]
+    for (const machine of world.machines) world.start(machine)
+    await world.advance(2_000)
+    await world.until(edit(world, edge))
+    await world.advance(2_000)
+    const id = `${SHARED}/by ${edge.name}`
+    network(world, edge.name, 'block')
+    await world.until(edit(world, edge))
+    const moved = cloud.process?.replica.move(id, ownCollection(edgeName(1)))
+    await world.until(moved ?? Promise.resolve())
+    edge.disk.syncMsMax = 200
+    network(world, edge.name, 'unblock')
+    await world.advance(30_000)
+    expect(await edge.process?.replica.record(id)).toMatchObject({ left: true })
+    if ((await setAside(world, edge, id)) !== 1) missing.push(seed)
+    await world.close()
+  }
+  expect(missing).toEqual([])
+})
+
+/** Blocks or unblocks both ways between a machine and the cloud. */
+function network(world: Simulator, name: string, how: 'block' | 'unblock'): void {
+  world.network[how](name, CLOUD)
+  world.network[how](CLOUD, name)
+}

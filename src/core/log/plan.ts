@@ -3,6 +3,7 @@ import type { ActorId, CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { PeerState, Reject } from '../sync/io.ts'
+import { GONE, LEFT, OUTDATED, RETIRED, TAKEN, UNFOUNDED } from './denials.ts'
 import type { Digest } from './digest.ts'
 import type { LogEntry } from './entry.ts'
 import type { EventHeader } from './event.ts'
@@ -213,6 +214,9 @@ export class Plan {
     const home = record === undefined || record.left ? wire.collection : record.collection
     const denied = submission.check(entry, home, record)
     if (denied !== undefined) return denied
+    // It comes back with a join or a base only. What is dropped without a word would count as durable.
+    const isLate = wire.kind === 'event' || wire.kind === 'tombstone'
+    if (isLate && record?.left === true) return GONE
     if (wire.kind === 'event' && this.#generations.isStray(wire)) {
       return this.#generations.putAside(entry, submission.from)
     }
@@ -226,10 +230,8 @@ export class Plan {
         return undefined
       }
       case 'event': {
-        // A document that left comes back with a join only: a late event of it is of no use here.
-        if (record?.left !== true)
-          for (const event of entry.events)
-            this.#writes.take(wire.document, home, event, submission.from)
+        for (const event of entry.events)
+          this.#writes.take(wire.document, home, event, submission.from)
         return undefined
       }
       case 'tombstone': {
@@ -368,9 +370,10 @@ export class Plan {
   }
 
   #leave(document: DocumentId, record: DocumentRecord, submission: RemoteSubmission): void {
-    const { from, peer, atMs = 0 } = submission
+    const { from, peer, refused, atMs = 0 } = submission
     // Who tells of the leave takes no more events in the old home: what it lacks would be lost with it.
-    const lacks = peer === undefined ? new Set() : this.#writes.unsent(document, peer)
+    const unsent = peer === undefined ? [] : this.#writes.unsent(document, peer)
+    const lacks = new Set([...unsent, ...(refused?.(document) ?? [])])
     const aside = this.#writes.eventsOf(document).filter(({ header }) => lacks.has(header.hash))
     for (const event of aside) this.#writes.setAside(document, event, { ...LEFT, peer: from, atMs })
     this.#writes.clear(document, record.collection)

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import type { CollectionId, DocumentId, Position, ReplicaId } from '../ids.ts'
+import type { CollectionId, DocumentId, EventHash, Position, ReplicaId } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { PeerState, Reject, WireEntry } from '../sync/io.ts'
 import type { EventHeader } from './event.ts'
@@ -51,6 +51,8 @@ export interface RemoteSubmission {
   ) => Denial | undefined
   /** Asked for each event that is not here yet: whether its writer is believed. Default: yes. */
   readonly checkNew?: ((header: EventHeader) => Denial | undefined) | undefined
+  /** Events of a document that were sent and refused. Default: none. */
+  readonly refused?: ((document: DocumentId) => Iterable<EventHash>) | undefined
   /** When it came, in ms since the Unix epoch: the time of what it sets aside. Default: 0. */
   readonly atMs?: number | undefined
 }

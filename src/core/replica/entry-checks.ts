@@ -1,4 +1,4 @@
-import type { CollectionId, ReplicaId } from '../ids.ts'
+import type { ReplicaId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { cutsOf, normalGeneration } from '../log/generation.ts'
 import { originOf } from '../log/generation-origin.ts'
@@ -8,23 +8,28 @@ import type { WireEntry } from '../sync/io.ts'
 import { denyAuthor, type Source } from './authorship.ts'
 import { denyEntry } from './incoming.ts'
 import type { LinkOptions } from './link-options.ts'
+import type { PeerLink } from './peer-link.ts'
 
 /**
  * What is asked about each entry of a peer before it is stored.
  *
- * @param link is asked each time: what a connection shares may change.
+ * @param link is asked each time: what a connection shares, and what was refused on it, may change.
  */
 export function entryChecks(
-  link: { readonly granted: readonly CollectionId[] },
+  link: Pick<PeerLink, 'granted' | 'kept' | 'refused'>,
   { policy, principal, log, sha256 }: Pick<LinkOptions, 'policy' | 'principal' | 'log' | 'sha256'>,
   peer: ReplicaId,
-): Pick<RemoteSubmission, 'check' | 'checkNew'> {
+): Pick<RemoteSubmission, 'check' | 'checkNew' | 'refused'> {
   const source = { policy, principal, peer, authors: log.authors, self: log.replica }
   return {
     check: (entry, home, record) =>
       denyEntry({ policy, principal, granted: link.granted }, entry, home, record) ??
       (isStray(entry.wire, record) ? denyStrays(source, entry, sha256) : undefined),
     checkNew: (header) => denyAuthor(source, header),
+    refused: (document) => [
+      ...(link.kept.of(document) ?? []),
+      ...(link.refused.of(document) ?? []),
+    ],
   }
 }
 

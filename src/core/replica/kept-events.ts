@@ -30,10 +30,20 @@ export class KeptByPeer {
  */
 export class KeptEvents {
   readonly #documents = new SparseMap<DocumentId, Set<EventHash>>()
+  readonly #max: number
   #count = 0
 
+  /** @param max more are not remembered. Default: 10,000. */
+  constructor(max: number = KEPT_MAX) {
+    this.#max = max
+  }
+
+  get isEmpty(): boolean {
+    return this.#count === 0
+  }
+
   add(document: DocumentId, hash: EventHash): void {
-    if (this.#count >= KEPT_MAX) return
+    if (this.#count >= this.#max) return
     const hashes = this.#documents.get(document) ?? new Set()
     this.#documents.set(document, hashes)
     if (!hashes.has(hash)) this.#count += 1

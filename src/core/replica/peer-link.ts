@@ -19,6 +19,7 @@ import type { Unpacked } from './message-packing.ts'
 import { PackedChannel, UNPACKABLE } from './packed-channel.ts'
 import { PeerMemory } from './peer-memory.ts'
 import type { PeerStream } from './peer-stream.ts'
+import { REFUSALS_MAX } from './refusals.ts'
 import { sharedWith } from './shared-with.ts'
 import { carrierOf } from './stream-carrier.ts'
 import { StreamTable } from './stream-table.ts'
@@ -36,6 +37,8 @@ export class PeerLink {
   granted: readonly CollectionId[] = []
   /** Events of ours that the peer lacks because it refused them. */
   kept: KeptEvents = new KeptEvents()
+  /** What the peer refused and nobody has written down yet. */
+  readonly refused: KeptEvents = new KeptEvents(REFUSALS_MAX)
   readonly streams: StreamTable
   readonly #questions: LogQuestions
   readonly #options: LinkOptions
@@ -58,7 +61,7 @@ export class PeerLink {
     this.#deadline = new LinkDeadline(options.clock, () =>
       this.#tell((now) => this.#session.handleTimeout(now)),
     )
-    this.#memory = new PeerMemory(log, options.clock, () => this.#logger)
+    this.#memory = new PeerMemory(log, options.clock, () => this.#logger, this.refused)
     this.#channel = new PackedChannel(connection, options.compression, {
       writable: (is) => this.#tell((now) => this.#session.handleWritable(is, now)),
       failed: (error) => this.#logger.debug('a message could not be sent', { error }),
@@ -323,7 +326,8 @@ export class PeerLink {
 
   #append(output: Extract<SessionOutput, { type: 'append' }>): void {
     const { log, sha256, events, clock } = this.#options
-    const { token, peer } = output
+    const { token } = output
+    const peer = this.#memory.settled(output.peer)
     this.#memory.forget()
     let entries: readonly IncomingEntry[]
     try {

@@ -7,7 +7,7 @@ import type { Reject, SessionClose } from '../sync/io.ts'
 import type { PeerLink } from './peer-link.ts'
 
 /** Refusals of one peer that wait to be written down: more than it can be sent events meanwhile. */
-const WAITING_MAX = 50_000
+export const REFUSALS_MAX = 50_000
 
 /** Refusals written down in one step: each needs the events of its document. */
 const AT_ONCE = 100
@@ -62,8 +62,10 @@ export class Refusals {
   take(link: PeerLink, rejects: readonly Reject[]): void {
     const queue = this.#waiting.get(link) ?? { count: 0, last: Promise.resolve() }
     this.#waiting.set(link, queue)
-    if (queue.count + rejects.length > WAITING_MAX) return link.refuse(TOO_MANY)
+    if (queue.count + rejects.length > REFUSALS_MAX) return link.refuse(TOO_MANY)
     queue.count += rejects.length
+    // From now on: the peer may tell that the document left before this is written down.
+    for (const { document, hash } of rejects) if (hash) link.refused.add(document, hash)
     queue.last = queue.last.then(async () => {
       for (let i = 0; i < rejects.length; i += AT_ONCE)
         await this.#write(link, rejects.slice(i, i + AT_ONCE))
@@ -77,10 +79,12 @@ export class Refusals {
     const peer = link.peer ?? ''
     try {
       const binding = await this.#binding(link, rejects)
-      if (binding.length === 0) return
-      for (const reject of binding) logger.warn('a peer refused an entry', { peer, ...reject })
-      await this.#log.commit({ type: 'reject', peer, rejects: binding, atMs: clock.wallMs() })
-      await this.#onTaken([...new Set(binding.map((reject) => reject.document))])
+      if (binding.length > 0) {
+        for (const reject of binding) logger.warn('a peer refused an entry', { peer, ...reject })
+        await this.#log.commit({ type: 'reject', peer, rejects: binding, atMs: clock.wallMs() })
+        await this.#onTaken([...new Set(binding.map((reject) => reject.document))])
+      }
+      for (const { document, hash } of rejects) if (hash) link.refused.remove(document, [hash])
     } catch (error) {
       logger.error('a refusal could not be written down', { peer, error })
       // The peer has forgotten it: at the next meeting the digests differ, and it refuses again.
@@ -125,10 +129,18 @@ export class Refusals {
     return !moves && ours.some(({ kind }) => kind === 'tombstone')
   }
 
-  /** Whether what was refused is the event's delivery by us, who did not write it. */
+  /**
+   * Whether what was refused is not the event but its delivery: by us, who did not write it, or to where
+   * its document had left, and comes back with a later entry.
+   */
   async #isOnlyPassedOn({ code, document, hash }: Reject): Promise<boolean> {
-    if (code !== 'ACCESS_AUTHOR' && code !== 'ACCESS_QUARANTINED') return false
+    const isGone = code === 'DOCUMENT_DELETED'
+    if (!isGone && code !== 'ACCESS_AUTHOR' && code !== 'ACCESS_QUARANTINED') return false
     const entries = await this.#log.readDocument(document)
+    if (isGone) {
+      const at = entries.findIndex((entry) => entry.hash === hash)
+      return entries.findLastIndex(({ kind }) => kind === 'join') > at
+    }
     return entries.some((entry) => entry.hash === hash && entry.from !== undefined)
   }
 }

@@ -99,6 +99,31 @@ test('an edit that a peer lacks when its document leaves is set aside, and comes
   expect(await hashes(log)).toEqual([known, unknown].map(({ header }) => header.hash))
 })
 
+test('an edit that a peer refused is set aside when its document leaves', async () => {
+  const log = await openLog()
+  const author = new Author()
+  const [known, refused] = [author.set('a', 1), author.set('a', 2)]
+  const peer = { replica: 'peer', epoch: undefined, cursor: 0, acked: 2, complete: ['c'] }
+  await log.commit(local('d', [known, refused]))
+  const leave = remote(incomingMark('d', 'leave'))
+  await log.commit({ ...leave, peer, refused: () => [refused.header.hash] })
+  expect(await rejected(log)).toMatchObject([{ document: 'd', hash: refused.header.hash }])
+})
+
+test('what comes late for a document that left is refused and leaves no trace', async () => {
+  const log = await openLog()
+  const author = new Author()
+  const [early, late] = [author.set('a', 1), author.set('a', 2)]
+  await log.commit(remote(incoming('d', early), incomingMark('d', 'leave')))
+  const { rejects } = await log.commit(remote(incoming('d', late), incomingMark('d', 'tombstone')))
+  expect(rejects).toMatchObject([
+    { document: 'd', hash: late.header.hash, code: 'DOCUMENT_DELETED' },
+    { document: 'd', hash: undefined, code: 'DOCUMENT_DELETED' },
+  ])
+  expect(await log.record('d')).toMatchObject({ left: true, deleted: false })
+  expect(await sum(log)).toBe(0n)
+})
+
 test('two refusals in one message take each event off the digest once', async () => {
   const log = await openLog()
   const author = new Author()

@@ -1,0 +1,34 @@
+import type { Denial } from './submission.ts'
+
+/** Why an event that was here goes aside with its document. */
+export const LEFT: Denial = {
+  code: 'DOCUMENT_DELETED',
+  message: 'the document left before a peer had this edit',
+}
+
+/** Why nothing of a document that left is taken: it comes back with a join, or with a base. */
+export const GONE: Denial = { code: 'DOCUMENT_DELETED', message: 'the document is no longer here' }
+
+/** Why an own edit of an older generation is not taken. */
+export const OUTDATED: Denial = {
+  code: 'DOCUMENT_COMPACTED',
+  message: 'the history that the edit builds on is over',
+}
+
+/** Why an own edit is not taken where another one stands. */
+export const TAKEN: Denial = {
+  code: 'ACCESS_EQUIVOCATION',
+  message: 'another event of this writer stands at the same place',
+}
+
+/** Why an own edit that was made under an older epoch is not taken. */
+export const RETIRED: Denial = {
+  code: 'STORAGE_UNAVAILABLE',
+  message: 'the log lost its end and goes on under another epoch: the edit is to be made again',
+}
+
+/** Why an own edit is not taken before the one that it follows. */
+export const UNFOUNDED: Denial = {
+  code: 'STORAGE_UNAVAILABLE',
+  message: 'the edit builds on one that was not stored',
+}

@@ -117,6 +117,20 @@ export class EdgedPlace {
     }
   }
 
+  /** The first status of a pod that fits, however short it lasts. */
+  async firstWhere(name: string, fits: (status: PodStatus) => boolean): Promise<PodStatus> {
+    let found: PodStatus | undefined
+    const cancel = this.store.watch('pods', {}, ({ object }) => {
+      const status = object.metadata.name === name ? statusOf(object) : undefined
+      if (status !== undefined && fits(status)) found ??= status
+    })
+    try {
+      return await eventually(() => found, 15_000)
+    } finally {
+      cancel()
+    }
+  }
+
   /** The log of a container as `kubectl logs` shows it. */
   async log(name: string, options: { readonly previous?: boolean } = {}): Promise<string> {
     const pieces = await this.edged.logs.open({

@@ -94,11 +94,12 @@ describe.each(['auto', 'never'] as const)('a pod with mounts %s', (mounts) => {
 
 test('a container that keeps failing is restarted with growing waits, and its logs are kept', async () => {
   const place = await open({ restartBackoff: FAST })
-  await place.create(shellPod('crash', 'echo run; exit 3'))
-  const status = await place.podWhere('crash', (each) => {
+  const waiting = place.firstWhere('crash', (each) => {
     const main = mainOf(each)
     return main?.state.waiting?.reason === 'CrashLoopBackOff' && main.restartCount >= 2
   })
+  await place.create(shellPod('crash', 'echo run; exit 3'))
+  const status = await waiting
   const main = mainOf(status)
   expect(main?.lastState.terminated).toMatchObject({ exitCode: 3, reason: 'Error' })
   expect(main?.state.waiting?.message).toMatch(

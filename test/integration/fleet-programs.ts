@@ -11,6 +11,7 @@ import {
   startProgram,
 } from '../../examples/demo/program.ts'
 import { ApiClient, readAccess } from '../../examples/shared/api-client.ts'
+import { steadyPort } from '../support/steady-port.ts'
 
 /** The package whose built programs are run. */
 export const ROOT: string = packageRoot(import.meta.url)
@@ -106,9 +107,11 @@ export class TestFleet {
     return address
   }
 
-  startCloud(args: readonly string[] = []): Promise<RunningProgram> {
-    const ports = ['--api-address', '127.0.0.1:0', '--sync-address', '127.0.0.1:0']
-    return this.#start('cloudcore', ['--data', this.data('cloud'), ...ports, ...args])
+  /** Edges dial it where no other program is let in while it is away. */
+  async startCloud(args: readonly string[] = []): Promise<RunningProgram> {
+    const sync = `127.0.0.1:${await steadyPort()}`
+    const ports = ['--api-address', '127.0.0.1:0', '--sync-address', sync]
+    return await this.#start('cloudcore', ['--data', this.data('cloud'), ...ports, ...args])
   }
 
   async token(node: string, args: readonly string[] = []): Promise<string> {

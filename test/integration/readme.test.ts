@@ -1,7 +1,6 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -9,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { readmeBlock } from '../support/readme-block.ts'
+import { steadyPort } from '../support/steady-port.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -66,18 +66,8 @@ async function kill(child: ChildProcessByStdio<null, Readable, Readable>): Promi
   await once(child, 'exit')
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
 test('the example of the README syncs two processes and survives their crashes', async () => {
-  const port = await freePort()
+  const port = await steadyPort()
   const url = `ws://127.0.0.1:${port}`
   const server = start('server', String(port))
   await server.shows({ server: 1 })

@@ -1,28 +1,45 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 
 import {
+  type CompactionOptions,
   type ReplicaOptions as CoreReplicaOptions,
+  type Metrics,
   openReplica,
   type Replica,
 } from './core/index.ts'
 import { consoleLogger, systemClock, systemRandom } from './system.ts'
 
 /** What a replica is made of. Only `storage` has no default. */
-export type ReplicaOptions = Pick<CoreReplicaOptions, 'storage'> & Partial<CoreReplicaOptions>
+export type ReplicaOptions = Pick<CoreReplicaOptions, 'storage'> &
+  Partial<Omit<CoreReplicaOptions, 'compaction' | 'measuring'>> & {
+    /** When the history of documents is cut. Default: never, but on {@link Replica.compact}. */
+    readonly compaction?: CompactionOptions | undefined
+    /** Where measures go. Default: nowhere. */
+    readonly metrics?: Metrics | undefined
+    /** How many peers have measures of their own at most. Default 1,000. */
+    readonly peerSeriesMax?: number | undefined
+  }
 
 /**
  * Opens a replica on a storage, with the clock and the random source of the machine, a logger that
- * prints warnings, and SHA-256 in JavaScript where nothing else is given.
+ * prints warnings, and SHA-256 in JavaScript where nothing else is given. What cuts histories and what
+ * measures is loaded when the options ask for it.
  *
  * @throws StorageForeignError when the storage belongs to a replica of another name.
  */
-export function createReplica(options: ReplicaOptions): Promise<Replica> {
-  return openReplica({
+export async function createReplica(options: ReplicaOptions): Promise<Replica> {
+  const { compaction, metrics, peerSeriesMax, ...others } = options
+  const cutting = compaction && (await import('./core/replica/compaction.ts')).cutting(compaction)
+  const measuring =
+    metrics && (await import('./core/replica/measuring.ts')).measuring(metrics, peerSeriesMax)
+  return await openReplica({
     clock: systemClock,
     random: systemRandom,
     logger: consoleLogger('warn'),
     sha256,
-    ...options,
+    ...others,
+    compaction: cutting,
+    measuring,
   })
 }
 

@@ -64,6 +64,11 @@ const SHRINK_BYTES_MIN = 1 << 20
 const SWEEP_AFTER_MS = 5_000
 const SWEEP_DOCUMENTS = 500
 
+/** Cuts histories as the options say. */
+export function cutting(options: CompactionOptions): (parts: CompactionParts) => Compaction {
+  return (parts) => new Compaction(parts, options)
+}
+
 /**
  * Cuts the history of documents in the background, one document at a time.
  *

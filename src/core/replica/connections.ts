@@ -15,7 +15,6 @@ import { Intake } from './intake.ts'
 import { KeptByPeer } from './kept-events.ts'
 import type { LinkEvents, LinkOptions } from './link-options.ts'
 import { LinkTable, unauthenticated } from './link-table.ts'
-import type { Measures } from './measures.ts'
 import { LinkMeter } from './measures-link.ts'
 import { checkName } from './names.ts'
 import { ObservedConnection } from './observed-connection.ts'
@@ -29,6 +28,7 @@ import type { Repairs } from './repairs.ts'
 import { SignalTable } from './signals.ts'
 import type { WaitingEvents } from './status-waiting.ts'
 import { StreamAccepters } from './stream-accepters.ts'
+import type { MeasureSink } from './unmeasured.ts'
 import { Uplink } from './uplink.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
@@ -48,7 +48,7 @@ export interface ConnectionsOptions {
   readonly repairs: Repairs
   /** A peer has read our log past its end. See {@link LinkEvents}. */
   readonly lost: (position: Position) => boolean
-  readonly measures: Measures
+  readonly measures: MeasureSink
   readonly waiting: WaitingEvents
   readonly admission: AdmissionOptions | undefined
 }

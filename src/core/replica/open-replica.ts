@@ -5,14 +5,10 @@ import type { DocumentId } from '../ids.ts'
 import type { Clock } from '../interfaces/clock.ts'
 import { EventLog } from '../log/event-log.ts'
 import type { DamageRecord } from '../log/records.ts'
-import { Measures } from './measures.ts'
 import { checkName } from './names.ts'
-import { noMetrics } from './no-metrics.ts'
 import type { ReplicaOptions } from './options.ts'
 import { Replica } from './replica.ts'
-
-/** Peers with measures of their own. */
-const PEER_SERIES_MAX = 1_000
+import { type MeasureSink, unmeasured } from './unmeasured.ts'
 
 /**
  * Opens the log of `options.storage` and starts a replica on it.
@@ -27,10 +23,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     const event = genesisEvent(kind, options.sha256)
     if (event !== undefined) genesis.add(event.header.hash)
   }
-  const measures = new Measures(
-    options.metrics ?? noMetrics,
-    options.peerSeriesMax ?? PEER_SERIES_MAX,
-  )
+  const measuring = options.measuring ?? unmeasured
   const log = await EventLog.open({
     storage: options.storage,
     replica: options.name,
@@ -40,15 +33,15 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     genesisActor: GENESIS_ACTOR,
     isGenesis: (hash) => genesis.has(hash),
     rewriter: documentRewriter(options.sha256),
-    timed: stopwatch(options.clock, measures),
+    timed: stopwatch(options.clock, measuring.sink),
   })
   const damage = new Map<DocumentId, DamageRecord>()
   for await (const [document, record] of log.repairs.known()) damage.set(document, record)
-  return new Replica(options, log, measures, damage)
+  return new Replica(options, log, measuring, damage)
 }
 
 /** Times appends to the storage. */
-function stopwatch(clock: Clock, measures: Measures): (entries: number) => () => void {
+function stopwatch(clock: Clock, measures: MeasureSink): (entries: number) => () => void {
   return (entries) => {
     const startMs = clock.monotonicMs()
     return () => measures.stored(entries, (clock.monotonicMs() - startMs) / 1000)

@@ -6,14 +6,14 @@ import type { Clock, Random } from '../interfaces/clock.ts'
 import type { Compression } from '../interfaces/compression.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
-import type { Metrics } from '../interfaces/metrics.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import type { Transport } from '../interfaces/transport.ts'
 import type { AdmissionOptions } from './admission.ts'
-import type { CompactionOptions } from './compaction.ts'
+import type { Compaction, CompactionParts } from './compaction.ts'
 import type { PeerStream } from './peer-stream.ts'
+import type { Measuring } from './unmeasured.ts'
 
-/** What a replica is made of. Only `storage` has no default. */
+/** What a replica is made of. Parts that few replicas have are given from outside, so that others need not load them. */
 export interface ReplicaOptions {
   /** Belongs to the replica from here on: it is closed with it. */
   readonly storage: Storage
@@ -26,8 +26,8 @@ export interface ReplicaOptions {
   readonly policy?: Policy | undefined
   /** The kinds of documents that begin with a skeleton. A plain document needs none. */
   readonly kinds?: readonly DocumentKind[] | undefined
-  /** When the history of documents is cut. Default: never, but on {@link Replica.compact}. */
-  readonly compaction?: CompactionOptions | undefined
+  /** Cuts the history of documents. Default: nothing does, but {@link Replica.compact}. */
+  readonly compaction?: ((parts: CompactionParts) => Compaction) | undefined
   /** How many bytes of documents that nobody holds stay loaded. Default 40 MiB, by estimate. */
   readonly cacheBytesMax?: number | undefined
   /** WASM memory to set aside at the start, for a cache of more than 40 MiB. Default none. */
@@ -38,10 +38,8 @@ export interface ReplicaOptions {
   /** Makes messages shorter for peers that have the same one. Default: none. */
   readonly compression?: Compression | undefined
   readonly logger: Logger
-  /** Where measures go. Default: nowhere. */
-  readonly metrics?: Metrics | undefined
-  /** How many peers have measures of their own at most. Default 1,000. */
-  readonly peerSeriesMax?: number | undefined
+  /** Default: nobody measures. */
+  readonly measuring?: Measuring | undefined
   /** How many connections are taken. */
   readonly admission?: AdmissionOptions | undefined
 }

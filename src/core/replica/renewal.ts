@@ -2,14 +2,14 @@ import type { Documents } from '../document/documents.ts'
 import type { Position } from '../ids.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { EventLog } from '../log/event-log.ts'
-import type { Measures } from './measures.ts'
+import type { MeasureSink } from './unmeasured.ts'
 
 /** What {@link Renewal} acts on. */
 export interface RenewalOptions {
   readonly log: EventLog
   readonly documents: Documents
   readonly logger: Logger
-  readonly measures: Measures
+  readonly measures: MeasureSink
   /** Ends every link: all of them speak of the log under its old epoch. */
   readonly endLinks: () => void
 }

@@ -7,7 +7,7 @@ import type { EventLog } from '../log/event-log.ts'
 import { damageKey } from '../log/keys.ts'
 import type { DamageRecord } from '../log/records.ts'
 import { damagedPosition } from '../log/repair.ts'
-import type { Measures } from './measures.ts'
+import type { MeasureSink } from './unmeasured.ts'
 
 /** Damaged entries that one read may meet before it is given up. */
 const TRIES_MAX = 100
@@ -29,7 +29,7 @@ export interface RepairsOptions {
   readonly documents: Documents
   readonly clock: Clock
   readonly logger: Logger
-  readonly measures: Measures
+  readonly measures: MeasureSink
   /** Asks connected peers for what they have and we lack. */
   readonly reconcile: (collections: readonly CollectionId[]) => void
 }

@@ -13,14 +13,11 @@ import type { StoredEntry } from '../log/entry.ts'
 import type { AppendListener, EventLog } from '../log/event-log.ts'
 import type { DamageRecord, DocumentRecord, LateRecord, RejectedRecord } from '../log/records.ts'
 import { AcknowledgementTable } from './acknowledgements.ts'
-import { Compaction } from './compaction.ts'
+import type { Compaction } from './compaction.ts'
 import { Connections } from './connections.ts'
 import { followElsewhere } from './elsewhere.ts'
 import { OTHER_EPOCH } from './link-endings.ts'
-import type { Measures } from './measures.ts'
-import { measureOnScrape } from './measures-scrape.ts'
 import { checkName } from './names.ts'
-import { noMetrics } from './no-metrics.ts'
 import type {
   ConnectedPeer,
   ConnectOptions,
@@ -37,6 +34,7 @@ import type { Signal } from './signals.ts'
 import { type ReplicaStatus, readStatus } from './status.ts'
 import { LagTable } from './status-lag.ts'
 import { WaitingEvents } from './status-waiting.ts'
+import type { Measuring } from './unmeasured.ts'
 import type { Uplink } from './uplink.ts'
 
 /** Documents that nobody holds stay loaded up to this estimate, below the WASM heap's slow growth. */
@@ -64,10 +62,11 @@ export class Replica {
   constructor(
     options: ReplicaOptions,
     log: EventLog,
-    measures: Measures,
+    measuring: Measuring,
     damage: ReadonlyMap<DocumentId, DamageRecord>,
   ) {
     const policy = options.policy ?? denyAll
+    const measures = measuring.sink
     this.#log = log
     const { storage, clock, random, sha256, logger } = options
     this.#projection = (name) => new Projection(storage, name, clock, logger)
@@ -100,14 +99,12 @@ export class Replica {
       compression: options.compression,
       ...{ measures, waiting, admission: options.admission },
     })
-    const { compaction } = options
-    this.#compaction =
-      compaction && new Compaction({ log, storage, acknowledgements, clock, logger }, compaction)
+    this.#compaction = options.compaction?.({ log, storage, acknowledgements, clock, logger })
     const connections = this.#connections
     const parts = { connections, acknowledgements, lag, waiting, repairs: this.#repairs }
     const sources = { log, storage, clock, documents, ...parts }
     this.#status = () => readStatus(sources)
-    this.#measuring = measureOnScrape(options.metrics ?? noMetrics, measures, sources)
+    this.#measuring = measuring.watch(sources)
   }
 
   get name(): ReplicaId {

@@ -19,8 +19,14 @@ import { lateKey } from './keys.ts'
 import type { LateRoom } from './late-room.ts'
 import type { PlanView } from './plan.ts'
 import { newRecord, type PlanWrites } from './plan-writes.ts'
-import { encodeRecord, type LateRecord } from './records.ts'
-import type { CheckedEvent, CutSubmission, Denial, IncomingEntry } from './submission.ts'
+import { encodeRecord, type LateRecord, type RejectedRecord } from './records.ts'
+import type {
+  CheckedEvent,
+  CutSubmission,
+  Denial,
+  IncomingEntry,
+  RemoteSubmission,
+} from './submission.ts'
 
 /** An event that is kept aside. */
 export interface LateEvent {
@@ -53,6 +59,14 @@ interface Start {
 }
 
 const NOTHING: Rewritten = { events: [], waiting: [] }
+
+/** What is known of the delivery of an entry. */
+type Delivered = Pick<RemoteSubmission, 'from' | 'atMs'>
+
+const RIVAL: Denial = {
+  code: 'DOCUMENT_COMPACTED',
+  message: 'the history that the edit builds on lost against another of the same number',
+}
 
 const FULL: Denial = {
   code: 'DOCUMENT_COMPACTED',
@@ -106,7 +120,7 @@ export class GenerationPlan {
   }
 
   /** A peer brought the beginning of a generation. An older one than ours is of no use here. */
-  adopt(wire: WireEntry, beginning: Beginning, from: string): void {
+  adopt(wire: WireEntry, beginning: Beginning, { from, atMs = 0 }: Delivered): void {
     const { document, collection } = wire
     const record = this.#writes.record(document)
     if (record === undefined || record.left) {
@@ -116,10 +130,12 @@ export class GenerationPlan {
       return
     }
     const ours = this.#beginning(document)
-    if (beginning.generation === record.generation) return
+    if (ours?.hash === beginning.hash) return
     if (ours !== undefined && !isNewer(beginning, ours)) return
     const isDeleted = record.deleted || beginning.change === undefined
-    const rewritten = isDeleted ? NOTHING : this.#rewrite(document, beginning)
+    const isRival = beginning.generation === record.generation
+    if (isRival) this.#setAside(document, { ...RIVAL, peer: from, atMs })
+    const rewritten = isDeleted || isRival ? NOTHING : this.#rewrite(document, beginning)
     this.#begin({ document, collection, beginning, from, rewritten })
     // Our next events must not stand at places that we took on another beginning of the same cut.
     if (ours === undefined || cutsOf(ours.generation) !== cutsOf(beginning.generation)) return
@@ -135,10 +151,11 @@ export class GenerationPlan {
   }
 
   /** Whether it is a base that is here, or an older one: nobody need be asked about it. */
-  isOver({ wire }: IncomingEntry): boolean {
+  isOver({ wire, base }: IncomingEntry): boolean {
     const record = this.#writes.record(wire.document)
     if (wire.kind !== 'base' || record === undefined || record.left) return false
-    if (wire.generation === record.generation) return true
+    if (wire.generation === record.generation)
+      return base?.hash === this.#beginning(wire.document)?.hash
     return cutsOf(wire.generation) < cutsOf(record.generation)
   }
 
@@ -173,6 +190,14 @@ export class GenerationPlan {
     const beginning = this.#beginning(document)
     const all = events.map(({ bytes }) => bytes)
     return packEvents(beginning === undefined ? all : [beginning.bytes, ...all])
+  }
+
+  /**
+   * Events whose generation is to be another one of the same number: no mark could tell where they were
+   * written first. They are kept where their authors see them.
+   */
+  #setAside(document: DocumentId, why: Omit<RejectedRecord, 'bytes'>): void {
+    for (const event of this.#writes.eventsOf(document)) this.#writes.setAside(document, event, why)
   }
 
   #begin({ document, collection, beginning, from, rewritten }: Start): void {

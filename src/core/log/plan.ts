@@ -12,7 +12,6 @@ import { originOf } from './generation-origin.ts'
 import { GenerationPlan, type GenerationView } from './generation-plan.ts'
 import { peerKey, rejectedKey, sequenceKey } from './keys.ts'
 import { TOMBSTONE, withDescendants } from './lineage.ts'
-import { GONE, LEFT, OUTDATED, RETIRED, TAKEN, UNFOUNDED } from './plan-denials.ts'
 import { PlanWrites } from './plan-writes.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
 import type {
@@ -226,7 +225,7 @@ export class Plan {
     if (denial !== undefined) return denial
     switch (wire.kind) {
       case 'base': {
-        if (entry.base !== undefined) this.#generations.adopt(wire, entry.base, submission.from)
+        if (entry.base !== undefined) this.#generations.adopt(wire, entry.base, submission)
         return undefined
       }
       case 'event': {
@@ -240,7 +239,7 @@ export class Plan {
       }
       case 'snapshot':
       case 'join': {
-        return this.#join(entry, record, submission.from)
+        return this.#join(entry, record, submission)
       }
       case 'leave': {
         if (record !== undefined && !record.left && record.collection === wire.collection) {
@@ -314,11 +313,12 @@ export class Plan {
   #join(
     entry: IncomingEntry,
     record: DocumentRecord | undefined,
-    from: string,
+    submission: RemoteSubmission,
   ): Denial | undefined {
     const { document, collection } = entry.wire
+    const { from } = submission
     if (entry.base !== undefined) {
-      this.#generations.adopt(entry.wire, entry.base, from)
+      this.#generations.adopt(entry.wire, entry.base, submission)
       return this.#joinLater(entry, record, from)
     }
     if (record === undefined || record.left) {

@@ -90,18 +90,25 @@ function denyWrite(
   })
 }
 
-/** A join in a later generation brings its base along: that is one more thing to allow. */
+/**
+ * A join in a later generation brings its base along: that is one more thing to allow. So is the end of a
+ * document, which a base without a state is.
+ */
 function denyBase(
   { policy, principal }: Access,
   { wire, base }: IncomingEntry,
   home: CollectionId,
   record: DocumentRecord | undefined,
 ): Denial | undefined {
-  const isNews = base !== undefined && record?.generation !== wire.generation
-  if (!isNews || wire.kind === 'base') return undefined
+  if (base === undefined) return undefined
   const { document } = wire
   const exists = record !== undefined
-  return policy.mayWrite(principal, { kind: 'base', document, collection: home, exists })
+  const request = { document, collection: home, exists }
+  const ends = base.change === undefined && record?.deleted !== true
+  const denial = ends ? policy.mayWrite(principal, { ...request, kind: 'tombstone' }) : undefined
+  const isNews = wire.kind !== 'base' && record?.generation !== wire.generation
+  if (denial !== undefined || !isNews) return denial
+  return policy.mayWrite(principal, { ...request, kind: 'base' })
 }
 
 /** A document may be given another home by who may do so at both places, and may see it at both. */

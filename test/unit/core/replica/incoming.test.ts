@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { grants } from '../../../../src/core/access/policy.ts'
+import { DENIED, grants, type Policy } from '../../../../src/core/access/policy.ts'
 import { packEvents } from '../../../../src/core/log/entry.ts'
 import { EVENT_OPERATIONS_MAX, eventExcess } from '../../../../src/core/log/event-cost.ts'
+import { makeBeginning } from '../../../../src/core/log/generation-beginning.ts'
 import type { DocumentRecord } from '../../../../src/core/log/records.ts'
 import { checkEntry, denyEntry } from '../../../../src/core/replica/incoming.ts'
 import { unpackDocument } from '../../../../src/core/replica/packed-document.ts'
@@ -47,6 +48,27 @@ describe('a document is given another home', () => {
     expect(denial('snapshot', 'new', both, both, both)).toBe('ACCESS_DENIED')
     expect(denial('snapshot', 'home', both, both, both)).toBeUndefined()
   })
+})
+
+test('a base without a state ends its document: who brings it may end it', () => {
+  const mayWrite = (kinds: readonly EntryKind[]): Policy => ({
+    mayRead: () => true,
+    mayWrite: (_, { kind }) => (kinds.includes(kind) ? undefined : DENIED),
+  })
+  const denies = (kind: 'base' | 'join', deleted: boolean, kinds: readonly EntryKind[]) => {
+    const base = makeBeginning(1, new Map(), undefined, sha256)
+    const bytes = kind === 'join' ? packEvents([base.bytes]) : base.bytes
+    const { generation } = base
+    const entry = checkEntry({ ...wireEntry(kind, 'd', 'home', bytes), generation }, sha256)
+    const access = { policy: mayWrite(kinds), principal: 'peer', granted: ['home'] }
+    return denyEntry(access, entry, 'home', { ...record, deleted })?.code
+  }
+  expect(denies('base', false, ['base'])).toBe('ACCESS_DENIED')
+  expect(denies('base', false, ['base', 'tombstone'])).toBeUndefined()
+  expect(denies('base', true, ['base'])).toBeUndefined()
+  expect(denies('join', false, ['join', 'base'])).toBe('ACCESS_DENIED')
+  expect(denies('join', false, ['join', 'base', 'tombstone'])).toBeUndefined()
+  expect(denies('join', false, ['join', 'tombstone'])).toBe('ACCESS_DENIED')
 })
 
 describe('the cost of an event', () => {

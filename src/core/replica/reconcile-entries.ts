@@ -74,13 +74,14 @@ export async function documentStates(
   for (const document of documents) {
     const record = await view.log.record(document)
     const home = homeOf(record)
-    if (home !== undefined && !view.granted.includes(home)) {
+    const isHidden = home !== undefined && !view.granted.includes(home)
+    if (isHidden && (await hasLeft(view, collection, document))) {
       // The peer may not know where it went; it is to know that it is gone.
       leaves.push({ document, collection, whole: true, names: undefined })
       taken += 1
       continue
     }
-    const state = await stateOf(view, collection, document, record)
+    const state = await stateOf(view, collection, document, isHidden ? undefined : record)
     const size = document.length * 3 + (state.names?.length ?? 0) + STATE_BYTES
     if (states.length > 0 && bytes + size > bytesMax) break
     taken += 1
@@ -126,6 +127,29 @@ export async function compareEntries(
   return { type: 'entries', wants, deliveries, cost }
 }
 
+/** Whether a document was at home in a collection before it went on: its subscribers know of it. */
+async function hasLeft(
+  { log }: LinkView,
+  collection: CollectionId,
+  document: DocumentId,
+): Promise<boolean> {
+  const stored = await log.readDocument(document)
+  return stored.some((entry) => entry.kind === 'leave' && entry.collection === collection)
+}
+
+/** Whether a peer may know of a document that it does not share: it was shared, or it names an entry. */
+async function knows(
+  view: LinkView,
+  collection: CollectionId,
+  { document, names }: DocumentState,
+  record: DocumentRecord,
+): Promise<boolean> {
+  if (await hasLeft(view, collection, document)) return true
+  const theirs = splitNames(names ?? new Uint8Array(0))
+  if (theirs.size === 0) return false
+  return (await namedEntries(view, document, record)).some(({ name }) => theirs.has(name))
+}
+
 interface Compared {
   readonly want?: Want | undefined
   readonly delivery?: Delivery | undefined
@@ -145,8 +169,12 @@ async function compareEntry(
     return { want: { ...all, whole: record !== undefined } }
   }
   if (home !== collection && !view.granted.includes(home)) {
-    // The peer may not know where it went; it is to know that it is gone.
-    return state.home === 'here' ? { delivery: { ...all, collection, whole: true } } : {}
+    if (state.home === 'none' || state.home === 'left') return {}
+    // The peer may not know where it went; it is to know that it is gone. Who only guesses is told what
+    // is said of documents that nobody has heard of.
+    const mayKnow = state.home === 'here' && (await knows(view, collection, state, record))
+    if (!mayKnow) return { want: { ...all, whole: false } }
+    return { delivery: { ...all, collection, whole: true } }
   }
   if (state.home === 'none' || state.home === 'left') {
     if (home !== collection) return {}

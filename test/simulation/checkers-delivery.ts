@@ -87,6 +87,13 @@ export class DeliveryChecker {
       for (const hash of this.#of(machine).get(document) ?? []) again.add(eventKey(document, hash))
   }
 
+  /** The event may be taken out of a log, and then come again. */
+  mayComeAgain(machine: ReplicaId, key: string): void {
+    const again = this.#again.get(machine) ?? new Set()
+    this.#again.set(machine, again)
+    again.add(key)
+  }
+
   /** The machine lost part of its log: nothing is known of what it was given. */
   restored(machine: ReplicaId): void {
     this.#delivered.delete(machine)

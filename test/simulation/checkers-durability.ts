@@ -1,4 +1,5 @@
 import type { CollectionId, DocumentId, EventHash, ReplicaId } from '../../src/core/ids.ts'
+import type { StoredEntry } from '../../src/core/log/entry.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
 import type { Machine } from './simulator.ts'
 import { eventKey, type World } from './world.ts'
@@ -34,6 +35,11 @@ export class DurabilityChecker {
     const all = this.#promised.get(machine) ?? new Map<string, Promised>()
     this.#promised.set(machine, all)
     all.set(eventKey(promised.document, promised.hash), promised)
+  }
+
+  /** What a machine promised is gone for good: nobody else had it either. */
+  release(machine: ReplicaId, key: string): void {
+    this.#promised.get(machine)?.delete(key)
   }
 
   /**
@@ -86,6 +92,7 @@ export class DurabilityChecker {
   ): Promise<void> {
     for (const [key, promised] of this.#promised.get(name) ?? []) {
       if (stored.has(key) || (await this.#isExcused(replica, promised))) continue
+      if (this.#world.isRotten(name, key)) continue
       this.#fail(`${name} ${what} ${promised.hash} of`, promised)
     }
   }
@@ -102,6 +109,7 @@ export class DurabilityChecker {
 
   async #isExcused(replica: Replica, { document, hash }: Promised): Promise<boolean> {
     if (this.#world.isSetAside(eventKey(document, hash))) return true
+    if (this.#world.isContested(document)) return true
     const record = await replica.record(document)
     // Where a document may be depends on where it went: only those who share its last home keep it.
     return this.#world.hasMoved(document) && (record === undefined || record.left)
@@ -109,10 +117,14 @@ export class DurabilityChecker {
 }
 
 /** The events in a replica's log, by document and hash. */
-export async function storedEvents(replica: Replica): Promise<ReadonlySet<string>> {
+export async function storedEvents(
+  replica: Replica,
+  visit?: (entries: readonly StoredEntry[]) => void,
+): Promise<ReadonlySet<string>> {
   const stored = new Set<string>()
   for (let after = 0; ; ) {
     const page = await replica.readLog({ after, bytesMax: 1 << 20 })
+    visit?.(page.entries)
     for (const { document, hash } of page.entries)
       if (hash !== undefined) stored.add(eventKey(document, hash))
     if (page.end) return stored

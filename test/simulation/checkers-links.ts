@@ -112,6 +112,13 @@ export class LinkChecker implements NetworkWatcher {
     }
   }
 
+  /** The event is taken out of the machine's log when that is found: it comes, and goes out, again. */
+  damaged(machine: ReplicaId, key: string): void {
+    this.#places.get(machine)?.delete(key)
+    for (const { out, back } of this.#talks.values())
+      for (const way of [out, back]) if (way.from === machine) way.sent.delete(key)
+  }
+
   sent(connection: number, from: ReplicaId, _to: ReplicaId, message: Uint8Array): void {
     const talk = this.#talks.get(connection)
     if (!this.enabled || talk === undefined) return

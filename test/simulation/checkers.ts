@@ -1,10 +1,12 @@
-import type { DocumentId, ReplicaId } from '../../src/core/ids.ts'
+import type { DocumentId, Position, ReplicaId } from '../../src/core/ids.ts'
+import type { LogFields } from '../../src/core/interfaces/logger.ts'
 import type { StoredEntry } from '../../src/core/log/entry.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
 import { AccessChecker } from './checkers-access.ts'
 import { DeliveryChecker } from './checkers-delivery.ts'
 import { DurabilityChecker, storedEvents } from './checkers-durability.ts'
 import { LinkChecker } from './checkers-links.ts'
+import { LossChecker } from './checkers-losses.ts'
 import { MemoryChecker } from './checkers-memory.ts'
 import type { Machine, Process, Simulator, Witness } from './simulator.ts'
 import type { Invariant, World } from './world.ts'
@@ -20,6 +22,7 @@ export class Checkers implements Witness, World {
   readonly access: AccessChecker = new AccessChecker(this)
   readonly memory: MemoryChecker = new MemoryChecker(this)
   readonly links: LinkChecker = new LinkChecker(this, this)
+  readonly losses: LossChecker = new LossChecker(this)
   readonly #moved: Set<DocumentId> = new Set()
   readonly #setAside: Set<string> = new Set()
   /** Work that a checker began and that the run waits for. */
@@ -63,7 +66,20 @@ export class Checkers implements Witness, World {
     this.#setAside.add(key)
   }
 
+  isRotten(machine: ReplicaId, key: string): boolean {
+    return this.losses.isRotten(machine, key)
+  }
+
+  isContested(document: DocumentId): boolean {
+    return this.losses.isContested(document)
+  }
+
+  isDue(machine: Machine, message: string, fields: LogFields | undefined): boolean {
+    return this.losses.isDue(machine.name, message, fields)
+  }
+
   appended(machine: Machine, entries: readonly StoredEntry[]): void {
+    this.losses.note(machine.name, entries)
     this.access.appended(machine, entries)
     this.delivery.appended(machine, entries)
     this.links.appended(machine, entries)
@@ -78,13 +94,28 @@ export class Checkers implements Witness, World {
 
   /** What a machine starts with: the last write may have reached the disk although nobody was told. */
   async #look(machine: Machine, replica: Replica): Promise<void> {
-    const stored = await storedEvents(replica)
+    const stored = await storedEvents(replica, (entries) => this.losses.note(machine.name, entries))
     this.delivery.resume(machine.name, stored)
     await this.durability.started(machine, replica, stored)
   }
 
+  /** An entry of a machine's log cannot be read any more. */
+  damaged(machine: Machine, position: Position): void {
+    const key = this.losses.damaged(machine.name, position)
+    if (key === undefined) return
+    this.delivery.mayComeAgain(machine.name, key)
+    this.links.damaged(machine.name, key)
+  }
+
+  /** Everything has been read, and everybody agrees. */
+  async lossesAtRest(): Promise<void> {
+    for (const [machine, key] of await this.losses.atRest(this.machines()))
+      this.durability.release(machine, key)
+  }
+
   /** The disk of a machine that is down went back to an older state. */
   restored(machine: Machine): void {
+    this.losses.restored(machine.name)
     this.durability.restored(machine.name)
     this.links.restored(machine.name)
     this.delivery.restored(machine.name)

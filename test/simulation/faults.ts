@@ -32,7 +32,12 @@ export const FAULTS: readonly FaultName[] = [
   'full-disk',
   'clock',
   'replay',
+  'lost-tail',
+  'backup',
 ]
+
+/** Those that take from a disk what it had said to be safe. */
+export const LOSSES: readonly FaultName[] = ['lost-tail', 'backup', 'corrupt']
 
 /** Makes things go wrong, or right again. */
 export class Faults {
@@ -47,6 +52,7 @@ export class Faults {
     this.#world = world
     this.#checkers = checkers
     this.#names = names
+    checkers.losses.enabled = names.some((name) => name === 'lost-tail' || name === 'backup')
   }
 
   /** Something, somewhere. */
@@ -110,10 +116,16 @@ export class Faults {
         a.backup = undefined
         return
       case 'corrupt':
-        if (a.process !== undefined && a.process.replica.head > 0)
-          a.disk.corrupt(1 + random.below(a.process.replica.head))
-        return
+        return this.#corrupt(a)
     }
+  }
+
+  #corrupt(machine: Machine): void {
+    const head = machine.process?.replica.head ?? 0
+    if (head === 0) return
+    const position = 1 + this.#world.random.below(head)
+    this.#checkers.damaged(machine, position)
+    machine.disk.corrupt(position)
   }
 
   #crash(machine: Machine, then: () => void): void {
@@ -165,6 +177,8 @@ export class Faults {
     for (const machine of machines) {
       machine.disk.syncMsMax = 5
       machine.disk.full = false
+      // What rotted under a log that has it in memory shows when it is opened again.
+      if (this.#names.includes('corrupt')) this.#world.crash(machine)
       this.#world.start(machine)
     }
   }

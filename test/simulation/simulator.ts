@@ -49,6 +49,8 @@ export interface Process {
 export interface Witness {
   appended(machine: Machine, entries: readonly StoredEntry[]): void
   started(machine: Machine, process: Process): void
+  /** Whether a machine has to log this as an error, after what was done to its disk. */
+  isDue?(machine: Machine, message: string, fields: LogFields | undefined): boolean
 }
 
 type TraceLine = () => string
@@ -211,7 +213,8 @@ export class Simulator {
       warn: (message, fields) => say('warns', message, fields),
       error: (message, fields) => {
         say('fails', message, fields)
-        if (!isRefusal(fields?.['error']) && !REPORTS.has(message))
+        const isDue = this.#witness.isDue?.(machine, message, fields) === true
+        if (!isDue && !isRefusal(fields?.['error']))
           problems.push(`${name}: ${message} ${brief(fields)}`)
       },
       child: () => logger,
@@ -232,11 +235,6 @@ export class Simulator {
     await all
   }
 }
-
-/** What a machine whose disk went back has to say: it is an error, and none of ours. */
-const REPORTS: ReadonlySet<string> = new Set([
-  'the end of the log was lost: what peers have of it comes back',
-])
 
 /** A write that a disk refused, because it is full or because its machine is down. */
 function isRefusal(error: unknown): boolean {

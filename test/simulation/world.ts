@@ -15,6 +15,10 @@ export interface World {
   /** The event was refused, and its author can see it. */
   isSetAside(key: string): boolean
   setAside(key: string): void
+  /** The event rotted on the disk of a machine, and has not come back. */
+  isRotten(machine: ReplicaId, key: string): boolean
+  /** There may be two events for one place in the document, or its writer is refused for that. */
+  isContested(document: DocumentId): boolean
 }
 
 /** An event within its document: equal first changes of two documents have one hash. */

@@ -15,7 +15,7 @@ export interface LogRepairsOptions {
   readonly storage: Storage
   readonly cache: LogCache
   readonly sha256: Sha256
-  readonly log: Pick<EventLog, 'barrier' | 'record' | 'digest' | 'documents' | 'isShared'>
+  readonly log: Pick<EventLog, 'barrier' | 'record' | 'digest' | 'documents' | 'isShared' | 'actor'>
 }
 
 /**
@@ -59,7 +59,8 @@ export class LogRepairs {
       const refused = await refusedOf(storage, document)
       const [known] = await storage.get([damageKey(document)])
       const before = known === undefined ? undefined : decodeRecord<DamageRecord>(known, 'lost')
-      const view = { storage, sha256, record, refused, before, atMs }
+      const actor = log.actor(record.fork)
+      const view = { storage, sha256, record, refused, before, actor, atMs }
       const repair = await planRepair(view, document)
       if (repair === undefined) return undefined
       const digests = new Map<CollectionId, Digest>()

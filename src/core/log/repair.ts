@@ -1,6 +1,6 @@
 import { toHex } from '../bytes.ts'
 import { isTidewayError, type TidewayError } from '../errors.ts'
-import type { DocumentId, EventHash, Position } from '../ids.ts'
+import type { ActorId, DocumentId, EventHash, Position } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Put, Storage } from '../interfaces/storage.ts'
 import { Digest, digestTerm } from './digest.ts'
@@ -26,6 +26,8 @@ export interface RepairView {
   readonly refused: ReadonlySet<string>
   /** The damage that is known from before. */
   readonly before: DamageRecord | undefined
+  /** Under whom we write in the document. */
+  readonly actor: ActorId
   readonly atMs: number
 }
 
@@ -69,7 +71,7 @@ export async function planRepair(
     const own = { ...header, place: { generation, sequence: header.sequence } }
     puts.push({ key: lateKey(document, own), value: encodeRecord(late) })
   }
-  const { forgotten, lost } = await lostPlaces(view, document, kept)
+  const { forgotten, lost, isOurs } = await lostPlaces(view, document, kept)
   puts.push(...forgotten)
   const digest = new Digest()
   const generation = isHeadless ? FIRST_GENERATION : record.generation
@@ -85,6 +87,8 @@ export async function planRepair(
     entries: left.length,
     bytes: left.reduce((sum, { bytes }) => sum + bytes.length, 0),
     digest: digest.bytes(),
+    // A peer may have what we lost of our own: its places are not ours to fill again.
+    fork: record.fork + (isOurs ? 1 : 0),
   }
   const damage = damageOf(view, damaged, lost)
   puts.push({ key: documentKey(document), value: encodeRecord(repaired) })
@@ -154,21 +158,28 @@ function take(
 
 /** Places of events that are not here any more: another may not stand there, but they may come again. */
 async function lostPlaces(
-  { storage }: RepairView,
+  { storage, actor }: RepairView,
   document: DocumentId,
   kept: readonly { readonly header: { readonly actor: string; readonly sequence: number } }[],
-): Promise<{ readonly forgotten: readonly Put[]; readonly lost: readonly EventHash[] }> {
+): Promise<{
+  readonly forgotten: readonly Put[]
+  readonly lost: readonly EventHash[]
+  readonly isOurs: boolean
+}> {
   const here = new Set(
     kept.map(({ header }) => sequenceKey(document, header.actor, header.sequence)),
   )
   const forgotten: Put[] = []
   const lost: EventHash[] = []
+  const ours = `${sequencePrefix(document)}${actor}/`
+  let isOurs = false
   for await (const { key, value } of storage.scan(sequencePrefix(document))) {
     if (here.has(key)) continue
     forgotten.push({ key, value: undefined })
     lost.push(toHex(value))
+    isOurs ||= key.startsWith(ours)
   }
-  return { forgotten, lost }
+  return { forgotten, lost, isOurs }
 }
 
 /** The document of a damaged position: the index by document still knows it. */

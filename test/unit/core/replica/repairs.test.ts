@@ -93,6 +93,20 @@ describe('a document with damaged entries', () => {
     expect(await textOf(other, 'notes/1')).toBe('four')
   })
 
+  test('is written to under another name where our own last events were lost', async () => {
+    const { edge, cloud } = await rotten((all) => all.slice(2))
+    // Not at the places of what was lost: a peer has that, and would refuse what comes after it.
+    await edit(edge, 'notes/1', 'five')
+    place.dial(edge, cloud)
+    await equal([edge, cloud])
+    await until(async () => (await damagedOf(edge)).length === 0)
+    expect(cloud.errors).toEqual([])
+    expect(cloud.replica.quarantined()).toEqual([])
+    const texts: string[] = []
+    for await (const { hash } of edge.replica.rejected()) texts.push(hash)
+    expect(texts).toEqual([])
+  })
+
   test('that nobody has stays reported, also after a restart', async () => {
     const medium = new MemoryMedium()
     let edge = await place.open('edge', medium)

@@ -1,15 +1,15 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { levelStorage } from '../../src/adapters/storage/level/index.ts'
 import { checkStorage } from '../../src/index.ts'
+import { bundledProgram } from '../support/bundled-program.ts'
 import { audit, nothingTold, takeLine } from './crash-audit.ts'
 import { openCrashReplica } from './crash-replica.ts'
 
@@ -17,7 +17,7 @@ import { openCrashReplica } from './crash-replica.ts'
 const KILLS = Number(process.env['CRASH_KILLS'] ?? 60)
 /** Every so many lives all that there is is read again, not only what the last one touched. */
 const FULL_AUDIT_EVERY = 20
-const ROOM = fileURLToPath(new URL('../../.cache/crash/', import.meta.url))
+const WRITER = fileURLToPath(new URL('replica-crash-writer.ts', import.meta.url))
 
 type Writer = ChildProcessByStdio<Writable, Readable, null>
 
@@ -26,19 +26,7 @@ let program: string
 let directory: string
 
 beforeAll(async () => {
-  await mkdir(ROOM, { recursive: true })
-  program = join(ROOM, 'replica-crash-writer.mjs')
-  // One file of plain JavaScript: it starts in a quarter of the time.
-  await build({
-    entryPoints: [fileURLToPath(new URL('replica-crash-writer.ts', import.meta.url))],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    packages: 'external',
-    outfile: program,
-    logLevel: 'silent',
-  })
+  program = await bundledProgram(WRITER)
   directory = await mkdtemp(join(tmpdir(), 'tideway-crash-'))
 })
 afterAll(async () => {

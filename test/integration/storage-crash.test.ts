@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { levelStorage } from '../../src/adapters/storage/level/index.ts'
 import type { Storage, StoredRecord } from '../../src/core/interfaces/storage.ts'
+import { bundledProgram } from '../support/bundled-program.ts'
 
 const KILLS = 30
 const WRITER = fileURLToPath(new URL('storage-crash-writer.ts', import.meta.url))
@@ -26,7 +27,9 @@ interface Acknowledged {
 
 describe('level storage under kill -9', () => {
   let directory: string
+  let program: string
   beforeAll(async () => {
+    program = await bundledProgram(WRITER)
     directory = await mkdtemp(join(tmpdir(), 'tideway-crash-'))
   })
   afterAll(async () => {
@@ -37,10 +40,10 @@ describe('level storage under kill -9', () => {
 
   test(`keeps every acknowledged append through ${KILLS} kills`, async () => {
     const acknowledged: Acknowledged[] = []
-    let next = start(directory, 0)
+    let next = start(program, directory, 0)
     for (let life = 0; life < KILLS; life++) {
       const writer = next
-      if (life + 1 < KILLS) next = start(directory, life + 1)
+      if (life + 1 < KILLS) next = start(program, directory, life + 1)
       acknowledged.push(...(await killAfter(writer, 3 + ((life * 37) % 90))))
       const storage = await levelStorage({ directory })
       await checkLog(storage, acknowledged)
@@ -50,8 +53,8 @@ describe('level storage under kill -9', () => {
   })
 })
 
-function start(directory: string, life: number): Writer {
-  const args = ['--import', 'tsx', WRITER, directory, String(life)]
+function start(program: string, directory: string, life: number): Writer {
+  const args = [program, directory, String(life)]
   const writer = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
   writers.push(writer)
   return writer

@@ -40,8 +40,11 @@ export function damageKey(document: DocumentId): string {
   return DAMAGE_PREFIX + document
 }
 
+/** One digest a collection. */
+export const DIGEST_PREFIX = 'g/'
+
 export function digestKey(collection: CollectionId): string {
-  return `g/${collection}`
+  return DIGEST_PREFIX + collection
 }
 
 export const PEER_PREFIX = 'p/'

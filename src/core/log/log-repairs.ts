@@ -3,19 +3,23 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Put, Storage } from '../interfaces/storage.ts'
 import { Digest } from './digest.ts'
 import type { EventLog } from './event-log.ts'
+import { documentOf } from './find-document.ts'
 import { homeOf } from './homes.ts'
 import { refusedOf } from './kept-aside.ts'
 import { DAMAGE_PREFIX, damageKey, digestKey } from './keys.ts'
 import type { LogCache } from './log-cache.ts'
 import { type DamageRecord, decodeRecord } from './records.ts'
-import { documentOf, planRepair } from './repair.ts'
+import { planRepair } from './repair.ts'
 
 /** What {@link LogRepairs} work on. */
 export interface LogRepairsOptions {
   readonly storage: Storage
   readonly cache: LogCache
   readonly sha256: Sha256
-  readonly log: Pick<EventLog, 'barrier' | 'record' | 'digest' | 'documents' | 'isShared' | 'actor'>
+  readonly log: Pick<
+    EventLog,
+    'barrier' | 'record' | 'digest' | 'documents' | 'documentsAt' | 'isShared' | 'actor'
+  >
 }
 
 /**
@@ -35,10 +39,10 @@ export class LogRepairs {
       yield [key.slice(DAMAGE_PREFIX.length), decodeRecord<DamageRecord>(value, 'lost')]
   }
 
-  /** The document of an entry that cannot be read. Looks at every document that is here. */
+  /** The document of an entry that cannot be read. */
   documentAt(position: Position): Promise<DocumentId | undefined> {
     const { log, storage } = this.#options
-    return documentOf(log.documents(), storage, position)
+    return documentOf(log, storage, position)
   }
 
   /** Takes out an entry that belongs to no document that is known, so that reads go on past it. */

@@ -181,21 +181,3 @@ async function lostPlaces(
   }
   return { forgotten, lost, isOurs }
 }
-
-/** The document of a damaged position: the index by document still knows it. */
-export async function documentOf(
-  documents: AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }>,
-  storage: Storage,
-  position: Position,
-): Promise<DocumentId | undefined> {
-  for await (const { id, record } of documents) {
-    if (record.last < position) continue
-    const query = { document: id, after: position - 1, upTo: position, bytesMax: 1 }
-    try {
-      await storage.read(query)
-    } catch (error) {
-      if (damagedPosition(error) === position) return id
-    }
-  }
-  return undefined
-}

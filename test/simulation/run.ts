@@ -35,7 +35,7 @@ export interface RunOptions {
 }
 
 /** What worlds do not do unless they are told to. */
-const OFF: readonly Habit[] = ['moves']
+const OFF: readonly Habit[] = []
 
 /** What some worlds do beside editing. */
 export type Habit = 'moves' | 'deletes' | 'guest' | 'late' | 'traffic' | 'bulk'

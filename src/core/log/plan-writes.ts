@@ -166,8 +166,7 @@ export class PlanWrites {
     const generation = this.record(document)?.generation ?? 1
     const origin = originOf(header, generation, this.#view.sha256)
     // What it writes again need not be kept aside any longer.
-    if (origin !== undefined)
-      this.puts.push({ key: lateKey(document, origin), value: undefined })
+    if (origin !== undefined) this.puts.push({ key: lateKey(document, origin), value: undefined })
   }
 
   bury(document: DocumentId, home: CollectionId, from: string | undefined): void {

@@ -12,6 +12,7 @@ import { originOf } from './generation-origin.ts'
 import { GenerationPlan, type GenerationView } from './generation-plan.ts'
 import { peerKey, rejectedKey, sequenceKey } from './keys.ts'
 import { TOMBSTONE, withDescendants } from './lineage.ts'
+import { joinedEvents, noteMoves, placed } from './moves.ts'
 import { PlanWrites } from './plan-writes.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
 import type {
@@ -99,7 +100,9 @@ export class Plan {
   remote(submission: RemoteSubmission): readonly Reject[] {
     const rejects: Reject[] = []
     for (const entry of submission.entries) {
+      const before = this.#writes.record(entry.wire.document)
       const denial = this.#incoming(entry, submission)
+      noteMoves(this.#writes, entry.wire, before)
       if (denial !== undefined) {
         const { kind } = entry.wire
         const named = kind === 'event' ? entry.events[0]?.header : entry.base
@@ -206,10 +209,12 @@ export class Plan {
     return this.#writes.isEmpty
   }
 
-  #incoming(entry: IncomingEntry, submission: RemoteSubmission): Denial | undefined {
+  #incoming(arrived: IncomingEntry, submission: RemoteSubmission): Denial | undefined {
+    if (this.#generations.isOver(arrived)) return undefined
+    const record = this.#writes.record(arrived.wire.document)
+    const entry = placed(arrived, record)
+    if (entry === undefined) return arrived.wire.kind === 'leave' ? undefined : GONE
     const { wire } = entry
-    if (this.#generations.isOver(entry)) return undefined
-    const record = this.#writes.record(wire.document)
     const home = record === undefined || record.left ? wire.collection : record.collection
     const denied = submission.check(entry, home, record)
     if (denied !== undefined) return denied
@@ -362,11 +367,20 @@ export class Plan {
   }
 
   /** A document moves between two collections that are both here: peers may share but the old one. */
-  #follow({ wire }: IncomingEntry, old: CollectionId, from: string): void {
-    const { document, collection, bytes } = wire
+  #follow(entry: IncomingEntry, old: CollectionId, from: string): void {
+    const { document, collection } = entry.wire
     this.#writes.rehome(document, old, collection)
-    this.#writes.push('join', document, collection, bytes, from)
+    this.#writes.push('join', document, collection, this.#packed(entry), from)
     this.#writes.push('leave', document, old, new Uint8Array(0), from)
+  }
+
+  /** The join that peers are told of: with what stands here in the old home, which they may not share. */
+  #packed({ wire, events }: IncomingEntry): Uint8Array {
+    const { document } = wire
+    const here = this.#writes.eventsOf(document)
+    if (this.#generations.isStray(wire)) return this.#generations.pack(document, here)
+    const all = joinedEvents(events, here)
+    return all === undefined ? wire.bytes : this.#generations.pack(document, all)
   }
 
   #leave(document: DocumentId, record: DocumentRecord, submission: RemoteSubmission): void {

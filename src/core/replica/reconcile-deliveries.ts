@@ -54,16 +54,18 @@ async function wireEntries(view: LinkView, delivery: Delivery): Promise<readonly
   const { document, collection, whole } = delivery
   const record = await view.log.record(document)
   const home = homeOf(record)
-  if (record === undefined || home === undefined) return []
-  const { generation } = record
+  if (record === undefined) return []
+  const { generation, moves = 0 } = record
+  const bytes = new Uint8Array(0)
+  const leave = { kind: 'leave', document, collection, generation, bytes, moves } as const
+  if (home === undefined) return whole ? [leave] : []
   if (home !== collection && !(whole && view.granted.includes(home))) {
-    if (!whole) return []
-    return [{ kind: 'leave', document, collection, generation, bytes: new Uint8Array(0) }]
+    return whole ? [leave] : []
   }
   const named = await namedEntries(view, document, record)
   const wanted = delivery.names === undefined ? undefined : splitNames(delivery.names)
   const chosen = wanted === undefined ? named : named.filter(({ name }) => wanted.has(name))
-  const place = { document, collection: home, generation }
+  const place = { document, collection: home, generation, moves }
   return whole ? joined(place, chosen) : chosen.map((entry) => wire(place, entry))
 }
 
@@ -71,10 +73,11 @@ interface Place {
   readonly document: DocumentId
   readonly collection: CollectionId
   readonly generation: number
+  readonly moves: number
 }
 
-function wire(place: Place, { kind, bytes }: NamedEntry): WireEntry {
-  return { kind, ...place, bytes }
+function wire({ moves, ...place }: Place, { kind, bytes }: NamedEntry): WireEntry {
+  return kind === 'base' ? { kind, ...place, bytes, moves } : { kind, ...place, bytes }
 }
 
 /** A join with as many events as fit, then the rest one by one. */

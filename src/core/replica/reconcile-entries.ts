@@ -99,8 +99,8 @@ async function stateOf(
 ): Promise<DocumentState> {
   const nothing = { document, generation: 0, moves: 0, names: new Uint8Array(0) }
   if (record === undefined) return { ...nothing, home: 'none' }
-  if (record.left) return { ...nothing, home: 'left' }
   const { generation, moves = 0 } = record
+  if (record.left) return { ...nothing, home: 'left', moves }
   const home = record.collection === collection ? 'here' : { collection: record.collection }
   if (record.entries > ENTRY_NAMES_MAX)
     return { document, home, generation, moves, names: undefined }
@@ -166,6 +166,9 @@ async function compareEntry(
   const all = { document, names: undefined }
   if (record === undefined || home === undefined) {
     if (state.home === 'none' || state.home === 'left') return {}
+    // It left after the last move that the peer has heard of.
+    if (state.home === 'here' && (record?.moves ?? 0) > state.moves)
+      return { delivery: { ...all, collection, whole: true } }
     return { want: { ...all, whole: record !== undefined } }
   }
   if (home !== collection && !view.granted.includes(home)) {
@@ -178,7 +181,10 @@ async function compareEntry(
   }
   if (state.home === 'none' || state.home === 'left') {
     if (home !== collection) return {}
-    return { delivery: { ...all, collection, whole: state.home === 'left' } }
+    const { moves = 0 } = record
+    if (state.home === 'left' && state.moves > moves) return { want: { ...all, whole: true } }
+    const whole = state.home === 'left' || moves > 0
+    return { delivery: { ...all, collection, whole } }
   }
   const theirs = state.home === 'here' ? collection : state.home.collection
   if (theirs !== home) {

@@ -8,6 +8,7 @@ import {
   ENTRY_BYTES_MAX,
   FRAME_BYTES_MAX,
   ITEMS_MAX,
+  MOVES_MAX,
 } from './limits.ts'
 import { type EventsFrame, FRAME_NUMBERS, type FrameEntry } from './message.ts'
 
@@ -31,7 +32,7 @@ interface Place {
  *
  * A place in the first collection and generation 1 is the document's name alone, any other is
  * `[name, collection index, generation]`. The bytes of an entry that is not an event are
- * `[kind, bytes]`; a length in place of bytes stands for the PART frames before. Empty tails are left
+ * `[kind, bytes]`, of one that tells of a home `[kind, bytes, moves]`; a length in place of bytes stands for the PART frames before. Empty tails are left
  * out.
  */
 export function eventsItems(frame: EventsFrame): unknown[] {
@@ -53,9 +54,13 @@ export function eventsItems(frame: EventsFrame): unknown[] {
       known.set(key, index)
     }
     const kind = KINDS.indexOf(entry.kind)
-    entries.push(index, kind === 0 ? entry.bytes : [kind, entry.bytes])
+    entries.push(index, kind === 0 ? entry.bytes : payloadOf(kind, entry))
   }
   return [...head, collections, places, entries]
+}
+
+function payloadOf(kind: number, { bytes, moves }: FrameEntry): unknown[] {
+  return moves === undefined ? [kind, bytes] : [kind, bytes, moves]
 }
 
 function placeItem(place: Place, collections: CollectionId[]): unknown {
@@ -111,15 +116,25 @@ function readEntries(fields: FieldReader, places: readonly Place[]): readonly Fr
 }
 
 function readEntry(fields: FieldReader, place: Place, item: unknown, first: boolean): FrameEntry {
-  const [number, payload] = Array.isArray(item) ? (item as unknown[]) : [0, item]
+  const [number, payload, told] = Array.isArray(item) ? (item as unknown[]) : [0, item]
+  const moves = readMoves(fields, told)
   const kind = typeof number === 'number' ? KINDS[number] : undefined
   if (kind === undefined) fields.fail('entries', 'holds an entry of unknown kind')
   // One frame holds at most one entry that came in parts, and it is the first.
   if (typeof payload === 'number' && first && Number.isSafeInteger(payload) && payload > 0) {
     if (payload > ENTRY_BYTES_MAX) fields.exceed('entries', 'holds an entry that is too large')
-    return { kind, ...place, bytes: payload }
+    return { kind, ...place, bytes: payload, ...moves }
   }
-  return { kind, ...place, bytes: fields.checkBytes('entries', payload, FRAME_BYTES_MAX) }
+  const bytes = fields.checkBytes('entries', payload, FRAME_BYTES_MAX)
+  return { kind, ...place, bytes, ...moves }
+}
+
+function readMoves(fields: FieldReader, told: unknown): Pick<FrameEntry, 'moves'> {
+  if (told === undefined) return {}
+  const isNumber = typeof told === 'number' && Number.isSafeInteger(told)
+  if (!isNumber || told < 0 || told > MOVES_MAX)
+    fields.fail('entries', 'holds a number of moves out of range')
+  return { moves: told }
 }
 
 /** About how many bytes an entry takes in a frame, never less than it does. */

@@ -18,6 +18,11 @@ export interface WireEntry {
   readonly collection: CollectionId
   readonly generation: number
   readonly bytes: Uint8Array
+  /**
+   * Of a join, a leave and a base: how often the document had been given another home when it was sent, up to
+   * 2^32. Absent: once more than the receiver knows of.
+   */
+  readonly moves?: number | undefined
 }
 
 /** What a replica remembers of a peer between connections. */

@@ -213,3 +213,6 @@ export const DEFAULT_LIMITS: SessionLimits = {
   streamQueueBytes: 256 * 1024,
   controlBytesMax: 256 * 1024,
 }
+
+/** How often a document may be said to have been given another home. */
+export const MOVES_MAX: number = 2 ** 32

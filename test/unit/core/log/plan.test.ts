@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
 import type { Storage } from '../../../../src/core/interfaces/storage.ts'
-import { packEvents } from '../../../../src/core/log/entry.ts'
+import { packEvents, unpackEvents } from '../../../../src/core/log/entry.ts'
 import type { EventLog } from '../../../../src/core/log/event-log.ts'
 import type { CheckedEvent, IncomingEntry } from '../../../../src/core/log/submission.ts'
 import { Author, incoming, incomingMark } from '../../../support/author.ts'
@@ -289,3 +289,57 @@ function slowReads(storage: Storage): Storage {
     },
   })
 }
+
+/** The same as a join or a leave, with its number. */
+function numbered<Entry extends IncomingEntry>(entry: Entry, moves: number): IncomingEntry {
+  return { ...entry, wire: { ...entry.wire, moves } }
+}
+
+test('a move that another has followed moves nothing back, and what it brings is taken', async () => {
+  const log = await openLog()
+  const author = new Author()
+  const [one, two] = [author.set('a', 1), author.set('a', 2)]
+  await log.commit(remote(incoming('d', one, 'first')))
+  await log.commit(remote(numbered(join('d', [one], 'third'), 2)))
+  await log.commit(
+    remote(
+      numbered(join('d', [one, two], 'second'), 1),
+      numbered(incomingMark('d', 'leave', 'third'), 1),
+    ),
+  )
+  expect(await log.record('d')).toMatchObject({ collection: 'third', left: false, moves: 2 })
+  expect(await hashes(log)).toEqual([one, two].map(({ header }) => header.hash))
+})
+
+test('a document that left comes back with a later move only', async () => {
+  const log = await openLog()
+  const one = new Author().set('a', 1)
+  await log.commit(remote(incoming('d', one), numbered(incomingMark('d', 'leave'), 3)))
+  const { rejects } = await log.commit(remote(numbered(join('d', [one], 'c'), 2)))
+  expect(rejects).toMatchObject([{ document: 'd', code: 'DOCUMENT_DELETED' }])
+  expect(await log.record('d')).toMatchObject({ left: true, moves: 3 })
+  await log.commit(remote(numbered(join('d', [one], 'c'), 4)))
+  expect(await log.record('d')).toMatchObject({ left: false, moves: 4 })
+})
+
+test('of two moves with one number the greater name counts, in whatever order they come', async () => {
+  const one = new Author().set('a', 1)
+  const moves = ['x', 'y'].map((to) => numbered(join('d', [one], to), 1))
+  for (const order of [moves, [...moves].reverse()]) {
+    const log = await openLog()
+    await log.commit(remote(incoming('d', one)))
+    for (const move of order) await log.commit(remote(move))
+    expect(await log.record('d')).toMatchObject({ collection: 'y', moves: 1 })
+  }
+})
+
+test('a join that is followed is passed on with the events that it lacks', async () => {
+  const log = await openLog()
+  const author = new Author()
+  const [one, own] = [author.set('a', 1), author.set('a', 2)]
+  await log.commit(remote(incoming('d', one, 'old')))
+  await log.commit(local('d', [own], 'old'))
+  await log.commit(remote(join('d', [one], 'new')))
+  const { entries } = await log.read({ after: 0, collections: ['new'], bytesMax: 1 << 20 })
+  expect(unpackEvents(entries[0]?.bytes ?? new Uint8Array(0))).toEqual([one.bytes, own.bytes])
+})

@@ -1,7 +1,9 @@
 import type { CollectionId, DocumentId, EventHash, ReplicaId } from '../../src/core/ids.ts'
 import type { StoredEntry } from '../../src/core/log/entry.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
+import type { Account, GenerationChecker } from './checkers-generations.ts'
 import type { Machine } from './simulator.ts'
+import { isHarmed } from './topology.ts'
 import { eventKey, type World } from './world.ts'
 
 /** An event that somebody was told to be safe. */
@@ -17,11 +19,13 @@ export interface Promised {
  */
 export class DurabilityChecker {
   readonly #world: World
+  readonly #generations: GenerationChecker
   /** By machine: what it promised to keep. */
   readonly #promised: Map<ReplicaId, Map<string, Promised>> = new Map()
 
-  constructor(world: World) {
+  constructor(world: World, generations: GenerationChecker) {
     this.#world = world
+    this.#generations = generations
   }
 
   get count(): number {
@@ -59,9 +63,16 @@ export class DurabilityChecker {
   }
 
   /** What a machine promised is there when it starts, before any peer can give it back. */
-  async started(machine: Machine, replica: Replica, stored: ReadonlySet<string>): Promise<void> {
+  async started(
+    machine: Machine,
+    replica: Replica,
+    entries: readonly StoredEntry[],
+  ): Promise<void> {
+    // What was promised so far: what comes from now on may not be in what was read.
+    const promised = [...(this.#promised.get(machine.name)?.keys() ?? [])]
     await this.#noteRefusals(replica)
-    await this.#check(machine.name, replica, stored, 'lost')
+    const log = await this.#logOf(replica, entries)
+    await this.#check(machine.name, replica, log, 'lost', new Set(promised))
   }
 
   /** At the end: what anybody promised is with everybody who shares the collection. */
@@ -71,11 +82,11 @@ export class DurabilityChecker {
     for (const machine of machines) {
       const replica = machine.process?.replica
       if (replica === undefined) continue
-      const stored = await storedEvents(replica)
-      await this.#check(machine.name, replica, stored, 'has lost in the end')
+      const log = await this.#logOf(replica, await storedEntries(replica))
+      await this.#check(machine.name, replica, log, 'has lost in the end')
       for (const [author, promises] of this.#promised) {
         for (const [key, promised] of promises) {
-          if (author === machine.name || stored.has(key)) continue
+          if (author === machine.name || log.has(key)) continue
           if (!machine.collections.includes(promised.collection)) continue
           if (await this.#isExcused(replica, promised)) continue
           this.#fail(`${machine.name} never got ${promised.hash} of ${author} in`, promised)
@@ -87,14 +98,23 @@ export class DurabilityChecker {
   async #check(
     name: ReplicaId,
     replica: Replica,
-    stored: ReadonlySet<string>,
+    log: Account,
     what: string,
+    only?: ReadonlySet<string>,
   ): Promise<void> {
     for (const [key, promised] of this.#promised.get(name) ?? []) {
-      if (stored.has(key) || (await this.#isExcused(replica, promised))) continue
       if (this.#world.isRotten(name, key)) continue
+      if (only?.has(key) === false || log.has(key) || (await this.#isExcused(replica, promised)))
+        continue
       this.#fail(`${name} ${what} ${promised.hash} of`, promised)
     }
+  }
+
+  async #logOf(replica: Replica, entries: readonly StoredEntry[]): Promise<Account> {
+    const stored = storedKeys(entries)
+    if (!this.#generations.enabled) return stored
+    const account = await this.#generations.account(replica, entries)
+    return { has: (key) => stored.has(key) || account.has(key) }
   }
 
   #fail(what: string, { document }: Promised): void {
@@ -108,26 +128,35 @@ export class DurabilityChecker {
   }
 
   async #isExcused(replica: Replica, { document, hash }: Promised): Promise<boolean> {
-    if (this.#world.isSetAside(eventKey(document, hash))) return true
+    const key = eventKey(document, hash)
+    if (this.#world.isSetAside(key) || isHarmed(document)) return true
     if (this.#world.isContested(document)) return true
     const record = await replica.record(document)
+    if (this.#generations.enabled) {
+      if (this.#world.isSetAside(this.#generations.firstKey(key))) return true
+      // Cut, a deleted document is nothing but deleted.
+      if (record?.deleted === true) return true
+    }
     // Where a document may be depends on where it went: only those who share its last home keep it.
     return this.#world.hasMoved(document) && (record === undefined || record.left)
   }
 }
 
-/** The events in a replica's log, by document and hash. */
-export async function storedEvents(
-  replica: Replica,
-  visit?: (entries: readonly StoredEntry[]) => void,
-): Promise<ReadonlySet<string>> {
-  const stored = new Set<string>()
+/** Everything in a replica's log. */
+export async function storedEntries(replica: Replica): Promise<readonly StoredEntry[]> {
+  const stored: StoredEntry[] = []
   for (let after = 0; ; ) {
     const page = await replica.readLog({ after, bytesMax: 1 << 20 })
-    visit?.(page.entries)
-    for (const { document, hash } of page.entries)
-      if (hash !== undefined) stored.add(eventKey(document, hash))
+    stored.push(...page.entries)
     if (page.end) return stored
     after = page.upTo
   }
+}
+
+/** The events among entries, by document and hash. */
+export function storedKeys(entries: readonly StoredEntry[]): ReadonlySet<string> {
+  const stored = new Set<string>()
+  for (const { document, hash } of entries)
+    if (hash !== undefined) stored.add(eventKey(document, hash))
+  return stored
 }

@@ -10,6 +10,7 @@ import type { DurabilityChecker, Promised } from './checkers-durability.ts'
 import type { MemoryChecker } from './checkers-memory.ts'
 import type { NetworkWatcher } from './network.ts'
 import { type Machine, nativeSha256 } from './simulator.ts'
+import { HOSTILE, isHarmed } from './topology.ts'
 import { eventKey, type World } from './world.ts'
 
 /** Those whose invariants show on links too. */
@@ -127,12 +128,19 @@ export class LinkChecker implements NetworkWatcher {
     const frames = framesOf(message)
     for (const { frame, byteLength } of frames) this.#sentFrame(way, other, frame, byteLength)
     if (frames.every(({ frame }) => ASIDE.has(frame.type))) return
+    if (way.from === HOSTILE) return
     const link = `${way.from}>${way.to}`
     const { messages, bytes } = this.costs.get(link) ?? NO_COST
     this.costs.set(link, { messages: messages + 1, bytes: bytes + message.length })
   }
 
   #sentFrame(way: Way, other: Way, frame: Frame, byteLength: number): void {
+    // Nobody but the one who grants suffers from what it grants; and whatever it says is no promise.
+    if (way.from === HOSTILE) {
+      if (frame.type === 'hello' || frame.type === 'welcome' || frame.type === 'ack')
+        other.granted = Math.max(other.granted, frame.credit)
+      return
+    }
     switch (frame.type) {
       case 'hello':
         other.granted = frame.credit
@@ -150,6 +158,7 @@ export class LinkChecker implements NetworkWatcher {
         this.#acknowledged(way, frame)
         break
       case 'rejects':
+        if (way.to === HOSTILE) break
         for (const { document, hash } of frame.rejects) {
           const open = this.#open.get(`${other.from}>${other.to}`)
           if (hash === undefined) continue
@@ -186,6 +195,7 @@ export class LinkChecker implements NetworkWatcher {
     const to = this.#world.machines().find(({ name }) => name === way.to)
     for (const { kind, document, collection, bytes } of frame.entries) {
       if (to !== undefined) this.#others.access.sent(way.from, to, collection)
+      if (way.to === HOSTILE) this.#others.access.sentHostile(way.from, collection)
       // What a comparison of documents found missing may be on its way already.
       if (kind !== 'event' || typeof bytes === 'number' || frame.answer !== undefined) continue
       const { hash } = readEvent(bytes, nativeSha256)
@@ -198,7 +208,13 @@ export class LinkChecker implements NetworkWatcher {
     const key = eventKey(document, hash)
     const count = (way.sent.get(key) ?? 0) + 1
     way.sent.set(key, count)
-    if (way.reconciling || this.#world.hasMoved(document)) return
+    if (
+      way.reconciling ||
+      way.to === HOSTILE ||
+      isHarmed(document) ||
+      this.#world.hasMoved(document)
+    )
+      return
     if (count > (way.early.has(key) ? 2 : 1))
       this.#world.fail('I4', `${way.from} sent ${way.to} ${hash} of ${document} ${count} times`)
     const place = this.#places.get(way.from)?.get(key)

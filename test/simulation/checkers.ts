@@ -4,7 +4,8 @@ import type { StoredEntry } from '../../src/core/log/entry.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
 import { AccessChecker } from './checkers-access.ts'
 import { DeliveryChecker } from './checkers-delivery.ts'
-import { DurabilityChecker, storedEvents } from './checkers-durability.ts'
+import { DurabilityChecker, storedEntries, storedKeys } from './checkers-durability.ts'
+import { GenerationChecker } from './checkers-generations.ts'
 import { LinkChecker } from './checkers-links.ts'
 import { LossChecker } from './checkers-losses.ts'
 import { MemoryChecker } from './checkers-memory.ts'
@@ -17,7 +18,8 @@ const FAILURES_MAX = 30
 /** Watches every invariant in one world: what it finds is a failure of the run. */
 export class Checkers implements Witness, World {
   readonly failures: string[] = []
-  readonly durability: DurabilityChecker = new DurabilityChecker(this)
+  readonly generations: GenerationChecker = new GenerationChecker(this)
+  readonly durability: DurabilityChecker = new DurabilityChecker(this, this.generations)
   readonly delivery: DeliveryChecker = new DeliveryChecker(this)
   readonly access: AccessChecker = new AccessChecker(this)
   readonly memory: MemoryChecker = new MemoryChecker(this)
@@ -66,6 +68,14 @@ export class Checkers implements Witness, World {
     this.#setAside.add(key)
   }
 
+  /** Whether an edit of the document was refused that its author was allowed to make. */
+  isTakenBack(document: DocumentId): boolean {
+    return [...this.#setAside].some(
+      (key) =>
+        key.startsWith(`${document} `) && !this.access.isForbidden(this.generations.firstKey(key)),
+    )
+  }
+
   isRotten(machine: ReplicaId, key: string): boolean {
     return this.losses.isRotten(machine, key)
   }
@@ -79,6 +89,7 @@ export class Checkers implements Witness, World {
   }
 
   appended(machine: Machine, entries: readonly StoredEntry[]): void {
+    this.generations.note(entries)
     this.losses.note(machine.name, entries)
     this.access.appended(machine, entries)
     this.delivery.appended(machine, entries)
@@ -94,9 +105,11 @@ export class Checkers implements Witness, World {
 
   /** What a machine starts with: the last write may have reached the disk although nobody was told. */
   async #look(machine: Machine, replica: Replica): Promise<void> {
-    const stored = await storedEvents(replica, (entries) => this.losses.note(machine.name, entries))
-    this.delivery.resume(machine.name, stored)
-    await this.durability.started(machine, replica, stored)
+    const entries = await storedEntries(replica)
+    this.generations.note(entries)
+    this.losses.note(machine.name, entries)
+    this.delivery.resume(machine.name, storedKeys(entries))
+    await this.durability.started(machine, replica, entries)
   }
 
   /** An entry of a machine's log cannot be read any more. */

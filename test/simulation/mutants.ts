@@ -253,4 +253,32 @@ export const MUTANTS: readonly Mutant[] = [
     invariant: 'I4',
     caughtBy: 'test/property/causal-order.test.ts',
   },
+  {
+    name: 'base-as-event',
+    file: 'src/core/replica/incoming.ts',
+    find: '    kind: wire.kind,\n    document: wire.document,\n',
+    replace:
+      "    kind: wire.kind === 'base' ? 'event' : wire.kind,\n    document: wire.document,\n",
+    breaks: 'who may write a document may also end its history',
+    invariant: 'I6',
+    caughtBy: 'seeds',
+  },
+  {
+    name: 'author-not-asked',
+    file: 'src/core/replica/authorship.ts',
+    find: '  return policy.mayRelay(principal, author) ? undefined : FORGED\n',
+    replace: "  return policy.mayRelay(principal, author) || author !== '' ? undefined : FORGED\n",
+    breaks: 'what a peer says in the name of another replica is believed',
+    invariant: 'I6',
+    caughtBy: 'seeds',
+  },
+  {
+    name: 'edits-left-behind',
+    file: 'src/core/log/generation-plan.ts',
+    find: '    if (uncovered.length === 0) return NOTHING\n',
+    replace: '    if (uncovered.length >= 0) return NOTHING\n',
+    breaks: 'a cut drops edits that had not been acknowledged',
+    invariant: 'I1',
+    caughtBy: 'seeds',
+  },
 ]

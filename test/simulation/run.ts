@@ -4,10 +4,15 @@ import type { Replica } from '../../src/core/replica/replica.ts'
 import { Checkers } from './checkers.ts'
 import { measureReconnect } from './checkers-cost.ts'
 import { type CollectionState, StateChecker } from './checkers-state.ts'
-import { FAULTS, type FaultName, Faults } from './faults.ts'
+import { Cutting } from './cutting.ts'
+import { FAULTS, type FaultName, Faults, LOSSES } from './faults.ts'
+import { Hostile } from './hostile.ts'
+import { SeededRandom } from './random.ts'
 import { type MachinePlan, Simulator } from './simulator.ts'
 import {
   CLOUD,
+  HOSTILE,
+  isHarmed,
   ownCollection,
   SHARED,
   TOPOLOGIES,
@@ -16,6 +21,7 @@ import {
 } from './topology.ts'
 import { Traffic } from './traffic.ts'
 import { Workload } from './workload.ts'
+import { eventKey } from './world.ts'
 
 /** How long all replicas may take to converge once the faults have stopped, in simulated time. */
 export const CONVERGENCE_MS = 120_000
@@ -38,7 +44,7 @@ export interface RunOptions {
 const OFF: readonly Habit[] = []
 
 /** What some worlds do beside editing. */
-export type Habit = 'moves' | 'deletes' | 'guest' | 'late' | 'traffic' | 'bulk'
+export type Habit = 'cuts' | 'hostile' | 'moves' | 'deletes' | 'guest' | 'late' | 'traffic' | 'bulk'
 
 export interface RunResult {
   readonly failures: readonly string[]
@@ -62,7 +68,12 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const shape = options.topology ?? random.pick(TOPOLOGIES)
   const does = (habit: Habit, probability: number): boolean =>
     random.chance(probability) && !without.includes(habit)
-  world.build(placesOf(world, shape, does('guest', 0.2)))
+  // Chosen apart, so that worlds without these two are what they would be if there were neither.
+  const apart = new SeededRandom(seed ^ 0x0c0ffee)
+  const cuts = apart.chance(0.25) && !without.includes('cuts')
+  const hasHostile = apart.chance(0.25) && !without.includes('hostile')
+  const places = placesOf(world, shape, does('guest', 0.2))
+  world.build(hasHostile ? places.map(withHostile) : places, hasHostile)
   world.cacheBytesMax = random.pick([40 << 20, 60_000, 150_000])
   checkers.links.enabled = random.chance(0.5)
   const workload = new Workload(world, checkers, {
@@ -73,12 +84,20 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   })
   const traffic = new Traffic(world, (what) => checkers.fail('I4', what))
   const talks = does('traffic', 0.3)
-  const faults = new Faults(world, checkers, some(world, options.faults ?? FAULTS))
+  const cutting = cuts ? new Cutting(world, apart) : undefined
+  checkers.generations.enabled = cuts
+  world.compaction = (machine) => cutting?.options(machine)
+  const chosen = some(world, options.faults ?? FAULTS)
+  // What comes back after a loss is not followed through cuts, or past one that means harm, yet.
+  const struck =
+    cutting === undefined && !hasHostile ? chosen : chosen.filter((name) => !LOSSES.includes(name))
+  const faults = new Faults(world, checkers, struck)
   checkers.onStarted = (machine, process) => {
     traffic.started(machine, process)
     if (random.chance(0.5))
       void workload.watch(machine, process, `${SHARED}/doc-0`).catch(() => undefined)
   }
+  const hostile = hasHostile ? hostileIn(world, checkers, apart) : undefined
   for (const machine of world.machines) {
     if (does('late', 0.3)) machine.late.add(random.pick(machine.collections))
     world.start(machine)
@@ -88,11 +107,15 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
     for (let i = random.below(4); i > 0; i -= 1) workload.act()
     if (talks && random.chance(0.5)) traffic.act()
     if (random.chance(0.3)) faults.choose()
+    cutting?.act(faults)
+    hostile?.act()
     if (random.chance(0.05)) subscribeLate(world)
     await world.advance(random.pick([5, 50, 400, 3_000]))
     if (checkers.failures.length > 0) break
   }
   await faults.stop()
+  cutting?.stop()
+  hostile?.stop()
   const convergedMs = await converge(world, checkers)
   await workload.stopWatching()
   if (checkers.failures.length === 0) {
@@ -100,7 +123,8 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
     traffic.atRest()
     checkers.memory.atRest(world)
     checkers.links.atRest(world.machines)
-    if (checkers.links.enabled) await measureReconnect(world, checkers, workload)
+    // Where two were told different things, they look for the difference each time.
+    if (checkers.links.enabled && !hasHostile) await measureReconnect(world, checkers, workload)
   }
   const { edits } = workload
   await world.close()
@@ -135,6 +159,28 @@ function placesOf(
   return [{ ...cloud, collections: [...cloud.collections, own] }, ...edges, guest]
 }
 
+/** Who is not a guest also keeps what the machine that means harm may write. */
+function withHostile(plan: MachinePlan): MachinePlan {
+  if (plan.name === GUEST) return plan
+  return { ...plan, collections: [...plan.collections, ownCollection(HOSTILE)] }
+}
+
+/** It dials one machine or several, and some dial it. */
+function hostileIn(world: Simulator, checkers: Checkers, random: SeededRandom): Hostile {
+  const names = world.machines.map(({ name }) => name).filter((name) => name !== GUEST)
+  const one = random.pick(names)
+  const targets = random.chance(0.5) ? [one] : names
+  const dialling = names.filter(() => random.chance(0.3))
+  world.dialsHostile = ({ name }) => dialling.includes(name)
+  const met = world.machines.filter(({ name }) => targets.includes(name) || dialling.includes(name))
+  return new Hostile(world, random, targets, (document, hash, actor) => {
+    // What a machine wrote itself it takes back from all who may write there: it may have lost it.
+    const isTheirs = met.some(({ name }) => checkers.access.isActorOf(name, actor))
+    if (isTheirs && document.startsWith(ownCollection(HOSTILE))) return
+    checkers.access.forbidden(HOSTILE, eventKey(document, hash))
+  })
+}
+
 /** A few of what may go wrong: seeds in which only two things do find what many would hide. */
 function some({ random }: Simulator, faults: readonly FaultName[]): readonly FaultName[] {
   const chosen = faults.filter(() => random.chance(0.5))
@@ -164,12 +210,17 @@ async function converge(world: Simulator, checkers: Checkers): Promise<number> {
   await world.until(checkers.lossesAtRest())
   await world.until(checkState(world, checkers))
   await world.until(checkers.durability.everywhere(world.machines))
+  await world.until(checkers.access.atRest(world.machines))
+  await world.until(
+    checkers.generations.atRest(world.machines, (document) => checkers.isTakenBack(document)),
+  )
   return convergedMs
 }
 
 /** By collection: those who share it do not have one digest. */
 async function differencesOf(world: Simulator, checkers: Checkers): Promise<readonly string[]> {
   const differences: string[] = []
+  if (checkers.generations.enabled) differences.push(...(await keptAside(world)))
   for (const collection of collectionsOf(world)) {
     const digests = new Map<string, string[]>()
     for (const machine of sharersOf(world, collection)) {
@@ -185,6 +236,21 @@ async function differencesOf(world: Simulator, checkers: Checkers): Promise<read
     differences.push(`${collection} differs: ${sides.join(', ')}`)
   }
   return differences
+}
+
+/** Edits that wait to be written again in another generation. */
+async function keptAside(world: Simulator): Promise<readonly string[]> {
+  const waiting: string[] = []
+  for (const { name, process } of world.machines) {
+    if (process === undefined) continue
+    for await (const { document, hash } of process.replica.late()) {
+      // What the one that means harm writes for generations that are over nobody writes again.
+      if (isHarmed(document)) continue
+      const record = await process.replica.record(document)
+      if (record?.deleted !== true) waiting.push(`${name} keeps ${hash} of ${document} aside`)
+    }
+  }
+  return waiting
 }
 
 /** The digest of a collection, without documents of which two replicas may never hold the same. */
@@ -216,7 +282,9 @@ async function checkState(world: Simulator, checkers: Checkers): Promise<void> {
 }
 
 function collectionsOf(world: Simulator): readonly string[] {
-  return [...new Set(world.machines.flatMap(({ collections }) => collections))]
+  const all = new Set(world.machines.flatMap(({ collections }) => collections))
+  // Who writes two events for one place divides what it may write, and nothing else.
+  return [...all].filter((collection) => !isHarmed(collection))
 }
 
 function sharersOf(world: Simulator, collection: string): Simulator['machines'] {

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { grants, type Policy } from '../../src/core/access/policy.ts'
+import { DENIED, grants, type Policy } from '../../src/core/access/policy.ts'
 import { isTidewayError } from '../../src/core/errors.ts'
 import type { CollectionId, ReplicaId } from '../../src/core/ids.ts'
 import type { Sha256 } from '../../src/core/interfaces/hasher.ts'
 import type { LogFields, Logger } from '../../src/core/interfaces/logger.ts'
 import type { StoredEntry } from '../../src/core/log/entry.ts'
+import { type CompactionOptions, cutting } from '../../src/core/replica/compaction.ts'
 import { openReplica } from '../../src/core/replica/open-replica.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
 import type { Uplink } from '../../src/core/replica/uplink.ts'
@@ -13,7 +14,7 @@ import { ProcessClock, SimulatedTime, settle } from './clock.ts'
 import { SimulatedDisk } from './disk.ts'
 import { SimulatedNetwork } from './network.ts'
 import { SeededRandom } from './random.ts'
-import { CLOUD, type Place } from './topology.ts'
+import { CLOUD, HOSTILE, ownCollection, type Place, SHARED } from './topology.ts'
 
 /** The native SHA-256: the one of the engine's default costs a tenth of a run. */
 export const nativeSha256: Sha256 = (bytes) => createHash('sha256').update(bytes).digest()
@@ -67,9 +68,14 @@ export class Simulator {
   readonly problems: string[] = []
   /** What each replica keeps of documents that nobody holds. */
   cacheBytesMax: number | undefined
+  /** Who keeps a connection to the machine that means harm. */
+  dialsHostile: (machine: Machine) => boolean = () => false
+  /** When each machine cuts histories by itself. */
+  compaction: (machine: Machine) => CompactionOptions | undefined = () => undefined
   readonly #witness: Witness
   readonly #lines: TraceLine[] = []
   #policy: Policy | undefined
+  #hasHostile = false
 
   constructor(seed: number, witness: Witness) {
     this.random = new SeededRandom(seed)
@@ -82,7 +88,8 @@ export class Simulator {
     return this.#lines.map((line) => line())
   }
 
-  build(plans: readonly MachinePlan[]): void {
+  /** @param hasHostile whether a machine may connect that means harm. */
+  build(plans: readonly MachinePlan[], hasHostile = false): void {
     for (const plan of plans) {
       const disk = new SimulatedDisk(this.time, this.random)
       const state = { process: undefined, starting: false, late: new Set<string>() }
@@ -92,7 +99,9 @@ export class Simulator {
       const all = name === CLOUD ? ['*'] : collections
       return [name, { read: all, write: name === CLOUD ? all : (writes ?? collections) }] as const
     })
-    this.#policy = grants(Object.fromEntries(table))
+    const policy = grants(Object.fromEntries([...table, [HOSTILE, HOSTILE_GRANT]]))
+    this.#hasHostile = hasHostile
+    this.#policy = hasHostile ? guarded(policy) : policy
   }
 
   machine(name: ReplicaId): Machine {
@@ -105,6 +114,7 @@ export class Simulator {
     if (machine.process !== undefined || machine.starting) return
     machine.starting = true
     const clock = new ProcessClock(this.time, this.random.between(-60_000, 60_000))
+    const compaction = this.compaction(machine)
     const opened = openReplica({
       storage: machine.disk.open(),
       name: machine.name,
@@ -116,6 +126,7 @@ export class Simulator {
       compression: machine.name.endsWith('2') ? undefined : nodeCompression(),
       logger: this.#logger(machine),
       cacheBytesMax: this.cacheBytesMax,
+      compaction: compaction && cutting(compaction),
     })
     opened.then(
       (replica) => this.#started(machine, replica, clock),
@@ -142,6 +153,11 @@ export class Simulator {
     })
     this.#witness.started(machine, process)
     replica.serve(this.network.listen(machine.name))
+    if (this.dialsHostile(machine)) {
+      const transport = this.network.transport(machine.name)
+      const collections = machine.collections.filter((name) => HOSTILE_GRANT.read.includes(name))
+      replica.connect({ transport, address: HOSTILE, collections, principal: HOSTILE })
+    }
     for (const peer of machine.dials) {
       const collections = this.#shared(machine, peer).filter((name) => !machine.late.has(name))
       const transport = this.network.transport(machine.name)
@@ -214,7 +230,8 @@ export class Simulator {
       error: (message, fields) => {
         say('fails', message, fields)
         const isDue = this.#witness.isDue?.(machine, message, fields) === true
-        if (!isDue && !isRefusal(fields?.['error']))
+        const isToldSo = this.#hasHostile && BELIEVED.has(message)
+        if (!isDue && !isToldSo && !isRefusal(fields?.['error']) && !isHarmed(fields))
           problems.push(`${name}: ${message} ${brief(fields)}`)
       },
       child: () => logger,
@@ -234,6 +251,43 @@ export class Simulator {
     for (let i = 0; i < 100 && !done; i += 1) await this.advance(1_000)
     await all
   }
+}
+
+/** What the machine that means harm may do. */
+const HOSTILE_GRANT = {
+  read: [SHARED, ownCollection(HOSTILE)],
+  write: [ownCollection(HOSTILE)],
+}
+
+/** As in a fleet: everybody connects as itself, and what is let in but means harm speaks for itself only. */
+function guarded(policy: Policy): Policy {
+  return {
+    ...policy,
+    mayConnect: (principal, replica) => (principal === replica ? undefined : DENIED),
+    mayRelay: (principal) => principal !== HOSTILE,
+    mayWrite: (principal, request) => {
+      const { kind, document } = request
+      if (principal === HOSTILE) {
+        if (kind !== 'event' && kind !== 'snapshot' && kind !== 'tombstone') return DENIED
+        if (!document.startsWith(ownCollection(HOSTILE))) return DENIED
+      }
+      return policy.mayWrite(principal, request)
+    },
+  }
+}
+
+/** What a machine says because of one that means harm: it costs an epoch once, and that one its actor. */
+const BELIEVED: ReadonlySet<string> = new Set([
+  'the end of the log was lost: what peers have of it comes back',
+  'a replica wrote two events for one place: its actor is refused',
+])
+
+/** Where anything may be written, events that cannot be read are no fault of who says so. */
+function isHarmed(fields: LogFields | undefined): boolean {
+  const { document, replica, position } = fields ?? {}
+  // It says of any log that it has read it to places where none is.
+  if (Number(position) >= 2 ** 31) return true
+  return replica === HOSTILE || String(document).startsWith(ownCollection(HOSTILE))
 }
 
 /** A write that a disk refused, because it is full or because its machine is down. */

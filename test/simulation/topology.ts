@@ -3,9 +3,16 @@ import type { SeededRandom } from './random.ts'
 
 export const CLOUD: ReplicaId = 'cloud'
 export const SHARED: CollectionId = 'shared/all'
+/** A machine that is let in and means harm. */
+export const HOSTILE: ReplicaId = 'mallory'
 
 export function ownCollection(name: ReplicaId): CollectionId {
   return `node/${name}`
+}
+
+/** Whether a collection, or the collection of a document, is what the one that means harm may write. */
+export function isHarmed(id: string): boolean {
+  return id.startsWith(ownCollection(HOSTILE))
 }
 
 export function edgeName(number: number): ReplicaId {

@@ -1,6 +1,7 @@
 import type { ReplicaId } from '../../src/core/ids.ts'
 import type { PeerStream } from '../../src/core/replica/peer-stream.ts'
 import type { Machine, Process, Simulator } from './simulator.ts'
+import { HOSTILE } from './topology.ts'
 
 /** The protocol of the streams: the dialer counts, and the accepter says how far it heard. */
 const PROTOCOL = 'count'
@@ -81,6 +82,7 @@ export class Traffic {
   }
 
   async #listen(name: ReplicaId, stream: PeerStream): Promise<void> {
+    if (stream.peer === HOSTILE) throw new Error('nobody listens to it')
     let heard = 0
     for await (const piece of stream) {
       for (const byte of piece) {

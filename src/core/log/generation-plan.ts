@@ -213,7 +213,9 @@ export class GenerationPlan {
     this.#begun.set(document, beginning)
     this.#writes.push('base', document, collection, bytes, from, hash)
     this.#writes.count(document, collection, hash)
-    if (deleted) this.#writes.bury(document, collection, before.deleted ? undefined : from)
+    // Who brings a base without a state knows of the end; who brings one with a state has to be told.
+    const knows = beginning.change === undefined
+    if (deleted) this.#writes.bury(document, collection, knows ? from : undefined)
     // The entry that told of the move is gone: who has not read it learns it from this one.
     for (const home of homes) {
       if (home !== collection)

@@ -1,0 +1,135 @@
+import type { DocumentId, EventHash, ReplicaId } from '../../src/core/ids.ts'
+import type { StoredEntry } from '../../src/core/log/entry.ts'
+import { type EventHeader, readEvent } from '../../src/core/log/event.ts'
+import { type Place, type Reach, reaches } from '../../src/core/log/generation.ts'
+import { readBeginning } from '../../src/core/log/generation-beginning.ts'
+import { firstPlaceOf, originOf } from '../../src/core/log/generation-origin.ts'
+import type { Replica } from '../../src/core/replica/replica.ts'
+import { type Machine, nativeSha256 } from './simulator.ts'
+import { isHarmed } from './topology.ts'
+import { eventKey, type World } from './world.ts'
+
+/** Who wrote an edit first, and where, however often it was written again since. */
+interface First {
+  readonly hash: EventHash
+  readonly actor: string
+  readonly place: Place
+}
+
+/** What one machine wrote into one document, where nobody else writes: a number that only grows. */
+interface Written {
+  last: number
+  safe: number
+}
+
+/** What a log has of edits that are no longer in it as they were written. */
+export interface Account {
+  /** Whether the edit is in a base, was written again, or waits for that. */
+  has(key: string): boolean
+}
+
+/**
+ * I1 where histories are cut: an edit that was promised is in the log as it was, or in the state that its
+ * document begins with, or written again on top of it; and its value is shown.
+ */
+export class GenerationChecker {
+  readonly #world: World
+  readonly #firsts: Map<string, First> = new Map()
+  readonly #written: Map<string, Written> = new Map()
+  /** Whether histories are cut in this world at all: to look costs a little. */
+  enabled = false
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  /** These events are in somebody's log. */
+  note(entries: readonly StoredEntry[]): void {
+    if (!this.enabled) return
+    for (const { kind, document, hash, generation, bytes } of entries) {
+      if (kind !== 'event' || hash === undefined) continue
+      const key = eventKey(document, hash)
+      if (this.#firsts.has(key)) continue
+      this.#firsts.set(key, firstPlaceOf(readEvent(bytes, nativeSha256), generation, nativeSha256))
+    }
+  }
+
+  /** An event as it was written first. */
+  firstKey(key: string): string {
+    const [document = ''] = key.split(' ')
+    const first = this.#firsts.get(key)
+    return first === undefined ? key : eventKey(document, first.hash)
+  }
+
+  /** Reads a log of which `entries` are all. */
+  async account(replica: Replica, entries: readonly StoredEntry[]): Promise<Account> {
+    const reach = new Map<DocumentId, Reach>()
+    const again = new Set<string>()
+    for (const { kind, document, generation, bytes } of entries) {
+      if (kind === 'base')
+        reach.set(document, readBeginning(document, generation, bytes, nativeSha256).reach)
+      if (kind !== 'event') continue
+      const origin = originOf(readEvent(bytes, nativeSha256), generation, nativeSha256)
+      if (origin !== undefined) again.add(eventKey(document, origin.hash))
+    }
+    for await (const { document, generation, bytes } of replica.late()) {
+      const header: EventHeader = readEvent(bytes, nativeSha256)
+      again.add(eventKey(document, firstPlaceOf(header, generation, nativeSha256).hash))
+    }
+    return {
+      has: (key) => {
+        const first = this.#firsts.get(key)
+        // On its way to the disk when its generation ended, it was made anew under another name.
+        if (first === undefined) return true
+        const [document = ''] = key.split(' ')
+        if (again.has(eventKey(document, first.hash))) return true
+        const covered = reach.get(document)
+        return covered !== undefined && reaches(covered, first.actor, first.place)
+      },
+    }
+  }
+
+  /** The next number that a machine writes into a document. */
+  next(machine: ReplicaId, document: DocumentId): number {
+    const key = `${machine} ${document}`
+    const written = this.#written.get(key) ?? { last: 0, safe: 0 }
+    this.#written.set(key, written)
+    written.last += 1
+    return written.last
+  }
+
+  /** The machine was told that this number is on its disk. */
+  safe(machine: ReplicaId, document: DocumentId, number: number): void {
+    const written = this.#written.get(`${machine} ${document}`)
+    if (written !== undefined) written.safe = Math.max(written.safe, number)
+  }
+
+  /** At the end: each number is shown as its machine last wrote it, or later. */
+  async atRest(
+    machines: readonly Machine[],
+    isExcused: (document: DocumentId) => boolean,
+  ): Promise<void> {
+    for (const { name, process, collections } of machines) {
+      for (const [key, written] of process === undefined ? [] : this.#written) {
+        const [machine = '', document = ''] = key.split(' ')
+        const record = await process?.replica.record(document)
+        if (record === undefined || record.deleted || record.left || isExcused(document)) continue
+        if (isHarmed(document)) continue
+        if (!collections.includes(record.collection)) continue
+        const handle = await process?.replica.open<Record<string, unknown>>(document)
+        const shown = Number(handle?.value[numberKey(machine)] ?? 0)
+        await handle?.close()
+        const { safe, last } = written
+        if (shown < safe || shown > last) {
+          const what = `${name} shows ${shown} of ${machine} in ${document}`
+          this.#world.fail('I1', `${what}, where ${safe} was safe of ${last}`)
+        }
+      }
+    }
+  }
+}
+
+/** Where a machine writes its number. */
+export function numberKey(machine: ReplicaId): string {
+  return `by ${machine}`
+}

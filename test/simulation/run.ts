@@ -41,7 +41,7 @@ export interface RunOptions {
 }
 
 /** What worlds do not do unless they are told to. */
-const OFF: readonly Habit[] = []
+const OFF: readonly Habit[] = ['moves']
 
 /** What some worlds do beside editing. */
 export type Habit = 'cuts' | 'hostile' | 'moves' | 'deletes' | 'guest' | 'late' | 'traffic' | 'bulk'

@@ -1,7 +1,7 @@
 import { decodeCbor } from '../cbor-reader.ts'
 import { StorageCorruptError } from '../errors.ts'
 import type { CollectionId, EventHash } from '../ids.ts'
-import { type StoredEntry, unpackEvents } from './entry.ts'
+import { packEvents, type StoredEntry, unpackEvents } from './entry.ts'
 import { cutsOf } from './generation.ts'
 import type { CheckedEvent } from './submission.ts'
 
@@ -98,7 +98,14 @@ export function countingEntries(
     if (entry.kind === 'base') counting.length = 0
     if (entry.kind !== 'leave') home = entry.collection
     else if (home === entry.collection) counting.length = 0
-    if (!isRefused(entry, refused)) counting.push(entry)
+    if (!isRefused(entry, refused)) counting.push(refused.size > 0 ? unpacked(entry) : entry)
   }
   return counting
+}
+
+/** A join without its events: some may have been refused, and those that count stand on their own. */
+function unpacked(entry: StoredEntry): StoredEntry {
+  if (entry.kind !== 'join' && entry.kind !== 'snapshot') return entry
+  const base = unpackEvents(entry.bytes).slice(0, cutsOf(entry.generation) > 0 ? 1 : 0)
+  return { ...entry, bytes: packEvents(base) }
 }

@@ -4,6 +4,7 @@ import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/me
 import type { Storage } from '../../../../src/core/interfaces/storage.ts'
 import { packEvents, unpackEvents } from '../../../../src/core/log/entry.ts'
 import type { EventLog } from '../../../../src/core/log/event-log.ts'
+import { laterEvents } from '../../../../src/core/log/lineage.ts'
 import type { CheckedEvent, IncomingEntry } from '../../../../src/core/log/submission.ts'
 import { Author, incoming, incomingMark } from '../../../support/author.ts'
 import { openLog } from '../../../support/memory-log.ts'
@@ -342,4 +343,13 @@ test('a join that is followed is passed on with the events that it lacks', async
   await log.commit(remote(join('d', [one], 'new')))
   const { entries } = await log.read({ after: 0, collections: ['new'], bytesMax: 1 << 20 })
   expect(unpackEvents(entries[0]?.bytes ?? new Uint8Array(0))).toEqual([one.bytes, own.bytes])
+})
+
+test('a document of which every event was refused does not show what a join brought', async () => {
+  const log = await openLog()
+  const { header, bytes } = new Author().set('a', 1)
+  await log.commit(remote(numbered(join('d', [{ header, bytes }], 'c'), 1)))
+  const reject = { document: 'd', hash: header.hash, code: 'ACCESS_DENIED', message: 'no' } as const
+  await log.commit({ type: 'reject', peer: 'cloud', rejects: [reject], atMs: 1 })
+  expect(laterEvents(await log.readDocument('d'))).toEqual([])
 })

@@ -31,6 +31,8 @@ export interface RefusalsOptions {
   readonly policy: Policy
   readonly clock: Clock
   readonly logger: Logger
+  /** Repairs what an error speaks of, if it is damage. Resolves to whether it was. */
+  readonly heal: (error: unknown) => Promise<boolean>
 }
 
 /**
@@ -86,7 +88,10 @@ export class Refusals {
       }
       for (const { document, hash } of rejects) if (hash) link.refused.remove(document, [hash])
     } catch (error) {
-      logger.error('a refusal could not be written down', { peer, error })
+      // What stood in the way is repaired by the time that it is refused again.
+      const isDamage = await this.#options.heal(error)
+      const say = isDamage ? logger.warn : logger.error
+      say.call(logger, 'a refusal could not be written down', { peer, error })
       // The peer has forgotten it: at the next meeting the digests differ, and it refuses again.
       link.refuse(UNWRITTEN)
     }

@@ -105,8 +105,8 @@ export class Repairs {
       const record = await log.record(document)
       if (record !== undefined && !record.left) reconcile([record.collection])
       return true
-    } catch (failure) {
-      logger.error('a damaged entry could not be taken out of the log', { position, failure })
+    } catch (error) {
+      logger.error('a damaged entry could not be taken out of the log', { position, error })
       return false
     }
   }

@@ -75,7 +75,8 @@ export class Replica {
     const documents = new Documents({ log, clock, sha256, logger, cacheBytesMax, onMerged })
     this.#documents = documents
     const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
-    const refusals = new Refusals(log, { policy, clock, logger }, taken)
+    const heal = (error: unknown): Promise<boolean> => this.#repairs.heal(error)
+    const refusals = new Refusals(log, { policy, clock, logger, heal }, taken)
     const acknowledgements = this.#acknowledgements
     this.#handles = { acknowledgements, logger, replicaOf: (actor) => log.authors.of(actor) }
     const lag = new LagTable(log.head)

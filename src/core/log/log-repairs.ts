@@ -1,4 +1,5 @@
-import type { CollectionId, DocumentId, Position } from '../ids.ts'
+import { toHex } from '../bytes.ts'
+import type { CollectionId, DocumentId, EventHash, Position } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Put, Storage } from '../interfaces/storage.ts'
 import { Digest } from './digest.ts'
@@ -6,7 +7,7 @@ import type { EventLog } from './event-log.ts'
 import { documentOf } from './find-document.ts'
 import { homeOf } from './homes.ts'
 import { refusedOf } from './kept-aside.ts'
-import { DAMAGE_PREFIX, damageKey, digestKey } from './keys.ts'
+import { DAMAGE_PREFIX, damageKey, digestKey, sequencePrefix } from './keys.ts'
 import type { LogCache } from './log-cache.ts'
 import { type DamageRecord, decodeRecord } from './records.ts'
 import { planRepair } from './repair.ts'
@@ -35,8 +36,16 @@ export class LogRepairs {
 
   /** Documents of which entries were damaged and are not all back. */
   async *known(): AsyncIterable<readonly [document: DocumentId, damage: DamageRecord]> {
-    for await (const { key, value } of this.#options.storage.scan(DAMAGE_PREFIX))
-      yield [key.slice(DAMAGE_PREFIX.length), decodeRecord<DamageRecord>(value, 'lost')]
+    const { storage } = this.#options
+    for await (const { key, value } of storage.scan(DAMAGE_PREFIX)) {
+      const document = key.slice(DAMAGE_PREFIX.length)
+      const damage = decodeRecord<DamageRecord>(value, 'lost')
+      // Only when all was back it was written down that some is.
+      const here = new Set<EventHash>()
+      for await (const place of storage.scan(sequencePrefix(document))) here.add(toHex(place.value))
+      const lost = damage.lost.filter((hash) => !here.has(hash))
+      if (lost.length > 0 || damage.lost.length === 0) yield [document, { ...damage, lost }]
+    }
   }
 
   /** The document of an entry that cannot be read. */

@@ -90,7 +90,8 @@ export async function planRepair(
     // A peer may have what we lost of our own: its places are not ours to fill again.
     fork: record.fork + (isOurs ? 1 : 0),
   }
-  const damage = damageOf(view, damaged, lost)
+  const here = new Set(kept.map(({ header }) => header.hash))
+  const damage = damageOf(view, damaged, lost, here)
   puts.push({ key: documentKey(document), value: encodeRecord(repaired) })
   puts.push({ key: damageKey(document), value: encodeRecord(damage) })
   const headless = isHeadless ? entries.map(({ position }) => position) : []
@@ -101,9 +102,12 @@ function damageOf(
   { before, atMs }: RepairView,
   damaged: readonly Position[],
   lost: readonly EventHash[],
+  here: ReadonlySet<EventHash>,
 ): DamageRecord {
   const positions = [...new Set([...(before?.positions ?? []), ...damaged])]
-  const all = [...new Set([...(before?.lost ?? []), ...lost])]
+  // Some of what was lost before has come back since.
+  const missed = (before?.lost ?? []).filter((hash) => !here.has(hash))
+  const all = [...new Set([...missed, ...lost])]
   return {
     positions: positions.slice(-LOST_NAMED_MAX),
     lost: all.slice(-LOST_NAMED_MAX),

@@ -107,6 +107,29 @@ describe('a document with damaged entries', () => {
     expect(texts).toEqual([])
   })
 
+  test('is reported for what has not come back only, also after a restart', async () => {
+    const medium = new MemoryMedium()
+    let edge = await place.open('edge', medium)
+    const cloud = await place.open('cloud')
+    const { uplink } = place.dial(edge, cloud)
+    await edit(edge, 'notes/1', 'one')
+    await equal([edge, cloud])
+    await uplink.close()
+    await edit(edge, 'notes/1', 'two')
+    const positions = await positionsOf(edge, 'notes/1')
+    await place.stop(edge)
+    edge = await place.open('edge', medium)
+    for (const position of positions) medium.corrupt(position)
+    await textOf(edge, 'notes/1')
+    expect((await edge.replica.status()).damaged[0]?.lost).toHaveLength(2)
+    // The cloud has the first of the two.
+    place.dial(edge, cloud)
+    await until(async () => (await edge.replica.status()).damaged[0]?.lost.length === 1)
+    await place.stop(edge)
+    edge = await place.open('edge', medium)
+    expect((await edge.replica.status()).damaged[0]?.lost).toHaveLength(1)
+  })
+
   test('that nobody has stays reported, also after a restart', async () => {
     const medium = new MemoryMedium()
     let edge = await place.open('edge', medium)

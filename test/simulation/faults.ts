@@ -34,7 +34,6 @@ export const FAULTS: readonly FaultName[] = [
   'replay',
   'lost-tail',
   'backup',
-  'corrupt',
 ]
 
 /** Those that take from a disk what it had said to be safe. */

@@ -17,7 +17,7 @@ import { AUTHORS_MAX, makeBeginning, reachOf } from './generation-beginning.ts'
 import { firstPlaceOf, isSameFirst, originOf } from './generation-origin.ts'
 import { lateKey } from './keys.ts'
 import type { LateRoom } from './late-room.ts'
-import type { PlanView } from './plan.ts'
+import type { PlanView } from './plan-view.ts'
 import { newRecord, type PlanWrites } from './plan-writes.ts'
 import { encodeRecord, type LateRecord, type RejectedRecord } from './records.ts'
 import type {

@@ -9,11 +9,16 @@ import { readEvent } from './event.ts'
 import { cutsOf, normalGeneration, type Rewriter } from './generation.ts'
 import { fetchGeneration, GenerationCache } from './generation-cache.ts'
 import { digestKey, documentKey, sequenceKey } from './keys.ts'
+import { KnownPlaces } from './known-places.ts'
 import type { LateLimits } from './late-room.ts'
 import { laterEvents } from './lineage.ts'
-import type { Plan, PlanView } from './plan.ts'
+import type { Plan } from './plan.ts'
+import type { PlanView } from './plan-view.ts'
 import { type DocumentRecord, decodeRecord } from './records.ts'
 import type { CheckedEvent, Submission } from './submission.ts'
+
+/** Documents of one batch whose places are read to follow them; where there are more, places are looked up. */
+const LOADS_MAX = 4
 
 /** How many document records stay in memory, at about 200 bytes each. */
 const RECORDS_MAX = 50_000
@@ -48,6 +53,7 @@ export class LogCache implements PlanView {
   #era = 0
   readonly generations: GenerationCache
   #sequences = new Map<string, EventHash>()
+  readonly #places = new KnownPlaces()
   /** Documents that are being planned: their records stay, however many others are asked for. */
   #planned: ReadonlySet<DocumentId> = new Set()
   #events = new Map<DocumentId, readonly CheckedEvent[]>()
@@ -102,22 +108,15 @@ export class LogCache implements PlanView {
     readDocument: (document: DocumentId) => Promise<readonly StoredEntry[]>,
   ): Promise<void> {
     const documents = new Set<DocumentId>()
-    const places = new Set<string>()
     const whole = new Set<DocumentId>()
     for (const submission of submissions) {
-      for (const { document, events, reads } of touched(submission)) {
+      for (const { document, reads } of touched(submission)) {
         documents.add(document)
         if (reads) whole.add(document)
-        for (const { header } of events) {
-          places.add(sequenceKey(document, header.actor, header.sequence))
-          if (submission.type !== 'local' || header.sequence < 2) continue
-          places.add(sequenceKey(document, header.actor, header.sequence - 1))
-        }
       }
     }
-    this.#sequences = new Map()
     this.#planned = documents
-    await this.fetch(storage, [...documents], [...places], [])
+    await this.fetch(storage, [...documents], [], [])
     for (const document of this.#strays(submissions)) whole.add(document)
     const homes = new Set<CollectionId>()
     for (const submission of submissions) {
@@ -127,7 +126,8 @@ export class LogCache implements PlanView {
         if (collection !== undefined) homes.add(collection)
       }
     }
-    await this.fetch(storage, [], [], [...homes])
+    await this.#follow(storage, documents)
+    await this.fetch(storage, [], this.#unknownPlaces(submissions), [...homes])
     this.#events = new Map()
     this.#entries = new Map()
     this.generations.clear()
@@ -139,6 +139,41 @@ export class LogCache implements PlanView {
       const known = await fetchGeneration(storage, document, entries, this.sha256)
       this.generations.set(document, known)
     }
+  }
+
+  /** Makes sure that the places of these documents are known from here on, if they are few. */
+  async #follow(storage: Storage, documents: ReadonlySet<DocumentId>): Promise<void> {
+    const loads: DocumentId[] = []
+    for (const document of documents) {
+      if (this.#places.has(document)) continue
+      if (this.record(document) === undefined) this.#places.begin(document)
+      else if (loads.length <= LOADS_MAX) loads.push(document)
+    }
+    if (loads.length > LOADS_MAX) return
+    for (const document of loads) await this.#places.load(storage, document)
+  }
+
+  /** The keys of places that planning will ask for and only the storage knows. Notes those that are known. */
+  #unknownPlaces(submissions: readonly Submission[]): readonly string[] {
+    const unknown = new Set<string>()
+    this.#sequences = new Map()
+    const look = (document: DocumentId, actor: ActorId, sequence: number): void => {
+      const known = this.#places.at(document, actor, sequence)
+      if (known === 'free') return
+      const key = sequenceKey(document, actor, sequence)
+      if (known === undefined) unknown.add(key)
+      else this.#sequences.set(key, known)
+    }
+    for (const submission of submissions) {
+      for (const { document, events } of touched(submission)) {
+        for (const { header } of events) {
+          look(document, header.actor, header.sequence)
+          if (submission.type === 'local' && header.sequence > 1)
+            look(document, header.actor, header.sequence - 1)
+        }
+      }
+    }
+    return [...unknown]
   }
 
   /** Fetches what is not here yet. */
@@ -181,6 +216,7 @@ export class LogCache implements PlanView {
     this.#era += 1
     this.generations.forget()
     this.#records.clear()
+    this.#places.clear()
     const collections = [...this.#digests.keys()]
     this.#digests.clear()
     this.peers.clear()
@@ -189,8 +225,9 @@ export class LogCache implements PlanView {
   }
 
   /** Takes over what a plan wrote, now that it is durable. */
-  adopt(plan: Pick<Plan, 'records' | 'digests' | 'peers' | 'noted'>): void {
+  adopt(plan: Pick<Plan, 'records' | 'digests' | 'peers' | 'noted' | 'places'>): void {
     this.generations.wrote(plan.noted)
+    this.#places.adopt(plan.places)
     for (const [document, record] of plan.records) this.#remember(document, record)
     for (const [collection, digest] of plan.digests) this.#digests.set(collection, digest.sum)
     for (const [replica, peer] of plan.peers) this.peers.set(replica, peer)

@@ -88,7 +88,8 @@ export class LogRepairs {
       }
       await storage.append({ records: [], puts })
       const records = new Map([[document, repair.record]])
-      cache.adopt({ records, digests, peers: new Map(), noted: puts })
+      const places = { taken: new Map(), forgotten: new Set([document]) }
+      cache.adopt({ records, digests, peers: new Map(), noted: puts, places })
       // Not with the puts: a crash in between leaves damage that is found, and taken out, again.
       await storage.drop(repair.positions)
       return repair.damage

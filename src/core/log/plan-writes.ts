@@ -8,8 +8,9 @@ import type { LogEntry } from './entry.ts'
 import { originOf } from './generation-origin.ts'
 import { homePuts } from './homes.ts'
 import { digestKey, documentKey, lateKey, rejectedKey, sequenceKey } from './keys.ts'
+import type { PlaceChanges } from './known-places.ts'
 import { TOMBSTONE } from './lineage.ts'
-import type { PlanView } from './plan.ts'
+import type { PlanView } from './plan-view.ts'
 import { type DocumentRecord, encodeRecord, type RejectedRecord } from './records.ts'
 import type { CheckedEvent } from './submission.ts'
 
@@ -43,6 +44,8 @@ export class PlanWrites {
   readonly #sequences = new Map<string, EventHash | undefined>()
   /** What is left of the events that a document had before this plan, where it dropped some. */
   readonly #kept = new Map<DocumentId, readonly CheckedEvent[]>()
+  /** Documents of which places are free again. */
+  readonly #forgotten = new Set<DocumentId>()
   /** The events that this plan adds to a document. */
   readonly #taken = new Map<DocumentId, CheckedEvent[]>()
   /** The digests of the documents that this plan adds to or takes from. */
@@ -97,7 +100,13 @@ export class PlanWrites {
     return this.#sequences.has(key) ? this.#sequences.get(key) : this.#view.sequence(key)
   }
 
+  /** What this plan does to places. */
+  get places(): PlaceChanges {
+    return { taken: this.#taken, forgotten: this.#forgotten }
+  }
+
   forget(document: DocumentId, { header }: CheckedEvent): void {
+    this.#forgotten.add(document)
     this.#sequences.set(sequenceKey(document, header.actor, header.sequence), undefined)
   }
 

@@ -1,6 +1,5 @@
 import { assert } from '../errors.ts'
-import type { ActorId, CollectionId, DocumentId, EventHash } from '../ids.ts'
-import type { Sha256 } from '../interfaces/hasher.ts'
+import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { PeerState, Reject } from '../sync/io.ts'
 import { GONE, LEFT, OUTDATED, RETIRED, TAKEN, UNFOUNDED } from './denials.ts'
@@ -9,14 +8,15 @@ import type { LogEntry } from './entry.ts'
 import type { EventHeader } from './event.ts'
 import { FIRST_GENERATION, normalGeneration } from './generation.ts'
 import { originOf } from './generation-origin.ts'
-import { GenerationPlan, type GenerationView } from './generation-plan.ts'
+import { GenerationPlan } from './generation-plan.ts'
 import { peerKey, rejectedKey, sequenceKey } from './keys.ts'
+import type { PlaceChanges } from './known-places.ts'
 import { TOMBSTONE, withDescendants } from './lineage.ts'
 import { joinedEvents, noteMoves, placed } from './moves.ts'
+import type { PlanView } from './plan-view.ts'
 import { PlanWrites } from './plan-writes.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
 import type {
-  CheckedEvent,
   CutSubmission,
   Denial,
   IncomingEntry,
@@ -25,25 +25,6 @@ import type {
   RejectSubmission,
   RemoteSubmission,
 } from './submission.ts'
-
-/** What a plan needs to know of the log as it is. All of it has been fetched before planning starts. */
-export interface PlanView {
-  readonly sha256: Sha256
-  record(document: DocumentId): DocumentRecord | undefined
-  /** The hash stored for (document, actor, sequence). */
-  sequence(key: string): EventHash | undefined
-  digest(collection: CollectionId): bigint
-  /** Whether this actor was ours under an epoch that is over. */
-  isRetired(actor: ActorId): boolean
-  /** Whether this hash is the first event of a known kind of document. */
-  isGenesis(hash: EventHash): boolean
-  readonly genesisActor: string
-  /** The events that count in a document, for a change of home. Only asked for documents in `moves`. */
-  events(document: DocumentId): readonly CheckedEvent[]
-  /** Of the same events, those that no peer is known to have, but for who delivered them here. */
-  unsent(document: DocumentId, peer: PeerState): ReadonlySet<EventHash>
-  readonly generations: GenerationView
-}
 
 /**
  * Decides what one atomic append writes. Pure: it looks at a {@link PlanView} and at its own pending
@@ -73,6 +54,11 @@ export class Plan {
 
   get digests(): ReadonlyMap<CollectionId, Digest> {
     return this.#writes.digests
+  }
+
+  /** Places that are taken and free once this is durable. */
+  get places(): PlaceChanges {
+    return this.#writes.places
   }
 
   /** Documents whose entries before this index of `entries` are to be dropped once this is durable. */

@@ -6,8 +6,8 @@ import type { EventLog } from '../log/event-log.ts'
 import { eventBytes } from '../log/lineage.ts'
 import type { CheckedEvent, IncomingEntry } from '../log/submission.ts'
 
-/** Events that were stored last: most edits build on one of them. */
-const RECENT_MAX = 16_384
+/** Events that were stored last, of which this many or up to twice as many are known: most edits build on one of them. */
+const RECENT_MAX = 8_192
 
 /** Documents that may have waiting events. The one that was doubted first makes room. */
 const DOUBTED_MAX = 1_000
@@ -31,7 +31,9 @@ export interface WaitingDocument {
 export class WaitingEvents {
   readonly #log: EventLog
   readonly #sha256: Sha256
-  readonly #recent = new Set<EventHash>()
+  #recent = new Set<EventHash>()
+  /** Those before them. They go all at once: one by one each would be looked for among those that went. */
+  #older = new Set<EventHash>()
   readonly #doubted = new Set<DocumentId>()
 
   constructor(log: EventLog, sha256: Sha256) {
@@ -40,20 +42,26 @@ export class WaitingEvents {
   }
 
   appended(entries: readonly StoredEntry[]): void {
-    for (const { hash } of entries) if (hash !== undefined) this.#recent.add(hash)
-    for (const oldest of this.#recent) {
-      if (this.#recent.size <= RECENT_MAX) return
-      this.#recent.delete(oldest)
+    for (const { hash } of entries) {
+      if (hash === undefined) continue
+      this.#recent.add(hash)
+      if (this.#recent.size < RECENT_MAX) continue
+      this.#older = this.#recent
+      this.#recent = new Set()
     }
   }
 
   /** What a peer delivered is stored now. */
   delivered(entries: readonly IncomingEntry[]): void {
     for (const { wire, events } of entries) {
-      if (events.every(({ header }) => header.parents.every((hash) => this.#recent.has(hash))))
+      if (events.every(({ header }) => header.parents.every((hash) => this.#isRecent(hash))))
         continue
       this.doubt(wire.document)
     }
+  }
+
+  #isRecent(hash: EventHash): boolean {
+    return this.#recent.has(hash) || this.#older.has(hash)
   }
 
   /** Something of the document may be missing. */

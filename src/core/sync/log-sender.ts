@@ -74,6 +74,8 @@ export class LogSender {
   /** The newest position at which an entry went out: when the peer has it, the peer has all. */
   #lastEntry: Position
   #finalOwed = true
+  /** Between these nothing is news to the peer: the end of our log, as it grew last. */
+  #passed: { readonly from: Position; to: Position } | undefined
   #reading: { readonly side: SideRun | undefined } | undefined
   #page: Page | undefined
   #preferSide = false
@@ -136,13 +138,22 @@ export class LogSender {
 
   /** Our log grew by nothing that the peer lacks: where it has all before, it has all now, unread. */
   pass(head: Position): void {
-    const hasAll = this.idle && this.#sent >= this.#head && this.limit === undefined
+    if (this.#passed?.to === this.#head) this.#passed.to = Math.max(head, this.#head)
+    else this.#passed = { from: this.#head, to: Math.max(head, this.#head) }
     this.grow(head)
-    if (hasAll) this.#advanceTo(head)
+    this.#skipPassed()
+  }
+
+  /** What came while we read is passed over once everything before it is in frames. */
+  #skipPassed(): void {
+    if (this.#passed === undefined || !this.idle || this.limit !== undefined) return
+    if (this.#sent >= this.#passed.from) this.#advanceTo(this.#passed.to)
   }
 
   share(collections: readonly CollectionId[]): void {
     this.#collections = collections
+    // What was passed over may be news in a collection that is shared only now.
+    this.#passed = undefined
   }
 
   backfill(collection: CollectionId, upTo: Position | undefined): void {
@@ -166,11 +177,13 @@ export class LogSender {
     this.#highest = Math.max(this.#highest, position)
     this.#page = undefined
     this.#reading = undefined
+    this.#passed = undefined
   }
 
   /** What to read now; undefined when nothing is due or there is no credit. Call it once per answer. */
   nextRead(): ReadRequest | undefined {
     if (!this.idle || this.#credit.available < READ_CREDIT_MIN) return undefined
+    this.#skipPassed()
     const mainDue = this.#sent < this.#target
     const side = this.#sides[0]
     if (side !== undefined && (this.#preferSide || !mainDue)) return this.#readSide(side)

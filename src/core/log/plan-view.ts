@@ -1,0 +1,25 @@
+import type { ActorId, CollectionId, DocumentId, EventHash } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import type { PeerState } from '../sync/io.ts'
+import type { GenerationView } from './generation-plan.ts'
+import type { DocumentRecord } from './records.ts'
+import type { CheckedEvent } from './submission.ts'
+
+/** What a plan needs to know of the log as it is. All of it has been fetched before planning starts. */
+export interface PlanView {
+  readonly sha256: Sha256
+  record(document: DocumentId): DocumentRecord | undefined
+  /** The hash stored for (document, actor, sequence). */
+  sequence(key: string): EventHash | undefined
+  digest(collection: CollectionId): bigint
+  /** Whether this actor was ours under an epoch that is over. */
+  isRetired(actor: ActorId): boolean
+  /** Whether this hash is the first event of a known kind of document. */
+  isGenesis(hash: EventHash): boolean
+  readonly genesisActor: string
+  /** The events that count in a document, for a change of home. Only asked for documents in `moves`. */
+  events(document: DocumentId): readonly CheckedEvent[]
+  /** Of the same events, those that no peer is known to have, but for who delivered them here. */
+  unsent(document: DocumentId, peer: PeerState): ReadonlySet<EventHash>
+  readonly generations: GenerationView
+}

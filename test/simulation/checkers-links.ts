@@ -212,6 +212,8 @@ export class LinkChecker implements NetworkWatcher {
       way.reconciling ||
       way.to === HOSTILE ||
       isHarmed(document) ||
+      // Who has the other of two events for one place refuses this one each time it finds it missing.
+      this.#world.isContested(document) ||
       this.#world.hasMoved(document)
     )
       return

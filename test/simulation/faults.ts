@@ -58,6 +58,7 @@ export class Faults {
   /** Something, somewhere. */
   choose(): void {
     const { random } = this.#world
+    if (this.#names.length === 0) return
     const name = random.pick(this.#names)
     const a = random.pick(this.#world.machines)
     const b = random.pick(this.#world.machines)

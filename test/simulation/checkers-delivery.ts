@@ -102,10 +102,12 @@ export class DeliveryChecker {
     this.#delivered.delete(machine)
   }
 
-  /** It starts with these events. */
-  resume(machine: ReplicaId, stored: ReadonlySet<string>): void {
-    for (const key of stored) {
-      const [document = '', hash = ''] = key.split(' ')
+  /** It starts with this log. */
+  resume(machine: ReplicaId, entries: readonly StoredEntry[]): void {
+    for (const { kind, document, hash } of entries) {
+      // What a document had before it left may still be there, and does not count.
+      if (kind === 'leave') this.#of(machine).delete(document)
+      if (hash === undefined) continue
       const seen = this.#of(machine).get(document) ?? new Set()
       this.#of(machine).set(document, seen)
       seen.add(hash)

@@ -137,8 +137,10 @@ export class DurabilityChecker {
       // Cut, a deleted document is nothing but deleted.
       if (record?.deleted === true) return true
     }
-    // Where a document may be depends on where it went: only those who share its last home keep it.
-    return this.#world.hasMoved(document) && (record === undefined || record.left)
+    // Where a document may be depends on where it went: only those who share its last home keep it. Others may
+    // have made one of that name again, of which nothing was taken.
+    if (!this.#world.hasMoved(document)) return false
+    return record === undefined || record.left || record.digest.every((byte) => byte === 0)
   }
 }
 

@@ -4,7 +4,7 @@ import type { StoredEntry } from '../../src/core/log/entry.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
 import { AccessChecker } from './checkers-access.ts'
 import { DeliveryChecker } from './checkers-delivery.ts'
-import { DurabilityChecker, storedEntries, storedKeys } from './checkers-durability.ts'
+import { DurabilityChecker, storedEntries } from './checkers-durability.ts'
 import { GenerationChecker } from './checkers-generations.ts'
 import { LinkChecker } from './checkers-links.ts'
 import { LossChecker } from './checkers-losses.ts'
@@ -108,7 +108,7 @@ export class Checkers implements Witness, World {
     const entries = await storedEntries(replica)
     this.generations.note(entries)
     this.losses.note(machine.name, entries)
-    this.delivery.resume(machine.name, storedKeys(entries))
+    this.delivery.resume(machine.name, entries)
     await this.durability.started(machine, replica, entries)
   }
 

@@ -17,6 +17,22 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
     { seed: 25, without: ['cuts', 'hostile'] },
     'edits that a peer lacked went with the document that left',
   ],
+  [
+    { seed: 192, without: ['cuts', 'hostile'] },
+    'edits were taken back that a peer refused as the document was not there yet',
+  ],
+  [
+    { seed: 374, without: ['cuts', 'hostile'] },
+    'a join lacked what the peer had refused when the document was not there',
+  ],
+  [
+    { seed: 479, without: ['cuts', 'hostile'] },
+    'a document that came back deleted was passed on without its end',
+  ],
+  [
+    { seed: 826, without: ['cuts', 'hostile'] },
+    'a log could not be given another epoch by a failing disk, and never was',
+  ],
 ]
 
 test.each(REGRESSIONS)('%o: %s', async (options) => {

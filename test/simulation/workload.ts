@@ -1,5 +1,7 @@
+import type { DocumentHandle } from '../../src/core/document/handle.ts'
 import type { CollectionId, DocumentId } from '../../src/core/ids.ts'
 import type { Checkers } from './checkers.ts'
+import type { Promised } from './checkers-durability.ts'
 import { numberKey } from './checkers-generations.ts'
 import type { Machine, Process, Simulator } from './simulator.ts'
 import { CLOUD, ownCollection, SHARED } from './topology.ts'
@@ -104,12 +106,25 @@ export class Workload {
       this.#checkers.durability.promise(machine.name, { hash, document, collection: home })
       this.#world.note(() => `${machine.name} edited ${document}`)
       if (!asks || !machine.dials.includes(CLOUD)) return
-      void handle.durable(CLOUD).then(
-        () => this.#checkers.durability.promise(CLOUD, { hash, document, collection: home }),
-        () => undefined,
-      )
+      void this.#askCloud(process, handle, { hash, document, collection: home })
     } finally {
       await handle.close()
+    }
+  }
+
+  /** The cloud has it, or refused it, which the author can see by then. */
+  async #askCloud(
+    { replica }: Process,
+    handle: DocumentHandle<unknown>,
+    promised: Promised,
+  ): Promise<void> {
+    try {
+      await handle.durable(CLOUD)
+      for await (const { document, hash } of replica.rejected())
+        if (document === promised.document && hash === promised.hash) return
+      this.#checkers.durability.promise(CLOUD, promised)
+    } catch {
+      // The process is over before anybody answers.
     }
   }
 

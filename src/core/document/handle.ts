@@ -105,6 +105,7 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
   /**
    * Resolves when every local edit so far is on this replica's disk; with `peer`, when that peer has
    * everything of this document on its disk. As long as the peer does not share its collection, it waits.
+   * What the peer refused is in `Replica.rejected` by then, or goes there with its document when that left.
    * A peer that has cut the history meanwhile may have an edit aside only, or no room for it: it is in the
    * value there once this replica has taken the peer's base, on which it writes the edit again. To wait for
    * that, call it again then.

@@ -137,9 +137,9 @@ export class EventLog {
   renew(): Promise<void> {
     return this.barrier(async () => {
       if (!this.#mayRenew) return
-      this.#mayRenew = false
       const forks = Array.from({ length: FORKS_RETIRED }, (_, fork) => this.actor(fork))
       const identity = await renewIdentity(this.#storage, this.#random)
+      this.#mayRenew = false
       this.#cache.retire(forks)
       this.#epoch = identity.epoch
       this.authors.renew(identity)

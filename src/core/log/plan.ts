@@ -316,13 +316,14 @@ export class Plan {
       if (record !== undefined) {
         const first = { generation: FIRST_GENERATION, begun: undefined }
         this.#writes.set(document, { ...record, ...first, collection, left: false })
-        if (record.deleted) this.#writes.count(document, collection, 'tombstone')
       }
       // Passed on as a join: a peer of ours that this document left takes it back with nothing less.
       if (entry.wire.kind === 'join') {
         this.#writes.push('join', document, collection, entry.wire.bytes, from)
       }
       for (const event of entry.events) this.#writes.take(document, collection, event, from)
+      // Who brings it back may not know that it has ended, nor may those to whom it is passed on.
+      if (record?.deleted === true) this.#writes.bury(document, collection, undefined)
       return undefined
     }
     if (record.collection !== collection) this.#follow(entry, record.collection, from)

@@ -241,9 +241,15 @@ export class Connections {
         this.#tellPeer(link, true)
       },
       lost: (position) => this.#options.lost(position),
-      acknowledged: ({ replica, complete }, received, durable) => {
-        this.#options.acknowledgements.note(replica, received, durable, complete)
+      acknowledged: (link, { replica, complete }, received, durable) => {
+        const note = (): void => {
+          this.#options.acknowledgements.note(replica, received, durable, complete)
+        }
         acknowledged(durable)
+        // It covers what was refused, which whoever waits for it finds written down.
+        const written = refusals.written(link)
+        if (written === undefined) note()
+        else void written.then(note)
       },
       stored: (link, entries, rejects) => {
         this.#filled(link.peer)

@@ -16,7 +16,7 @@ import type { PeerLink } from './peer-link.ts'
  * @param link is asked each time: what a connection shares, and what was refused on it, may change.
  */
 export function entryChecks(
-  link: Pick<PeerLink, 'granted' | 'kept' | 'refused'>,
+  link: Pick<PeerLink, 'granted' | 'kept' | 'refused' | 'absent'>,
   { policy, principal, log, sha256 }: Pick<LinkOptions, 'policy' | 'principal' | 'log' | 'sha256'>,
   peer: ReplicaId,
 ): Pick<RemoteSubmission, 'check' | 'checkNew' | 'refused'> {
@@ -29,6 +29,7 @@ export function entryChecks(
     refused: (document) => [
       ...(link.kept.of(document) ?? []),
       ...(link.refused.of(document) ?? []),
+      ...(link.absent.of(document) ?? []),
     ],
   }
 }

@@ -42,12 +42,18 @@ export class KeptEvents {
     return this.#count === 0
   }
 
-  add(document: DocumentId, hash: EventHash): void {
-    if (this.#count >= this.#max) return
+  /** @returns false when there is no room for it. */
+  add(document: DocumentId, hash: EventHash): boolean {
+    if (this.#count >= this.#max) return false
     const hashes = this.#documents.get(document) ?? new Set()
     this.#documents.set(document, hashes)
     if (!hashes.has(hash)) this.#count += 1
     hashes.add(hash)
+    return true
+  }
+
+  get documents(): readonly DocumentId[] {
+    return [...this.#documents.keys()]
   }
 
   /** The peer has them after all: it has them from elsewhere. */

@@ -29,7 +29,7 @@ export interface LinkEvents {
    * @returns whether the log goes on under another epoch: then every link ends.
    */
   lost(position: Position): boolean
-  acknowledged(peer: PeerState, received: Position, durable: Position): void
+  acknowledged(link: PeerLink, peer: PeerState, received: Position, durable: Position): void
   rejected(link: PeerLink, rejects: readonly Reject[]): void
   signal(link: PeerLink, key: string, value: Uint8Array | undefined): void
   stream(link: PeerLink, protocol: string, head: Uint8Array, stream: PeerStream): void

@@ -1,6 +1,8 @@
 import type { ReplicaId } from '../ids.ts'
 import type { SessionOutput } from '../sync/io.ts'
 import type { SyncSession } from '../sync/session.ts'
+import { forgetDelivered } from './absent-events.ts'
+import type { KeptEvents } from './kept-events.ts'
 import { digestAnswer, digestMatches, type LinkView } from './link-digest.ts'
 import { readFor } from './outgoing.ts'
 import { reconcileStep } from './reconcile.ts'
@@ -19,10 +21,13 @@ export class LogQuestions {
   readonly #deliveries = new DeliveryReader()
 
   readonly #repairs: Repairs
+  readonly #absent: KeptEvents
 
-  constructor(session: SyncSession, repairs: Repairs) {
+  /** @param absent what the peer refused as long as their document is not there. */
+  constructor(session: SyncSession, repairs: Repairs, absent: KeptEvents) {
     this.#session = session
     this.#repairs = repairs
+    this.#absent = absent
   }
 
   /**
@@ -65,6 +70,7 @@ export class LogQuestions {
       }
       case 'verify': {
         const equal = await digestMatches(view, question)
+        if (equal) await forgetDelivered(this.#absent, view.log, question.ours)
         return (nowMs) => session.handleVerified(token, equal, nowMs)
       }
     }

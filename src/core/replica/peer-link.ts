@@ -39,6 +39,8 @@ export class PeerLink {
   kept: KeptEvents = new KeptEvents()
   /** What the peer refused and nobody has written down yet. */
   readonly refused: KeptEvents = new KeptEvents(REFUSALS_MAX)
+  /** Events of ours that the peer refused because their document was not there: it may come there yet. */
+  readonly absent: KeptEvents = new KeptEvents(REFUSALS_MAX)
   readonly streams: StreamTable
   readonly #questions: LogQuestions
   readonly #options: LinkOptions
@@ -61,14 +63,14 @@ export class PeerLink {
     this.#deadline = new LinkDeadline(options.clock, () =>
       this.#tell((now) => this.#session.handleTimeout(now)),
     )
-    this.#memory = new PeerMemory(log, options.clock, () => this.#logger, this.refused)
+    this.#memory = new PeerMemory(log, options.clock, () => this.#logger, this)
     this.#channel = new PackedChannel(connection, options.compression, {
       writable: (is) => this.#tell((now) => this.#session.handleWritable(is, now)),
       failed: (error) => this.#logger.debug('a message could not be sent', { error }),
     })
     const { replica, epoch } = log
     this.#session = new SyncSession({ role, replica, epoch, packings: this.#channel.packings })
-    this.#questions = new LogQuestions(this.#session, options.repairs)
+    this.#questions = new LogQuestions(this.#session, options.repairs, this.absent)
     this.streams = new StreamTable(carrierOf(this.#session, (input) => this.#tell(input)))
     this.closed = new Promise((resolve) => {
       this.#end = resolve
@@ -254,7 +256,7 @@ export class PeerLink {
         return this.#append(output)
       case 'acknowledged':
         this.#memory.soon(output.peer)
-        return events.acknowledged(output.peer, output.received, output.durable)
+        return events.acknowledged(this, output.peer, output.received, output.durable)
       case 'rejected':
         return events.rejected(this, output.rejects)
       case 'signal':

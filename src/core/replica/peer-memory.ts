@@ -7,26 +7,33 @@ import type { KeptEvents } from './kept-events.ts'
 /** How long a peer's acknowledgement may stay in memory before it is written down. */
 const REMEMBER_MS = 500
 
+/** What a peer acknowledged and does not have. */
+interface Lacking {
+  /** It refused this, and nobody has written that down yet. */
+  readonly refused: KeptEvents
+  /** It refused this because the document was not there. */
+  readonly absent: KeptEvents
+}
+
 /**
  * Writes down what a peer has acknowledged, not at each acknowledgement but soon after: what a crash
  * loses of it is sent again, and known by its hash.
  *
- * An acknowledgement covers what the peer refused as well. Until that is written down, the acknowledgement is
- * not: nobody would know any more that the peer lacks it.
+ * An acknowledgement covers what the peer refused as well. Until that is written down, or has found its
+ * document there, the acknowledgement is not: nobody would know any more that the peer lacks it.
  */
 export class PeerMemory {
   readonly #log: EventLog
   readonly #clock: Clock
   readonly #logger: () => Logger
-  readonly #refused: KeptEvents
+  readonly #lacking: Lacking
   #pending: { readonly peer: PeerState; readonly cancel: Cancel } | undefined
 
-  /** @param refused what the peer refused and nobody has written down yet. */
-  constructor(log: EventLog, clock: Clock, logger: () => Logger, refused: KeptEvents) {
+  constructor(log: EventLog, clock: Clock, logger: () => Logger, lacking: Lacking) {
     this.#log = log
     this.#clock = clock
     this.#logger = logger
-    this.#refused = refused
+    this.#lacking = lacking
   }
 
   soon(peer: PeerState): void {
@@ -35,13 +42,13 @@ export class PeerMemory {
   }
 
   #due(peer: PeerState): void {
-    if (this.#refused.isEmpty) this.now()
+    if (this.#lacking.refused.isEmpty) this.now()
     else this.soon(peer)
   }
 
   /** What may be written down of a peer now. */
   settled(peer: PeerState): PeerState {
-    if (this.#refused.isEmpty) return peer
+    if (this.#lacking.refused.isEmpty && this.#lacking.absent.isEmpty) return peer
     return { ...peer, acked: Math.min(peer.acked, this.#log.peer(peer.replica)?.acked ?? 0) }
   }
 

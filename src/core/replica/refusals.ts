@@ -42,7 +42,8 @@ export interface RefusalsOptions {
  * with it what it may only read: its refusal is remembered as something that it lacks. So is a refusal
  * that is about us and not about the event: the peer does not take it from who only passes it on. What
  * is of another generation than the peer has stays as well: when one base is at both sides, it is in it,
- * or written again on it.
+ * or written again on it. And so does what it refuses because the document is not there: either the peer
+ * tells that the document left, and it goes aside with it, or a comparison brings the document there.
  */
 export class Refusals {
   readonly #log: EventLog
@@ -73,6 +74,12 @@ export class Refusals {
         await this.#write(link, rejects.slice(i, i + AT_ONCE))
       queue.count -= rejects.length
     })
+  }
+
+  /** When what a peer refused so far is written down; undefined when it is. Never rejects. */
+  written(link: PeerLink): Promise<void> | undefined {
+    const queue = this.#waiting.get(link)
+    return queue === undefined || queue.count === 0 ? undefined : queue.last
   }
 
   /** Never rejects. */
@@ -112,6 +119,11 @@ export class Refusals {
         logger.debug('a peer has another generation of a document', { ...reject })
         continue
       }
+      if (reject.code === 'DOCUMENT_DELETED') {
+        logger.debug('a peer does not have a document', { ...reject })
+        if (hash !== undefined && !link.absent.add(document, hash)) link.refuse(UNWRITTEN)
+        continue
+      }
       if (hash === undefined) {
         if (mayWrite && record.deleted && (await this.#isOurEnd(document))) binding.push(reject)
         else logger.warn('a peer refused that a document ends or moves', { ...reject })
@@ -135,17 +147,11 @@ export class Refusals {
   }
 
   /**
-   * Whether what was refused is not the event but its delivery: by us, who did not write it, or to where
-   * its document had left, and comes back with a later entry.
+   * Whether what was refused is not the event but its delivery by us, who did not write it.
    */
   async #isOnlyPassedOn({ code, document, hash }: Reject): Promise<boolean> {
-    const isGone = code === 'DOCUMENT_DELETED'
-    if (!isGone && code !== 'ACCESS_AUTHOR' && code !== 'ACCESS_QUARANTINED') return false
+    if (code !== 'ACCESS_AUTHOR' && code !== 'ACCESS_QUARANTINED') return false
     const entries = await this.#log.readDocument(document)
-    if (isGone) {
-      const at = entries.findIndex((entry) => entry.hash === hash)
-      return entries.findLastIndex(({ kind }) => kind === 'join') > at
-    }
     return entries.some((entry) => entry.hash === hash && entry.from !== undefined)
   }
 }

@@ -323,6 +323,23 @@ test('a document that left comes back with a later move only', async () => {
   expect(await log.record('d')).toMatchObject({ left: false, moves: 4 })
 })
 
+test('a document that was deleted here comes back deleted, and its end is passed on', async () => {
+  const log = await openLog()
+  const one = new Author().set('a', 1)
+  await log.commit(remote(incoming('d', one)))
+  await log.commit({ type: 'delete', document: 'd' })
+  await log.commit(remote(incomingMark('d', 'leave')))
+  await log.commit(remote(join('d', [one], 'c')))
+  expect(await log.record('d')).toMatchObject({ left: false, deleted: true })
+  const entries = await log.readDocument('d')
+  expect(entries.map(({ kind, from }) => [kind, from])).toEqual([
+    ['leave', 'peer'],
+    ['join', 'peer'],
+    ['event', 'peer'],
+    ['tombstone', undefined],
+  ])
+})
+
 test('of two moves with one number the greater name counts, in whatever order they come', async () => {
   const one = new Author().set('a', 1)
   const moves = ['x', 'y'].map((to) => numbered(join('d', [one], to), 1))

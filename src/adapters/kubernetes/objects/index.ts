@@ -30,6 +30,7 @@ export {
   type ObjectStore,
   type PodLogs,
   type Resource,
+  type ResourcePart,
   type UpdateOptions,
   type WatchOptions,
 } from './types.ts'

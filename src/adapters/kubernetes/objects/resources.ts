@@ -1,15 +1,26 @@
-import type { ListMerge, Resource } from './types.ts'
+import table from './resources.json' with { type: 'json' }
+import type { ListMerge, Resource, ResourcePart } from './types.ts'
 
-// How lists of these kinds merge: x-kubernetes-list-map-keys and x-kubernetes-list-type of the OpenAPI
-// document of Kubernetes 1.34. Lists that are not named are atomic: one value.
-
-const CONTAINER_LISTS: Readonly<Record<string, ListMerge>> = {
-  env: { type: 'map', keys: ['name'] },
-  ports: { type: 'map', keys: ['containerPort', 'protocol'] },
-  volumeMounts: { type: 'map', keys: ['mountPath'] },
-  volumeDevices: { type: 'map', keys: ['devicePath'] },
+/** A line of resources.json, which scripts/kubernetes/generate-resources.ts writes. */
+interface Row {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly plural: string
+  readonly singular: string
+  readonly namespaced: boolean
+  readonly shortNames?: readonly string[]
+  readonly categories?: readonly string[]
+  readonly counted?: boolean
+  readonly maps: readonly string[]
+  /** The struct that the lists are found from; absent where no list merges. */
+  readonly type?: string
+  readonly parts?: readonly (readonly string[])[]
 }
 
+const STRUCTS = table.structs as Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** Lists that every object has. Managers are one value to Kubernetes; here two replicas add theirs. */
 const METADATA_LISTS: Readonly<Record<string, ListMerge>> = {
   'metadata.finalizers': { type: 'set' },
   'metadata.ownerReferences': { type: 'map', keys: ['uid'] },
@@ -21,147 +32,93 @@ const METADATA_LISTS: Readonly<Record<string, ListMerge>> = {
 
 const METADATA_MAPS = ['metadata', 'metadata.labels', 'metadata.annotations']
 
-function podSpecLists(prefix: string): Readonly<Record<string, ListMerge>> {
-  const lists: Record<string, ListMerge> = {
-    [`${prefix}.volumes`]: { type: 'map', keys: ['name'] },
-    [`${prefix}.imagePullSecrets`]: { type: 'map', keys: ['name'] },
-    [`${prefix}.hostAliases`]: { type: 'map', keys: ['ip'] },
-    [`${prefix}.topologySpreadConstraints`]: {
-      type: 'map',
-      keys: ['topologyKey', 'whenUnsatisfiable'],
-    },
-    [`${prefix}.schedulingGates`]: { type: 'map', keys: ['name'] },
-    [`${prefix}.resourceClaims`]: { type: 'map', keys: ['name'] },
-  }
-  for (const containers of ['containers', 'initContainers', 'ephemeralContainers']) {
-    lists[`${prefix}.${containers}`] = { type: 'map', keys: ['name'] }
-    for (const [field, merge] of Object.entries(CONTAINER_LISTS))
-      lists[`${prefix}.${containers}.*.${field}`] = merge
-  }
-  return lists
+const BY_NAME: ListMerge = { type: 'map', keys: ['name'] }
+
+/** Lists that merge here and are one value to Kubernetes, or have a key there that is not unique. */
+const LISTS: Readonly<Record<string, Readonly<Record<string, ListMerge>>>> = {
+  namespaces: { 'spec.finalizers': { type: 'set' } },
+  nodes: { 'status.addresses': { type: 'map', keys: ['type', 'address'] } },
+  pods: {
+    'status.containerStatuses': BY_NAME,
+    'status.ephemeralContainerStatuses': BY_NAME,
+    'status.hostIPs': { type: 'map', keys: ['ip'] },
+    'status.initContainerStatuses': BY_NAME,
+  },
+  serviceaccounts: { imagePullSecrets: BY_NAME },
 }
 
-const CONDITIONS: Readonly<Record<string, ListMerge>> = {
-  'status.conditions': { type: 'map', keys: ['type'] },
+/** Maps below the first level that two sides may begin to fill while apart. */
+const MAPS: Readonly<Record<string, readonly string[]>> = { services: ['spec.selector'] }
+
+/** Fields that no update changes on any replica. */
+const IMMUTABLE: Readonly<Record<string, readonly string[]>> = {
+  pods: ['spec.nodeName'],
+  secrets: ['type'],
+  'replicasets.apps': ['spec.selector'],
 }
 
-const POD_STATUS_LISTS: Readonly<Record<string, ListMerge>> = {
-  ...CONDITIONS,
-  'status.podIPs': { type: 'map', keys: ['ip'] },
-  'status.hostIPs': { type: 'map', keys: ['ip'] },
-  'status.containerStatuses': { type: 'map', keys: ['name'] },
-  'status.initContainerStatuses': { type: 'map', keys: ['name'] },
-  'status.ephemeralContainerStatuses': { type: 'map', keys: ['name'] },
-}
-
-interface Brief {
-  readonly kind: string
-  readonly plural: string
-  readonly group?: string
-  readonly shortNames?: readonly string[]
-  readonly categories?: readonly string[]
-  readonly namespaced?: false
-  readonly status?: true
-  readonly counted?: true
-  readonly scale?: true
-  readonly lists?: Readonly<Record<string, ListMerge>>
-  readonly maps?: readonly string[]
-  readonly immutable?: readonly string[]
-}
-
-function resource(brief: Brief): Resource {
-  const group = brief.group ?? ''
+function resource(row: Row): Resource {
+  const id = row.group === '' ? row.plural : `${row.plural}.${row.group}`
+  const parts = (row.parts ?? []).map(
+    ([name = '', group = '', version = '', kind = '', verbs = '']): ResourcePart => ({
+      name,
+      group: version === '' ? row.group : group,
+      version: version === '' ? row.version : version,
+      kind,
+      verbs: verbs.split(' '),
+    }),
+  )
+  let lists: Readonly<Record<string, ListMerge>> | undefined
   return {
-    id: group === '' ? brief.plural : `${brief.plural}.${group}`,
-    group,
-    version: 'v1',
-    kind: brief.kind,
-    plural: brief.plural,
-    singular: brief.kind.toLowerCase(),
-    shortNames: brief.shortNames ?? [],
-    categories: brief.categories ?? [],
-    namespaced: brief.namespaced ?? true,
-    status: brief.status ?? false,
-    counted: brief.counted ?? false,
-    scale: brief.scale ?? false,
-    lists: { ...METADATA_LISTS, ...brief.lists },
-    maps: [...METADATA_MAPS, ...(brief.maps ?? [])],
-    immutable: brief.immutable ?? [],
+    id,
+    group: row.group,
+    version: row.version,
+    kind: row.kind,
+    plural: row.plural,
+    singular: row.singular,
+    shortNames: row.shortNames ?? [],
+    categories: row.categories ?? [],
+    namespaced: row.namespaced,
+    views: table.views.filter(({ hub }) => hub === id),
+    parts,
+    status: parts.some(({ name }) => name === 'status'),
+    counted: row.counted === true,
+    scale: parts.some(({ name }) => name === 'scale'),
+    // Made when first looked at: most programs use a few kinds only.
+    get lists() {
+      lists ??= { ...METADATA_LISTS, ...sorted({ ...listsOf(row.type), ...LISTS[id] }) }
+      return lists
+    },
+    maps: [...METADATA_MAPS, ...row.maps, ...(MAPS[id] ?? [])],
+    immutable: IMMUTABLE[id] ?? [],
   }
 }
 
-/** The built-in kinds, as Kubernetes 1.34 names them. */
-export const builtinResources: readonly Resource[] = [
-  resource({
-    kind: 'Pod',
-    plural: 'pods',
-    shortNames: ['po'],
-    categories: ['all'],
-    status: true,
-    lists: { ...podSpecLists('spec'), ...POD_STATUS_LISTS },
-    maps: ['spec', 'status'],
-    immutable: ['spec.nodeName'],
-  }),
-  resource({
-    kind: 'Node',
-    plural: 'nodes',
-    shortNames: ['no'],
-    namespaced: false,
-    status: true,
-    lists: {
-      ...CONDITIONS,
-      'status.addresses': { type: 'map', keys: ['type', 'address'] },
-      'spec.podCIDRs': { type: 'set' },
-    },
-    maps: ['spec', 'status'],
-  }),
-  resource({
-    kind: 'Namespace',
-    plural: 'namespaces',
-    shortNames: ['ns'],
-    namespaced: false,
-    status: true,
-    lists: { ...CONDITIONS, 'spec.finalizers': { type: 'set' } },
-    maps: ['spec', 'status'],
-  }),
-  resource({
-    kind: 'ConfigMap',
-    plural: 'configmaps',
-    shortNames: ['cm'],
-    maps: ['data', 'binaryData'],
-  }),
-  resource({ kind: 'Secret', plural: 'secrets', maps: ['data'], immutable: ['type'] }),
-  resource({
-    kind: 'Service',
-    plural: 'services',
-    shortNames: ['svc'],
-    categories: ['all'],
-    status: true,
-    lists: { ...CONDITIONS, 'spec.ports': { type: 'map', keys: ['port', 'protocol'] } },
-    maps: ['spec', 'spec.selector', 'status'],
-  }),
-  resource({
-    kind: 'ServiceAccount',
-    plural: 'serviceaccounts',
-    shortNames: ['sa'],
-    lists: {
-      secrets: { type: 'map', keys: ['name'] },
-      imagePullSecrets: { type: 'map', keys: ['name'] },
-    },
-  }),
-  resource({ kind: 'Event', plural: 'events', shortNames: ['ev'] }),
-  resource({ kind: 'Lease', plural: 'leases', group: 'coordination.k8s.io', maps: ['spec'] }),
-  resource({
-    kind: 'ReplicaSet',
-    plural: 'replicasets',
-    group: 'apps',
-    shortNames: ['rs'],
-    categories: ['all'],
-    status: true,
-    counted: true,
-    scale: true,
-    lists: { ...podSpecLists('spec.template.spec'), ...CONDITIONS },
-    maps: ['spec', 'status'],
-    immutable: ['spec.selector'],
-  }),
-]
+/** By path: the order is part of how documents begin, so it does not follow that of the sources. */
+function sorted<T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** The lists that merge in a struct, by path. */
+function listsOf(type: string | undefined): Readonly<Record<string, ListMerge>> {
+  const found: Record<string, ListMerge> = {}
+  if (type !== undefined) addLists(type, '', found)
+  return found
+}
+
+function addLists(type: string, prefix: string, found: Record<string, ListMerge>): void {
+  for (const [name, value] of Object.entries(STRUCTS[type] ?? {})) {
+    const [merge = '', inner] = value.split('>')
+    // The fields of a struct without a name stand among those of the struct around it.
+    const path = name === '' ? prefix.slice(0, -1) : `${prefix}${name}`
+    if (merge === 's') found[path] = { type: 'set' }
+    else if (merge !== '') found[path] = { type: 'map', keys: merge.slice(2).split(',') }
+    const below = merge === '' ? path : `${path}.*`
+    if (inner !== undefined) addLists(inner, below === '' ? '' : `${below}.`, found)
+  }
+}
+
+/** The built-in kinds, as Kubernetes 1.36 names them, in the order of its discovery. */
+export const builtinResources: readonly Resource[] = (table.resources as readonly Row[]).map(
+  resource,
+)

@@ -54,6 +54,15 @@ export type ListMerge =
   | { readonly type: 'map'; readonly keys: readonly string[] }
   | { readonly type: 'set' }
 
+/** A part of an object with a path of its own, such as `status`. */
+export interface ResourcePart {
+  readonly name: string
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+  readonly verbs: readonly string[]
+}
+
 /** What is known of one kind. The one place where kinds differ as data. */
 export interface Resource {
   /** `pods`, or `replicasets.apps`: unique. */
@@ -67,6 +76,10 @@ export interface Resource {
   readonly shortNames: readonly string[]
   readonly categories: readonly string[]
   readonly namespaced: boolean
+  /** Other groups and versions in which the same objects are read and written. */
+  readonly views: readonly { readonly group: string; readonly version: string }[]
+  /** Every part that Kubernetes has of it; a server may serve fewer. */
+  readonly parts: readonly ResourcePart[]
   /** Whether `status` is a subresource (then it lives in the observed document). */
   readonly status: boolean
   /** Whether changes of `spec` are counted in metadata.generation, as for kinds with a controller. */

@@ -1,14 +1,8 @@
-import type { Resource } from '../objects/types.ts'
+import type { Resource, ResourcePart } from '../objects/types.ts'
 import { kindType, type StructType, structType } from './schema/schema.ts'
 
 /** A part of an object with a path of its own. */
-export interface Subresource {
-  readonly name: string
-  readonly group: string
-  readonly version: string
-  readonly kind: string
-  readonly verbs: readonly string[]
-}
+export type Subresource = ResourcePart
 
 /** A resource as it is served: stored, or computed on request. */
 export interface Served {
@@ -47,32 +41,15 @@ const VERBS = [
   'update',
   'watch',
 ] as const
-const PART_VERBS = ['get', 'patch', 'update'] as const
-
-function subresourcesOf(resource: Resource): readonly Subresource[] {
-  const { group, version, kind } = resource
-  const own = { group, version, kind }
-  const parts: Subresource[] = []
-  if (resource.id === 'pods') {
-    parts.push(
-      { ...own, name: 'binding', kind: 'Binding', verbs: ['create'] },
-      { name: 'eviction', group: 'policy', version: 'v1', kind: 'Eviction', verbs: ['create'] },
-      { ...own, name: 'log', verbs: ['get'] },
-    )
-  }
-  if (resource.id === 'namespaces') parts.push({ ...own, name: 'finalize', verbs: ['update'] })
-  if (resource.scale) {
-    parts.push({
-      name: 'scale',
-      group: 'autoscaling',
-      version: 'v1',
-      kind: 'Scale',
-      verbs: PART_VERBS,
-    })
-  }
-  if (resource.status) parts.push({ ...own, name: 'status', verbs: PART_VERBS })
-  return parts
-}
+/** The parts that are served, of those that Kubernetes has. */
+const SERVED_PARTS: ReadonlySet<string> = new Set([
+  'binding',
+  'eviction',
+  'finalize',
+  'log',
+  'scale',
+  'status',
+])
 
 /** Only metadata is known of a kind without a table of fields. */
 function metadataType(kind: string): StructType {
@@ -82,21 +59,30 @@ function metadataType(kind: string): StructType {
   return { name: `unknown.${kind}`, atomic: false, fields, wire: new Map() }
 }
 
-function servedOf(resource: Resource): Served {
+function servedOf(resource: Resource, group: string, version: string): Served {
+  const parts = resource.parts.filter(({ name }) => SERVED_PARTS.has(name))
+  const isOwn = (part: ResourcePart): boolean =>
+    part.group === resource.group && part.version === resource.version
   return {
-    group: resource.group,
-    version: resource.version,
+    group,
+    version,
     kind: resource.kind,
     plural: resource.plural,
     singular: resource.singular,
     namespaced: resource.namespaced,
     shortNames: resource.shortNames,
     categories: resource.categories,
-    verbs: VERBS,
-    subresources: subresourcesOf(resource),
+    verbs:
+      resource.id === 'namespaces' ? VERBS.filter((verb) => verb !== 'deletecollection') : VERBS,
+    subresources: parts.map((part) => (isOwn(part) ? { ...part, group, version } : part)),
     resource,
-    type: kindType(resource.group, resource.kind) ?? metadataType(resource.kind),
+    type: kindType(group, resource.kind, version) ?? metadataType(resource.kind),
   }
+}
+
+/** A resource in its own version and in every other one. */
+function servedAs(resource: Resource): readonly Served[] {
+  return [resource].map(({ group, version }) => servedOf(resource, group, version))
 }
 
 function reviewOf(group: string, kind: string): Served {
@@ -119,18 +105,19 @@ function reviewOf(group: string, kind: string): Served {
 /** The catalog of the resources of a store, and of the reviews that need no store. */
 export function catalogOf(resources: readonly Resource[]): Catalog {
   const all = [
-    ...resources.map(servedOf),
+    ...resources.flatMap(servedAs),
     reviewOf('authentication.k8s.io', 'SelfSubjectReview'),
     reviewOf('authorization.k8s.io', 'SelfSubjectAccessReview'),
   ]
   const byPath = new Map(
     all.map((served) => [`${served.group}/${served.version}/${served.plural}`, served]),
   )
-  const byId = new Map(
-    all.flatMap((served) =>
-      served.resource === undefined ? [] : [[served.resource.id, served] as const],
-    ),
-  )
+  const byId = new Map<string, Served>()
+  for (const served of all) {
+    // The first one is the version in which objects are kept.
+    const id = served.resource?.id
+    if (id !== undefined && !byId.has(id)) byId.set(id, served)
+  }
   return {
     all,
     find: (group, version, plural) => byPath.get(`${group}/${version}/${plural}`),

@@ -83,21 +83,22 @@ function fieldOf([name, number, type, flags, merge = '']: Row): Field {
   }
 }
 
-/** Which package of k8s.io/api holds the kinds of a group. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  '': 'core',
-  apps: 'apps',
-  'coordination.k8s.io': 'coordination',
-  autoscaling: 'autoscaling',
-  policy: 'policy',
-  'authorization.k8s.io': 'authorization',
-  'authentication.k8s.io': 'authentication',
-}
+type PackageRow = readonly [group: string | null, version: string, openApi: string]
+const PACKAGES = table.packages as unknown as Readonly<Record<string, PackageRow>>
+const KINDS_OF = new Map(
+  Object.entries(PACKAGES).map(([name, [group, version]]) => [`${group ?? '-'}/${version}`, name]),
+)
 
 /** The type of a kind, undefined when only its metadata is known. */
-export function kindType(group: string, kind: string): StructType | undefined {
-  const pkg = kind === 'DeleteOptions' ? 'meta' : PACKAGES[group]
+export function kindType(group: string, kind: string, version = 'v1'): StructType | undefined {
+  const pkg = kind === 'DeleteOptions' ? 'meta' : KINDS_OF.get(`${group}/${version}`)
   return pkg === undefined ? undefined : structType(`${pkg}.${kind}`)
+}
+
+/** The name of a type in OpenAPI documents: `io.k8s.api.core.v1.PodSpec`. */
+export function openApiName(type: string): string {
+  const [pkg = '', kind = ''] = type.split('.')
+  return `${PACKAGES[pkg]?.[2] ?? pkg}.${kind}`
 }
 
 /** The names of every struct that a type is made of, itself included. */

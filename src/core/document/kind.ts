@@ -1,4 +1,4 @@
-import { change, getLastLocalChange, init } from '@automerge/automerge'
+import { change, free, getLastLocalChange, init } from '@automerge/automerge'
 
 import { assert } from '../errors.ts'
 import type { ActorId } from '../ids.ts'
@@ -36,16 +36,22 @@ export function genesisEvent(kind: DocumentKind, sha256: Sha256): CheckedEvent |
   return event
 }
 
+/** What the first event of a kind says that it is. */
+export function genesisMessage(kind: DocumentKind): string {
+  return `genesis/${kind.name}`
+}
+
 /** Always the same for a kind, and made for each new document of it. */
 const made = new WeakMap<DocumentKind, CheckedEvent>()
 
 function makeGenesis(kind: DocumentKind, sha256: Sha256): CheckedEvent {
   const empty = init<Record<string, unknown>>({ actor: GENESIS_ACTOR })
-  const doc = change(empty, { time: 0, message: `genesis/${kind.name}` }, (draft) => {
+  const doc = change(empty, { time: 0, message: genesisMessage(kind) }, (draft) => {
     for (const path of kind.skeleton) place(draft, path.split('.'), kind.shape)
   })
   const bytes = getLastLocalChange(doc)
   assert(bytes !== undefined, 'a skeleton makes a change')
+  free(doc)
   return { bytes, header: readEvent(bytes, sha256) }
 }
 

@@ -26,7 +26,7 @@ const RECORDS_MAX = 50_000
 export interface LogCacheOptions {
   readonly sha256: Sha256
   readonly genesisActor: ActorId
-  readonly isGenesis: (hash: EventHash) => boolean
+  readonly isGenesis: (hash: EventHash, message: string | undefined) => boolean
   /** Looks inside events when a generation ends. Without it nothing is cut. */
   readonly rewriter?: Rewriter | undefined
   /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
@@ -42,7 +42,7 @@ export interface LogCacheOptions {
 export class LogCache implements PlanView {
   readonly sha256: Sha256
   readonly genesisActor: ActorId
-  readonly isGenesis: (hash: EventHash) => boolean
+  readonly isGenesis: (hash: EventHash, message: string | undefined) => boolean
   readonly peers: Map<ReplicaId, PeerState> = new Map()
   /** `undefined` as a value: the storage has no such document. Oldest use first. */
   readonly #records = new Map<DocumentId, DocumentRecord | undefined>()

@@ -14,7 +14,7 @@ export interface EventLogOptions {
   readonly sha256: Sha256
   readonly random: Random
   readonly genesisActor: ActorId
-  readonly isGenesis: (hash: string) => boolean
+  readonly isGenesis: (hash: string, message: string | undefined) => boolean
   /** Looks inside events when a generation of a document ends. Default: history is never cut. */
   readonly rewriter?: Rewriter | undefined
   /** Told of listeners that throw and of entries that could not be dropped. Default: nobody. */

@@ -14,8 +14,8 @@ export interface PlanView {
   digest(collection: CollectionId): bigint
   /** Whether this actor was ours under an epoch that is over. */
   isRetired(actor: ActorId): boolean
-  /** Whether this hash is the first event of a known kind of document. */
-  isGenesis(hash: EventHash): boolean
+  /** Whether the event of this hash and message is the first one of a known kind of document. */
+  isGenesis(hash: EventHash, message: string | undefined): boolean
   readonly genesisActor: string
   /** The events that count in a document, for a change of home. Only asked for documents in `moves`. */
   events(document: DocumentId): readonly CheckedEvent[]

@@ -253,7 +253,8 @@ export class Plan {
           message: 'the author has another event at the same place',
         }
       }
-      if (header.actor === this.#view.genesisActor && !this.#view.isGenesis(header.hash)) {
+      const { actor, hash, message } = header
+      if (actor === this.#view.genesisActor && !this.#view.isGenesis(hash, message)) {
         return {
           code: 'ACCESS_DENIED',
           message: 'no known kind of document begins with this event',

@@ -1,6 +1,6 @@
 import { Documents } from '../document/documents.ts'
 import { documentRewriter } from '../document/generation-rewriter.ts'
-import { GENESIS_ACTOR, genesisEvent } from '../document/kind.ts'
+import { GENESIS_ACTOR, genesisEvent, genesisMessage } from '../document/kind.ts'
 import type { DocumentId } from '../ids.ts'
 import type { Clock } from '../interfaces/clock.ts'
 import { EventLog } from '../log/event-log.ts'
@@ -18,10 +18,11 @@ import { type MeasureSink, unmeasured } from './unmeasured.ts'
 export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   if (options.name !== undefined) checkName('name', options.name, 128)
   if (options.heapReserveBytes !== undefined) Documents.reserve(options.heapReserveBytes)
-  const genesis = new Set<string>()
-  for (const kind of options.kinds ?? []) {
-    const event = genesisEvent(kind, options.sha256)
-    if (event !== undefined) genesis.add(event.header.hash)
+  // First events are made when first met: a replica may know many kinds and keep a few.
+  const kinds = new Map(options.kinds?.map((kind) => [genesisMessage(kind), kind]))
+  const isGenesis = (hash: string, message: string | undefined): boolean => {
+    const kind = kinds.get(message ?? '')
+    return kind !== undefined && genesisEvent(kind, options.sha256)?.header.hash === hash
   }
   const measuring = options.measuring ?? unmeasured
   const log = await EventLog.open({
@@ -31,7 +32,7 @@ export async function openReplica(options: ReplicaOptions): Promise<Replica> {
     random: options.random,
     logger: options.logger,
     genesisActor: GENESIS_ACTOR,
-    isGenesis: (hash) => genesis.has(hash),
+    isGenesis,
     rewriter: documentRewriter(options.sha256),
     timed: stopwatch(options.clock, measuring.sink),
   })

@@ -16,20 +16,33 @@ export function documentKind(resource: Resource, part: Part): DocumentKind {
   return kind
 }
 
+/** What a kind is made of is found when it is first used: most programs use a few kinds only. */
 function makeKind(resource: Resource, part: Part): DocumentKind {
   const wanted = (path: string): boolean =>
     (path === 'status' || path.startsWith('status.')) === (part === 'observed')
+  let shape: Shape | undefined
+  let skeleton: readonly string[] | undefined
+  return {
+    name: `${resource.id}/${resource.version}/${part}`,
+    get shape() {
+      shape ??= shapeOf(resource, part, wanted)
+      return shape
+    },
+    get skeleton() {
+      // Lists too: what two replicas put into one while apart, such as finalizers, is merged.
+      skeleton ??= [...resource.maps, ...listsOf(resource)].filter(wanted)
+      return skeleton
+    },
+  }
+}
+
+function shapeOf(resource: Resource, part: Part, wanted: (path: string) => boolean): Shape {
   const root = new Node()
   for (const [path, merge] of Object.entries(resource.lists)) {
     if (wanted(path)) root.at(path.split('.')).merge = merge
   }
   if (part === 'desired') root.at(['metadata', 'generation']).counter = true
-  return {
-    name: `${resource.id}/${resource.version}/${part}`,
-    shape: root.shape(),
-    // Lists too: what two replicas put into one while apart, such as finalizers, is merged.
-    skeleton: [...resource.maps, ...listsOf(resource)].filter(wanted),
-  }
+  return root.shape()
 }
 
 /** The lists that merge and stand in a map that is there from the first event on. */

@@ -1,0 +1,55 @@
+import type { GoldenAnswer } from './target.ts'
+
+const UID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+/** Of this century's later days: times that requests give themselves are earlier. */
+const TIME = /20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
+const SERVER = /(127\.0\.0\.1|localhost):\d+/g
+const AGE = /^\d+s$/
+
+/** Takes what differs from run to run out of one server's answers. */
+export class Normalizer {
+  /** The resourceVersion that each object was last shown with. */
+  readonly #versions = new Map<string, string>()
+
+  /** An answer in which what cannot be the same on two servers is named, not shown. */
+  normalize(answer: GoldenAnswer): GoldenAnswer {
+    return {
+      ...answer,
+      warnings: answer.warnings.map(textWithout),
+      body: this.#value(answer.body, ''),
+    }
+  }
+
+  #value(value: unknown, key: string): unknown {
+    if (typeof value === 'string') return normalText(value, key)
+    if (typeof value === 'number' && key === 'nodePort' && value >= 30_000) return '<port>'
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return value.map((item) => this.#value(item, key))
+    const out: Record<string, unknown> = {}
+    for (const [name, item] of Object.entries(value)) out[name] = this.#value(item, name)
+    if (key === 'metadata') this.#metadata(value as Record<string, unknown>, out)
+    return out
+  }
+
+  #metadata(given: Record<string, unknown>, out: Record<string, unknown>): void {
+    const { uid, resourceVersion, generateName, name } = given
+    if (typeof resourceVersion === 'string' && resourceVersion !== '') {
+      const isSame = typeof uid === 'string' && this.#versions.get(uid) === resourceVersion
+      out['resourceVersion'] = isSame ? '<version as before>' : '<version>'
+      if (typeof uid === 'string') this.#versions.set(uid, resourceVersion)
+    }
+    if (typeof generateName === 'string' && String(name).startsWith(generateName))
+      out['name'] = `${generateName}<generated>`
+  }
+}
+
+function normalText(text: string, key: string): string {
+  if (key === 'continue' && text !== '') return '<token>'
+  if (/^clusterIPs?$/.test(key) && /^10\.0\./.test(text)) return '<address>'
+  if (key === 'cells' && AGE.test(text)) return '<age>'
+  return textWithout(text)
+}
+
+function textWithout(text: string): string {
+  return text.replace(UID, '<uid>').replace(TIME, '<time>').replace(SERVER, '<server>')
+}

@@ -1,0 +1,76 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { withCluster } from '../cluster/cluster.ts'
+import { type AcceptedDifference, differenceText } from '../cluster/golden/compare.ts'
+import { readRequests } from '../cluster/golden/request-files.ts'
+import { type GoldenResult, runComparison } from '../cluster/golden/run.ts'
+import { CLUSTER_HINT, findPrograms } from '../cluster/programs.ts'
+import { startTestApiServer } from '../support/api-server.ts'
+import { skipUnless } from '../support/skip.ts'
+
+const GOLDEN = new URL('../cluster/golden/', import.meta.url)
+const OPEN = fileURLToPath(new URL('open-differences.json', GOLDEN))
+
+/** With this set, a run writes what it found into the file of open differences. */
+const UPDATES = process.env['GOLDEN_UPDATE'] === '1'
+
+/** How many of the differences of one request are told. */
+const SHOWN_MAX = 3
+
+test('a real kube-apiserver and this one give the same answers', async (context) => {
+  const programs = await findPrograms()
+  skipUnless(context, programs !== undefined, 'kube-apiserver', CLUSTER_HINT)
+  if (programs === undefined) return
+  const accepted = await readAccepted()
+  const result = await withCluster({ programs }, async (cluster) => {
+    const ours = await startTestApiServer()
+    try {
+      const servers = {
+        real: cluster,
+        ours: { url: ours.server.url, caPem: ours.caPem, token: ours.token },
+      }
+      return await runComparison(await readRequests(), servers, accepted)
+    } finally {
+      await ours.close()
+    }
+  })
+  const { count, differing } = result
+  console.warn(
+    `golden comparison: ${count - differing.size} of ${count} requests agree, ` +
+      `${differing.size} differ, ${accepted.length} kinds of difference are accepted`,
+  )
+  if (UPDATES) await writeFile(OPEN, openText(result))
+  const open = JSON.parse(await readFile(OPEN, 'utf8')) as OpenDifferences
+  const grown = [...differing].filter(([id]) => !(id in open.requests))
+  expect(grown.map(([id]) => tell(id, result)).join('\n'), 'answers that began to differ').toBe('')
+  const gone = Object.keys(open.requests).filter((id) => !differing.has(id))
+  expect(gone, 'agree now: run with GOLDEN_UPDATE=1 and commit the shorter list').toEqual([])
+  const unmet = accepted.filter((entry) => !result.met.has(entry)).map((entry) => entry.reason)
+  expect(unmet, 'accepted differences that no answer shows any more').toEqual([])
+})
+
+interface OpenDifferences {
+  readonly count: number
+  /** What differs, by request. Only the names count; the rest is for readers. */
+  readonly requests: Readonly<Record<string, readonly string[]>>
+}
+
+async function readAccepted(): Promise<readonly AcceptedDifference[]> {
+  const text = await readFile(new URL('accepted-differences.yaml', GOLDEN), 'utf8')
+  return parse(text) as readonly AcceptedDifference[]
+}
+
+function openText({ differing }: GoldenResult): string {
+  const requests = Object.fromEntries(
+    [...differing].map(([id, list]) => [id, list.slice(0, SHOWN_MAX).map(differenceText)]),
+  )
+  const open: OpenDifferences = { count: differing.size, requests }
+  return `${JSON.stringify(open, undefined, 2)}\n`
+}
+
+function tell(id: string, { differing }: GoldenResult): string {
+  const lines = (differing.get(id) ?? []).slice(0, SHOWN_MAX).map(differenceText)
+  return [id, ...lines].join('\n    ')
+}

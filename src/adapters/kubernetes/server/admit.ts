@@ -3,7 +3,7 @@ import { recordUpdate, type Writer, withoutManagers } from './apply/apply.ts'
 import { readManagers, withManagers } from './apply/managers.ts'
 import type { ObjectBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
-import { keyOf, nowText, type RequestContext } from './context.ts'
+import { keptAs, keyOf, nowText, type RequestContext, shownAs } from './context.ts'
 import { at, isObject, objectAt, sameJson, textAt } from './json.ts'
 import { CAUSES_MAX, type Cause } from './kinds/checks.ts'
 import { applyDefaults } from './kinds/defaults.ts'
@@ -101,6 +101,21 @@ export function checkIdentity(
   }
 }
 
+/**
+ * An object with the ownership of what this write changed in it, in the words of the version of the
+ * request.
+ */
+export function recorded(
+  context: RequestContext,
+  before: KubeObject | undefined,
+  after: KubeObject,
+): KubeObject {
+  const { served } = context
+  const old = before === undefined ? undefined : shownAs(context, before)
+  const written = recordUpdate(served.type, old, shownAs(context, after), writerOf(context))
+  return keptAs(context, written)
+}
+
 /** Refuses an object with everything that is wrong with it, if anything is. */
 export function refuse(context: RequestContext, name: string, causes: readonly Cause[]): void {
   if (causes.length > 0)
@@ -150,9 +165,7 @@ export function admitUpdate(
     ...checkUpdate(resource, before, defaulted),
     ...checkObject(resource, defaulted),
   ])
-  const after = isApplied
-    ? defaulted
-    : recordUpdate(served.type, before, defaulted, writerOf(context))
+  const after = isApplied ? defaulted : recorded(context, before, defaulted)
   const why = context.mayWrite(keyOf(context, name), after)
   if (why !== undefined) throw forbidden(served, name, why)
   const isSame =
@@ -164,9 +177,9 @@ export function admitUpdate(
  * The live object in the form in which bodies are read, so that empty maps in it are no difference.
  */
 function normalized({ served }: RequestContext, live: KubeObject): KubeObject {
-  return served.type.name.startsWith('unknown.')
+  return served.keptType.name.startsWith('unknown.')
     ? live
-    : (decodeTyped(served.type, live).value as KubeObject)
+    : (decodeTyped(served.keptType, live).value as KubeObject)
 }
 
 function sameOwnership(before: KubeObject, after: KubeObject): boolean {

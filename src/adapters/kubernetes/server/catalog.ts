@@ -1,4 +1,5 @@
 import type { Resource, ResourcePart } from '../objects/types.ts'
+import { type Conversion, conversionOf } from './convert/conversion.ts'
 import { kindType, type StructType, structType } from './schema/schema.ts'
 
 /** A part of an object with a path of its own. */
@@ -20,6 +21,10 @@ export interface Served {
   readonly resource: Resource | undefined
   /** The fields of its kind. */
   readonly type: StructType
+  /** The fields of its kind in the version in which it is kept. */
+  readonly keptType: StructType
+  /** How it looks in this version; undefined where it is kept in it. */
+  readonly conversion: Conversion | undefined
 }
 
 /** Everything that is served. */
@@ -49,6 +54,7 @@ const SERVED_PARTS: ReadonlySet<string> = new Set([
   'log',
   'scale',
   'status',
+  'token',
 ])
 
 /** Only metadata is known of a kind without a table of fields. */
@@ -57,6 +63,10 @@ function metadataType(kind: string): StructType {
   const metadata = pod?.fields.get('metadata')
   const fields = new Map(metadata === undefined ? [] : [['metadata', metadata]])
   return { name: `unknown.${kind}`, atomic: false, fields, wire: new Map() }
+}
+
+function typeOf(group: string, kind: string, version: string): StructType {
+  return kindType(group, kind, version) ?? metadataType(kind)
 }
 
 function servedOf(resource: Resource, group: string, version: string): Served {
@@ -76,29 +86,35 @@ function servedOf(resource: Resource, group: string, version: string): Served {
       resource.id === 'namespaces' ? VERBS.filter((verb) => verb !== 'deletecollection') : VERBS,
     subresources: parts.map((part) => (isOwn(part) ? { ...part, group, version } : part)),
     resource,
-    type: kindType(group, resource.kind, version) ?? metadataType(resource.kind),
+    type: typeOf(group, resource.kind, version),
+    keptType: typeOf(resource.group, resource.kind, resource.version),
+    conversion: conversionOf(apiVersionOf({ group, version }), resource.id),
   }
 }
 
 /** A resource in its own version and in every other one. */
 function servedAs(resource: Resource): readonly Served[] {
-  return [resource].map(({ group, version }) => servedOf(resource, group, version))
+  return [resource, ...resource.views].map(({ group, version }) =>
+    servedOf(resource, group, version),
+  )
 }
 
-function reviewOf(group: string, kind: string): Served {
+function reviewOf(group: string, kind: string, namespaced = false): Served {
   return {
     group,
     version: 'v1',
     kind,
     plural: `${kind.toLowerCase()}s`,
     singular: kind.toLowerCase(),
-    namespaced: false,
+    namespaced,
     shortNames: [],
     categories: [],
     verbs: ['create'],
     subresources: [],
     resource: undefined,
-    type: kindType(group, kind) ?? metadataType(kind),
+    type: typeOf(group, kind, 'v1'),
+    keptType: typeOf(group, kind, 'v1'),
+    conversion: undefined,
   }
 }
 
@@ -107,7 +123,11 @@ export function catalogOf(resources: readonly Resource[]): Catalog {
   const all = [
     ...resources.flatMap(servedAs),
     reviewOf('authentication.k8s.io', 'SelfSubjectReview'),
+    reviewOf('authentication.k8s.io', 'TokenReview'),
+    reviewOf('authorization.k8s.io', 'LocalSubjectAccessReview', true),
     reviewOf('authorization.k8s.io', 'SelfSubjectAccessReview'),
+    reviewOf('authorization.k8s.io', 'SelfSubjectRulesReview'),
+    reviewOf('authorization.k8s.io', 'SubjectAccessReview'),
   ]
   const byPath = new Map(
     all.map((served) => [`${served.group}/${served.version}/${served.plural}`, served]),

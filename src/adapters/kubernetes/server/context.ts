@@ -90,6 +90,19 @@ export function nowText(clock: Clock): string {
   return `${new Date(clock.wallMs()).toISOString().slice(0, 19)}Z`
 }
 
+/** An object as the version of a request shows it. */
+export function shownAs(
+  { served }: Pick<RequestContext, 'served'>,
+  object: KubeObject,
+): KubeObject {
+  return served.conversion?.fromKept(object) ?? object
+}
+
+/** An object of the version of a request as it is kept. */
+export function keptAs({ served }: Pick<RequestContext, 'served'>, object: KubeObject): KubeObject {
+  return served.conversion?.toKept(object) ?? object
+}
+
 /** The key of an object of this request. */
 export function keyOf(
   context: Pick<RequestContext, 'resource' | 'namespace'>,

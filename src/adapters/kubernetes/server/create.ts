@@ -1,8 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import type { KubeObject } from '../objects/types.ts'
-import { checkIdentity, refuse, writerOf } from './admit.ts'
-import { recordUpdate } from './apply/apply.ts'
-import { keyOf, nowText, type RequestContext } from './context.ts'
+import { checkIdentity, recorded, refuse } from './admit.ts'
+import { keptAs, keyOf, nowText, type RequestContext } from './context.ts'
 import { objectAt } from './json.ts'
 import { required } from './kinds/checks.ts'
 import { applyDefaults, initialStatus } from './kinds/defaults.ts'
@@ -26,9 +25,10 @@ const NAME_ATTEMPTS_MAX = 8
  */
 export async function createObject(
   context: RequestContext,
-  given: KubeObject,
+  body: KubeObject,
   isApplied = false,
 ): Promise<KubeObject> {
+  const given = keptAs(context, body)
   checkIdentity(context, given, undefined)
   if ((given.metadata.resourceVersion ?? '') !== '') {
     throw badRequest('resourceVersion should not be set on objects to be created')
@@ -68,7 +68,7 @@ async function createNamed(
   const object = newObject(context, given, name)
   refuse(context, name, checkObject(resource, object))
   checkNamespace(context, name)
-  const owned = isApplied ? object : recordUpdate(served.type, undefined, object, writerOf(context))
+  const owned = isApplied ? object : recorded(context, undefined, object)
   const key = keyOf(context, name)
   const why = context.mayWrite(key, owned)
   if (why !== undefined) throw forbidden(served, name, why)

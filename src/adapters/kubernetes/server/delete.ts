@@ -148,7 +148,9 @@ export async function deleteCollection(
   deletion: Deletion,
 ): Promise<readonly KubeObject[]> {
   const { store, resource, query, namespace } = context
-  const selected = store.list(resource.id, namespace).items.filter(selectorOf(resource, query))
+  const selected = store
+    .list(resource.id, namespace)
+    .items.filter(selectorOf(resource, query, context.served.conversion))
   for (const object of selected) {
     const inside: RequestContext = { ...context, namespace: object.metadata.namespace }
     try {

@@ -212,9 +212,9 @@ export class Dispatcher {
     response: ServerResponse,
   ): void {
     this.#admitStream()
-    const { store, resource, namespace, query, clock } = context
+    const { store, resource, served, namespace, query, clock } = context
     const running = startWatch(
-      { store, resource, namespace, query, answer, clock, random: Math.random },
+      { store, resource, served, namespace, query, answer, clock, random: Math.random },
       response,
     )
     const { end } = running

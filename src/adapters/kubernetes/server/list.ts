@@ -1,8 +1,10 @@
 import type { Json, JsonObject, KubeObject, ObjectStore, Resource } from '../objects/types.ts'
+import type { Conversion } from './convert/conversion.ts'
 import { at } from './json.ts'
 import { selectableFields } from './kinds/fields.ts'
+import { checkListOptions } from './option-checks.ts'
 import { wholeNumber } from './request.ts'
-import { fieldSelector, labelSelector, type Selector } from './selectors.ts'
+import { fieldSelector, labelSelector, type SelectableFields, type Selector } from './selectors.ts'
 import { badRequest, StatusError } from './status.ts'
 
 /** One page of a list. */
@@ -17,9 +19,20 @@ export interface Page {
  *
  * @throws StatusError 400 when one of them is malformed.
  */
-export function selectorOf(resource: Resource, query: URLSearchParams): Selector {
+export function selectorOf(
+  resource: Resource,
+  query: URLSearchParams,
+  conversion?: Conversion,
+): Selector {
   const byLabels = labelSelector(query.get('labelSelector'))
-  const byFields = fieldSelector(query.get('fieldSelector'), selectableFields(resource.id))
+  const fields = selectableFields(resource.id)
+  const renamed = Object.entries(conversion?.fields ?? {}).map(
+    ([name, kept]) => [name, fields[kept]] as const,
+  )
+  const byFields = fieldSelector(query.get('fieldSelector'), {
+    ...fields,
+    ...Object.fromEntries(renamed),
+  } as SelectableFields)
   return (object) => byLabels(object) && byFields(object)
 }
 
@@ -38,9 +51,12 @@ export function listPage(
   resource: Resource,
   namespace: string | undefined,
   query: URLSearchParams,
+  conversion?: Conversion,
 ): Page {
-  const select = selectorOf(resource, query)
+  const select = selectorOf(resource, query, conversion)
   const limit = wholeNumber(query, 'limit') ?? 0
+  wholeNumber(query, 'timeoutSeconds')
+  checkListOptions(query, false)
   const start = readToken(query.get('continue'), store.resourceVersion)
   if (start === undefined) checkVersion(query, store.resourceVersion)
   else if ((query.get('resourceVersion') ?? '0') !== '0') {
@@ -131,8 +147,9 @@ export function versionParameter(query: URLSearchParams): number | undefined {
   const text = query.get('resourceVersion')
   if (text === null || text === '') return undefined
   if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) {
+    const shown = JSON.stringify(text.slice(0, 64))
     throw badRequest(
-      `resourceVersion: Invalid value: ${JSON.stringify(text.slice(0, 64))}: not a decimal number`,
+      `invalid resource version: resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`,
     )
   }
   return Number(text)
@@ -153,22 +170,7 @@ export function tooLargeVersion(asked: number, current: number): StatusError {
 function checkVersion(query: URLSearchParams, current: number): void {
   const match = query.get('resourceVersionMatch') ?? ''
   const version = versionParameter(query)
-  if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan') {
-    throw badRequest(
-      `resourceVersionMatch: Unsupported value: ${JSON.stringify(match.slice(0, 64))}: supported values: "Exact", "NotOlderThan"`,
-    )
-  }
-  if (match !== '' && version === undefined) {
-    throw badRequest(
-      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-    )
-  }
   if (version !== undefined && version > current) throw tooLargeVersion(version, current)
-  if (match === 'Exact' && version === 0) {
-    throw badRequest(
-      'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-    )
-  }
   if (match === 'Exact' && version !== current) {
     throw new StatusError(
       'Expired',

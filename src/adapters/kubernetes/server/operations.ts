@@ -3,7 +3,7 @@ import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { decodeObject } from './admit.ts'
 import { mediaType, parseJson, parseObject, readBody, unsupportedMediaType } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
-import { keyOf, type RequestContext } from './context.ts'
+import { keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionOf } from './delete.ts'
 import { encodeList, encodeObject } from './encode.ts'
@@ -11,6 +11,7 @@ import { at, isObject, objectAt } from './json.ts'
 import { listPage } from './list.ts'
 import type { Answer } from './negotiate.ts'
 import type { ResourceRequest } from './request.ts'
+import { checkWriteOptions } from './option-checks.ts'
 import { type Reply, replyWith } from './respond.ts'
 import { patchedScale, scaleOf, withScale } from './scale.ts'
 import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
@@ -22,6 +23,7 @@ export function methodNotAllowed(): StatusError {
   return new StatusError(
     'MethodNotAllowed',
     'the server does not allow this method on the requested resource',
+    {},
   )
 }
 
@@ -33,6 +35,7 @@ export async function operate(
   answer: Answer,
 ): Promise<Reply> {
   const { name, subresource } = info
+  checkWriteOptions(info.verb, info.query)
   if (subresource !== undefined && name !== undefined) {
     return await operateOnPart(context, info, name, subresource, request, answer)
   }
@@ -57,12 +60,16 @@ export async function operate(
     }
     case 'delete':
       return replyWith(
-        await deleteObject(context, name ?? '', await deletion(context, request)),
+        shownIfKept(
+          context,
+          await deleteObject(context, name ?? '', await deletion(context, request)),
+        ),
         200,
         answer.format,
       )
     case 'deletecollection': {
-      const items = await deleteCollection(context, await deletion(context, request))
+      const gone = await deleteCollection(context, await deletion(context, request))
+      const items = gone.map((object) => shownAs(context, object))
       const metadata = { resourceVersion: String(context.store.resourceVersion) }
       return jsonText(
         encodeList(`${context.served.kind}List`, apiVersionOf(context.served), metadata, items),
@@ -195,6 +202,12 @@ async function evict(
   )
 }
 
+/** What a deletion leaves is an object or a Status. */
+function shownIfKept(context: RequestContext, value: JsonObject): JsonObject {
+  const isObjectOfKind = value['kind'] === context.resource.kind
+  return isObjectOfKind ? shownAs(context, value as KubeObject) : value
+}
+
 function writtenReply(context: RequestContext, written: Written, answer: Answer): Reply {
   return objectReply(context, written.object, answer, written.isNew ? 201 : 200)
 }
@@ -210,6 +223,7 @@ function objectReply(
     const table = tableOf({
       resource,
       objects: [object],
+      shown: (item) => shownAs(context, item),
       metadata: { resourceVersion: object.metadata.resourceVersion },
       include: includeObject(query),
       metaVersion: answer.metaVersion,
@@ -218,12 +232,12 @@ function objectReply(
     })
     return { ...replyWith(table, code, answer.format), warnings }
   }
-  const body: JsonObject =
-    answer.as === 'metadata' ? metadataOf(object, answer.metaVersion) : object
+  const shown = shownAs(context, object)
+  const body: JsonObject = answer.as === 'metadata' ? metadataOf(shown, answer.metaVersion) : shown
   if (answer.format === 'yaml')
     return { ...replyWith(withoutUndefined(body), code, 'yaml'), warnings }
   return {
-    ...jsonText(answer.as === 'metadata' ? JSON.stringify(body) : encodeObject(object)),
+    ...jsonText(answer.as === 'metadata' ? JSON.stringify(body) : encodeObject(shown)),
     code,
     warnings,
   }
@@ -244,11 +258,13 @@ function jsonText(text: string): Reply {
 
 function listReply(context: RequestContext, answer: Answer): Reply {
   const { store, resource, served, namespace, query, clock } = context
-  const { items, metadata } = listPage(store, resource, namespace, query)
+  const { items: kept, metadata } = listPage(store, resource, namespace, query, served.conversion)
+  const items = kept.map((object) => shownAs(context, object))
   if (answer.as === 'table') {
     const table = tableOf({
       resource,
-      objects: items,
+      objects: kept,
+      shown: (item) => shownAs(context, item),
       metadata,
       include: includeObject(query),
       metaVersion: answer.metaVersion,

@@ -4,7 +4,7 @@ import { admitStatus, admitUpdate, checkIdentity, decodeObject, refuse, writerOf
 import { applyConfiguration } from './apply/apply.ts'
 import { mediaType, type ObjectBody, parseJson, parseYaml, unsupportedMediaType } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
-import { keyOf, type RequestContext } from './context.ts'
+import { keptAs, keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
 import { at, isObject, listAt, objectAt, textAt } from './json.ts'
 import { required } from './kinds/checks.ts'
@@ -224,10 +224,12 @@ export async function writeObject(
   const { store, served, options } = context
   if (part === 'status' && !context.resource.status) throw notFound(served, name)
   const key = keyOf(context, name)
-  const recipe = (current: KubeObject): KubeObject =>
-    part === 'status'
-      ? admitStatus(context, current, change(current))
-      : admitUpdate(context, current, change(current), isApplied)
+  const recipe = (current: KubeObject): KubeObject => {
+    const changed = keptAs(context, change(shownAs(context, current)))
+    return part === 'status'
+      ? admitStatus(context, current, changed)
+      : admitUpdate(context, current, changed, isApplied)
+  }
   const current = store.get(key)
   if (current === undefined) throw notFound(served, name)
   if (options.dryRun) return recipe(current)

@@ -8,14 +8,15 @@ import type {
   Resource,
 } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
-import { apiVersionOf } from './catalog.ts'
+import { apiVersionOf, type Served } from './catalog.ts'
 import { encodeObject } from './encode.ts'
 import { withField } from './json.ts'
 import { selectorOf, tooLargeVersion, versionParameter } from './list.ts'
 import type { Answer } from './negotiate.ts'
+import { checkListOptions } from './option-checks.ts'
 import { isTrue, wholeNumber } from './request.ts'
 import type { Selector } from './selectors.ts'
-import { badRequest, StatusError, toStatus } from './status.ts'
+import { StatusError, toStatus } from './status.ts'
 import { includeObject, metadataOf, tableOf } from './table/table.ts'
 
 /** How many events may wait for a slow reader, beside those that there were at the start. */
@@ -34,6 +35,7 @@ const DURATION_MS_SPREAD = 1_800_000
 export interface WatchSource {
   readonly store: ObjectStore
   readonly resource: Resource
+  readonly served: Pick<Served, 'group' | 'version' | 'conversion'>
   readonly namespace: string | undefined
   readonly query: URLSearchParams
   readonly answer: Answer
@@ -63,22 +65,12 @@ interface Plan {
   readonly sendsInitialEnd: boolean
 }
 
-function planOf({ resource, query, store, random }: WatchSource): Plan {
+function planOf({ resource, served, query, store, random }: WatchSource): Plan {
   const version = versionParameter(query)
-  const match = query.get('resourceVersionMatch') ?? ''
   const initial = query.has('sendInitialEvents')
     ? isTrue(query.get('sendInitialEvents'))
     : undefined
-  if (initial === undefined && match !== '') {
-    throw badRequest(
-      'resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-    )
-  }
-  if (initial !== undefined && match !== 'NotOlderThan') {
-    throw badRequest(
-      'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    )
-  }
+  checkListOptions(query, true)
   if (initial === true && version !== undefined && version > store.resourceVersion) {
     throw tooLargeVersion(version, store.resourceVersion)
   }
@@ -86,7 +78,7 @@ function planOf({ resource, query, store, random }: WatchSource): Plan {
   const allowsBookmarks = isTrue(query.get('allowWatchBookmarks'))
   const seconds = wholeNumber(query, 'timeoutSeconds') ?? 0
   return {
-    select: selectorOf(resource, query),
+    select: selectorOf(resource, query, served.conversion),
     allowsBookmarks,
     durationMs:
       seconds > 0
@@ -266,12 +258,15 @@ function transition(event: ObjectEvent, select: Selector): Frame | undefined {
 
 function encoder(source: WatchSource): (frame: Frame) => string {
   const { resource, answer, clock } = source
+  const shown = (object: KubeObject): KubeObject =>
+    source.served.conversion?.fromKept(object) ?? object
   const include = answer.as === 'table' ? includeObject(source.query) : 'Metadata'
   let hasHeader = true
   const table = (objects: readonly KubeObject[], version: string): JsonObject => {
     const body = tableOf({
       resource,
       objects,
+      shown,
       metadata: { resourceVersion: version },
       include,
       metaVersion: answer.metaVersion,
@@ -284,7 +279,7 @@ function encoder(source: WatchSource): (frame: Frame) => string {
   return (frame) => {
     if (frame.type === 'ERROR') return line('ERROR', JSON.stringify(frame.status))
     if (frame.type === 'BOOKMARK') {
-      const mark = bookmark(resource, frame.version, frame.isInitialEnd, answer)
+      const mark = bookmark(source, frame.version, frame.isInitialEnd, answer)
       return line(
         'BOOKMARK',
         JSON.stringify(answer.as === 'table' ? table([mark], String(frame.version)) : mark),
@@ -297,8 +292,8 @@ function encoder(source: WatchSource): (frame: Frame) => string {
       )
     }
     if (answer.as === 'metadata')
-      return line(frame.type, JSON.stringify(metadataOf(frame.object, answer.metaVersion)))
-    return line(frame.type, encodeObject(frame.object))
+      return line(frame.type, JSON.stringify(metadataOf(shown(frame.object), answer.metaVersion)))
+    return line(frame.type, encodeObject(shown(frame.object)))
   }
 }
 
@@ -307,7 +302,7 @@ function line(type: string, object: string): string {
 }
 
 function bookmark(
-  resource: Resource,
+  { resource, served }: WatchSource,
   version: number,
   isInitialEnd: boolean,
   answer: Answer,
@@ -316,7 +311,7 @@ function bookmark(
   const isMetadata = answer.as === 'metadata'
   return {
     kind: isMetadata ? 'PartialObjectMetadata' : resource.kind,
-    apiVersion: isMetadata ? `meta.k8s.io/${answer.metaVersion}` : apiVersionOf(resource),
+    apiVersion: isMetadata ? `meta.k8s.io/${answer.metaVersion}` : apiVersionOf(served),
     metadata: { resourceVersion: String(version), creationTimestamp: null, ...annotations },
   } as unknown as KubeObject
 }

@@ -9,6 +9,8 @@ export type IncludeObject = 'None' | 'Metadata' | 'Object'
 export interface TableSource {
   readonly resource: Resource
   readonly objects: readonly KubeObject[]
+  /** How an object looks in the version asked for. Default: as it is. */
+  readonly shown?: ((object: KubeObject) => KubeObject) | undefined
   /** The metadata of the list, or of the one object. */
   readonly metadata: JsonObject
   readonly include: IncludeObject
@@ -55,7 +57,8 @@ export function tableOf(source: TableSource): JsonObject {
 
 function rowObject(object: KubeObject, source: TableSource): JsonObject {
   if (source.include === 'None') return {}
-  return { object: source.include === 'Object' ? object : metadataOf(object, source.metaVersion) }
+  const shown = source.shown?.(object) ?? object
+  return { object: source.include === 'Object' ? shown : metadataOf(shown, source.metaVersion) }
 }
 
 /** The metadata of an object alone (metav1.PartialObjectMetadata). */

@@ -80,6 +80,7 @@ async function watched(
       {
         store: feed.store,
         resource: resource as NonNullable<typeof resource>,
+        served: { group: '', version: 'v1', conversion: undefined },
         namespace: undefined,
         query: new URLSearchParams(query),
         answer: { format: 'json', as: 'object', metaVersion: 'v1' },

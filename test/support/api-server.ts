@@ -56,14 +56,17 @@ export function scriptedLogs(lines: readonly string[]): PodLogs {
   }
 }
 
+type GivenOptions = Partial<ApiServerOptions>
+
 /** Starts one with the namespaces that every cluster has, and one node that is ready. */
 export async function startTestApiServer(
-  options: Partial<ApiServerOptions> = {},
+  given: Partial<ApiServerOptions> | ((store: OpenObjectStore) => Promise<GivenOptions>) = {},
 ): Promise<TestApiServer> {
   const replica = await openTestReplica()
   const store = await openTestStore(replica)
   for (const name of NAMESPACES) await store.create(namespace(name))
   await store.create(NODE)
+  const options = typeof given === 'function' ? await given(store) : given
   const authority = await createAuthority()
   const tls = await issueServerCertificate(authority, { names: ['localhost'], ips: ['127.0.0.1'] })
   const logger: Logger = consoleLogger('warn')

@@ -15,6 +15,7 @@ const BASE =
 const LOG = /^src\/core\/log\//
 const RECONCILER = /^src\/adapters\/reconciler\//
 const OBJECTS = /^src\/adapters\/kubernetes\/objects\//
+const IDENTITY = /^src\/adapters\/kubernetes\/identity\//
 const RUNTIME_INTERFACE = /^src\/adapters\/runtime\/(?:index|[a-z-]+)\.ts$/
 /** The vocabulary that the log and the session share. Types only. */
 const SYNC_WORDS = /^src\/core\/sync\/io\.ts$/
@@ -51,9 +52,10 @@ const ROOMS: readonly Room[] = [
   { files: /^src\/inspect\//, may: [/^src\/core\//], packages: CORE_PACKAGES },
   { files: /^src\/adapters\/reconciler\//, may: [BASE], packages: [] },
   { files: OBJECTS, may: [BASE], packages: CORE_PACKAGES },
+  { files: IDENTITY, may: [BASE, RECONCILER, OBJECTS], packages: [NODE] },
   {
     files: /^src\/adapters\/kubernetes\//,
-    may: [BASE, RECONCILER, OBJECTS],
+    may: [BASE, RECONCILER, OBJECTS, IDENTITY],
     packages: [
       NODE,
       /^yaml$/,

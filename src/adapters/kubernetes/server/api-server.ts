@@ -3,16 +3,27 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
+import type { AccountTokens } from '../identity/account-tokens.ts'
+import type { Attributes } from '../identity/attributes.ts'
+import type { Rbac } from '../identity/rbac.ts'
 import type { ObjectStore, PodLogs } from '../objects/types.ts'
+import type { AuditSink } from './audit.ts'
 import { catalogOf } from './catalog.ts'
 import type { Admit, User, WriteGuard } from './context.ts'
 import { Dispatcher } from './dispatch.ts'
 import { openApiOf } from './openapi.ts'
 import { versionInfo } from './paths.ts'
-import type { Attributes } from './reviews.ts'
 
-/** Whether a user may: true, or why not. */
-export type Decision = true | { readonly reason: string }
+/** Whether a user may: true, or why not; with `allowed` set, why they may. */
+export type Decision = true | { readonly allowed?: boolean; readonly reason: string }
+
+/** What a server knows of who its users are and what they may, beside its two questions. */
+export interface ServerIdentity {
+  /** Answers what rules somebody has, and keeps users from granting more than they hold. */
+  readonly rbac?: Rbac | undefined
+  /** Issues tokens of service accounts, and says how others check them. */
+  readonly accounts?: AccountTokens | undefined
+}
 
 /** What {@link createApiServer} needs. */
 export interface ApiServerOptions {
@@ -34,6 +45,10 @@ export interface ApiServerOptions {
   readonly authorize?:
     | ((user: User, attributes: Attributes) => Decision | Promise<Decision>)
     | undefined
+  /** Default: no rules are known, and no tokens issued. */
+  readonly identity?: ServerIdentity | undefined
+  /** Is told of each request that was answered. Default: nobody is. */
+  readonly audit?: AuditSink | undefined
   /** Refuses writes of objects that belong to others. The object is undefined for a deletion. */
   readonly mayWrite?: WriteGuard | undefined
   /** Completes objects before they are checked and created. Default: as they are. */

@@ -62,7 +62,7 @@ function metadataType(kind: string): StructType {
   const pod = structType('core.Pod')
   const metadata = pod?.fields.get('metadata')
   const fields = new Map(metadata === undefined ? [] : [['metadata', metadata]])
-  return { name: `unknown.${kind}`, atomic: false, fields, wire: new Map() }
+  return { name: `unknown.${kind}`, atomic: false, fields, wire: new Map(), numbers: [] }
 }
 
 function typeOf(group: string, kind: string, version: string): StructType {

@@ -3,13 +3,8 @@ import type { KubeObject, ObjectKey, ObjectStore, Resource } from '../objects/ty
 import type { Served } from './catalog.ts'
 import type { Exclusive } from './exclusive.ts'
 import { isTrue } from './request.ts'
-import { badRequest } from './status.ts'
 
-/** Who sends a request, as far as is proven. */
-export interface User {
-  readonly name: string
-  readonly groups: readonly string[]
-}
+export type { User } from '../identity/user.ts'
 
 /** Says why a write is refused although the user may: undefined when it is not. */
 export type WriteGuard = (key: ObjectKey, object: KubeObject | undefined) => string | undefined
@@ -27,6 +22,12 @@ export interface RequestContext {
   readonly options: WriteOptions
   readonly clock: Clock
   readonly mayWrite: WriteGuard
+  /**
+   * Resolves when the user may also do this to what the request is about.
+   *
+   * @throws StatusError 403.
+   */
+  readonly permit: (verb: string) => Promise<void>
   readonly admit: Admit
   readonly exclusive: Exclusive
   /** Texts for `Warning` headers of the answer. */
@@ -37,40 +38,34 @@ export interface RequestContext {
 export interface WriteOptions {
   readonly dryRun: boolean
   readonly manager: string
+  /** Who writes, for the history of documents: the manager and the user. */
+  readonly author: string
   readonly validation: 'Ignore' | 'Warn' | 'Strict'
   readonly force: boolean
 }
 
 const MANAGER_CHARACTERS_MAX = 128
+const USER_CHARACTERS_MAX = 256
 
 /**
- * Reads the parameters of a write.
+ * Reads the parameters of a write, which `checkWriteOptions` has still to allow.
  *
  * @param agent the User-Agent, whose first word stands in for a missing field manager.
- * @throws StatusError 400 when one of them is not allowed.
+ * @param user who sends the request.
  */
-export function writeOptions(query: URLSearchParams, agent: string | undefined): WriteOptions {
+export function writeOptions(
+  query: URLSearchParams,
+  agent: string | undefined,
+  user?: string,
+): WriteOptions {
   const dryRun = query.getAll('dryRun').filter((value) => value !== '')
-  if (dryRun.some((value) => value !== 'All')) {
-    throw badRequest(
-      `dryRun: Unsupported value: ${JSON.stringify(dryRun[0])}: supported values: "All"`,
-    )
-  }
   const manager = query.get('fieldManager') ?? ''
-  if (manager.length > MANAGER_CHARACTERS_MAX || /[^\x20-\x7e]/.test(manager)) {
-    throw badRequest(
-      `fieldManager: Invalid value: must be at most ${MANAGER_CHARACTERS_MAX} printable characters`,
-    )
-  }
   const validation = query.get('fieldValidation') ?? ''
-  if (!/^(Ignore|Warn|Strict|)$/.test(validation)) {
-    throw badRequest(
-      `fieldValidation: Unsupported value: ${JSON.stringify(validation.slice(0, 64))}: supported values: "Ignore", "Warn", "Strict"`,
-    )
-  }
+  const writer = manager !== '' ? manager : agentName(agent)
   return {
     dryRun: dryRun.length > 0,
-    manager: manager !== '' ? manager : agentName(agent),
+    manager: writer,
+    author: user === undefined ? writer : `${writer} by ${user.slice(0, USER_CHARACTERS_MAX)}`,
     validation: validation === '' ? 'Warn' : (validation as WriteOptions['validation']),
     force: isTrue(query.get('force')),
   }

@@ -1,10 +1,11 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import type { KubeObject } from '../objects/types.ts'
+import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { checkIdentity, recorded, refuse } from './admit.ts'
 import { keptAs, keyOf, nowText, type RequestContext } from './context.ts'
-import { objectAt } from './json.ts'
+import { isObject } from './json.ts'
 import { required } from './kinds/checks.ts'
 import { applyDefaults, initialStatus } from './kinds/defaults.ts'
+import { completeWithUid, type Prepared, prepareCreate, timedStatus } from './kinds/prepare.ts'
 import { checkObject } from './kinds/validate.ts'
 import { badRequest, forbidden, notFound, StatusError } from './status.ts'
 
@@ -65,26 +66,29 @@ async function createNamed(
   if (((name as string | undefined) ?? '') === '') {
     refuse(context, '', [required('metadata.name', 'name or generateName is required')])
   }
-  const object = newObject(context, given, name)
-  refuse(context, name, checkObject(resource, object))
+  const { object, causes } = newObject(context, given, name)
+  refuse(context, name, [...checkObject(resource, object), ...causes])
   checkNamespace(context, name)
   const owned = isApplied ? object : recorded(context, undefined, object)
   const key = keyOf(context, name)
   const why = context.mayWrite(key, owned)
   if (why !== undefined) throw forbidden(served, name, why)
   if (!options.dryRun)
-    return await context.exclusive(key, () => store.create(owned, { author: options.manager }))
+    return await context.exclusive(key, () =>
+      store.create(owned, {
+        author: options.author,
+        complete: (found, uid) => completeWithUid(resource.id, found, uid),
+      }),
+    )
   if (store.get(key) !== undefined) throw alreadyExists(context, name)
-  const metadata = {
-    ...owned.metadata,
-    uid: randomUUID(),
-    creationTimestamp: nowText(context.clock),
-  }
-  return { ...owned, metadata }
+  const uid = randomUUID()
+  const whole = completeWithUid(resource.id, owned, uid)
+  const creationTimestamp = nowText(context.clock)
+  return { ...whole, metadata: { ...whole.metadata, uid, creationTimestamp } }
 }
 
-function newObject(context: RequestContext, given: KubeObject, name: string): KubeObject {
-  const { resource, namespace } = context
+function newObject(context: RequestContext, given: KubeObject, name: string): Prepared {
+  const { resource, namespace, store } = context
   const {
     uid: _u,
     creationTimestamp: _c,
@@ -99,12 +103,26 @@ function newObject(context: RequestContext, given: KubeObject, name: string): Ku
   const named = { ...metadata, name, ...(namespace === undefined ? {} : { namespace }) }
   const { status, ...rest } = given
   const completed = context.admit(keyOf(context, name), { ...rest, metadata: named } as KubeObject)
-  const object = applyDefaults(resource.id, completed)
-  if (!resource.status) return status === undefined ? object : { ...object, status }
+  const defaulted = applyDefaults(resource.id, completed)
+  const now = nowText(context.clock)
+  const { object, causes } = prepareCreate(resource.id, defaulted, { store, now })
+  if (!resource.status)
+    return { object: status === undefined ? object : { ...object, status }, causes }
   // Only a node describes itself when it registers; every other status is reported later.
-  const first =
-    resource.id === 'nodes' ? objectAt(given, 'status') : (initialStatus(resource.id, object) ?? {})
-  return Object.keys(first).length === 0 ? object : { ...object, status: first }
+  const first = resource.id === 'nodes' ? nodeStatus(given) : initialStatus(resource.id, object)
+  return {
+    object:
+      first === undefined ? object : { ...object, status: timedStatus(resource.id, first, now) },
+    causes,
+  }
+}
+
+/** What a node says of itself; all that it has can be given to pods, where it says nothing else. */
+function nodeStatus(given: KubeObject): JsonObject | undefined {
+  const status = given['status']
+  if (!isObject(status)) return undefined
+  const { capacity, allocatable = capacity } = status
+  return allocatable === undefined ? status : { ...status, allocatable }
 }
 
 /** 409 for a name that is taken. */

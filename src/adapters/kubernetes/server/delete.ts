@@ -120,7 +120,7 @@ export async function deleteObject(
       gracePeriodSeconds: deletion.gracePeriodSeconds,
       uid,
       resourceVersion,
-      author: options.manager,
+      author: options.author,
     }),
   )
   return answerOf(context, last, store.get(key)?.metadata.uid === current.metadata.uid)

@@ -1,17 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ApiServerOptions } from './api-server.ts'
+import { type AuditTrail, audited } from './audit.ts'
+import { attributesOf, requireAllowed } from './authorization.ts'
 import { parseObject, readBody } from './body.ts'
 import type { Catalog, Served } from './catalog.ts'
 import { keyOf, nowText, type RequestContext, type User, writeOptions } from './context.ts'
 import { createExclusive } from './exclusive.ts'
+import { guardGrants } from './grants.ts'
+import { impersonatedUser } from './impersonate.ts'
 import { logRequest, sendLog } from './logs.ts'
 import { negotiate } from './negotiate.ts'
+import { answerOpenId } from './openid.ts'
 import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
 import { type Reply, replyStatus, replyText, replyWith, send } from './respond.ts'
-import { type Attributes, accessReview, reviewedAttributes, subjectReview } from './reviews.ts'
-import { notFound, resourceText, StatusError, toStatus, unknownResource } from './status.ts'
+import { review } from './reviews.ts'
+import { notFound, StatusError, toStatus, unknownResource } from './status.ts'
+import { tokenFor } from './token-request.ts'
 import { startWatch } from './watch.ts'
 
 /** How many requests, watches and logs apart, are worked on at once. More are told to come back. */
@@ -76,19 +82,15 @@ export class Dispatcher {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> {
+    const { audit, clock, catalog } = this.#options
+    const trail: AuditTrail = audit === undefined ? {} : audited(request, response, clock, audit)
     const info = parseRequest(request.method ?? 'GET', request.url ?? '/')
-    const isPublic = info.type === 'path' && PUBLIC_PATHS.has(info.path)
-    const user = await this.#options.authenticate(request)
-    if (user === undefined && !isPublic) throw new StatusError('Unauthorized', 'Unauthorized')
-    if (info.type === 'path') return await this.#answerPath(request, info.path, user)
-    if (user === undefined) throw new StatusError('Unauthorized', 'Unauthorized')
-    const served = this.#options.catalog.find(info.group, info.version, info.plural)
-    if (served === undefined) {
-      await this.#authorize(user, attributesOf(info))
-      throw unknownResource()
-    }
-    const isReview = served.resource === undefined
-    if (!isReview) await this.#authorize(user, attributesOf(info))
+    const user = await this.#admit(request, info, trail)
+    if (info.type === 'path') return this.#answerPath(request, info.path)
+    // Only a path may be public.
+    if (user === undefined) throw unauthorized()
+    const served = catalog.find(info.group, info.version, info.plural)
+    if (served === undefined) throw unknownResource()
     if (this.#requests >= REQUESTS_MAX) {
       throw new StatusError(
         'TooManyRequests',
@@ -98,58 +100,52 @@ export class Dispatcher {
     }
     this.#requests += 1
     try {
-      return isReview
+      return served.resource === undefined
         ? await this.#review(request, info, served, user)
-        : await this.#resource(request, response, info, served)
+        : await this.#resource(request, response, info, served, user)
     } finally {
       this.#requests -= 1
     }
   }
 
-  async #answerPath(
+  /**
+   * Who a request is from, or wants to be; refuses what they may not.
+   *
+   * @returns undefined for a public path and nobody.
+   */
+  async #admit(
     request: IncomingMessage,
-    path: string,
-    user: User | undefined,
-  ): Promise<Reply> {
-    if (user !== undefined && !PUBLIC_PATHS.has(path)) {
-      const verb = (request.method ?? 'GET').toLowerCase()
-      await this.#authorize(user, {
-        verb,
-        group: '',
-        version: '',
-        resource: '',
-        subresource: '',
-        namespace: '',
-        name: '',
-        path,
-      })
+    info: RequestInfo,
+    trail: AuditTrail,
+  ): Promise<User | undefined> {
+    const { authenticate, authorize } = this.#options
+    const attributes = attributesOf(info, request)
+    trail.attributes = attributes
+    const isPublic = info.type === 'path' && PUBLIC_PATHS.has(info.path)
+    const asker = await authenticate(request)
+    if (asker === undefined) {
+      if (isPublic) return undefined
+      throw unauthorized()
     }
+    trail.user = asker
+    const acting = await impersonatedUser(request, asker, attributes, authorize)
+    if (acting !== undefined) trail.impersonated = acting
+    const user = acting ?? asker
+    if (isPublic) return user
+    trail.reason = ''
+    trail.reason = await requireAllowed(authorize, user, attributes)
+    return user
+  }
+
+  #answerPath(request: IncomingMessage, path: string): Reply {
+    const { paths, identity } = this.#options
     const isRead = request.method === 'GET' || request.method === 'HEAD'
-    const reply = isRead ? answerPath(this.#options.paths, path, request.headers.accept) : undefined
-    return reply ?? replyText('404 page not found\n', 404)
-  }
-
-  async #authorize(user: User, attributes: Attributes): Promise<void> {
-    const why = await this.#refusal(user, attributes)
-    if (why !== undefined) throw why
-  }
-
-  async #refusal(user: User, attributes: Attributes): Promise<StatusError | undefined> {
-    const decision = (await this.#options.authorize?.(user, attributes)) ?? true
-    if (decision === true) return undefined
-    const { verb, resource, group, namespace, name, subresource, path } = attributes
-    const asked = subresource === '' ? resource : `${resource}/${subresource}`
-    const scope = namespace === '' ? 'at the cluster scope' : `in the namespace "${namespace}"`
-    const what =
-      resource === ''
-        ? `${verb} path "${path}"`
-        : `${verb} resource "${asked}" in API group "${group}" ${scope}`
-    const subject =
-      resource === ''
-        ? ''
-        : `${resourceText({ plural: resource, group })}${name === '' ? '' : ` "${name}"`} is `
-    const message = `${subject}forbidden: User "${user.name}" cannot ${what}: ${decision.reason}`
-    return new StatusError('Forbidden', message, { name, group, kind: resource })
+    if (!isRead) return replyText('404 page not found\n', 404)
+    return (
+      answerOpenId(identity?.accounts, path, paths.address) ??
+      answerPath(paths, path, request.headers.accept) ??
+      replyText('404 page not found\n', 404)
+    )
   }
 
   async #review(
@@ -158,13 +154,32 @@ export class Dispatcher {
     served: Served,
     user: User,
   ): Promise<Reply> {
+    const { authorize, authenticate, identity, clock } = this.#options
     if (info.verb !== 'create' || info.name !== undefined) throw methodNotAllowed()
+    if (served.namespaced !== (info.namespace !== undefined)) throw unknownResource()
     const { format } = negotiate(request.headers.accept)
     const { value } = parseObject(await readBody(request), request.headers['content-type'])
-    if (served.kind === 'SelfSubjectReview')
-      return replyWith(subjectReview(user, nowText(this.#options.clock)), 201, format)
-    const why = await this.#refusal(user, reviewedAttributes(served.type, value))
-    return replyWith(accessReview(value, why?.message), 201, format)
+    const { rbac, accounts } = identity ?? {}
+    const { namespace } = info
+    const answer = await review(
+      { authorize, authenticate, rbac, accounts },
+      { served, body: value, user, namespace, request, time: nowText(clock) },
+    )
+    return replyWith(answer, 201, format)
+  }
+
+  async #token(
+    request: IncomingMessage,
+    { verb, namespace = '', name = '' }: ResourceRequest,
+  ): Promise<Reply> {
+    const { store, identity, clock } = this.#options
+    if (identity?.accounts === undefined) throw unknownResource()
+    if (verb !== 'create') throw methodNotAllowed()
+    const { format } = negotiate(request.headers.accept)
+    const { value } = parseObject(await readBody(request), request.headers['content-type'])
+    const { accounts } = identity
+    const ask = { namespace, name, body: value, accounts, store, nowMs: clock.wallMs() }
+    return replyWith(tokenFor(ask), 201, format)
   }
 
   async #resource(
@@ -172,8 +187,10 @@ export class Dispatcher {
     response: ServerResponse,
     info: ResourceRequest,
     served: Served,
+    user: User,
   ): Promise<Reply | undefined> {
     const {
+      identity,
       store,
       clock,
       mayWrite = () => undefined,
@@ -182,6 +199,8 @@ export class Dispatcher {
     const resource = served.resource
     if (resource === undefined) throw unknownResource()
     checkScope(info, served)
+    if (resource.id === 'serviceaccounts' && info.subresource === 'token')
+      return await this.#token(request, info)
     const isLog =
       info.subresource === 'log' && served.subresources.some((part) => part.name === 'log')
     const answer = negotiate(isLog ? undefined : request.headers.accept)
@@ -190,12 +209,16 @@ export class Dispatcher {
       served,
       resource,
       clock,
-      mayWrite,
+      mayWrite: guardGrants(store, user, identity?.rbac, mayWrite),
+      permit: async (verb) => {
+        const attributes = { ...attributesOf(info, request), verb }
+        await requireAllowed(this.#options.authorize, user, attributes)
+      },
       admit,
       exclusive: this.#exclusive,
       namespace: info.namespace,
       query: info.query,
-      options: writeOptions(info.query, request.headers['user-agent']),
+      options: writeOptions(info.query, request.headers['user-agent'], user.name),
       warnings: [],
     }
     if (isLog) return await this.#log(context, info, response)
@@ -269,15 +292,6 @@ function checkScope(info: ResourceRequest, served: Served): void {
   if (!served.namespaced && info.namespace !== undefined) throw unknownResource()
 }
 
-function attributesOf(info: RequestInfo & { type: 'resource' }): Attributes {
-  return {
-    verb: info.verb,
-    group: info.group,
-    version: info.version,
-    resource: info.plural,
-    subresource: info.subresource ?? '',
-    namespace: info.namespace ?? '',
-    name: info.name ?? '',
-    path: '',
-  }
+function unauthorized(): StatusError {
+  return new StatusError('Unauthorized', 'Unauthorized')
 }

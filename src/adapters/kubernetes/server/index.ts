@@ -1,14 +1,17 @@
+export type { Attributes } from '../identity/attributes.ts'
 export {
   type ApiServer,
   type ApiServerOptions,
   CLOSE_GRACE_MS,
   createApiServer,
   type Decision,
+  type ServerIdentity,
 } from './api-server.ts'
+export type { AuditSink } from './audit.ts'
+export { type AuthenticatorOptions, certificateUser, createAuthenticator } from './authenticate.ts'
 export type { Admit, User, WriteGuard } from './context.ts'
 export { loadOrIssueServerCertificate } from './kept-certificate.ts'
 export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubeconfig.ts'
-export type { Attributes } from './reviews.ts'
 export {
   type Authority,
   type ClientSubject,

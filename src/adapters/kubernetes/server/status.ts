@@ -92,7 +92,7 @@ export function notFound(resource: NamedResource, name: string): StatusError {
 
 /** 404 for a path below /api or /apis that no resource is served at. */
 export function unknownResource(): StatusError {
-  return new StatusError('NotFound', 'the server could not find the requested resource')
+  return new StatusError('NotFound', 'the server could not find the requested resource', {})
 }
 
 /** 409 when a precondition does not hold. */
@@ -102,6 +102,13 @@ export function conflict(resource: NamedResource, name: string, why: string): St
     `Operation cannot be fulfilled on ${resourceText(resource)} "${name}": ${why}`,
     detailsOf(resource, name),
   )
+}
+
+/** The message of a 403: about an object, a resource, or a path that is neither. */
+export function forbiddenText(plural: string, group: string, name: string, why: string): string {
+  if (plural === '') return `forbidden: ${why}`
+  const what = resourceText({ plural, group })
+  return name === '' ? `${what} is forbidden: ${why}` : `${what} "${name}" is forbidden: ${why}`
 }
 
 /** 403 for one operation on one object. */
@@ -122,7 +129,8 @@ export function invalid(
 ): StatusError {
   const texts = causes.map((cause) => `${cause.field}: ${cause.message}`)
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
-  return new StatusError('Invalid', `${kind} "${name}" is invalid: ${list}`, {
+  const what = group === '' ? kind : `${kind}.${group}`
+  return new StatusError('Invalid', `${what} "${name}" is invalid: ${list}`, {
     name,
     group,
     kind,

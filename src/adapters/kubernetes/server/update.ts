@@ -43,6 +43,7 @@ export async function replaceObject(
       ...given,
       metadata: { ...given.metadata, name, resourceVersion: undefined },
     } as unknown as KubeObject
+    await context.permit('create')
     return { object: await createObject(context, named), isNew: true }
   }
   return { object: await writeObject(context, name, part, () => given, false), isNew: false }
@@ -201,6 +202,7 @@ async function applyOnce(
       writer,
       options.force,
     )
+    await context.permit('create')
     return { object: await createObject(context, created, true), isNew: true }
   }
   const recipe = (current: KubeObject): KubeObject => {
@@ -236,7 +238,7 @@ export async function writeObject(
   return await context.exclusive(key, async () => {
     const written = await store.update(key, recipe, {
       part: part === 'status' ? 'observed' : 'desired',
-      author: options.manager,
+      author: options.author,
     })
     const { uid } = written.metadata
     if (isFinished(written)) await store.remove(key, uid === undefined ? {} : { uid })
@@ -296,7 +298,7 @@ export async function bindPod(
   else {
     const key = keyOf(context, name)
     await context.exclusive(key, () =>
-      store.update(key, bind, { part: 'desired', author: options.manager }),
+      store.update(key, bind, { part: 'desired', author: options.author }),
     )
   }
 }

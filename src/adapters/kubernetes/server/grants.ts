@@ -1,0 +1,30 @@
+import { escalationRefusal } from '../identity/escalation.ts'
+import type { Rbac } from '../identity/rbac.ts'
+import { keyChangeRefusal } from '../identity/trusted-keys.ts'
+import type { ObjectStore } from '../objects/types.ts'
+import type { User, WriteGuard } from './context.ts'
+import { StatusError } from './status.ts'
+
+/**
+ * Refuses writes by which somebody would get more than they have: roles and bindings beyond what the
+ * user holds, and keys that tokens are checked with. Then asks the next guard.
+ */
+export function guardGrants(
+  store: Pick<ObjectStore, 'get'>,
+  user: User,
+  rbac: Rbac | undefined,
+  next: WriteGuard,
+): WriteGuard {
+  return (key, object) => {
+    const before = store.get(key)
+    const why = keyChangeRefusal(key.resource, object, before)
+    if (why !== undefined) return why
+    if (rbac !== undefined && object !== undefined) {
+      const granting = { user, rbac, authorize: rbac.authorize }
+      const refusal = escalationRefusal(granting, key.resource, object, before)
+      if (refusal?.missing === true) throw new StatusError('NotFound', refusal.message)
+      if (refusal !== undefined) return refusal.message
+    }
+    return next(key, object)
+  }
+}

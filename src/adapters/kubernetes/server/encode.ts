@@ -11,7 +11,10 @@ export function encodeObject(object: KubeObject): string {
   return text
 }
 
-/** The JSON of a list. */
+/**
+ * The JSON of a list. Items of a list of Kubernetes' own kinds do not say again what they are; those
+ * of custom resources do.
+ */
 export function encodeList(
   kind: string,
   apiVersion: string,
@@ -19,5 +22,8 @@ export function encodeList(
   items: readonly KubeObject[],
 ): string {
   const head = JSON.stringify({ kind, apiVersion, metadata })
-  return `${head.slice(0, -1)},"items":[${items.map(encodeObject).join(',')}]}\n`
+  const said = `{"apiVersion":${JSON.stringify(apiVersion)},"kind":"${kind.slice(0, -4)}",`
+  const texts = items.map(encodeObject)
+  const short = texts.map((text) => (text.startsWith(said) ? `{${text.slice(said.length)}` : text))
+  return `${head.slice(0, -1)},"items":[${short.join(',')}]}\n`
 }

@@ -126,9 +126,9 @@ export function wholeNumber(query: URLSearchParams, key: string): number | undef
   if (text === null || text === '') return undefined
   const value = Number(text)
   if (!/^-?\d{1,16}$/.test(text) || !Number.isSafeInteger(value)) {
-    throw badRequest(
-      `strconv.ParseInt: parsing "${text.slice(0, 64)}": invalid syntax (parameter ${key})`,
-    )
+    const isNumber = /^[-+]?\d+$/.test(text)
+    const why = isNumber ? 'value out of range' : 'invalid syntax'
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 64))}: ${why}`)
   }
   return value
 }

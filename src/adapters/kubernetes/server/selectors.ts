@@ -52,6 +52,12 @@ function meets({ operator, values }: Requirement, value: string | undefined): bo
 
 const TOKEN = /\s*(==|!=|[=!<>(),]|[^\s=!<>(),]+)/y
 const KEY = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+/** What is no identifier. */
+const SPECIAL = /^(?:==|!=|[=!<>(),])$/
+const NAME_RULE =
+  "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+const VALUE_RULE =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 const VALUE = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/
 
 function parseLabels(text: string): readonly Requirement[] {
@@ -62,43 +68,45 @@ function parseLabels(text: string): readonly Requirement[] {
   function requirement(): Requirement {
     if (tokens[index] === '!') {
       index += 2
-      return { key: checkKey(tokens[index - 1] ?? '', text), operator: 'absent', values: [] }
+      return { key: checkKey(tokens[index - 1] ?? ''), operator: 'absent', values: [] }
     }
-    const key = checkKey(tokens[index] ?? '', text)
+    const key = checkKey(tokens[index] ?? '')
     index += 1
     const operator = tokens[index]
     if (operator === undefined || operator === ',') return { key, operator: 'exists', values: [] }
     index += 1
-    if (operator === 'in' || operator === 'notin') return { key, operator, values: valueList() }
+    if (operator === 'in' || operator === 'notin') return { key, operator, values: valueList(key) }
     const next = tokens[index]
     const isEmpty = next === undefined || next === ','
     const value = isEmpty ? '' : next
     if (!isEmpty) index += 1
     if (operator === '<' || operator === '>') {
       if (!/^-?\d+$/.test(value))
-        throw unparsable(text, `${value}: for 'Gt', 'Lt' operators, the value must be an integer`)
+        throw unparsable(
+          `values[0]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer`,
+        )
       return { key, operator: operator === '>' ? 'greater' : 'less', values: [value] }
     }
     if (operator === '=' || operator === '==')
-      return { key, operator: 'in', values: [checkValue(value, text)] }
-    if (operator === '!=') return { key, operator: 'notin', values: [checkValue(value, text)] }
-    throw unparsable(text, `found '${operator}', expected: in, notin, =, ==, !=, gt, lt`)
+      return { key, operator: 'in', values: [checkValue(value, key)] }
+    if (operator === '!=') return { key, operator: 'notin', values: [checkValue(value, key)] }
+    throw unparsable(`found '${operator}', expected: in, notin, =, ==, !=, gt, lt`)
   }
 
-  function valueList(): readonly string[] {
+  function valueList(key: string): readonly string[] {
     if (tokens[index] !== '(')
-      throw unparsable(text, `found '${tokens[index] ?? ''}', expected: '('`)
+      throw unparsable(`found '${tokens[index] ?? ''}' expected: '('`)
     index += 1
     const values: string[] = []
     let expectsValue = true
     for (; tokens[index] !== ')'; index++) {
       const token = tokens[index]
-      if (token === undefined) throw unparsable(text, "expected: ',', or ')'")
+      if (token === undefined) throw unparsable("found '', expected: ',' or ')'")
       if (token === ',') {
         if (expectsValue) values.push('')
         expectsValue = true
       } else {
-        values.push(checkValue(token, text))
+        values.push(checkValue(token, key))
         expectsValue = false
       }
     }
@@ -107,14 +115,19 @@ function parseLabels(text: string): readonly Requirement[] {
     return values
   }
 
+  const first = tokens[0] ?? ''
+  if (first !== '!' && SPECIAL.test(first))
+    throw badRequest(`found '${first}', expected: !, identifier, or 'end of string'`)
   while (index < tokens.length) {
     requirements.push(requirement())
-    if (requirements.length > REQUIREMENTS_MAX) throw unparsable(text, 'too many requirements')
+    if (requirements.length > REQUIREMENTS_MAX) throw unparsable('too many requirements')
     if (index < tokens.length && tokens[index] !== ',') {
-      throw unparsable(text, `found '${tokens[index] ?? ''}', expected: ',' or 'end of string'`)
+      throw badRequest(`found '${tokens[index] ?? ''}', expected: ',' or 'end of string'`)
     }
     index += 1
-    if (index === tokens.length) throw unparsable(text, "found '', expected: identifier after ','")
+    const next = tokens[index]
+    if (index === tokens.length || (next !== undefined && next !== '!' && SPECIAL.test(next)))
+      throw badRequest(`found '${next ?? ''}', expected: identifier after ','`)
   }
   return requirements
 }
@@ -126,32 +139,31 @@ function tokenize(text: string): readonly string[] {
   TOKEN.lastIndex = 0
   while (TOKEN.lastIndex < trimmed.length) {
     const token = TOKEN.exec(trimmed)?.[1]
-    if (token === undefined) throw unparsable(text, 'unexpected character')
+    if (token === undefined) throw unparsable('unexpected character')
     tokens.push(token)
   }
   return tokens
 }
 
-function checkKey(key: string, text: string): string {
+function checkKey(key: string): string {
+  if (SPECIAL.test(key)) throw unparsable(`found '${key}', expected: identifier`)
+  const isTwice = key.split('/').length > 2
   if (!KEY.test(key))
     throw unparsable(
-      text,
-      `<nil>: Invalid value: "${key}": name part must consist of alphanumeric characters, '-', '_' or '.'`,
+      `<nil>: Invalid value: "${key}": ${isTwice ? 'a valid label key' : 'name part'} must consist of ${NAME_RULE}`,
     )
   return key
 }
 
-function checkValue(value: string, text: string): string {
+function checkValue(value: string, key: string): string {
+  if (SPECIAL.test(value)) throw unparsable(`found '${value}', expected: identifier`)
   if (!VALUE.test(value))
-    throw unparsable(
-      text,
-      `values[0]: Invalid value: "${value}": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'`,
-    )
+    throw unparsable(`values[0][${key}]: Invalid value: "${value}": ${VALUE_RULE}`)
   return value
 }
 
-function unparsable(text: string, why: string): Error {
-  return badRequest(`unable to parse requirement: ${why} (selector "${text.slice(0, 256)}")`)
+function unparsable(why: string): Error {
+  return badRequest(`unable to parse requirement: ${why}`)
 }
 
 /** How each field that a kind can be selected by is read from an object. */
@@ -161,6 +173,19 @@ export type SelectableFields = Readonly<Record<string, (object: KubeObject) => s
 export const METADATA_FIELDS: SelectableFields = {
   'metadata.name': (object) => object.metadata.name,
   'metadata.namespace': (object) => object.metadata.namespace ?? '',
+}
+
+function unescaped(text: string): string {
+  const wrong = /^(?:[^\\,=]|\\[\\,=])*/.exec(text)?.[0].length ?? 0
+  if (wrong < text.length) {
+    const rest = text.slice(wrong, wrong + 2)
+    throw badRequest(
+      rest.startsWith('\\')
+        ? `invalid field selector: invalid escape sequence: ${rest}`
+        : `invalid field selector: unescaped character in value: ${rest.codePointAt(0) ?? 0}`,
+    )
+  }
+  return text.replace(/\\([\\,=])/g, '$1')
 }
 
 /**
@@ -181,11 +206,16 @@ export function fieldSelector(text: string | null, known: SelectableFields): Sel
         `invalid selector: '${text.slice(0, 256)}'; can't understand '${term.slice(0, 256)}'`,
       )
     const [, key = '', operator, raw = ''] = match
-    const value = raw.replace(/\\([\\,=])/g, '$1')
+    const value = unescaped(raw)
     const read = Object.hasOwn(known, key) ? known[key] : undefined
     if (read === undefined) {
+      const names = Object.keys(known)
+      const isPlain = names.every((name) => name in METADATA_FIELDS)
+      const list = names.sort().map((name) => `"${name}"`)
       throw badRequest(
-        `field label not supported: ${key} (known: ${Object.keys(known).sort().join(', ')})`,
+        isPlain
+          ? `"${key}" is not a known field selector: only ${list.join(', ')}`
+          : `field label not supported: ${key}`,
       )
     }
     return operator === '!='

@@ -1,4 +1,3 @@
-import { isTidewayError } from '../../src/core/errors.ts'
 import type { ActorId, DocumentId, EventHash, Position, ReplicaId } from '../../src/core/ids.ts'
 import type { LogFields } from '../../src/core/interfaces/logger.ts'
 import type { StoredEntry } from '../../src/core/log/entry.ts'
@@ -124,12 +123,6 @@ export class LossChecker {
       case 'entries of a document are damaged: peers are asked for what was lost':
       case 'an entry of no known document is damaged and was dropped':
         return this.#struck.has(machine)
-      case 'a document cannot be read again': {
-        // It is whole again with the next look at it, which repairs what is in its way.
-        const error = fields?.['error']
-        const isDamage = isTidewayError(error) && error.code === 'STORAGE_CORRUPT'
-        return isDamage && this.#struck.has(machine)
-      }
       default:
         return false
     }

@@ -93,6 +93,32 @@ test('an edit made at any moment of a handshake is sent', async () => {
   expect(late).toEqual([])
 })
 
+test('a subscription made at any moment of a handshake counts', async () => {
+  const late: number[] = []
+  for (let offsetMs = 0; offsetMs < 3_000; offsetMs += 40) {
+    const world = new Simulator(5, new Checkers())
+    world.build(topology('star', 1, world.random))
+    const [cloud, edge] = [world.machine(CLOUD), world.machine(edgeName(1))]
+    world.network.faults = { delayMsMin: 150, delayMsMax: 160, loss: 0 }
+    edge.late.add(SHARED)
+    for (const machine of world.machines) world.start(machine)
+    await world.advance(200)
+    await world.until(edit(world, cloud))
+    await world.advance(2_800)
+    world.network.breakBetween(edge.name, CLOUD)
+    await world.advance(offsetMs)
+    world.subscribe(edge, SHARED)
+    await world.advance(7_000)
+    const digests = world.machines.map(
+      async ({ process }) => await process?.replica.digest([SHARED]),
+    )
+    const [one, other] = await Promise.all(digests)
+    if (one === undefined || one !== other) late.push(offsetMs)
+    await world.close()
+  }
+  expect(late).toEqual([])
+})
+
 test('a replica that lost its log never writes again as who it was', async () => {
   const world = new Simulator(3, new Checkers())
   world.build(topology('star', 1, world.random))

@@ -255,7 +255,8 @@ class Handle<Value> implements DocumentHandle<Value> {
       waited = this.#document
       await this.#held.durable
       const { collection } = waited
-      const awaited = { level, position: waited.positionFor(peer), collection }
+      const document = this.id
+      const awaited = { level, document, position: waited.positionFor(peer), collection }
       await acknowledgements.wait(peer, awaited, options)
     }
   }

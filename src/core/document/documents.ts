@@ -26,6 +26,8 @@ export interface DocumentsOptions {
   readonly logger: Logger
   /** How many bytes of documents that nobody holds stay loaded, by estimate. */
   readonly cacheBytesMax: number
+  /** Runs what reads a document, and again once damage that stood in its way is repaired. Default: once. */
+  readonly retried?: (<T>(run: () => Promise<T>) => Promise<T>) | undefined
   /** Told of each event of another replica that was applied; `concurrent` when it made one more head. */
   readonly onMerged?: ((concurrent: boolean) => void) | undefined
 }
@@ -151,15 +153,23 @@ export class Documents {
     held.durable.catch(() => undefined)
   }
 
-  /** Reads a document again from the log: after events of ours were refused, or an append failed. */
+  /** Reads a document again from the log: after events of ours were refused. */
   async reload(id: DocumentId): Promise<void> {
+    const run = (): Promise<void> => this.reloadOnce(id)
+    await (this.#options.retried?.(run) ?? run())
+  }
+
+  /** The same, for who has just repaired it: damage that was not there then is left to the next look. */
+  async reloadOnce(id: DocumentId): Promise<void> {
     const held = this.#loaded.get(id)
     if (held !== undefined) await this.#reload(held, held.document.kind)
   }
 
   /** Reads every loaded document again: this replica writes under another name from here on. */
   async reloadAll(): Promise<void> {
-    for (const id of [...this.#loaded.keys()]) await this.reload(id)
+    for (const [id, held] of [...this.#loaded]) {
+      if (this.#loaded.get(id) === held) await this.#reloadSurely(held)
+    }
   }
 
   /** Waits until every local edit is durable or has failed. */
@@ -217,10 +227,20 @@ export class Documents {
 
   #reloadLater(held: Held): void {
     if (held.reloading !== undefined || held.pending > 0) return
+    void this.#reloadSurely(held)
+  }
+
+  /** Past damage, which is repaired. Never rejects. */
+  async #reloadSurely(held: Held): Promise<void> {
     const { id, kind } = held.document
-    this.#reload(held, kind).catch((error: unknown) => {
+    const run = (): Promise<void> => this.#reload(held, kind)
+    try {
+      await (this.#options.retried?.(run) ?? run())
+    } catch (error) {
+      // What stands in the way of its repair says more to who wants to edit than the damage.
+      if (held.failure !== undefined) held.failure = error
       this.#unread(id, error)
-    })
+    }
   }
 
   /** An edit that fails for no reason of its own leaves the document in no state to go on with. */
@@ -324,14 +344,10 @@ export class Documents {
     // It has been made again in the new generation.
     if (isCarried && held.failure === undefined) return await held.durable
     held.failure = error
-    const { id, kind } = held.document
+    const { id } = held.document
     this.#options.logger.warn('an edit could not be stored', { document: id, error })
     const isClosed = isTidewayError(error) && error.code === 'USAGE_CLOSED'
-    if (held.pending === 0 && !isClosed) {
-      await this.#reload(held, kind).catch((cause: unknown) => {
-        this.#unread(id, cause)
-      })
-    }
+    if (held.pending === 0 && !isClosed) await this.#reloadSurely(held)
     throw error
   }
 

@@ -111,6 +111,8 @@ export interface DocumentHandle<Value> extends AsyncDisposable {
    * that, call it again then.
    *
    * @throws the storage's error when an edit could not be stored. It is then no longer in `value`.
+   * @throws StorageCorruptError when damage to this replica's disk took events before the peer is known to
+   * have them. They are in `status().damaged` until they are back.
    */
   durable(peer?: ReplicaId, options?: AbortOptions): Promise<void>
   /** Resolves when `peer` has received everything of this document, on its disk or not yet. */

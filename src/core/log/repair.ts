@@ -71,7 +71,10 @@ export async function planRepair(
     const own = { ...header, place: { generation, sequence: header.sequence } }
     puts.push({ key: lateKey(document, own), value: encodeRecord(late) })
   }
-  const { forgotten, lost, isOurs } = await lostPlaces(view, document, kept)
+  // Of a document that left nothing is kept, so nothing of it is lost.
+  const { forgotten, lost, isOurs } = record.left
+    ? NONE_LOST
+    : await lostPlaces(view, document, kept)
   puts.push(...forgotten)
   const digest = new Digest()
   const generation = isHeadless ? FIRST_GENERATION : record.generation
@@ -115,14 +118,15 @@ function damageOf(
   }
 }
 
-/** Reads around what cannot be read. */
-async function readWhatIsLeft(
+/** Reads the entries of a document up to a position, or all, around what cannot be read. */
+export async function readWhatIsLeft(
   storage: Storage,
   document: DocumentId,
+  last?: Position,
 ): Promise<{ readonly entries: readonly StoredEntry[]; readonly damaged: readonly Position[] }> {
   const entries: StoredEntry[] = []
   const damaged: Position[] = []
-  const head = await storage.head()
+  const head = last ?? (await storage.head())
   for (let after = 0, upTo = head; after < head; ) {
     try {
       const page = await storage.read({ document, after, upTo, bytesMax: PAGE_BYTES_MAX })
@@ -160,16 +164,21 @@ function take(
   }
 }
 
+/** What is forgotten of the places of a document. */
+interface LostPlaces {
+  readonly forgotten: readonly Put[]
+  readonly lost: readonly EventHash[]
+  readonly isOurs: boolean
+}
+
+const NONE_LOST: LostPlaces = { forgotten: [], lost: [], isOurs: false }
+
 /** Places of events that are not here any more: another may not stand there, but they may come again. */
 async function lostPlaces(
   { storage, actor }: RepairView,
   document: DocumentId,
   kept: readonly { readonly header: { readonly actor: string; readonly sequence: number } }[],
-): Promise<{
-  readonly forgotten: readonly Put[]
-  readonly lost: readonly EventHash[]
-  readonly isOurs: boolean
-}> {
+): Promise<LostPlaces> {
   const here = new Set(
     kept.map(({ header }) => sequenceKey(document, header.actor, header.sequence)),
   )

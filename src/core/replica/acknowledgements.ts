@@ -1,5 +1,5 @@
-import { UsageError } from '../errors.ts'
-import type { CollectionId, Position, ReplicaId } from '../ids.ts'
+import { StorageCorruptError, UsageError } from '../errors.ts'
+import type { CollectionId, DocumentId, Position, ReplicaId } from '../ids.ts'
 import type { AbortOptions } from '../interfaces/abort.ts'
 
 type Level = 'received' | 'durable'
@@ -7,6 +7,7 @@ type Level = 'received' | 'durable'
 /** What is waited for: a position of our log, and that the collection of what stands there is shared. */
 export interface Awaited {
   readonly level: Level
+  readonly document: DocumentId
   readonly position: Position
   readonly collection: CollectionId
 }
@@ -68,7 +69,27 @@ export class AcknowledgementTable {
     this.#complete.delete(peer)
   }
 
-  /** Resolves when `peer` has acknowledged what is awaited; rejects with the signal's reason. */
+  /**
+   * These entries of a document are damaged and were taken out: a peer that had not acknowledged them may
+   * never get them, and what it acknowledges from here on says nothing about them.
+   */
+  lost(document: DocumentId, positions: readonly Position[]): void {
+    for (const [peer, waiters] of this.#waiters) {
+      for (const waiter of [...waiters]) {
+        const reached = this.#levels.get(peer)?.[waiter.level] ?? 0
+        const isAwaited = (position: Position) => position > reached && position <= waiter.position
+        if (waiter.document !== document || !positions.some(isAwaited)) continue
+        const message = 'events were lost to damage before the peer is known to have them'
+        waiter.reject(new StorageCorruptError(message, { fields: { document, peer } }))
+      }
+    }
+  }
+
+  /**
+   * Resolves when `peer` has acknowledged what is awaited.
+   *
+   * @throws the signal's reason; StorageCorruptError when some of what is awaited is lost.
+   */
   wait(peer: ReplicaId, awaited: Awaited, options: AbortOptions): Promise<void> {
     const { signal } = options
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error)

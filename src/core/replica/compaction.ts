@@ -5,6 +5,7 @@ import type { Storage } from '../interfaces/storage.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { DocumentRecord } from '../log/records.ts'
+import type { Repairs } from './repairs.ts'
 
 /** When the history of documents is cut. Only the owner of a collection cuts what is at home in it. */
 export interface CompactionOptions {
@@ -36,6 +37,8 @@ export interface CompactionParts {
   readonly acknowledgements: { received(peer: ReplicaId): Position }
   readonly clock: Clock
   readonly logger: Logger
+  /** Looks again when what stood in the way of a look at the log was damage, and is repaired. */
+  readonly repairs: Pick<Repairs, 'retried'>
 }
 
 interface Waiting {
@@ -208,7 +211,7 @@ export class Compaction {
     for (const document of this.#due) {
       this.#due.delete(document)
       try {
-        await this.#work(document)
+        await this.#parts.repairs.retried(() => this.#work(document))
       } catch (error) {
         if (!this.#closed)
           this.#parts.logger.warn('the history of a document could not be cut', { document, error })

@@ -8,6 +8,7 @@ import type { EventLog } from '../log/event-log.ts'
 import type { IncomingEntry } from '../log/submission.ts'
 import type { Reject } from '../sync/io.ts'
 import type { PeerLink } from './peer-link.ts'
+import type { Repairs } from './repairs.ts'
 
 /** What {@link Quarantine} needs of its replica. */
 export interface QuarantineOptions {
@@ -15,6 +16,7 @@ export interface QuarantineOptions {
   readonly clock: Clock
   readonly sha256: Sha256
   readonly logger: Logger
+  readonly repairs: Pick<Repairs, 'retried'>
 }
 
 /**
@@ -53,10 +55,11 @@ export class Quarantine {
 
   /** Never rejects. */
   async #judge(owner: ReplicaId, document: DocumentId, refused: EventHeader): Promise<void> {
-    const { log, clock, logger } = this.#options
+    const { log, clock, logger, repairs } = this.#options
     const { actor, sequence } = refused
     try {
-      const kept = this.#find(await log.readDocument(document), refused)
+      const entries = await repairs.retried(() => log.readDocument(document))
+      const kept = this.#find(entries, refused)
       if (kept?.hash === undefined || kept.from !== owner || kept.hash === refused.hash) return
       const record = {
         replica: owner,

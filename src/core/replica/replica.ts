@@ -72,7 +72,9 @@ export class Replica {
     this.#projection = (name) => new Projection(storage, name, clock, logger)
     const cacheBytesMax = options.cacheBytesMax ?? CACHE_BYTES
     const onMerged = (concurrent: boolean): void => measures.merged(concurrent)
-    const documents = new Documents({ log, clock, sha256, logger, cacheBytesMax, onMerged })
+    const retried = <T>(run: () => Promise<T>): Promise<T> => this.#repairs.retried(run)
+    const reading = { cacheBytesMax, onMerged, retried }
+    const documents = new Documents({ log, clock, sha256, logger, ...reading })
     this.#documents = documents
     const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
     const heal = (error: unknown): Promise<boolean> => this.#repairs.heal(error)
@@ -90,21 +92,20 @@ export class Replica {
     this.#renewal = new Renewal({ log, documents, logger, measures, endLinks })
     const reconcile = (collections: readonly CollectionId[]): void =>
       this.#connections.links.reconcile(collections)
-    this.#repairs = new Repairs({ log, documents, clock, logger, measures, reconcile }, damage)
+    const healing = { log, documents, acknowledgements, clock, logger, measures, reconcile }
+    this.#repairs = new Repairs(healing, damage)
     this.#connections = new Connections({
-      repairs: this.#repairs,
+      ...{ log, policy, clock, random, sha256, logger, repairs: this.#repairs },
       lost: (position) => this.#renewal.lost(position),
-      ...{ log, policy, clock, random, sha256, logger },
-      acknowledgements,
-      refusals,
-      compression: options.compression,
+      ...{ acknowledgements, refusals, compression: options.compression },
       ...{ measures, waiting, admission: options.admission },
     })
-    this.#compaction = options.compaction?.({ log, storage, acknowledgements, clock, logger })
+    const parts = { log, storage, acknowledgements, clock, logger, repairs: this.#repairs }
+    this.#compaction = options.compaction?.(parts)
     const connections = this.#connections
-    const parts = { connections, acknowledgements, lag, waiting, repairs: this.#repairs }
-    const sources = { log, storage, clock, documents, ...parts }
-    this.#status = () => readStatus(sources)
+    const told = { connections, acknowledgements, lag, waiting, repairs: this.#repairs }
+    const sources = { log, storage, clock, documents, ...told }
+    this.#status = () => retried(() => readStatus(sources))
     this.#measuring = measuring.watch(sources)
   }
 
@@ -169,7 +170,7 @@ export class Replica {
     if (record === undefined || record.deleted || record.left) {
       throw new DocumentError('DOCUMENT_DELETED', 'there is no such document', { document: id })
     }
-    await this.#log.commit({ type: 'delete', document: id })
+    await this.#repairs.commit({ type: 'delete', document: id })
   }
 
   /** Gives a document another home: subscribers of the old one drop it, those of the new one get it. */
@@ -180,7 +181,7 @@ export class Replica {
     if (record === undefined || record.left) {
       throw new DocumentError('DOCUMENT_DELETED', 'there is no such document', { document: id })
     }
-    await this.#log.commit({ type: 'move', document: id, to: collection })
+    await this.#repairs.commit({ type: 'move', document: id, to: collection })
   }
 
   /** What is known of a document without opening it. */
@@ -218,7 +219,7 @@ export class Replica {
     const record = await this.#log.record(id)
     if (record === undefined || record.left) return false
     const { generation } = record
-    await this.#log.commit({ type: 'cut', document: id, generation })
+    await this.#repairs.commit({ type: 'cut', document: id, generation })
     return (await this.#log.record(id))?.generation !== generation
   }
 
@@ -377,6 +378,7 @@ export class Replica {
       await work().catch((error: unknown) => failures.push(error))
     }
     this.#measuring()
+    this.#repairs.close()
     await this.#connections.close(step)
     this.#acknowledgements.close()
     await step(async () => this.#compaction?.close())

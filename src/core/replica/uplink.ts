@@ -42,6 +42,8 @@ export class Uplink {
   readonly #options: UplinkOptions
   readonly #listeners = new Set<(status: UplinkStatus) => void>()
   readonly #subscriptions: Set<CollectionId>
+  /** What the peer of this connection has been asked for. */
+  #asked: ReadonlySet<CollectionId> = new Set()
   #status: UplinkStatus = { type: 'connecting', attempt: 0 }
   #sinceMs: number
   #link: PeerLink | undefined
@@ -90,7 +92,7 @@ export class Uplink {
     const missing = collections.filter(
       (collection) => this.#link?.granted.includes(collection) !== true,
     )
-    if (missing.length > 0) this.#link?.subscribe(missing)
+    if (missing.length > 0) this.#ask(missing)
   }
 
   /** Dials now instead of waiting, if it waits. */
@@ -130,6 +132,7 @@ export class Uplink {
     }
     if (this.#stopped) return await connection.close()
     const since = clock.monotonicMs()
+    this.#asked = new Set(this.#subscriptions)
     this.#link = link(connection, [...this.#subscriptions])
     const reason = await this.#link.closed
     this.#link = undefined
@@ -140,6 +143,16 @@ export class Uplink {
   /** For the link's replica: the session is established. */
   established(peer: string): void {
     this.#set({ type: 'connected', peer })
+    // What was added since the handshake began is not in it.
+    const late = [...this.#subscriptions].filter((collection) => !this.#asked.has(collection))
+    if (late.length > 0) this.#ask(late)
+  }
+
+  /** While the two do not know each other yet, it waits until they do. */
+  #ask(collections: readonly CollectionId[]): void {
+    if (this.#status.type !== 'connected') return
+    this.#asked = new Set([...this.#asked, ...collections])
+    this.#link?.subscribe(collections)
   }
 
   #again(error: Error, retryAfterMs: number | undefined): void {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { MemoryMedium } from '../../../../src/adapters/storage/memory/index.ts'
+import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
 import {
   edit,
   equal,
@@ -167,5 +167,94 @@ describe('a document with damaged entries', () => {
     await equal([edge, cloud])
     expect(await textOf(edge, 'notes/1')).toBe('four')
     await until(async () => (await damagedOf(edge)).length === 0)
+  })
+})
+
+describe('whoever meets damage', () => {
+  test('goes on with a document that it holds, without opening it again', async () => {
+    const medium = new MemoryMedium()
+    let full = false
+    const sync = (): Promise<void> => (full ? Promise.reject(new Error('full')) : Promise.resolve())
+    const edge = await place.openOn('edge', memoryStorage({ medium, sync }), medium)
+    for (const text of ['one', 'two', 'three']) await edit(edge, 'notes/1', text)
+    const handle = await edge.replica.open<{ text?: string }>('notes/1', { collection: 'c' })
+    medium.corrupt((await positionsOf(edge, 'notes/1'))[1] ?? 0)
+    full = true
+    handle.change(() => ({ text: 'refused' }))
+    // Read again because of that, it is found to be damaged, and that cannot be repaired either.
+    await expect(handle.durable()).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    expect(() => handle.change(() => ({ text: 'four' }))).toThrow(
+      expect.objectContaining({ code: 'STORAGE_UNAVAILABLE' }),
+    )
+    full = false
+    await until(() => {
+      try {
+        handle.change(() => ({ text: 'four' }))
+        return Promise.resolve(true)
+      } catch {
+        return Promise.resolve(false)
+      }
+    })
+    await handle.durable()
+    expect(handle.value.text).toBe('four')
+    expect(await damagedOf(edge)).toEqual(['notes/1'])
+    expect(edge.errors).toEqual([DAMAGED])
+    await handle.close()
+  })
+
+  test('is not told that a peer has what was lost before it was sent', async () => {
+    const medium = new MemoryMedium()
+    const edge = await place.open('edge', medium)
+    const cloud = await place.open('cloud')
+    const handle = await edge.replica.open<{ text?: string }>('notes/1', { collection: 'c' })
+    handle.change(() => ({ text: 'one' }))
+    await handle.durable()
+    const sent = handle.durable('cloud')
+    const refused = expect(sent).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+    const [position = 0] = await positionsOf(edge, 'notes/1')
+    medium.corrupt(position)
+    expect(await positionsOf(edge, 'notes/1')).toEqual([])
+    await refused
+    await edit(edge, 'notes/1', 'two')
+    place.dial(edge, cloud)
+    // What is there gets there.
+    await handle.durable('cloud')
+    expect(await textOf(cloud, 'notes/1')).toBe('two')
+    await handle.close()
+  })
+
+  test.each([
+    ['moves', (node: Node) => node.replica.move('notes/1', 'other')],
+    ['cuts', (node: Node) => node.replica.compact('notes/1')],
+    ['deletes', (node: Node) => node.replica.delete('notes/1')],
+  ])('%s what is left', async (_, act) => {
+    const medium = new MemoryMedium()
+    const first = await place.open('edge', medium)
+    for (const text of ['one', 'two', 'three']) await edit(first, 'notes/1', text)
+    const positions = await positionsOf(first, 'notes/1')
+    await place.stop(first)
+    const edge = await place.open('edge', medium)
+    medium.corrupt(positions[2] ?? 0)
+    await act(edge)
+    await textOf(edge, 'notes/1')
+    expect(edge.errors).toEqual([DAMAGED])
+  })
+
+  test('forgets damage among what a cut takes away', async () => {
+    const medium = new MemoryMedium()
+    const edge = await place.open('edge', medium)
+    for (const text of ['one', 'two', 'three']) await edit(edge, 'notes/1', text)
+    const [position = 0] = await positionsOf(edge, 'notes/1')
+    const { append } = edge.storage
+    edge.storage.append = (batch) => {
+      // Between the look at the document and the end of its history.
+      if (batch.records.some(({ bytes }) => bytes.length > 0)) medium.corrupt(position)
+      return append.call(edge.storage, batch)
+    }
+    expect(await edge.replica.compact('notes/1')).toBe(true)
+    expect(await textOf(edge, 'notes/1')).toBe('three')
+    expect(await positionsOf(edge, 'notes/1')).toHaveLength(1)
+    expect(edge.errors).toEqual([])
+    expect(await damagedOf(edge)).toEqual([])
   })
 })

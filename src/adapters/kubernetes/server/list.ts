@@ -3,7 +3,6 @@ import type { Conversion } from './convert/conversion.ts'
 import { at } from './json.ts'
 import { selectableFields } from './kinds/fields.ts'
 import { checkListOptions } from './option-checks.ts'
-import { checkListOptions } from './option-checks.ts'
 import { wholeNumber } from './request.ts'
 import { fieldSelector, labelSelector, type SelectableFields, type Selector } from './selectors.ts'
 import { badRequest, StatusError } from './status.ts'
@@ -56,8 +55,6 @@ export function listPage(
 ): Page {
   const select = selectorOf(resource, query, conversion)
   const limit = wholeNumber(query, 'limit') ?? 0
-  wholeNumber(query, 'timeoutSeconds')
-  checkListOptions(query, false)
   wholeNumber(query, 'timeoutSeconds')
   checkListOptions(query, false)
   const start = readToken(query.get('continue'), store.resourceVersion)

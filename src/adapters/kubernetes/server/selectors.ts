@@ -94,8 +94,7 @@ function parseLabels(text: string): readonly Requirement[] {
   }
 
   function valueList(key: string): readonly string[] {
-    if (tokens[index] !== '(')
-      throw unparsable(`found '${tokens[index] ?? ''}' expected: '('`)
+    if (tokens[index] !== '(') throw unparsable(`found '${tokens[index] ?? ''}' expected: '('`)
     index += 1
     const values: string[] = []
     let expectsValue = true

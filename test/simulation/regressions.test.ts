@@ -33,6 +33,10 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
     { seed: 826, without: ['cuts', 'hostile'] },
     'a log could not be given another epoch by a failing disk, and never was',
   ],
+  [
+    { seed: 1200, without: ['cuts', 'hostile'] },
+    'a document that was at home elsewhere at a peer did not make a difference',
+  ],
 ]
 
 test.each(REGRESSIONS)('%o: %s', async (options) => {

@@ -1,5 +1,5 @@
 import { utf8 } from '../bytes.ts'
-import type { DocumentId } from '../ids.ts'
+import type { CollectionId, DocumentId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 
 /** The number of bytes of a digest. */
@@ -53,6 +53,14 @@ export function digestTerm(
   sha256: Sha256,
 ): bigint {
   return toNumber(sha256(utf8(`${document}\n${generation}\n${name}`)).subarray(0, DIGEST_BYTES))
+}
+
+/**
+ * How much the digest of a collection counts for where several are compared in one number: where a document is
+ * at home makes a difference too. Odd, so that it can be undone.
+ */
+export function homeWeight(collection: CollectionId, sha256: Sha256): bigint {
+  return toNumber(sha256(utf8(collection)).subarray(0, DIGEST_BYTES)) | 1n
 }
 
 function toNumber(bytes: Uint8Array): bigint {

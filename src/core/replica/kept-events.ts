@@ -69,17 +69,17 @@ export class KeptEvents {
     return this.#documents.get(document)
   }
 
-  /** Visits those that count in documents at home in `granted`. Called inside a barrier of the log. */
+  /** Visits those that count in documents at home in `granted`, with their home. Called inside a barrier of the log. */
   async each(
     log: EventLog,
     granted: readonly CollectionId[],
-    visit: (entry: StoredEntry) => void,
+    visit: (entry: StoredEntry, home: CollectionId) => void,
   ): Promise<void> {
     for (const [document, hashes] of this.#documents) {
       const record = await log.record(document)
       if (record === undefined || record.left || !granted.includes(record.collection)) continue
       for (const entry of await log.readDocument(document)) {
-        if (entry.hash !== undefined && hashes.has(entry.hash)) visit(entry)
+        if (entry.hash !== undefined && hashes.has(entry.hash)) visit(entry, record.collection)
       }
     }
   }

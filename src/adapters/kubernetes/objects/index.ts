@@ -14,6 +14,7 @@ export { apiVersionOf } from './parts.ts'
 export { builtinResources } from './resources.ts'
 export {
   type Column,
+  type CreateOptions,
   type DeleteOptions,
   type FieldCause,
   type Json,

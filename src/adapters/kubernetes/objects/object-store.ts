@@ -3,12 +3,13 @@ import { checkName, checkPreconditions, qualified } from './checks.ts'
 import { applyDeletion, type Deletion } from './deletion.ts'
 import { translated } from './engine-errors.ts'
 import { homeOf } from './homes.ts'
-import { documentId, type Identity, nameOf, type Part } from './identity.ts'
+import { documentId, type Identity, nameOf, type Part, uidOf } from './identity.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { documentKind } from './kinds.ts'
 import { amended, apiVersionOf, desiredPart, observedPart } from './parts.ts'
 import { Projector } from './projector.ts'
 import {
+  type CreateOptions,
   type DeleteOptions,
   type KubeObject,
   ObjectError,
@@ -104,10 +105,7 @@ class DocumentStore implements OpenObjectStore {
     return this.#view.watch(resource, options, listener)
   }
 
-  async create(
-    object: KubeObject,
-    options: { readonly author?: string } = {},
-  ): Promise<KubeObject> {
+  async create(object: KubeObject, options: CreateOptions = {}): Promise<KubeObject> {
     const resource = this.#resourceOf(object)
     const { name, namespace } = object.metadata
     checkName(resource, name, namespace)
@@ -138,8 +136,8 @@ class DocumentStore implements OpenObjectStore {
   async #create(
     resource: Resource,
     key: ObjectKey,
-    object: KubeObject,
-    options: { readonly author?: string },
+    given: KubeObject,
+    options: CreateOptions,
   ): Promise<KubeObject> {
     const { name } = key
     // What is durable and not shown yet may be this very object, or its end.
@@ -151,6 +149,8 @@ class DocumentStore implements OpenObjectStore {
     }
     const incarnation = await this.#projector.nextIncarnation(key)
     const identity: Identity = { ...key, incarnation }
+    const uid = uidOf(identity, this.#options.fleet, this.#options.sha256)
+    const object = options.complete?.(given, uid) ?? given
     const { deletionTimestamp: _, ...metadata } = object.metadata
     const created = {
       ...object,

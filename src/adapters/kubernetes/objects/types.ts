@@ -112,6 +112,14 @@ export interface ObjectList {
   readonly resourceVersion: number
 }
 
+/** How an object is added. */
+export interface CreateOptions {
+  /** Who writes, for the history: a field manager or a component name. */
+  readonly author?: string | undefined
+  /** Completes the object with what depends on the uid that it gets. Pure. */
+  readonly complete?: ((object: KubeObject, uid: string) => KubeObject) | undefined
+}
+
 /** How an update is written, and what has to hold for it. */
 export interface UpdateOptions {
   /** Which document is written: the whole object but its status, or only its status. */
@@ -167,7 +175,7 @@ export interface ObjectStore {
    */
   watch(resource: string, options: WatchOptions, listener: (event: ObjectEvent) => void): () => void
   /** Adds an object. uid, creationTimestamp, generation and resourceVersion are assigned here. */
-  create(object: KubeObject, options?: { readonly author?: string }): Promise<KubeObject>
+  create(object: KubeObject, options?: CreateOptions): Promise<KubeObject>
   /**
    * Changes an object. The recipe gets `base` (or the current object) and returns what it should be;
    * returning the same object writes nothing. Identity fields of metadata are kept as they are.

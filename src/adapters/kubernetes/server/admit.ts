@@ -7,6 +7,7 @@ import { keptAs, keyOf, nowText, type RequestContext, shownAs } from './context.
 import { at, isObject, objectAt, sameJson, textAt } from './json.ts'
 import { CAUSES_MAX, type Cause } from './kinds/checks.ts'
 import { applyDefaults } from './kinds/defaults.ts'
+import { prepareUpdate } from './kinds/prepare.ts'
 import { checkObject, checkUpdate } from './kinds/validate.ts'
 import { decodeTyped } from './schema/decode.ts'
 import { badRequest, conflict, forbidden, invalid, StatusError } from './status.ts'
@@ -160,10 +161,16 @@ export function admitUpdate(
   }
   const kept = { ...given, metadata } as unknown as KubeObject
   const full = resource.status ? withStatus(kept, before['status']) : kept
-  const defaulted = applyDefaults(resource.id, full)
+  const { object: defaulted, causes } = prepareUpdate(
+    resource.id,
+    before,
+    applyDefaults(resource.id, full),
+    { store: context.store, now: nowText(context.clock) },
+  )
   refuse(context, name, [
-    ...checkUpdate(resource, before, defaulted),
     ...checkObject(resource, defaulted),
+    ...checkUpdate(resource, before, defaulted),
+    ...causes,
   ])
   const after = isApplied ? defaulted : recorded(context, before, defaulted)
   const why = context.mayWrite(keyOf(context, name), after)

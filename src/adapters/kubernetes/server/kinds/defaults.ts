@@ -1,36 +1,54 @@
 import type { JsonObject, KubeObject } from '../../objects/types.ts'
 import { isObject, objectAt } from '../json.ts'
-import {
-  mapField,
-  mapItems,
-  podDefaults,
-  podSpecDefaults,
-  qosClass,
-  withDefaults,
-} from './pod-defaults.ts'
+import { CLUSTER_DEFAULTS } from './cluster-defaults.ts'
+import { type Fill, withDefaults } from './filling.ts'
+import { podDefaults, qosClass } from './pod-defaults.ts'
+import { SERVICE_DEFAULTS } from './service-defaults.ts'
+import { WORKLOAD_DEFAULTS } from './workload-defaults.ts'
 
 /** The finalizer of a namespace: it goes when its content is gone. */
 export const NAMESPACE_FINALIZER = 'kubernetes'
 
 /** An object with what its kind gets where it says nothing. Applied on every write. */
 export function applyDefaults(resource: string, object: KubeObject): KubeObject {
-  return DEFAULTS[resource]?.(object) ?? object
+  return (DEFAULTS[resource]?.(object) as KubeObject | undefined) ?? object
 }
 
 /** The first status of a new object, undefined where the kind begins without one. */
 export function initialStatus(resource: string, object: KubeObject): JsonObject | undefined {
-  switch (resource) {
-    case 'pods':
-      return { phase: 'Pending', qosClass: qosClass(object) }
-    case 'namespaces':
-      return { phase: 'Active' }
-    case 'services':
-      return { loadBalancer: {} }
-    case 'replicasets.apps':
-      return { replicas: 0 }
-    default:
-      return undefined
-  }
+  return resource === 'pods'
+    ? { phase: 'Pending', qosClass: qosClass(object) }
+    : FIRST_STATUS[resource]
+}
+
+/** What is said of a new object before any controller has seen it, by resource id. */
+const FIRST_STATUS: Readonly<Record<string, JsonObject>> = {
+  namespaces: { phase: 'Active' },
+  persistentvolumeclaims: { phase: 'Pending' },
+  persistentvolumes: { phase: 'Pending' },
+  replicationcontrollers: { replicas: 0 },
+  resourcequotas: {},
+  services: { loadBalancer: {} },
+  'cronjobs.batch': {},
+  'daemonsets.apps': {
+    currentNumberScheduled: 0,
+    desiredNumberScheduled: 0,
+    numberMisscheduled: 0,
+    numberReady: 0,
+  },
+  'deployments.apps': {},
+  'horizontalpodautoscalers.autoscaling': { desiredReplicas: 0 },
+  'ingresses.networking.k8s.io': { loadBalancer: {} },
+  'jobs.batch': {},
+  'poddisruptionbudgets.policy': {
+    currentHealthy: 0,
+    desiredHealthy: 0,
+    disruptionsAllowed: 0,
+    expectedPods: 0,
+  },
+  'replicasets.apps': { replicas: 0 },
+  'statefulsets.apps': { availableReplicas: 0, replicas: 0 },
+  'volumeattachments.storage.k8s.io': { attached: false },
 }
 
 function secretDefaults(secret: KubeObject): KubeObject {
@@ -44,19 +62,6 @@ function secretDefaults(secret: KubeObject): KubeObject {
   return { ...typed, data: { ...objectAt(typed, 'data'), ...Object.fromEntries(encoded) } }
 }
 
-function serviceDefaults(service: KubeObject): KubeObject {
-  const spec = withDefaults(objectAt(service, 'spec'), {
-    type: 'ClusterIP',
-    sessionAffinity: 'None',
-  })
-  const isClusterWide = spec['type'] !== 'ExternalName'
-  const policed = isClusterWide ? withDefaults(spec, { internalTrafficPolicy: 'Cluster' }) : spec
-  const ported = mapItems(policed, 'ports', (port) =>
-    withDefaults(port, { protocol: 'TCP', targetPort: port['port'] }),
-  )
-  return { ...service, spec: ported }
-}
-
 function namespaceDefaults(namespace: KubeObject): KubeObject {
   const { metadata } = namespace
   const isEnding = metadata.deletionTimestamp !== undefined
@@ -67,18 +72,17 @@ function namespaceDefaults(namespace: KubeObject): KubeObject {
   return { ...namespace, metadata: { ...metadata, labels }, spec }
 }
 
-function replicaSetDefaults(set: KubeObject): KubeObject {
-  const spec = withDefaults(objectAt(set, 'spec'), { replicas: 1 })
-  return {
-    ...set,
-    spec: mapField(spec, 'template', (template) => mapField(template, 'spec', podSpecDefaults)),
-  }
+/** An event says who reports it, even if nobody does. */
+function eventDefaults(event: JsonObject): JsonObject {
+  return withDefaults(event, { reportingComponent: '', reportingInstance: '', source: {} })
 }
 
-const DEFAULTS: Readonly<Record<string, (object: KubeObject) => KubeObject>> = {
-  pods: podDefaults,
-  namespaces: namespaceDefaults,
-  secrets: secretDefaults,
-  services: serviceDefaults,
-  'replicasets.apps': replicaSetDefaults,
+const DEFAULTS: Readonly<Record<string, Fill>> = {
+  ...CLUSTER_DEFAULTS,
+  ...WORKLOAD_DEFAULTS,
+  events: eventDefaults,
+  namespaces: (object) => namespaceDefaults(object as KubeObject),
+  pods: (object) => podDefaults(object as KubeObject),
+  secrets: (object) => secretDefaults(object as KubeObject),
+  services: SERVICE_DEFAULTS,
 }

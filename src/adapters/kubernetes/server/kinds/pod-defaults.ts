@@ -1,137 +1,94 @@
 import { quantityNano } from '../../objects/quantity.ts'
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, textAt } from '../json.ts'
+import {
+  eachOf,
+  type Fill,
+  fills,
+  inside,
+  mapItems,
+  values,
+  where,
+  withDefaults,
+} from './filling.ts'
+import { pullPolicyOf } from './image-policy.ts'
+import { fieldRefDefaults, resourceRefDefaults, volumeDefaults } from './volume-defaults.ts'
 
-/** `object` with each of `values` that it lacks. */
-export function withDefaults(object: JsonObject, values: JsonObject): JsonObject {
-  const missing = Object.entries(values).filter(
-    ([key, value]) => value !== undefined && object[key] === undefined,
-  )
-  return missing.length === 0 ? object : { ...object, ...Object.fromEntries(missing) }
-}
+const httpDefaults: Fill = inside('httpGet', values({ path: '/', scheme: 'HTTP' }))
 
-/** `object` with the field `key` mapped, where it is there. */
-export function mapField(
-  object: JsonObject,
-  key: string,
-  change: (value: JsonObject) => JsonObject,
-): JsonObject {
-  const value = object[key]
-  return isObject(value) ? { ...object, [key]: change(value) } : object
-}
+const probeDefaults: Fill = fills(
+  values({ timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 }),
+  httpDefaults,
+  inside('grpc', values({ service: '' })),
+)
 
-/** `object` with each item of the list `key` mapped, where it is there. */
-export function mapItems(
-  object: JsonObject,
-  key: string,
-  change: (item: JsonObject) => JsonObject,
-): JsonObject {
-  const list = object[key]
-  if (!Array.isArray(list)) return object
-  return { ...object, [key]: list.map((item: Json) => (isObject(item) ? change(item) : item)) }
-}
-
-/** What `imagePullPolicy` is when a container does not say: by the tag of its image. */
-export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
-  const name = image.slice(image.lastIndexOf('/') + 1)
-  if (name.includes('@')) return 'IfNotPresent'
-  const tag = name.includes(':') ? name.slice(name.lastIndexOf(':') + 1) : 'latest'
-  return tag === 'latest' ? 'Always' : 'IfNotPresent'
-}
-
-function probeDefaults(probe: JsonObject): JsonObject {
-  const timed = withDefaults(probe, {
-    timeoutSeconds: 1,
-    periodSeconds: 10,
-    successThreshold: 1,
-    failureThreshold: 3,
-  })
-  return mapField(mapField(timed, 'httpGet', httpDefaults), 'grpc', (grpc) =>
-    withDefaults(grpc, { service: '' }),
-  )
-}
-
-function httpDefaults(get: JsonObject): JsonObject {
-  return withDefaults(get, { path: '/', scheme: 'HTTP' })
-}
-
-function lifecycleDefaults(lifecycle: JsonObject): JsonObject {
-  const hook = (value: JsonObject): JsonObject => mapField(value, 'httpGet', httpDefaults)
-  return mapField(mapField(lifecycle, 'postStart', hook), 'preStop', hook)
-}
-
-function resourceDefaults(resources: JsonObject): JsonObject {
-  const limits = resources['limits']
-  if (!isObject(limits)) return resources
-  return { ...resources, requests: withDefaults(objectAt(resources, 'requests'), limits) }
-}
-
-function containerDefaults(container: JsonObject, isHostNetwork: boolean): JsonObject {
-  let out = withDefaults(container, {
-    terminationMessagePath: '/dev/termination-log',
-    terminationMessagePolicy: 'File',
-    imagePullPolicy: pullPolicyOf(textAt(container, 'image')),
-    resources: {},
-  })
-  out = mapField(out, 'resources', resourceDefaults)
-  out = mapItems(out, 'ports', (port) =>
-    withDefaults(port, {
-      protocol: 'TCP',
-      ...(isHostNetwork ? { hostPort: port['containerPort'] } : {}),
+const containerDefaults: Fill = fills(
+  (container) =>
+    withDefaults(container, {
+      terminationMessagePath: '/dev/termination-log',
+      terminationMessagePolicy: 'File',
+      imagePullPolicy: pullPolicyOf(textAt(container, 'image')),
+      resources: {},
     }),
-  )
-  for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'])
-    out = mapField(out, probe, probeDefaults)
-  out = mapField(out, 'lifecycle', lifecycleDefaults)
-  return mapItems(out, 'env', (entry) =>
-    mapField(entry, 'valueFrom', (from) => mapField(from, 'fieldRef', fieldRefDefaults)),
-  )
-}
+  eachOf('ports', values({ protocol: 'TCP' })),
+  ...['livenessProbe', 'readinessProbe', 'startupProbe'].map((probe) =>
+    inside(probe, probeDefaults),
+  ),
+  inside('lifecycle', inside('postStart', httpDefaults), inside('preStop', httpDefaults)),
+  eachOf('env', inside('valueFrom', fieldRefDefaults, resourceRefDefaults)),
+)
 
-function fieldRefDefaults(reference: JsonObject): JsonObject {
-  return withDefaults(reference, { apiVersion: 'v1' })
-}
+const CONTAINER_LISTS = ['containers', 'initContainers', 'ephemeralContainers'] as const
 
-function volumeDefaults(volume: JsonObject): JsonObject {
-  const withSource = Object.keys(volume).some((key) => key !== 'name')
-    ? volume
-    : { ...volume, emptyDir: {} }
-  const mode = (source: JsonObject): JsonObject =>
-    mapItems(withDefaults(source, { defaultMode: 0o644 }), 'items', (item) =>
-      mapField(item, 'fieldRef', fieldRefDefaults),
-    )
-  let out: JsonObject = withSource
-  for (const kind of ['configMap', 'secret', 'downwardAPI', 'projected'])
-    out = mapField(out, kind, mode)
-  return mapField(out, 'hostPath', (source) => withDefaults(source, { type: '' }))
+/** The two names of the field for a service account say the same. */
+const accountDefaults: Fill = (spec) => {
+  const account = textAt(spec, 'serviceAccountName') || textAt(spec, 'serviceAccount')
+  return account === '' ? spec : { ...spec, serviceAccountName: account, serviceAccount: account }
 }
 
 /** What a pod spec, also one in a template, gets where it says nothing. */
-export function podSpecDefaults(spec: JsonObject): JsonObject {
-  let out = withDefaults(spec, {
+export const podSpecDefaults: Fill = fills(
+  values({
     restartPolicy: 'Always',
     dnsPolicy: 'ClusterFirst',
     terminationGracePeriodSeconds: 30,
     schedulerName: 'default-scheduler',
     securityContext: {},
-    ...(spec['serviceAccountName'] === undefined
-      ? {}
-      : { serviceAccount: spec['serviceAccountName'] }),
-  })
-  const isHostNetwork = spec['hostNetwork'] === true
-  for (const list of ['containers', 'initContainers', 'ephemeralContainers']) {
-    out = mapItems(out, list, (container) => containerDefaults(container, isHostNetwork))
-  }
-  return mapItems(out, 'volumes', volumeDefaults)
-}
+  }),
+  accountDefaults,
+  ...CONTAINER_LISTS.map((list) => eachOf(list, containerDefaults)),
+  eachOf('volumes', volumeDefaults),
+)
 
-/** What a pod gets where it says nothing. */
+/** Whoever limits an amount and does not ask for one asks for the limit. */
+const requestDefaults: Fill = inside('resources', (resources) => {
+  const limits = resources['limits']
+  if (!isObject(limits)) return resources
+  return { ...resources, requests: withDefaults(objectAt(resources, 'requests'), limits) }
+})
+
+/** On the network of the machine a port of a container is one of the machine. */
+const hostPortDefaults: Fill = where(
+  (spec) => spec['hostNetwork'] === true,
+  ...['containers', 'initContainers'].map((list) =>
+    eachOf(
+      list,
+      eachOf('ports', (port) => withDefaults(port, { hostPort: port['containerPort'] })),
+    ),
+  ),
+)
+
+/** What a pod gets where it says nothing. Other than a template, it is about to run. */
 export function podDefaults(pod: KubeObject): KubeObject {
   const named = withDefaults(objectAt(pod, 'spec'), {
     enableServiceLinks: true,
     serviceAccountName: textAt(pod, 'spec', 'serviceAccount') || 'default',
   })
-  return { ...pod, spec: podSpecDefaults(named) }
+  const asked = ['containers', 'initContainers'].reduce(
+    (spec: JsonObject, list) => mapItems(spec, list, requestDefaults),
+    podSpecDefaults(named),
+  )
+  return { ...pod, spec: hostPortDefaults(asked) }
 }
 
 /** The quality of service that the requests and limits of a pod amount to. */

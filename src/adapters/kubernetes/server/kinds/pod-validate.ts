@@ -1,18 +1,19 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, sameJson, textAt } from '../json.ts'
+import { portNameProblems } from './address-checks.ts'
 import {
   type Cause,
-  checkLabels,
-  checkName,
   checkOneOf,
   checkRange,
   checkResources,
   checkUnique,
+  duplicate,
   forbiddenField,
   invalidValue,
   notFoundValue,
   required,
 } from './checks.ts'
+import { checkLabels, checkName } from './names.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER
 const PROBE_ACTIONS = ['exec', 'httpGet', 'tcpSocket', 'grpc'] as const
@@ -91,12 +92,19 @@ function checkContainer(
 function checkPort(field: string, port: Json): readonly Cause[] {
   const number = at(port, 'containerPort')
   return [
+    ...portName(field, textAt(port, 'name')),
     ...(number === undefined || number === 0
       ? [required(`${field}.containerPort`)]
       : checkRange(`${field}.containerPort`, number, 1, 65535)),
     ...checkRange(`${field}.hostPort`, at(port, 'hostPort'), 0, 65535),
     ...checkOneOf(`${field}.protocol`, at(port, 'protocol'), ['SCTP', 'TCP', 'UDP']),
   ]
+}
+
+function portName(field: string, name: string): readonly Cause[] {
+  return name === ''
+    ? []
+    : portNameProblems(name).map((text) => invalidValue(`${field}.name`, name, text))
 }
 
 const ENV_SOURCES = ['fieldRef', 'resourceFieldRef', 'configMapKeyRef', 'secretKeyRef'] as const
@@ -111,7 +119,7 @@ function checkEnv(field: string, entry: Json): readonly Cause[] {
       invalidValue(
         `${field}.name`,
         name,
-        "a valid environment variable name must consist of printable characters other than '='",
+        "a valid environment variable name must consist only of printable ASCII characters other than '='",
       ),
     )
   }
@@ -179,7 +187,20 @@ function checkVolume(field: string, volume: Json): readonly Cause[] {
   return causes
 }
 
-function checkToleration(field: string, toleration: Json): readonly Cause[] {
+/** The name of a volume counts as taken once the volume has no mistake. */
+function checkVolumes(field: string, volumes: readonly Json[]): readonly Cause[] {
+  const taken = new Set<string>()
+  return volumes.flatMap((volume, index) => {
+    const name = textAt(volume, 'name')
+    const causes = checkVolume(`${field}[${index}]`, volume)
+    if (taken.has(name)) return [...causes, duplicate(`${field}[${index}].name`, name)]
+    if (causes.length === 0) taken.add(name)
+    return causes
+  })
+}
+
+/** What is wrong with a toleration. */
+export function checkToleration(field: string, toleration: Json | undefined): readonly Cause[] {
   const operator = textAt(toleration, 'operator')
   const key = textAt(toleration, 'key')
   return [
@@ -237,12 +258,7 @@ export function checkPodSpec(field: string, spec: JsonObject): readonly Cause[] 
       : []
   })
   return [
-    ...volumes.flatMap((volume, index) => checkVolume(`${field}.volumes[${index}]`, volume)),
-    ...checkUnique(
-      `${field}.volumes`,
-      volumes.map((volume) => at(volume, 'name')),
-      'name',
-    ),
+    ...checkVolumes(`${field}.volumes`, volumes),
     ...(listAt(spec, 'containers').length === 0 ? [required(`${field}.containers`)] : []),
     ...containers.flatMap(({ item, place }) =>
       checkContainer(place, isObject(item) ? item : {}, names),
@@ -259,12 +275,6 @@ export function checkPodSpec(field: string, spec: JsonObject): readonly Cause[] 
       'Default',
       'None',
     ]),
-    ...checkRange(
-      `${field}.terminationGracePeriodSeconds`,
-      spec['terminationGracePeriodSeconds'],
-      0,
-      MAX,
-    ),
     ...checkRange(`${field}.activeDeadlineSeconds`, spec['activeDeadlineSeconds'], 1, 2 ** 31 - 1),
     ...checkLabels(`${field}.nodeSelector`, spec['nodeSelector']),
     ...(spec['nodeName'] === undefined
@@ -305,7 +315,7 @@ function fixedPart(spec: JsonObject): JsonObject {
 }
 
 const POD_UPDATE =
-  'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations)'
+  'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
 
 /** What an update changes that it may not. */
 export function checkPodUpdate(before: JsonObject, after: JsonObject): readonly Cause[] {

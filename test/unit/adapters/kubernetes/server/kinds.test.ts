@@ -9,7 +9,7 @@ import {
   applyDefaults,
   initialStatus,
 } from '../../../../../src/adapters/kubernetes/server/kinds/defaults.ts'
-import { pullPolicyOf } from '../../../../../src/adapters/kubernetes/server/kinds/pod-defaults.ts'
+import { pullPolicyOf } from '../../../../../src/adapters/kubernetes/server/kinds/image-policy.ts'
 import {
   checkObject,
   checkUpdate,
@@ -116,6 +116,8 @@ describe('defaults', () => {
       type: 'ClusterIP',
       sessionAffinity: 'None',
       internalTrafficPolicy: 'Cluster',
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
       ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
     })
     expect(applyDefaults('namespaces', kind('Namespace', {}))).toMatchObject({
@@ -222,8 +224,17 @@ describe('validation', () => {
       fieldsOf('secrets', kind('Secret', { type: 'kubernetes.io/tls', data: { 'tls.crt': '' } })),
     ).toEqual(['FieldValueRequired data[tls.key]'])
     expect(
-      fieldsOf('services', kind('Service', { spec: { ports: [{ port: 1 }, { port: 0 }] } })).length,
-    ).toBe(3)
+      fieldsOf(
+        'services',
+        kind('Service', {
+          spec: { type: 'ClusterIP', sessionAffinity: 'None', ports: [{ port: 1 }, { port: 0 }] },
+        }),
+      ),
+    ).toEqual([
+      'FieldValueRequired spec.ports[0].name',
+      'FieldValueRequired spec.ports[1].name',
+      'FieldValueInvalid spec.ports[1].port',
+    ])
     const set = {
       spec: {
         selector: { matchLabels: { a: 'b' } },

@@ -1,7 +1,8 @@
 import type { Logger, Replica } from 'tideway'
 import type { ObjectStore } from 'tideway/adapters/kubernetes/objects'
-import type { ApiServer } from 'tideway/adapters/kubernetes/server'
+import type { ApiServer, AuditSink } from 'tideway/adapters/kubernetes/server'
 import { startProgramApi } from '../shared/program-api.ts'
+import type { ProgramIdentity } from '../shared/program-identity.ts'
 import type { CloudSettings } from './cloud-settings.ts'
 import type { FleetIdentity } from './fleet-identity.ts'
 import { relayedLogs } from './relayed-logs.ts'
@@ -13,6 +14,8 @@ export async function startCloudApi(
   store: ObjectStore,
   replica: Replica,
   logger: Logger,
+  identity: ProgramIdentity,
+  audit: AuditSink | undefined,
 ): Promise<ApiServer> {
   return await startProgramApi({
     directory: settings.data,
@@ -24,5 +27,7 @@ export async function startCloudApi(
     store,
     logs: relayedLogs(replica, store),
     logger,
+    identity,
+    audit,
   })
 }

@@ -1,3 +1,4 @@
+import { auditLogSetting } from '../shared/audit-log.ts'
 import { type LogFormat, type LogLevel, logSettings } from '../shared/logging.ts'
 import { metricsAddressSetting } from '../shared/operations.ts'
 import { stateDirectory } from '../shared/private-files.ts'
@@ -32,6 +33,7 @@ export const cloudSettings: {
   readonly apiNames: Setting<readonly string[]>
   readonly fleet: Setting<string | undefined>
   readonly scheduler: Setting<boolean>
+  readonly auditLog: Setting<string | undefined>
   readonly metricsAddress: Setting<Address | undefined>
   readonly logLevel: Setting<LogLevel>
   readonly logFormat: Setting<LogFormat>
@@ -57,6 +59,7 @@ export const cloudSettings: {
     'made up at the first start',
   ),
   scheduler: switchSetting('bind pods that name no node to one', true),
+  auditLog: auditLogSetting,
   metricsAddress: metricsAddressSetting,
   ...logSettings,
 }

@@ -1,26 +1,15 @@
+import { bootstrapObjects, reconcileBootstrap } from 'tideway/adapters/kubernetes/identity'
 import { type KubeObject, ObjectError, type ObjectStore } from 'tideway/adapters/kubernetes/objects'
 
 const NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease']
 
 /**
- * Makes what every cluster has from the start: four namespaces, and the service account `default` in
- * each namespace, also in those that come later.
- *
- * @param onError is told of an account that could not be made.
- * @returns stops it.
+ * Makes what every cluster has from the start: four namespaces, and the roles that clients expect. What
+ * somebody added to a role that is there stays.
  */
-export async function createFirstObjects(
-  store: ObjectStore,
-  onError: (error: unknown) => void,
-): Promise<() => void> {
+export async function createFirstObjects(store: ObjectStore): Promise<void> {
   for (const name of NAMESPACES) await createOnce(store, namespaceObject(name))
-  for (const { metadata } of store.list('namespaces').items) {
-    if (metadata.deletionTimestamp === undefined)
-      await createOnce(store, accountObject(metadata.name))
-  }
-  return store.watch('namespaces', {}, ({ type, object }) => {
-    if (type === 'ADDED') createOnce(store, accountObject(object.metadata.name)).catch(onError)
-  })
+  await reconcileBootstrap(store, bootstrapObjects(false))
 }
 
 function namespaceObject(name: string): KubeObject {
@@ -31,10 +20,6 @@ function namespaceObject(name: string): KubeObject {
     spec: { finalizers: ['kubernetes'] },
     status: { phase: 'Active' },
   }
-}
-
-function accountObject(namespace: string): KubeObject {
-  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } }
 }
 
 async function createOnce(store: ObjectStore, object: KubeObject): Promise<void> {

@@ -8,6 +8,12 @@ import {
   createScheduler,
 } from 'tideway/adapters/kubernetes/controllers'
 import {
+  type AccountName,
+  createNamespaceContent,
+  createRoleAggregation,
+  publishClusterKey,
+} from 'tideway/adapters/kubernetes/identity'
+import {
   builtinResources,
   documentKinds,
   type ObjectStore,
@@ -15,11 +21,13 @@ import {
 import { certificateFingerprint, writeSecretFile } from 'tideway/adapters/kubernetes/server'
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
+import { openAuditLog } from '../shared/audit-log.ts'
 import { CLOUD_HISTORY } from '../shared/history-rules.ts'
 import type { Teardown } from '../shared/lifetime.ts'
 import { Operations } from '../shared/operations.ts'
 import { makePrivateDirectory, refuseDirectoryOf } from '../shared/private-files.ts'
 import { isWildcard } from '../shared/program-api.ts'
+import { openProgramIdentity, type ProgramIdentity } from '../shared/program-identity.ts'
 import { openObjects } from '../shared/program-objects.ts'
 import { type Address, addressText } from '../shared/settings.ts'
 import { startCloudApi } from './cloud-api.ts'
@@ -71,16 +79,15 @@ export async function startCloud(
   teardown.add('replica', () => replica.close())
   const identity = await openFleetIdentity(settings.data, settings.fleet)
   const store = await openObjects({ replica, fleet: identity.fleet, moves: true }, logger, teardown)
-  const stopFirst = await createFirstObjects(store, (error) =>
-    logger.warn('a service account could not be made', { error }),
-  )
-  teardown.add('first objects', stopFirst)
+  await createFirstObjects(store)
   access = await SecretAccess.open(replica, store, logger)
   teardown.add('secret access', () => access?.close())
   await startControllers(settings, store, replica, logger, teardown)
+  const accounts = await startIdentity(settings, identity, store, access, logger, teardown)
   sync = await startSync(settings.syncAddress, identity, store, replica, logger, teardown)
   replica.serve(sync.listener)
-  const api = await startCloudApi(settings, identity, store, replica, logger)
+  const audit = openAuditLog(settings.auditLog, logger, teardown)
+  const api = await startCloudApi(settings, identity, store, replica, logger, accounts, audit)
   teardown.add('Kubernetes API', () => api.close())
   const endpoints: CloudEndpoints = {
     fleet: identity.fleet,
@@ -124,6 +131,29 @@ async function startControllers(
     if (value !== undefined && key === `lease/${peer}`) lifecycle.beat(peer)
   })
   teardown.add('heartbeats', stop)
+}
+
+/** Who asks and what they may, and what each namespace has for the pods in it. */
+async function startIdentity(
+  settings: CloudSettings,
+  { authority }: FleetIdentity,
+  store: ObjectStore,
+  access: SecretAccess,
+  logger: Logger,
+  teardown: Teardown,
+): Promise<ProgramIdentity> {
+  const parts = { store, clock: systemClock, random: systemRandom, logger }
+  const roles = createRoleAggregation(parts)
+  teardown.add('gathered roles', () => roles.close())
+  const content = createNamespaceContent({ ...parts, caPem: authority.certificate })
+  teardown.add('content of namespaces', () => content.close())
+  await content.ready
+  const mayNodeSpeakFor = (node: string, account: AccountName): boolean =>
+    access.maySpeakFor(node, account)
+  const rules = { mayNodeSpeakFor }
+  const identity = await openProgramIdentity(settings.data, store, rules, teardown)
+  await publishClusterKey(store, identity.key.publicKey)
+  return identity
 }
 
 async function startSync(

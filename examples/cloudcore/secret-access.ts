@@ -1,4 +1,5 @@
 import type { Logger, Replica } from 'tideway'
+import type { AccountName } from 'tideway/adapters/kubernetes/identity'
 import {
   type KubeObject,
   nameOf,
@@ -6,8 +7,8 @@ import {
   type ObjectStore,
   parseDocumentId,
 } from 'tideway/adapters/kubernetes/objects'
-import { nodeNameOf, SECRET_USERS, secretsOf } from '../shared/fleet-rules.ts'
-import { SecretGrants } from './secret-grants.ts'
+import { accountNameOf, nodeNameOf, SECRET_USERS, secretsOf } from '../shared/fleet-rules.ts'
+import { accountGrant, isAccountGrant, SecretGrants } from './secret-grants.ts'
 
 const PAGE_BYTES = 1 << 20
 
@@ -46,6 +47,14 @@ export class SecretAccess {
   /** Whether a node may read the collection of a secret. */
   allows(node: string, collection: string): boolean {
     return this.#grants.has(node, collection)
+  }
+
+  /**
+   * Whether a node may sign tokens of a service account: the cloud gave it a pod that runs as that
+   * account. A node could otherwise be anybody, by making a pod that says so.
+   */
+  maySpeakFor(node: string, { namespace, name }: AccountName): boolean {
+    return this.#grants.has(node, accountGrant(namespace, name))
   }
 
   async close(): Promise<void> {
@@ -93,7 +102,7 @@ export class SecretAccess {
     for (const use of now) {
       if (includes(old, use)) continue
       if (isOurs) this.#grants.add(use.node, use.collection, use.user)
-      else if (!this.#grants.has(use.node, use.collection)) {
+      else if (!isAccountGrant(use.collection) && !this.#grants.has(use.node, use.collection)) {
         this.#logger.warn('a node asked for a secret that was not given to it', { ...use })
       }
     }
@@ -128,7 +137,13 @@ function usesOf(resource: string, object: KubeObject): readonly Use[] {
   const node = nodeNameOf(resource, object)
   if (node === undefined) return []
   const user = userOf(resource, object)
-  return secretsOf(resource, object).map((collection) => ({ node, collection, user }))
+  const { namespace = 'default' } = object.metadata
+  const account = accountGrant(namespace, accountNameOf(resource, object))
+  return [...secretsOf(resource, object), account].map((collection) => ({
+    node,
+    collection,
+    user,
+  }))
 }
 
 function userOf(resource: string, { metadata }: KubeObject): string {

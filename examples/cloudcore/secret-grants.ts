@@ -4,6 +4,31 @@ const NAMESPACE = 'kube-system'
 const PREFIX = 'node-secrets-'
 const TYPE = 'tideway.dev/node-secrets'
 
+const ACCOUNT = 'account'
+
+/** What stands for a service account among the collections that are given to nodes. */
+export function accountGrant(namespace: string, name: string): string {
+  return `${ACCOUNT}/${namespace}/${name}`
+}
+
+/** Whether what was given is a service account, and no secret. */
+export function isAccountGrant(collection: string): boolean {
+  return collection.startsWith(`${ACCOUNT}/`)
+}
+
+/** `default.name` for a secret; no name begins with a dot, so `account..default.name` is no secret. */
+function keyOf(collection: string): string {
+  const [kind, namespace, name] = collection.split('/')
+  return kind === ACCOUNT ? `${ACCOUNT}..${namespace}.${name}` : `${namespace}.${name}`
+}
+
+function collectionOf(key: string): string {
+  const [first = '', second = '', ...rest] = key.split('.')
+  if (first !== ACCOUNT || second !== '') return `secret/${first}/${[second, ...rest].join('.')}`
+  const [namespace = '', ...name] = rest
+  return accountGrant(namespace, name.join('.'))
+}
+
 /**
  * Which secrets the cloud has given to which nodes, and for which objects: written down as one secret a
  * node, so that it is known after a restart.
@@ -64,9 +89,8 @@ export class SecretGrants {
     if (object['type'] !== TYPE || !name.startsWith(PREFIX)) return
     const collections = new Map<string, Set<string>>()
     for (const [key, value] of Object.entries((object['data'] ?? {}) as Record<string, string>)) {
-      const [namespace, ...secret] = key.split('.')
       const users = Buffer.from(value, 'base64').toString('utf8').split('\n')
-      collections.set(`secret/${namespace}/${secret.join('.')}`, new Set(users))
+      collections.set(collectionOf(key), new Set(users))
     }
     this.#given.set(name.slice(PREFIX.length), collections)
   }
@@ -77,8 +101,7 @@ export class SecretGrants {
 
   async #write(node: string): Promise<void> {
     const entries = [...(this.#given.get(node) ?? [])].map(([collection, users]) => {
-      const [, namespace, secret] = collection.split('/')
-      return [`${namespace}.${secret}`, Buffer.from([...users].join('\n')).toString('base64')]
+      return [keyOf(collection), Buffer.from([...users].join('\n')).toString('base64')]
     })
     const data = Object.fromEntries(entries) as Record<string, string>
     const metadata = { name: `${PREFIX}${node}`, namespace: NAMESPACE }

@@ -1,3 +1,4 @@
+import { auditLogSetting } from '../shared/audit-log.ts'
 import { type LogFormat, type LogLevel, logSettings } from '../shared/logging.ts'
 import { metricsAddressSetting } from '../shared/operations.ts'
 import { stateDirectory } from '../shared/private-files.ts'
@@ -50,6 +51,7 @@ export const edgeSettings: typeof joinSettings & {
   readonly apiAddress: Setting<Address>
   readonly address: Setting<string | undefined>
   readonly stopPodsOnExit: Setting<boolean>
+  readonly auditLog: Setting<string | undefined>
   readonly metricsAddress: Setting<Address | undefined>
   readonly logLevel: Setting<LogLevel>
   readonly logFormat: Setting<LogFormat>
@@ -73,6 +75,7 @@ export const edgeSettings: typeof joinSettings & {
     'stop the pods when edgecore stops; else they go on running',
     false,
   ),
+  auditLog: auditLogSetting,
   metricsAddress: metricsAddressSetting,
   ...logSettings,
 }

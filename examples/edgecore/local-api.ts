@@ -1,9 +1,14 @@
 import { join } from 'node:path'
 import type { Logger } from 'tideway'
 import type { ObjectStore, PodLogs } from 'tideway/adapters/kubernetes/objects'
-import { type ApiServer, loadOrCreateAuthority } from 'tideway/adapters/kubernetes/server'
+import {
+  type ApiServer,
+  type AuditSink,
+  loadOrCreateAuthority,
+} from 'tideway/adapters/kubernetes/server'
 import { boundTo, refusalAtNode } from '../shared/fleet-rules.ts'
 import { startProgramApi } from '../shared/program-api.ts'
+import type { ProgramIdentity } from '../shared/program-identity.ts'
 import type { Address } from '../shared/settings.ts'
 
 export interface LocalApiOptions {
@@ -13,6 +18,8 @@ export interface LocalApiOptions {
   readonly store: ObjectStore
   readonly logs: PodLogs
   readonly logger: Logger
+  readonly identity: ProgramIdentity
+  readonly audit: AuditSink | undefined
 }
 
 /**
@@ -20,7 +27,7 @@ export interface LocalApiOptions {
  * what the cloud would refuse when it hears of it.
  */
 export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer> {
-  const { directory, node, address, store, logs, logger } = options
+  const { directory, node, address, store, logs, logger, identity, audit } = options
   return await startProgramApi({
     directory,
     authority: await loadOrCreateAuthority(join(directory, 'pki')),
@@ -33,5 +40,7 @@ export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer
     mayWrite: (key, object) => refusalAtNode(node, key, object ?? store.get(key)),
     logs,
     logger,
+    identity,
+    audit,
   })
 }

@@ -9,20 +9,25 @@ import {
 } from 'tideway'
 import { createEdged, type Edged } from 'tideway/adapters/edged'
 import { createReplicaSetController } from 'tideway/adapters/kubernetes/controllers'
+import { keepNodeKey } from 'tideway/adapters/kubernetes/identity'
 import {
   builtinResources,
   documentKinds,
+  type KubeObject,
   type ObjectStore,
 } from 'tideway/adapters/kubernetes/objects'
 import type { PodRuntime } from 'tideway/adapters/runtime'
 import { processRuntime } from 'tideway/adapters/runtime/process'
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
+import { openAuditLog } from '../shared/audit-log.ts'
+import { nodeNameOf } from '../shared/fleet-rules.ts'
 import { NODE_HISTORY } from '../shared/history-rules.ts'
 import type { Teardown } from '../shared/lifetime.ts'
 import { Operations } from '../shared/operations.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
+import { openProgramIdentity } from '../shared/program-identity.ts'
 import { openObjects } from '../shared/program-objects.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { enrol } from './enrol.ts'
@@ -94,7 +99,17 @@ export async function startEdge(
   startHeartbeat(replica, edged, node, teardown)
   teardown.add('logs for the cloud', serveLogs(replica, edged.logs))
   const { apiAddress: address } = settings
-  const api = await startLocalApi({ directory, node, address, store, logs: edged.logs, logger })
+  let isConnected = false
+  // Cut off from the cloud nobody can give a pod a new token, so the one that it has goes on counting.
+  const outlives = (pod: KubeObject): boolean => !isConnected && nodeNameOf('pods', pod) === node
+  const accounts = await openProgramIdentity(directory, store, { outlives }, teardown)
+  const publishing = keepNodeKey(store, node, accounts.key.publicKey, (error) =>
+    logger.warn('the key of the node could not be published', { error }),
+  )
+  teardown.add('key of the node', publishing)
+  const audit = openAuditLog(settings.auditLog, logger, teardown)
+  const parts = { directory, node, address, store, logs: edged.logs, logger }
+  const api = await startLocalApi({ ...parts, identity: accounts, audit })
   teardown.add('Kubernetes API', () => api.close())
   status.api = api.url
   const link = new FleetLink({
@@ -104,6 +119,7 @@ export async function startEdge(
     store,
     logger,
     onStatus: (change) => {
+      isConnected = change.type === 'connected'
       status.handleUplink(change)
       if (change.type === 'connected') filled.connected()
     },

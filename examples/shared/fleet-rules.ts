@@ -78,6 +78,13 @@ export function secretsOf(resource: string, object: KubeObject): readonly string
   return [...names].map((name) => secretCollection(namespace, name))
 }
 
+/** The service account that a pod, or the pods of a replica set, run as. */
+export function accountNameOf(resource: string, object: KubeObject): string {
+  const spec = resource === 'pods' ? at(object, 'spec') : at(object, 'spec', 'template', 'spec')
+  const name = spec?.['serviceAccountName'] ?? spec?.['serviceAccount']
+  return typeof name === 'string' && name !== '' ? name : 'default'
+}
+
 /** The node that a pod, or the pods of a replica set, are bound to; undefined for any. */
 export function nodeNameOf(resource: string, object: KubeObject): string | undefined {
   const spec = resource === 'pods' ? at(object, 'spec') : at(object, 'spec', 'template', 'spec')

@@ -6,26 +6,31 @@ import {
   type ApiServer,
   type ApiServerOptions,
   type Authority,
-  bearerToken,
   createApiServer,
+  createAuthenticator,
   loadOrCreateToken,
   loadOrIssueServerCertificate,
-  sameToken,
   writeKubeconfig,
 } from 'tideway/adapters/kubernetes/server'
+import type { ProgramIdentity } from './program-identity.ts'
 import type { Address } from './settings.ts'
+
+/** The groups whose members are let in by their own programs only. */
+const NOT_BY_CERTIFICATE: ReadonlySet<string> = new Set(['system:nodes'])
 
 /** What a program's Kubernetes API is made of, beside what the server itself takes. */
 export interface ProgramApiOptions
-  extends Pick<ApiServerOptions, 'store' | 'logs' | 'logger' | 'admit' | 'mayWrite'> {
+  extends Pick<ApiServerOptions, 'store' | 'logs' | 'logger' | 'admit' | 'mayWrite' | 'audit'> {
   /** Where the token, the certificate and the kubeconfig are kept. */
   readonly directory: string
   readonly authority: Authority
   readonly address: Address
   /** Names and addresses under which it is reached, beside those of this machine. */
   readonly places: readonly string[]
-  /** The name of the one user, who may do everything. */
+  /** The name of the user of the kubeconfig, who may do everything. */
   readonly user: string
+  /** Says who everybody else is, and what they may. */
+  readonly identity: ProgramIdentity
   /** The name of the cluster in the kubeconfig. */
   readonly cluster: string
 }
@@ -33,6 +38,7 @@ export interface ProgramApiOptions
 /** Starts the Kubernetes API of a program, and writes the kubeconfig that leads to it. */
 export async function startProgramApi(options: ProgramApiOptions): Promise<ApiServer> {
   const { directory, authority, user, cluster, places: given, address, ...parts } = options
+  const { accounts, rbac } = options.identity
   const { host, port } = address
   const token = await loadOrCreateToken(join(directory, 'admin-token'))
   const places = [...new Set(['127.0.0.1', '::1', 'localhost', hostname(), host, ...given])]
@@ -50,10 +56,13 @@ export async function startProgramApi(options: ProgramApiOptions): Promise<ApiSe
     host,
     port,
     tls: { cert: credential.certificate, key: credential.key, ca: authority.certificate },
-    authenticate: (request) =>
-      sameToken(bearerToken(request) ?? '', token)
-        ? { name: user, groups: ['system:masters'] }
-        : undefined,
+    authenticate: createAuthenticator({
+      tokens: [{ token, user: { name: user, groups: ['system:masters'] } }],
+      accounts,
+      certificates: ({ groups }) => !groups.some((group) => NOT_BY_CERTIFICATE.has(group)),
+      anonymous: true,
+    }),
+    authorize: rbac.authorize,
     clock: systemClock,
   })
   const server = isWildcard(host) ? `https://127.0.0.1:${api.port}` : api.url

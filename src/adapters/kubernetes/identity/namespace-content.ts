@@ -22,9 +22,11 @@ const CA_KEY = 'ca.crt'
  * `kube-root-ca.crt`, also when somebody deletes or changes them. For where no
  * kube-controller-manager does it.
  *
- * @returns `close` stops it and waits for what is under way.
+ * @returns `ready` resolves when every namespace that was there has been looked at, `close` stops it
+ * and waits for what is under way.
  */
 export function createNamespaceContent(options: NamespaceContentOptions): {
+  readonly ready: Promise<void>
   close(): Promise<void>
 } {
   const { store } = options
@@ -48,6 +50,7 @@ export function createNamespaceContent(options: NamespaceContentOptions): {
   ]
   for (const { metadata } of store.list('namespaces').items) reconciler.hint(metadata.name)
   return {
+    ready: reconciler.idle(),
     close: async () => {
       for (const cancel of cancels) cancel()
       await reconciler.close()

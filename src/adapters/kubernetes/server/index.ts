@@ -25,4 +25,4 @@ export {
   type SigningRequest,
   writeSecretFile,
 } from './tls.ts'
-export { bearerToken, loadOrCreateToken, sameToken } from './token.ts'
+export { bearerToken, loadOrCreateSigningKey, loadOrCreateToken, sameToken } from './token.ts'

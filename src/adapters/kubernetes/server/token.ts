@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { createSigningKey, openSigningKey, type SigningKey } from '../identity/jwt.ts'
 import { readIfThere, writeSecretFile } from './tls.ts'
 
 const TOKEN_BYTES = 32
@@ -25,6 +26,20 @@ export async function loadOrCreateToken(path: string): Promise<string> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url')
   await writeSecretFile(path, `${token}\n`)
   return token
+}
+
+/**
+ * The key kept in a file with mode 0600 that signs tokens of service accounts, made there when there is
+ * none.
+ *
+ * @throws Error when the file holds no such key, or cannot be read or written.
+ */
+export async function loadOrCreateSigningKey(path: string): Promise<SigningKey> {
+  const known = await readIfThere(path)
+  if (known !== undefined) return openSigningKey(known)
+  const pem = createSigningKey()
+  await writeSecretFile(path, pem)
+  return openSigningKey(pem)
 }
 
 /** The bearer token of a request. */

@@ -106,7 +106,7 @@ async function events(path: string, count: number): Promise<{ type: string; obje
 describe('bad input', () => {
   const cases: readonly [string, string, string, Sent, number, RegExp][] = [
     ['malformed JSON', 'POST', MAPS, { body: '{"a":' }, 400, /json parse error/],
-    ['an empty body', 'POST', MAPS, { body: '' }, 400, /body is empty/],
+    ['an empty body', 'POST', MAPS, { body: '' }, 400, /unexpected end of JSON input \(<empty>\)/],
     ['a list', 'POST', MAPS, { body: '[]' }, 400, /cannot unmarshal array/],
     ['malformed YAML', 'POST', MAPS, { body: 'a: [', type: 'application/yaml' }, 400, /yaml/],
     [
@@ -268,12 +268,12 @@ describe('bad input', () => {
     ['a dry run', 'POST', `${MAPS}?dryRun=Some`, { body: configMap('x') }, 422, /dryRun/],
     ['an encoded path', 'GET', '/api/v1/namespaces/%ff/pods', {}, 400, /percent-encoding/],
     [
-      'a negative grace',
+      'a propagation that there is not',
       'DELETE',
       `${MAPS}/x`,
-      { body: '{"gracePeriodSeconds":-1}' },
+      { body: '{"propagationPolicy":"Sideways"}' },
       422,
-      /gracePeriodSeconds/,
+      /propagationPolicy: Unsupported value/,
     ],
     [
       'an apply without a manager',

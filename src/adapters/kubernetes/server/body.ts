@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { parseDocument } from 'yaml'
 import type { Json, JsonObject } from '../objects/types.ts'
+import { unrecognized } from './body-errors.ts'
 import { isList, isObject } from './json.ts'
 import { inspectJson, JSON_DEPTH_MAX } from './json-text.ts'
+import { jsonSyntaxError } from './json-syntax.ts'
 import { decodeProtobuf } from './protobuf/decode.ts'
 import { badRequest, StatusError } from './status.ts'
 
@@ -71,9 +73,22 @@ export function unsupportedMediaType(accepted: readonly string[]): StatusError {
 /**
  * Reads a body as one object: JSON, YAML or the protobuf of Kubernetes.
  *
+ * @param expected the kind that an error names, where one is expected.
  * @throws StatusError: 415 for another media type, 400 when it is not an object of that format.
  */
-export function parseObject(bytes: Uint8Array, contentType: string | undefined): ObjectBody {
+export function parseObject(
+  bytes: Uint8Array,
+  contentType: string | undefined,
+  expected?: string,
+): ObjectBody {
+  try {
+    return parseAs(bytes, contentType)
+  } catch (error) {
+    throw expected === undefined ? error : unrecognized(error, expected, bytes)
+  }
+}
+
+function parseAs(bytes: Uint8Array, contentType: string | undefined): ObjectBody {
   switch (mediaType(contentType)) {
     case 'application/json':
       return objectOf(parseJson(bytes))
@@ -92,29 +107,42 @@ export interface Parsed {
   readonly duplicates: readonly string[]
 }
 
+/** What an error in JSON begins with where an object is expected. */
+const OBJECT_ERROR = "couldn't get version/kind; json parse error: "
+
 function objectOf({ value, duplicates }: Parsed): ObjectBody {
-  if (!isObject(value)) {
-    const found = isList(value) ? 'array' : value === null ? 'null' : typeof value
-    throw badRequest(
-      `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into an object`,
-    )
+  // As in Go, null leaves everything as it is: empty.
+  if (value === null) return { value: {}, duplicates }
+  if (!isObject(value))
+    throw badRequest(`${OBJECT_ERROR}json: cannot unmarshal ${nameOf(value)} into an object`)
+  for (const field of ['apiVersion', 'kind']) {
+    const found = value[field] ?? ''
+    if (typeof found !== 'string')
+      throw badRequest(
+        `${OBJECT_ERROR}json: cannot unmarshal ${nameOf(found)} into field .${field} of type string`,
+      )
   }
   return { value, duplicates }
+}
+
+function nameOf(value: Json): string {
+  if (isList(value)) return 'array'
+  return typeof value === 'boolean' ? 'bool' : typeof value
 }
 
 /**
  * Reads JSON.
  *
+ * @param context what an error begins with.
  * @throws StatusError 400 with the place of the error.
  */
-export function parseJson(bytes: Uint8Array): Parsed {
+export function parseJson(bytes: Uint8Array, context = OBJECT_ERROR): Parsed {
   const text = decodeText(bytes)
-  if (text.trim() === '') throw badRequest('unexpected end of JSON input: the body is empty')
   const { duplicates } = inspectJson(text)
   try {
     return { value: JSON.parse(text) as Json, duplicates }
   } catch (error) {
-    throw badRequest(`couldn't get version/kind; json parse error: ${messageOf(error)}`)
+    throw badRequest(context + (jsonSyntaxError(text) ?? messageOf(error)))
   }
 }
 
@@ -125,7 +153,11 @@ export function parseJson(bytes: Uint8Array): Parsed {
  */
 export function parseYaml(bytes: Uint8Array): Parsed {
   const text = decodeText(bytes)
-  const document = parseDocument(text, { logLevel: 'silent' })
+  const document = parseDocument(text, {
+    logLevel: 'silent',
+    version: '1.1',
+    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !isTime(tag)),
+  })
   const repeated = document.errors.filter((error) => error.code === 'DUPLICATE_KEY')
   const problem = document.errors.find((error) => error.code !== 'DUPLICATE_KEY')
   if (problem !== undefined)
@@ -138,6 +170,11 @@ export function parseYaml(bytes: Uint8Array): Parsed {
     if (error instanceof StatusError) throw error
     throw badRequest(`error converting YAML to JSON: yaml: ${messageOf(error)}`)
   }
+}
+
+/** YAML as kube-apiserver reads it: version 1.1, but `12:30` and dates are texts. */
+function isTime({ tag, format }: { readonly tag?: string; readonly format?: string }): boolean {
+  return format === 'TIME' || tag === 'tag:yaml.org,2002:timestamp'
 }
 
 function checkDepth(value: Json | undefined, depth: number): void {

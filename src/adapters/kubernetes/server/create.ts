@@ -1,13 +1,14 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
-import { checkIdentity, recorded, refuse } from './admit.ts'
+import { checkIdentity, refuse } from './admit.ts'
 import { keptAs, keyOf, nowText, type RequestContext } from './context.ts'
 import { isObject } from './json.ts'
 import { required } from './kinds/checks.ts'
 import { applyDefaults, initialStatus } from './kinds/defaults.ts'
 import { completeWithUid, type Prepared, prepareCreate, timedStatus } from './kinds/prepare.ts'
 import { checkObject } from './kinds/validate.ts'
-import { badRequest, forbidden, notFound, StatusError } from './status.ts'
+import { ownedByCreator } from './ownership.ts'
+import { badRequest, forbidden, notFound, resourceText, StatusError } from './status.ts'
 
 /** Letters and digits that form no words: what kube-apiserver makes names of. */
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
@@ -69,7 +70,7 @@ async function createNamed(
   const { object, causes } = newObject(context, given, name)
   refuse(context, name, [...checkObject(resource, object), ...causes])
   checkNamespace(context, name)
-  const owned = isApplied ? object : recorded(context, undefined, object)
+  const owned = isApplied ? object : ownedByCreator(context, given, object)
   const key = keyOf(context, name)
   const why = context.mayWrite(key, owned)
   if (why !== undefined) throw forbidden(served, name, why)
@@ -142,10 +143,21 @@ function checkNamespace(context: RequestContext, name: string): void {
   if (home === undefined)
     throw notFound({ plural: 'namespaces', group: '', kind: 'Namespace' }, namespace)
   if (home.metadata.deletionTimestamp !== undefined) {
-    throw forbidden(
-      served,
-      name,
-      `unable to create new content in namespace ${namespace} because it is being terminated`,
+    throw new StatusError(
+      'Forbidden',
+      `${resourceText(served)} "${name}" is forbidden: unable to create new content in namespace ${namespace} because it is being terminated`,
+      {
+        name,
+        group: served.group,
+        kind: served.plural,
+        causes: [
+          {
+            reason: 'NamespaceTerminating',
+            message: `namespace ${namespace} is being terminated`,
+            field: 'metadata.namespace',
+          },
+        ],
+      },
     )
   }
 }

@@ -2,7 +2,9 @@ import type { Json, JsonObject, KubeObject } from '../objects/types.ts'
 import { type ObjectBody, parseObject } from './body.ts'
 import { keyOf, type RequestContext } from './context.ts'
 import { isList, numberAt, textAt } from './json.ts'
+import { invalidValue, notSupported } from './kinds/checks.ts'
 import { selectorOf } from './list.ts'
+import { dryRunCauses } from './option-checks.ts'
 import { wholeNumber } from './request.ts'
 import { decodeTyped } from './schema/decode.ts'
 import { kindType } from './schema/schema.ts'
@@ -17,6 +19,8 @@ export interface Deletion {
 }
 
 const POLICIES: ReadonlySet<string> = new Set(['', 'Orphan', 'Background', 'Foreground'])
+const POLICY_NAMES = ['Foreground', 'Background', 'Orphan', 'nil']
+const BOTH = 'orphanDependents and deletionPropagation cannot be both set'
 
 /**
  * Reads the options of a deletion, from the body or, where there is none, from the query.
@@ -35,17 +39,16 @@ export function deletionOf(
     (item) => item !== '',
   )
   const causes = [
-    ...(grace !== undefined && grace < 0
-      ? [bad('gracePeriodSeconds', grace, 'must be greater than or equal to 0')]
+    ...(policy !== '' && value['orphanDependents'] !== undefined
+      ? [invalidValue('propagationPolicy', policy, BOTH)]
       : []),
-    ...(POLICIES.has(policy)
-      ? []
-      : [bad('propagationPolicy', policy, 'must be "Foreground", "Background" or "Orphan"')]),
-    ...(dryRun.every((item) => item === 'All') ? [] : [bad('dryRun', dryRun, 'must be "All"')]),
+    ...(POLICIES.has(policy) ? [] : [notSupported('propagationPolicy', policy, POLICY_NAMES)]),
+    ...dryRunCauses(dryRun),
   ]
-  if (causes.length > 0) throw invalid('DeleteOptions', '', '', causes)
+  if (causes.length > 0) throw invalid('DeleteOptions', 'meta.k8s.io', '', causes)
   return {
-    gracePeriodSeconds: grace,
+    // Less than no time is as little as there is.
+    gracePeriodSeconds: grace === undefined || grace >= 0 ? grace : 1,
     uid: textAt(value, 'preconditions', 'uid') || undefined,
     resourceVersion: textAt(value, 'preconditions', 'resourceVersion') || undefined,
     dryRun: dryRun.length > 0,
@@ -67,18 +70,6 @@ function listOf(value: Json | undefined): readonly string[] {
   return isList(value) ? value.map(String) : []
 }
 
-function bad(
-  field: string,
-  value: Json,
-  detail: string,
-): { reason: 'FieldValueInvalid'; field: string; message: string } {
-  return {
-    reason: 'FieldValueInvalid',
-    field,
-    message: `Invalid value: ${JSON.stringify(value)}: ${detail}`,
-  }
-}
-
 /**
  * Deletes one object, or asks for it to go.
  *
@@ -98,16 +89,16 @@ export async function deleteObject(
   const { uid, resourceVersion } = deletion
   if (uid !== undefined && uid !== current.metadata.uid) {
     throw conflict(
-      served,
+      { ...served, plural: served.kind },
       name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid ?? ''}`,
+      `the UID in the precondition (${uid}) does not match the UID in record (${current.metadata.uid ?? ''}). The object might have been deleted and then recreated`,
     )
   }
   if (resourceVersion !== undefined && resourceVersion !== current.metadata.resourceVersion) {
     throw conflict(
-      served,
+      { ...served, plural: served.kind },
       name,
-      `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${current.metadata.resourceVersion ?? ''}`,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${current.metadata.resourceVersion ?? ''}). The object might have been modified`,
     )
   }
   const why = context.mayWrite(key, undefined)

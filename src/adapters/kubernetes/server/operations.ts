@@ -50,7 +50,8 @@ export async function operate(
       return listReply(context, answer)
     case 'create': {
       if (name !== undefined) throw methodNotAllowed()
-      const object = decodeObject(context, parseObject(await readBody(request), type))
+      const bytes = await readBody(request)
+      const object = decodeObject(context, parseObject(bytes, type, context.served.kind))
       return objectReply(context, await createObject(context, object), answer, 201)
     }
     case 'update':
@@ -94,7 +95,8 @@ async function write(
   const bytes = await readBody(request)
   const type = request.headers['content-type']
   if (info.verb === 'patch') return await patchObject(context, name, bytes, type, part)
-  return await replaceObject(context, name, parseObject(bytes, type), part)
+  const body = parseObject(bytes, type, context.served.kind)
+  return await replaceObject(context, name, body, part)
 }
 
 async function operateOnPart(

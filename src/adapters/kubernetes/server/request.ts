@@ -1,4 +1,4 @@
-import { badRequest } from './status.ts'
+import { badRequest, StatusError } from './status.ts'
 
 /** What a request asks of a resource, in the words of Kubernetes. */
 export type Verb =
@@ -50,10 +50,9 @@ export function parseRequest(method: string, target: string): RequestInfo {
   const mark = target.indexOf('?')
   const path = mark < 0 ? target : target.slice(0, mark)
   const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1))
-  const segments = path
+  const segments = decodeSegment(path)
     .split('/')
     .filter((segment) => segment !== '')
-    .map(decodeSegment)
   const isCore = segments[0] === 'api'
   const depth = isCore ? 2 : 3
   if ((!isCore && segments[0] !== 'apis') || segments.length <= depth)
@@ -76,6 +75,9 @@ function resourceRequest(
   segments: readonly string[],
   query: URLSearchParams,
 ): ResourceRequest | undefined {
+  // An old way to write a watch, which old clients still send.
+  if (segments[0] === 'watch' && method === 'GET' && segments.length > 1)
+    return oldWatch(group, version, segments.slice(1), query)
   let namespace: string | undefined
   let rest = segments
   const [first, second, third] = segments
@@ -88,8 +90,34 @@ function resourceRequest(
   const [plural, name, subresource, more] = rest
   if (plural === undefined || more !== undefined) return undefined
   const verb = verbOf(method, name !== undefined, query)
-  if (verb === undefined) return undefined
+  if (verb === undefined) {
+    const why = 'the server does not allow this method on the requested resource'
+    throw new StatusError('MethodNotAllowed', why, {})
+  }
+  checkName(name)
   return { type: 'resource', verb, group, version, plural, namespace, name, subresource, query }
+}
+
+function oldWatch(
+  group: string,
+  version: string,
+  segments: readonly string[],
+  query: URLSearchParams,
+): ResourceRequest | undefined {
+  const found = resourceRequest('GET', group, version, segments, query)
+  if (found === undefined || found.subresource !== undefined) return undefined
+  const asked = new URLSearchParams(query)
+  asked.set('watch', 'true')
+  if (found.name !== undefined) asked.set('fieldSelector', `metadata.name=${found.name}`)
+  return { ...found, verb: 'watch', name: undefined, query: asked }
+}
+
+/** Names that would leave their place in a path. */
+function checkName(name: string | undefined): void {
+  if (name === '.' || name === '..')
+    throw badRequest(`Name parameter invalid: "${name}": may not be '${name}'`)
+  if (name?.includes('%') === true)
+    throw badRequest(`Name parameter invalid: "${name}": may not contain '%'`)
 }
 
 function verbOf(method: string, isNamed: boolean, query: URLSearchParams): Verb | undefined {

@@ -11,7 +11,7 @@ import { required } from './kinds/checks.ts'
 import { applyJsonPatch } from './patch/json-patch.ts'
 import { applyMergePatch } from './patch/merge-patch.ts'
 import { applyStrategicPatch } from './patch/strategic.ts'
-import { badRequest, forbidden, notFound, StatusError } from './status.ts'
+import { badRequest, forbidden, notFound, resourceText, StatusError } from './status.ts'
 
 /** Which part of an object a request is about. */
 export type Part = 'object' | 'status'
@@ -36,6 +36,10 @@ export async function replaceObject(
   part: Part,
 ): Promise<Written> {
   const given = decodeObject(context, body)
+  if (((given.metadata.name as string | undefined) ?? '') === '')
+    throw badRequest(
+      'the name of the object (based on URL) was undeterminable: name must be provided',
+    )
   checkIdentity(context, given, name)
   const isThere = context.store.get(keyOf(context, name)) !== undefined
   if (!isThere && part === 'object' && UPSERTED.has(context.resource.id)) {
@@ -89,8 +93,11 @@ export async function patchObject(
       },
     )
   }
-  const { value: patch, duplicates } = parseJson(bytes)
   const isStrategic = type === 'application/strategic-merge-patch+json'
+  const { value: patch, duplicates } = parseJson(
+    bytes,
+    isStrategic ? '' : 'error decoding patch: ',
+  )
   if (isStrategic && context.served.type.name.startsWith('unknown.')) {
     throw unsupportedMediaType(PATCH_TYPES.filter((known) => !known.includes('strategic')))
   }
@@ -191,7 +198,8 @@ async function applyOnce(
     if ((config.metadata.uid ?? '') !== '') {
       throw new StatusError(
         'Conflict',
-        `uid mismatch: the provided object specified uid ${config.metadata.uid ?? ''}, and no existing object was found`,
+        `Operation cannot be fulfilled on ${resourceText(served)} "${name}": uid mismatch: the provided object specified uid ${config.metadata.uid ?? ''}, and no existing object was found`,
+        { name, group: served.group, kind: served.plural },
       )
     }
     const { resourceVersion: _, ...metadata } = config.metadata

@@ -4,6 +4,7 @@ import type { StructType } from '../schema/schema.ts'
 import { StatusError } from '../status.ts'
 import {
   difference,
+  existingIn,
   type FieldSet,
   intersection,
   isEmptySet,
@@ -11,6 +12,7 @@ import {
   pathsOf,
   sameSet,
   union,
+  withoutMember,
 } from './field-set.ts'
 import { type Manager, managerId, readManagers, withManagers } from './managers.ts'
 import { changedFields, emptyObject, fieldsOf, mergeTyped, withoutFields } from './typed-value.ts'
@@ -28,7 +30,6 @@ export interface Writer {
 /** Fields of metadata that nobody owns: the server sets them. */
 const UNOWNED = [
   'name',
-  'generateName',
   'namespace',
   'uid',
   'resourceVersion',
@@ -167,12 +168,14 @@ export function recordUpdate(
   }
   const id = managerId(mine)
   const previous = known.find((manager) => managerId(manager) === id)
-  const fields = difference(union(previous?.fields ?? NO_FIELDS, changed), removed)
+  const left = difference(union(previous?.fields ?? NO_FIELDS, changed), removed)
+  const fields = withoutMember(existingIn(left, is), 'f:metadata')
   const isSame = previous !== undefined && sameSet(previous.fields, fields)
   const rest = known.flatMap((manager): Manager[] => {
     if (managerId(manager) === id) return []
     if (!sameScope(manager, writer)) return [manager]
-    return [{ ...manager, fields: difference(difference(manager.fields, changed), removed) }]
+    const others = difference(difference(manager.fields, changed), removed)
+    return [{ ...manager, fields: existingIn(others, is) }]
   })
   return withManagers(after, [
     ...rest,

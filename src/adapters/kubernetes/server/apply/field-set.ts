@@ -68,6 +68,25 @@ function combine(
   return { self: member(a.self, b.self), children }
 }
 
+/** The paths whose fields are in an object: a map goes with the last that was in it. */
+export function existingIn(set: FieldSet, value: Json | undefined): FieldSet {
+  if (!isObject(value)) return set
+  const children = new Map<string, FieldSet>()
+  for (const [key, child] of set.children) {
+    const name = key.slice(2)
+    if (!key.startsWith('f:')) children.set(key, child)
+    else if (Object.hasOwn(value, name)) children.set(key, existingIn(child, value[name]))
+  }
+  return { self: set.self, children }
+}
+
+/** A set without one of its paths, but with those below it. */
+export function withoutMember(set: FieldSet, key: string): FieldSet {
+  const child = set.children.get(key)
+  if (child?.self !== true) return set
+  return { ...set, children: new Map(set.children).set(key, { ...child, self: false }) }
+}
+
 /** Whether two sets have the same members. */
 export function sameSet(a: FieldSet, b: FieldSet): boolean {
   return isEmptySet(difference(a, b)) && isEmptySet(difference(b, a))

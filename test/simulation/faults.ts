@@ -19,7 +19,7 @@ export type FaultName =
   | 'backup'
   | 'corrupt'
 
-/** Those that a run chooses from unless it is told otherwise. */
+/** Those that a run chooses from unless it is told otherwise; it adds `corrupt` by itself. */
 export const FAULTS: readonly FaultName[] = [
   'crash',
   'break',

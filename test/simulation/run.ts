@@ -34,7 +34,7 @@ export interface RunOptions {
   /** Steps of the safety phase. */
   readonly steps?: number | undefined
   readonly topology?: TopologyName | undefined
-  /** What may go wrong, from which the seed chooses some. Default: {@link FAULTS}. */
+  /** What may go wrong, from which the seed chooses some. Default: {@link FAULTS}, and `corrupt` in half of all. */
   readonly faults?: readonly FaultName[] | undefined
   /** What does not happen, to find out what a failure needs. */
   readonly without?: readonly Habit[] | undefined
@@ -85,7 +85,10 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const cutting = cuts ? new Cutting(world, apart) : undefined
   checkers.generations.enabled = cuts
   world.compaction = (machine) => cutting?.options(machine)
-  const chosen = some(world, options.faults ?? FAULTS)
+  const chosen = [...some(world, options.faults ?? FAULTS)]
+  // Apart as well: worlds in which nothing rots are what they would be without bit rot.
+  const rots = options.faults === undefined && new SeededRandom(seed ^ 0x0b17).chance(0.5)
+  if (rots) chosen.push('corrupt')
   // What comes back after a loss is not followed through cuts, or past one that means harm, yet.
   const struck =
     cutting === undefined && !hasHostile ? chosen : chosen.filter((name) => !LOSSES.includes(name))

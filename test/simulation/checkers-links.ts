@@ -116,6 +116,8 @@ export class LinkChecker implements NetworkWatcher {
   /** The event is taken out of the machine's log when that is found: it comes, and goes out, again. */
   damaged(machine: ReplicaId, key: string): void {
     this.#places.get(machine)?.delete(key)
+    // What was on its way may not have arrived: who acknowledges more of the log from here on says nothing of it.
+    for (const [link, open] of this.#open) if (link.startsWith(`${machine}>`)) open.delete(key)
     for (const { out, back } of this.#talks.values())
       for (const way of [out, back]) if (way.from === machine) way.sent.delete(key)
   }

@@ -76,8 +76,8 @@ export class AcknowledgementTable {
   lost(document: DocumentId, positions: readonly Position[]): void {
     for (const [peer, waiters] of this.#waiters) {
       for (const waiter of [...waiters]) {
-        const reached = this.#levels.get(peer)?.[waiter.level] ?? 0
-        const isAwaited = (position: Position) => position > reached && position <= waiter.position
+        const isAwaited = (position: Position): boolean =>
+          position <= waiter.position && !this.#has(peer, { ...waiter, position })
         if (waiter.document !== document || !positions.some(isAwaited)) continue
         const message = 'events were lost to damage before the peer is known to have them'
         waiter.reject(new StorageCorruptError(message, { fields: { document, peer } }))

@@ -202,26 +202,41 @@ describe('whoever meets damage', () => {
     await handle.close()
   })
 
-  test('is not told that a peer has what was lost before it was sent', async () => {
-    const medium = new MemoryMedium()
-    const edge = await place.open('edge', medium)
-    const cloud = await place.open('cloud')
-    const handle = await edge.replica.open<{ text?: string }>('notes/1', { collection: 'c' })
-    handle.change(() => ({ text: 'one' }))
-    await handle.durable()
-    const sent = handle.durable('cloud')
-    const refused = expect(sent).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
-    const [position = 0] = await positionsOf(edge, 'notes/1')
-    medium.corrupt(position)
-    expect(await positionsOf(edge, 'notes/1')).toEqual([])
-    await refused
-    await edit(edge, 'notes/1', 'two')
-    place.dial(edge, cloud)
-    // What is there gets there.
-    await handle.durable('cloud')
-    expect(await textOf(cloud, 'notes/1')).toBe('two')
-    await handle.close()
-  })
+  test.each([
+    ['nothing', []],
+    ['another collection', ['other']],
+  ])(
+    'is not told that a peer has what was lost before it was sent, sharing %s',
+    async (_, shared) => {
+      const medium = new MemoryMedium()
+      const edge = await place.open('edge', medium)
+      const cloud = await place.open('cloud')
+      const handle = await edge.replica.open<{ text?: string }>('notes/1', { collection: 'c' })
+      handle.change(() => ({ text: 'one' }))
+      await handle.durable()
+      const sent = handle.durable('cloud')
+      const refused = expect(sent).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' })
+      const [position = 0] = await positionsOf(edge, 'notes/1')
+      if (shared.length > 0) {
+        // What the cloud acknowledges of it stands further on in the log.
+        await edit(edge, 'notes/2', 'one', 'other')
+        const { uplink } = place.dial(edge, cloud, shared)
+        const other = await edge.replica.open('notes/2', { collection: 'other' })
+        await other.durable('cloud')
+        await other.close()
+        await uplink.close()
+      }
+      medium.corrupt(position)
+      expect(await positionsOf(edge, 'notes/1')).toEqual([])
+      await refused
+      await edit(edge, 'notes/1', 'two')
+      place.dial(edge, cloud)
+      // What is there gets there.
+      await handle.durable('cloud')
+      expect(await textOf(cloud, 'notes/1')).toBe('two')
+      await handle.close()
+    },
+  )
 
   test.each([
     ['moves', (node: Node) => node.replica.move('notes/1', 'other')],

@@ -34,7 +34,7 @@ export interface RunOptions {
   /** Steps of the safety phase. */
   readonly steps?: number | undefined
   readonly topology?: TopologyName | undefined
-  /** What may go wrong, from which the seed chooses some. Default: {@link FAULTS}, and `corrupt` in half of all. */
+  /** What may go wrong, from which the seed chooses some. Default: {@link FAULTS}, and bit rot. */
   readonly faults?: readonly FaultName[] | undefined
   /** What does not happen, to find out what a failure needs. */
   readonly without?: readonly Habit[] | undefined
@@ -73,22 +73,24 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   world.build(hasHostile ? places.map(withHostile) : places, hasHostile)
   world.cacheBytesMax = random.pick([40 << 20, 60_000, 150_000])
   checkers.links.enabled = random.chance(0.5)
-  const workload = new Workload(world, checkers, {
+  const habits = {
     documents: 1 + random.below(6),
     deletes: does('deletes', 0.5),
     // Where histories are cut documents stay where they are: what moves past a cut is not followed yet.
     moves: does('moves', 0.3) && !cuts,
     textMax: does('bulk', 0.1) ? 60_000 : 1,
-  })
+  }
+  const workload = new Workload(world, checkers, habits)
   const traffic = new Traffic(world, (what) => checkers.fail('I4', what))
   const talks = does('traffic', 0.3)
   const cutting = cuts ? new Cutting(world, apart) : undefined
   checkers.generations.enabled = cuts
   world.compaction = (machine) => cutting?.options(machine)
   const chosen = [...some(world, options.faults ?? FAULTS)]
-  // Apart as well: worlds in which nothing rots are what they would be without bit rot.
-  const rots = options.faults === undefined && new SeededRandom(seed ^ 0x0b17).chance(0.5)
-  if (rots) chosen.push('corrupt')
+  // Apart as well: worlds in which nothing rots are what they would be without bit rot. What rots of a
+  // document that moves is not followed yet.
+  const rots = options.faults === undefined && !habits.moves
+  if (rots && new SeededRandom(seed ^ 0x0b17).chance(0.5)) chosen.push('corrupt')
   // What comes back after a loss is not followed through cuts, or past one that means harm, yet.
   const struck =
     cutting === undefined && !hasHostile ? chosen : chosen.filter((name) => !LOSSES.includes(name))

@@ -94,10 +94,7 @@ export async function patchObject(
     )
   }
   const isStrategic = type === 'application/strategic-merge-patch+json'
-  const { value: patch, duplicates } = parseJson(
-    bytes,
-    isStrategic ? '' : 'error decoding patch: ',
-  )
+  const { value: patch, duplicates } = parseJson(bytes, isStrategic ? '' : 'error decoding patch: ')
   if (isStrategic && context.served.type.name.startsWith('unknown.')) {
     throw unsupportedMediaType(PATCH_TYPES.filter((known) => !known.includes('strategic')))
   }

@@ -15,7 +15,9 @@ import {
   documentKinds,
   type KubeObject,
   type ObjectStore,
+  type PodLogs,
 } from 'tideway/adapters/kubernetes/objects'
+import type { ApiServer } from 'tideway/adapters/kubernetes/server'
 import type { PodRuntime } from 'tideway/adapters/runtime'
 import { processRuntime } from 'tideway/adapters/runtime/process'
 import { levelStorage } from 'tideway/adapters/storage/level'
@@ -98,19 +100,16 @@ export async function startEdge(
   const edged = await startPods(settings, node, store, filled.done, logger, teardown)
   startHeartbeat(replica, edged, node, teardown)
   teardown.add('logs for the cloud', serveLogs(replica, edged.logs))
-  const { apiAddress: address } = settings
-  let isConnected = false
-  // Cut off from the cloud nobody can give a pod a new token, so the one that it has goes on counting.
-  const outlives = (pod: KubeObject): boolean => !isConnected && nodeNameOf('pods', pod) === node
-  const accounts = await openProgramIdentity(directory, store, { outlives }, teardown)
-  const publishing = keepNodeKey(store, node, accounts.key.publicKey, (error) =>
-    logger.warn('the key of the node could not be published', { error }),
+  const connection = { isConnected: false }
+  const api = await startApi(
+    settings,
+    node,
+    store,
+    edged.logs,
+    () => connection.isConnected,
+    logger,
+    teardown,
   )
-  teardown.add('key of the node', publishing)
-  const audit = openAuditLog(settings.auditLog, logger, teardown)
-  const parts = { directory, node, address, store, logs: edged.logs, logger }
-  const api = await startLocalApi({ ...parts, identity: accounts, audit })
-  teardown.add('Kubernetes API', () => api.close())
   status.api = api.url
   const link = new FleetLink({
     identity,
@@ -119,7 +118,7 @@ export async function startEdge(
     store,
     logger,
     onStatus: (change) => {
-      isConnected = change.type === 'connected'
+      connection.isConnected = change.type === 'connected'
       status.handleUplink(change)
       if (change.type === 'connected') filled.connected()
     },
@@ -128,6 +127,31 @@ export async function startEdge(
   teardown.add('connection to the cloud', () => link.close())
   operations.ready()
   return { node, fleet, api: api.url, metrics: operations.url }
+}
+
+/** The Kubernetes API of the node, and who it believes. */
+async function startApi(
+  settings: EdgeSettings,
+  node: string,
+  store: ObjectStore,
+  logs: PodLogs,
+  isConnected: () => boolean,
+  logger: Logger,
+  teardown: Teardown,
+): Promise<ApiServer> {
+  const { data: directory, apiAddress: address } = settings
+  // Cut off from the cloud nobody can give a pod a new token, so the one that it has goes on counting.
+  const outlives = (pod: KubeObject): boolean => !isConnected() && nodeNameOf('pods', pod) === node
+  const identity = await openProgramIdentity(directory, store, { outlives }, teardown)
+  const publishing = keepNodeKey(store, node, identity.key.publicKey, (error) =>
+    logger.warn('the key of the node could not be published', { error }),
+  )
+  teardown.add('key of the node', publishing)
+  const audit = openAuditLog(settings.auditLog, logger, teardown)
+  const parts = { directory, node, address, store, logs, logger, identity, audit }
+  const api = await startLocalApi(parts)
+  teardown.add('Kubernetes API', () => api.close())
+  return api
 }
 
 function refused({ node, fleet }: NodeIdentity): ProgramError {

@@ -1,5 +1,10 @@
 import { systemClock } from 'tideway'
-import type { JsonObject } from 'tideway/adapters/kubernetes/objects'
+import { documentId, documentKind, type JsonObject } from 'tideway/adapters/kubernetes/objects'
+import {
+  createAuthority,
+  createSigningRequest,
+  issueClientCertificate,
+} from 'tideway/adapters/kubernetes/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { textAt } from '../../src/adapters/kubernetes/objects/read.ts'
 import { eventually } from '../support/fleet.ts'
@@ -175,6 +180,34 @@ describe('who may what', () => {
       code: 404,
       message: 'clusterrole.rbac.authorization.k8s.io "none" not found',
     })
+  })
+
+  test('not by changing a role either', async () => {
+    const path = `${RBAC}/namespaces/default/roles`
+    const rule = { apiGroups: [''], resources: ['pods'], verbs: ['get'] }
+    const body = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'grown' },
+      rules: [rule],
+    }
+    expect((await server.call('POST', path, { ...bob, body })).message).toBe('')
+    const type = 'application/merge-patch+json'
+    const change = (rules: readonly object[]) =>
+      server.call('PATCH', `${path}/grown`, { ...bob, body: { rules }, type })
+    const more = await change([{ ...rule, resources: ['*'] }])
+    expect(more.message).toContain(
+      'roles.rbac.authorization.k8s.io "grown" is forbidden: user "bob"',
+    )
+    expect((await change([{ ...rule, verbs: ['list'] }])).code).toBe(200)
+    expect(
+      (
+        await server.call('PUT', `${path}/grown`, {
+          ...bob,
+          body: { ...body, rules: [{ ...rule, apiGroups: ['*'] }] },
+        })
+      ).code,
+    ).toBe(403)
   })
 
   test('nobody changes the keys that tokens are checked with', async () => {
@@ -421,6 +454,54 @@ describe('acting as somebody else', () => {
       extra: { 'example.com/scope': ['view', 'edit'] },
     })
   })
+})
+
+test('a client certificate names a user and groups', async () => {
+  const { authority } = server.api
+  const request = await createSigningRequest()
+  const whoIs = async (commonName: string, organizations: readonly string[]) => {
+    const subject = { commonName, organizations, days: 1 }
+    const cert = await issueClientCertificate(authority, request.request, subject)
+    const answer = await server.call('POST', `${AUTHENTICATION}/selfsubjectreviews`, {
+      ...review('authentication.k8s.io', 'SelfSubjectReview', {}),
+      credential: { cert, key: request.key },
+    })
+    return answer.code === 201 ? status(answer)['userInfo'] : answer.message
+  }
+  expect(await whoIs('carl', ['builders', 'readers'])).toEqual({
+    username: 'carl',
+    groups: ['builders', 'readers', 'system:authenticated'],
+  })
+  expect(await whoIs('dora', [])).toEqual({ username: 'dora', groups: ['system:authenticated'] })
+  expect(await whoIs('system:node:edge-1', ['system:nodes'])).toContain('system:anonymous')
+  const stranger = await createAuthority()
+  const subject = { commonName: 'carl', organizations: ['system:masters'], days: 1 }
+  const cert = await issueClientCertificate(stranger, request.request, subject)
+  const answer = await server.call('GET', PODS, { credential: { cert, key: request.key } })
+  expect(answer.message).toContain('User "system:anonymous" cannot list')
+})
+
+test('the history of a document names who wrote, and with what', async () => {
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'written' }, data: {} }
+  const path = '/api/v1/namespaces/default/configmaps'
+  await server.call('POST', `${path}?fieldManager=editor`, { ...bob, body })
+  const change = { body: { data: { a: 'b' } }, type: 'application/merge-patch+json' }
+  await server.call('PATCH', `${path}/written?fieldManager=other`, {
+    ...root,
+    ...change,
+    headers: { 'Impersonate-User': 'bob' },
+  })
+  const resource = server.store.resource('configmaps')
+  if (resource === undefined) throw new Error('config maps are not served')
+  const { replica } = server.api
+  const identity = { resource: 'configmaps', namespace: 'default', name: 'written' }
+  const handle = await replica.open(documentId({ ...identity, incarnation: 1 }, 'desired'), {
+    kind: documentKind(resource, 'desired'),
+  })
+  const messages = [...handle.history()].map(({ message }) => message)
+  expect(messages).toContain('editor by bob')
+  expect(messages[0]).toBe('other by bob')
+  handle.close()
 })
 
 test('what was done is told, with who did it', async () => {

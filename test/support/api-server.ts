@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { consoleLogger, type Logger, systemClock, systemRandom } from 'tideway'
+import { consoleLogger, type Logger, type Replica, systemClock, systemRandom } from 'tideway'
 import type {
   KubeObject,
   LogRequest,
@@ -13,6 +13,7 @@ import { ObjectError } from 'tideway/adapters/kubernetes/objects'
 import {
   type ApiServer,
   type ApiServerOptions,
+  type Authority,
   bearerToken,
   createApiServer,
   createAuthority,
@@ -27,6 +28,9 @@ import { openTestReplica, openTestStore } from './fleet.ts'
 export interface TestApiServer {
   readonly server: ApiServer
   readonly store: OpenObjectStore
+  readonly replica: Replica
+  /** Signs certificates that the server believes. */
+  readonly authority: Authority
   /** A folder that goes with the server. */
   readonly folder: string
   readonly kubeconfig: string
@@ -99,6 +103,8 @@ export async function startTestApiServer(
   return {
     server,
     store,
+    replica,
+    authority,
     folder,
     kubeconfig,
     caPem: authority.certificate,

@@ -37,6 +37,8 @@ export interface CallOptions {
   readonly body?: unknown
   readonly type?: string
   readonly headers?: Readonly<Record<string, string | string[]>>
+  /** A client certificate and its key, PEM. */
+  readonly credential?: { readonly cert: string; readonly key: string }
 }
 
 /** What came back. */
@@ -88,6 +90,7 @@ export async function startIdentityServer(clock: Clock = systemClock): Promise<I
           user: { name, groups },
         })),
         accounts,
+        certificates: ({ groups }) => !groups.includes('system:nodes'),
         anonymous: true,
       }),
       authorize: rbac.authorize,
@@ -117,7 +120,7 @@ function call(
   api: TestApiServer,
   method: string,
   path: string,
-  { token, body, type = 'application/json', headers = {} }: CallOptions,
+  { token, body, type = 'application/json', headers = {}, credential = undefined }: CallOptions,
 ): Promise<Answer> {
   const sent = {
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
@@ -125,7 +128,7 @@ function call(
     ...headers,
   }
   return new Promise((resolve, reject) => {
-    const options = { method, headers: sent, ca: api.caPem }
+    const options = { method, headers: sent, ca: api.caPem, agent: false, ...credential }
     const going = request(new URL(path, api.server.url), options, (response) => {
       let text = ''
       response.on('data', (piece: Buffer) => {

@@ -63,6 +63,9 @@ export interface AccountTokens {
 /** The issuer that Kubernetes distributions use inside a cluster. */
 export const DEFAULT_ISSUER = 'https://kubernetes.default.svc.cluster.local'
 
+/** How many tokens are remembered as signed: a client sends the same one with every request. */
+const REMEMBERED_MAX = 2_048
+
 /** How far two clocks may be apart, in seconds. */
 const LEEWAY_SECONDS = 60
 
@@ -74,6 +77,15 @@ export function createAccountTokens(options: AccountTokensOptions): AccountToken
   const { key, keys, issuer = DEFAULT_ISSUER, clock } = options
   const find = (id: string): TrustedKey | undefined =>
     id === key.publicKey.id ? { key: key.publicKey } : keys.find(id)
+  // The oldest is first. A key id is the hash of its key, so what it signed stays signed by it.
+  const signed = new Map<string, ParsedToken>()
+  const remember = (token: string, parsed: ParsedToken): void => {
+    for (const oldest of signed.keys()) {
+      if (signed.size < REMEMBERED_MAX) break
+      signed.delete(oldest)
+    }
+    signed.set(token, parsed)
+  }
   return {
     issuer,
     keys: () => {
@@ -82,11 +94,15 @@ export function createAccountTokens(options: AccountTokensOptions): AccountToken
     },
     issue: (content) => key.sign(claimsOf(content, issuer, clock.wallMs())),
     check: (token, audiences = [issuer]) => {
-      const parsed = parseToken(token)
+      const known = signed.get(token)
+      const parsed = known ?? parseToken(token)
       if (parsed === undefined || parsed.claims['iss'] !== issuer) return undefined
       const trusted = find(parsed.keyId)
       if (trusted === undefined) return { error: 'invalid signature, no keys found' }
-      if (!parsed.isSignedBy(trusted.key)) return { error: 'invalid signature' }
+      if (known === undefined) {
+        if (!parsed.isSignedBy(trusted.key)) return { error: 'invalid signature' }
+        remember(token, parsed)
+      }
       return proofOf(options, parsed, trusted, audiences)
     },
   }

@@ -63,7 +63,7 @@ export function sameContent(a: KubeObject, b: KubeObject): boolean {
 /** What an edit makes of an object: what is wanted, but for what no edit may change. */
 export function amended(resource: Resource, base: KubeObject, wanted: KubeObject): KubeObject {
   const generation = base.metadata.generation ?? 1
-  const raised = sameSpec(base, wanted) ? generation : generation + 1
+  const raised = sameWish(resource, base, wanted) ? generation : generation + 1
   const { name, namespace, creationTimestamp } = base.metadata
   // A deletion is not taken back by who leaves it out.
   const { deletionTimestamp, deletionGracePeriodSeconds } = base.metadata
@@ -81,8 +81,11 @@ export function amended(resource: Resource, base: KubeObject, wanted: KubeObject
 }
 
 /** Whether what the object is asked to be differs: then its generation is raised. */
-function sameSpec(a: KubeObject, b: KubeObject): boolean {
-  return equalValues((a as JsonMap)['spec'], (b as JsonMap)['spec'])
+function sameWish(resource: Resource, a: KubeObject, b: KubeObject): boolean {
+  const isSame = equalValues((a as JsonMap)['spec'], (b as JsonMap)['spec'])
+  // The annotations of a deployment go on to what it makes.
+  if (resource.id !== 'deployments.apps') return isSame
+  return isSame && equalValues(a.metadata.annotations, b.metadata.annotations)
 }
 
 function withoutVersion(object: KubeObject): JsonMap {

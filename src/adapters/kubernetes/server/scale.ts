@@ -6,7 +6,7 @@ import { applyMergePatch } from './patch/merge-patch.ts'
 import { decodeTyped } from './schema/decode.ts'
 import { kindType } from './schema/schema.ts'
 import { badRequest, invalid } from './status.ts'
-import { selectorText } from './table/columns.ts'
+import { selectorText } from './table/selector-text.ts'
 
 /** The scale of an object that has replicas (autoscaling/v1 Scale). */
 export function scaleOf(object: KubeObject): JsonObject {

@@ -119,6 +119,8 @@ const metric: Check = (path, value) => {
   if (source === undefined) {
     return [
       ...(type === '' ? [required(`${path}.type`, 'must specify a metric source type')] : []),
+      // Told twice, as kube-apiserver does: once of the type, once of what belongs to it.
+      notSupported(`${path}.type`, type, Object.keys(SOURCES)),
       notSupported(`${path}.type`, type, Object.keys(SOURCES)),
     ]
   }

@@ -77,11 +77,19 @@ function eventDefaults(event: JsonObject): JsonObject {
   return withDefaults(event, { reportingComponent: '', reportingInstance: '', source: {} })
 }
 
+/** Who leads is not agreed on by candidates here, so a lease does not say how. */
+function leaseDefaults(lease: JsonObject): JsonObject {
+  if (!isObject(lease['spec'])) return lease
+  const { strategy, preferredHolder, ...spec } = lease['spec']
+  return strategy === undefined && preferredHolder === undefined ? lease : { ...lease, spec }
+}
+
 const DEFAULTS: Readonly<Record<string, Fill>> = {
   ...CLUSTER_DEFAULTS,
   ...WORKLOAD_DEFAULTS,
   events: eventDefaults,
   namespaces: (object) => namespaceDefaults(object as KubeObject),
+  'leases.coordination.k8s.io': leaseDefaults,
   pods: (object) => podDefaults(object as KubeObject),
   secrets: (object) => secretDefaults(object as KubeObject),
   services: SERVICE_DEFAULTS,

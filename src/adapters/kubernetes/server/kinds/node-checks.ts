@@ -46,8 +46,8 @@ export const NODE_UPDATE: UpdateCheck = (before: JsonObject, after: JsonObject) 
       ['providerID', 'providerID'],
     ] as const
   ).flatMap(([key, word]): readonly Cause[] => {
-    const was = at(before, 'spec', key)
-    return was === undefined || was === '' || sameValue(was, at(after, 'spec', key))
+    const was = at(before, 'spec', word)
+    return was === undefined || was === '' || sameValue(was, at(after, 'spec', word))
       ? []
       : [
           forbiddenField(

@@ -15,7 +15,6 @@ import {
   named,
   needed,
   neededName,
-  neededOneOf,
   oneOf,
   sameValue,
   type UpdateCheck,
@@ -193,19 +192,6 @@ export const POLICY_CHECKS: Readonly<Record<string, Check>> = {
     'spec',
     field('leaseDurationSeconds', min(1, 'must be greater than 0')),
     field('leaseTransitions', min(0)),
-    (path, spec) =>
-      at(spec, 'preferredHolder') !== undefined && textAt(spec, 'strategy') === ''
-        ? [
-            forbiddenField(
-              `${path}.preferredHolder`,
-              'may only be specified if `strategy` is defined',
-            ),
-          ]
-        : [],
-  ),
-  'events.events.k8s.io': all(
-    field('eventTime', needed()),
-    field('type', neededOneOf('Normal', 'Warning')),
   ),
 }
 

@@ -6,6 +6,7 @@ import { withDefaults } from './filling.ts'
 import { JOB_UID_LABEL } from './job-checks.ts'
 import { SYSTEM_PRIORITIES } from './policy-checks.ts'
 import { allocate } from './service-addresses.ts'
+import { isReachedFromOutside } from './service-checks.ts'
 
 // What the server makes of an object beside filling in defaults: what depends on other objects, on what
 // the object was before, or on its uid.
@@ -48,7 +49,8 @@ export function prepareUpdate(
   preparation: Preparation,
 ): Prepared {
   if (resource === 'services') {
-    const { service, causes } = allocate(after, before, servicesOf(preparation.store))
+    const released = withoutLost(before, after)
+    const { service, causes } = allocate(released, before, servicesOf(preparation.store))
     return { object: service, causes }
   }
   return { object: UPDATES[resource]?.(before, after) ?? after, causes: [] }
@@ -66,6 +68,23 @@ export function timedStatus(resource: string, status: JsonObject, now: string): 
 
 function servicesOf(store: Preparation['store']): () => readonly KubeObject[] {
   return () => store.list('services').items
+}
+
+/** What only some types of services have, and which. */
+const OF_TYPES: Readonly<Record<string, (spec: JsonObject) => boolean>> = {
+  externalTrafficPolicy: isReachedFromOutside,
+  allocateLoadBalancerNodePorts: (spec) => spec['type'] === 'LoadBalancer',
+  loadBalancerClass: (spec) => spec['type'] === 'LoadBalancer',
+}
+
+/** A service that changes its type loses what it had for the old one, unless it says it anew. */
+function withoutLost(before: KubeObject, after: KubeObject): KubeObject {
+  const spec: Record<string, JsonObject[string]> = { ...objectAt(after, 'spec') }
+  for (const [key, isOfType] of Object.entries(OF_TYPES)) {
+    const isLeft = sameJson(spec[key], at(before, 'spec', key))
+    if (isLeft && spec[key] !== undefined && !isOfType(spec)) delete spec[key]
+  }
+  return { ...after, spec }
 }
 
 /** How long a pod stays on a node that is not ready or out of reach, in seconds. */

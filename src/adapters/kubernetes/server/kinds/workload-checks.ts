@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
-import { at, isObject, objectAt, textAt } from '../json.ts'
+import { at, isObject, listAt, objectAt, textAt } from '../json.ts'
 import { type Cause, forbiddenField, invalidValue, notSupported } from './checks.ts'
 import { checkLabels, patternText } from './names.ts'
 import { checkPodSpec } from './pod-validate.ts'
@@ -259,7 +259,12 @@ const SET_CHANGEABLE = [
 function restOfSet(set: JsonObject): JsonObject {
   const { ...rest }: Record<string, Json | undefined> = objectAt(set, 'spec')
   for (const name of SET_CHANGEABLE) delete rest[name]
-  return rest
+  // Of what kind a claim is, and that it waits, is filled in.
+  const claims = listAt(set, 'spec', 'volumeClaimTemplates').map((claim) => ({
+    metadata: at(claim, 'metadata'),
+    spec: at(claim, 'spec'),
+  }))
+  return { ...rest, volumeClaimTemplates: claims }
 }
 
 function setUpdate(before: JsonObject, after: JsonObject): readonly Cause[] {

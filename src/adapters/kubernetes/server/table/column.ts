@@ -1,5 +1,5 @@
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
-import { at, textAt } from '../json.ts'
+import { at, numberAt, textAt } from '../json.ts'
 
 /** What a column shows of an object. */
 export type Cell = (object: KubeObject, nowMs: number) => Json
@@ -7,7 +7,7 @@ export type Cell = (object: KubeObject, nowMs: number) => Json
 /** A column of `kubectl get`, and how its cells are read (metav1.TableColumnDefinition). */
 export interface TableColumn {
   readonly name: string
-  readonly type: 'string' | 'integer' | 'boolean'
+  readonly type: 'string' | 'integer' | 'boolean' | 'date'
   /** `name` marks the column that names the object. */
   readonly format: '' | 'name'
   readonly description: string
@@ -90,4 +90,20 @@ export function countCell(...paths: readonly (readonly string[])[]): Cell {
       const found = at(object, ...path)
       return sum + (typeof found === 'object' && found !== null ? Object.keys(found).length : 0)
     }, 0)
+}
+
+/** The number at a path, 0 where there is none. */
+export function numberCell(path: readonly string[]): Cell {
+  return (object) => numberAt(object, ...path) ?? 0
+}
+
+/** The first few of several texts, and how many there are beside them. */
+export function listText(
+  texts: readonly string[],
+  shownMax: number,
+  separator: string = ',',
+  all: number = texts.length,
+): string {
+  const shown = texts.slice(0, shownMax).join(separator)
+  return texts.length > shownMax ? `${shown} + ${all - shownMax} more...` : shown
 }

@@ -1,5 +1,6 @@
-import type { Json, KubeObject } from '../../objects/types.ts'
+import type { KubeObject } from '../../objects/types.ts'
 import { at, listAt, numberAt, objectAt, textAt } from '../json.ts'
+import { ACCESS_COLUMNS } from './access-columns.ts'
 import {
   AGE,
   ageOf,
@@ -10,7 +11,10 @@ import {
   type TableColumn,
   textCell,
 } from './column.ts'
+import { NETWORK_COLUMNS } from './network-columns.ts'
 import { POD_COLUMNS } from './pod-columns.ts'
+import { STORAGE_COLUMNS } from './storage-columns.ts'
+import { WORKLOAD_COLUMNS } from './workload-columns.ts'
 
 const wide = { priority: 1 } as const
 
@@ -59,7 +63,8 @@ function externalAddress(object: KubeObject): string {
 
 function eventObject(event: KubeObject): string {
   const involved = objectAt(event, 'involvedObject')
-  return `${textAt(involved, 'kind').toLowerCase()}/${textAt(involved, 'name')}`
+  const name = textAt(involved, 'name')
+  return `${textAt(involved, 'kind').toLowerCase()}${name === '' ? '' : `/${name}`}`
 }
 
 function eventSource(event: KubeObject): string {
@@ -80,35 +85,6 @@ function lastSeen(event: KubeObject, nowMs: number): string {
 
 function firstSeen(event: KubeObject, nowMs: number): string {
   return ageOf(textAt(event, 'firstTimestamp') || textAt(event, 'eventTime'), nowMs)
-}
-
-function containersOf(field: 'name' | 'image'): (object: KubeObject) => string {
-  return (object) =>
-    listAt(object, 'spec', 'template', 'spec', 'containers')
-      .map((item) => textAt(item, field))
-      .join(',')
-}
-
-/** A label selector as text: `a=b,c in (d,e)`. */
-export function selectorText(selector: Json | undefined): string {
-  const equals = Object.entries(objectAt(selector, 'matchLabels')).map(
-    ([key, value]) => `${key}=${String(value)}`,
-  )
-  const others = listAt(selector, 'matchExpressions').map((item) => {
-    const key = textAt(item, 'key')
-    const values = `(${listAt(item, 'values').map(String).sort().join(',')})`
-    switch (textAt(item, 'operator')) {
-      case 'In':
-        return `${key} in ${values}`
-      case 'NotIn':
-        return `${key} notin ${values}`
-      case 'DoesNotExist':
-        return `!${key}`
-      default:
-        return key
-    }
-  })
-  return [...equals.sort(), ...others].join(',') || '<none>'
 }
 
 const NODE_COLUMNS: readonly TableColumn[] = [
@@ -171,7 +147,7 @@ const EVENT_COLUMNS: readonly TableColumn[] = [
     'Count',
     'How often it happened.',
     (event) => numberAt(event, 'series', 'count') ?? (numberAt(event, 'count') || 1),
-    { ...wide, type: 'integer' },
+    wide,
   ),
   column('Name', 'The name of the event.', (event) => event.metadata.name, {
     ...wide,
@@ -179,39 +155,12 @@ const EVENT_COLUMNS: readonly TableColumn[] = [
   }),
 ]
 
-const REPLICA_SET_COLUMNS: readonly TableColumn[] = [
-  NAME,
-  column(
-    'Desired',
-    'Pods that are wanted.',
-    (object) => numberAt(object, 'spec', 'replicas') ?? 1,
-    { type: 'integer' },
-  ),
-  column(
-    'Current',
-    'Pods that there are.',
-    (object) => numberAt(object, 'status', 'replicas') ?? 0,
-    { type: 'integer' },
-  ),
-  column(
-    'Ready',
-    'Pods that are ready.',
-    (object) => numberAt(object, 'status', 'readyReplicas') ?? 0,
-    { type: 'integer' },
-  ),
-  AGE,
-  column('Containers', 'The names of the containers.', containersOf('name'), wide),
-  column('Images', 'The images of the containers.', containersOf('image'), wide),
-  column(
-    'Selector',
-    'The pods that belong to it.',
-    (object) => selectorText(at(object, 'spec', 'selector')),
-    wide,
-  ),
-]
-
 /** The columns of the kinds that have more than a name and an age, by resource id. */
 export const COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
+  ...ACCESS_COLUMNS,
+  ...NETWORK_COLUMNS,
+  ...STORAGE_COLUMNS,
+  ...WORKLOAD_COLUMNS,
   pods: POD_COLUMNS,
   nodes: NODE_COLUMNS,
   namespaces: [
@@ -221,30 +170,23 @@ export const COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
   ],
   configmaps: [
     NAME,
-    column('Data', 'How many keys it has.', countCell(['data'], ['binaryData']), {
-      type: 'integer',
-    }),
+    column('Data', 'How many keys it has.', countCell(['data'], ['binaryData'])),
     AGE,
   ],
   secrets: [
     NAME,
     column('Type', 'What the secret is for.', textCell(['type'])),
-    column('Data', 'How many keys it has.', countCell(['data']), { type: 'integer' }),
+    column('Data', 'How many keys it has.', countCell(['data'])),
     AGE,
   ],
   services: SERVICE_COLUMNS,
-  serviceaccounts: [
-    NAME,
-    column('Secrets', 'How many secrets it names.', countCell(['secrets']), { type: 'integer' }),
-    AGE,
-  ],
+  serviceaccounts: [NAME, AGE],
   events: EVENT_COLUMNS,
   'leases.coordination.k8s.io': [
     NAME,
     column('Holder', 'Who holds the lease.', textCell(['spec', 'holderIdentity'])),
     AGE,
   ],
-  'replicasets.apps': REPLICA_SET_COLUMNS,
 }
 
 /** The columns of any other kind. */
@@ -254,5 +196,6 @@ export const PLAIN_COLUMNS: readonly TableColumn[] = [
     'Created At',
     'When the object was created.',
     (object) => object.metadata.creationTimestamp ?? '',
+    { type: 'date' },
   ),
 ]

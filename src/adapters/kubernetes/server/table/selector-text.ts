@@ -1,0 +1,24 @@
+import type { Json } from '../../objects/types.ts'
+import { listAt, objectAt, textAt } from '../json.ts'
+
+/** A label selector as text: `a=b,c in (d,e)`. */
+export function selectorText(selector: Json | undefined): string {
+  const equals = Object.entries(objectAt(selector, 'matchLabels')).map(
+    ([key, value]) => `${key}=${String(value)}`,
+  )
+  const others = listAt(selector, 'matchExpressions').map((item) => {
+    const key = textAt(item, 'key')
+    const values = `(${listAt(item, 'values').map(String).sort().join(',')})`
+    switch (textAt(item, 'operator')) {
+      case 'In':
+        return `${key} in ${values}`
+      case 'NotIn':
+        return `${key} notin ${values}`
+      case 'DoesNotExist':
+        return `!${key}`
+      default:
+        return key
+    }
+  })
+  return [...equals.sort(), ...others].join(',') || '<none>'
+}

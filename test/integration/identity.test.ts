@@ -97,6 +97,8 @@ describe('who may what', () => {
     )
     expect(await ask('/version', {})).toMatch(/^200/)
     expect(await ask(PODS, { token: 'nobody' })).toBe('401 Unauthorized')
+    expect(await ask('/version', { token: 'nobody' })).toBe('401 Unauthorized')
+    expect(await ask('/a%20<b>')).toBe('403 forbidden: User "ann" cannot get path "/a &lt;b&gt;"')
   })
 
   test('follows bindings as they come and go, at once', async () => {
@@ -178,7 +180,7 @@ describe('who may what', () => {
     )
     expect(await server.call('POST', path, binding('none'))).toMatchObject({
       code: 404,
-      message: 'clusterrole.rbac.authorization.k8s.io "none" not found',
+      message: 'rolebindings.rbac.authorization.k8s.io "none" not found',
     })
   })
 

@@ -58,7 +58,7 @@ const NONE: Attributes = {
 /** What a request asks to do. */
 export function attributesOf(info: RequestInfo, request: IncomingMessage): Attributes {
   if (info.type === 'path')
-    return { ...NONE, verb: (request.method ?? 'GET').toLowerCase(), path: info.path }
+    return { ...NONE, verb: (request.method ?? 'GET').toLowerCase(), path: decoded(info.path) }
   const { verb, group, version, plural, subresource = '', name = selectedName(info.query) } = info
   // A namespace is in itself, so that its own roles say who may see it.
   const isNamespace = group === '' && plural === 'namespaces' && info.name !== undefined
@@ -72,6 +72,15 @@ export function attributesOf(info: RequestInfo, request: IncomingMessage): Attri
     subresource,
     namespace: namespace ?? '',
     name,
+  }
+}
+
+/** Roles name paths as they are meant, not as they are written in a request line. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
   }
 }
 

@@ -124,7 +124,7 @@ export class Dispatcher {
     const isPublic = info.type === 'path' && PUBLIC_PATHS.has(info.path)
     const asker = await authenticate(request)
     if (asker === undefined) {
-      if (isPublic) return undefined
+      if (isPublic && request.headers.authorization === undefined) return undefined
       throw unauthorized()
     }
     trail.user = asker
@@ -140,12 +140,11 @@ export class Dispatcher {
   #answerPath(request: IncomingMessage, path: string): Reply {
     const { paths, identity } = this.#options
     const isRead = request.method === 'GET' || request.method === 'HEAD'
-    if (!isRead) return replyText('404 page not found\n', 404)
-    return (
+    const found =
       answerOpenId(identity?.accounts, path, paths.address) ??
-      answerPath(paths, path, request.headers.accept) ??
-      replyText('404 page not found\n', 404)
-    )
+      answerPath(paths, path, request.headers.accept)
+    if (found !== undefined && !isRead) throw methodNotAllowed()
+    return found ?? replyText('404 page not found\n', 404)
   }
 
   async #review(
@@ -155,7 +154,8 @@ export class Dispatcher {
     user: User,
   ): Promise<Reply> {
     const { authorize, authenticate, identity, clock } = this.#options
-    if (info.verb !== 'create' || info.name !== undefined) throw methodNotAllowed()
+    if (info.name !== undefined) throw unknownResource()
+    if (info.verb !== 'create') throw methodNotAllowed()
     if (served.namespaced !== (info.namespace !== undefined)) throw unknownResource()
     const { format } = negotiate(request.headers.accept)
     const { value } = parseObject(await readBody(request), request.headers['content-type'])

@@ -1,9 +1,10 @@
 import { escalationRefusal } from '../identity/escalation.ts'
 import type { Rbac } from '../identity/rbac.ts'
 import { keyChangeRefusal } from '../identity/trusted-keys.ts'
-import type { ObjectStore } from '../objects/types.ts'
+import type { KubeObject, ObjectStore } from '../objects/types.ts'
 import type { User, WriteGuard } from './context.ts'
-import { StatusError } from './status.ts'
+import { textAt } from './json.ts'
+import { notFound, type StatusError } from './status.ts'
 
 /**
  * Refuses writes by which somebody would get more than they have: roles and bindings beyond what the
@@ -22,9 +23,17 @@ export function guardGrants(
     if (rbac !== undefined && object !== undefined) {
       const granting = { user, rbac, authorize: rbac.authorize }
       const refusal = escalationRefusal(granting, key.resource, object, before)
-      if (refusal?.missing === true) throw new StatusError('NotFound', refusal.message)
+      if (refusal?.missing === true) throw missingRole(key.resource, object)
       if (refusal !== undefined) return refusal.message
     }
     return next(key, object)
   }
+}
+
+/** 404 as kube-apiserver says it: by the name of the role, among the bindings. */
+function missingRole(resource: string, binding: KubeObject): StatusError {
+  const dot = resource.indexOf('.')
+  const plural = resource.slice(0, dot)
+  const named = { plural, group: resource.slice(dot + 1), kind: plural }
+  return notFound(named, textAt(binding, 'roleRef', 'name'))
 }

@@ -62,7 +62,7 @@ export async function review(sources: ReviewSources, asked: ReviewRequest): Prom
       refuse(served, [...accessCauses(spec), ...subjectCauses(spec)])
       return answer(await accessStatus(sources, subjectOf(spec), spec))
     case 'LocalSubjectAccessReview': {
-      const given = textAt(value, 'metadata', 'namespace')
+      const given = textAt(value, 'metadata', 'namespace') || (asked.namespace ?? '')
       refuse(served, [...accessCauses(spec), ...subjectCauses(spec), ...localCauses(spec, given)])
       if (given !== asked.namespace)
         throw badRequest(
@@ -77,8 +77,9 @@ export async function review(sources: ReviewSources, asked: ReviewRequest): Prom
   }
 }
 
-function refuse({ kind, group }: Served, causes: readonly Cause[]): void {
-  if (causes.length > 0) throw invalid(kind, group, '', causes)
+/** A review is no object with a name, and kube-apiserver does not even say its kind. */
+function refuse({ group }: Served, causes: readonly Cause[]): void {
+  if (causes.length > 0) throw invalid('', group, '', causes)
 }
 
 function accessCauses(spec: JsonObject): readonly Cause[] {

@@ -24,7 +24,10 @@ export class Normalizer {
     if (typeof value === 'string') return normalText(value, key)
     if (typeof value === 'number' && key === 'nodePort' && value >= 30_000) return '<port>'
     if (typeof value !== 'object' || value === null) return value
-    if (Array.isArray(value)) return value.map((item) => this.#value(item, key))
+    if (Array.isArray(value)) {
+      const items: readonly unknown[] = key === 'managedFields' ? byOwner(value) : value
+      return items.map((item) => this.#value(item, key))
+    }
     const out: Record<string, unknown> = {}
     for (const [name, item] of Object.entries(value)) out[name] = this.#value(item, name)
     if (key === 'metadata') this.#metadata(value as Record<string, unknown>, out)
@@ -43,9 +46,18 @@ export class Normalizer {
   }
 }
 
+/** Owners of fields are listed by the time of their last write, which may or may not be the same. */
+function byOwner(owners: readonly unknown[]): readonly unknown[] {
+  const textOf = (owner: unknown): string => {
+    const { subresource, operation, manager } = owner as Record<string, unknown>
+    return [subresource, operation, manager].map(String).join('/')
+  }
+  return [...owners].sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
+}
+
 function normalText(text: string, key: string): string {
   if (key === 'continue' && text !== '') return '<token>'
-  if (/^clusterIPs?$/.test(key) && /^10\.0\./.test(text)) return '<address>'
+  if (/^clusterIPs?$/.test(key) && /^10\./.test(text)) return '<address>'
   if (key === 'cells' && AGE.test(text)) return '<age>'
   return textWithout(text)
 }

@@ -136,7 +136,7 @@ function nameOf(value: Json): string {
  * @param context what an error begins with.
  * @throws StatusError 400 with the place of the error.
  */
-export function parseJson(bytes: Uint8Array, context = OBJECT_ERROR): Parsed {
+export function parseJson(bytes: Uint8Array, context: string = OBJECT_ERROR): Parsed {
   const text = decodeText(bytes)
   const { duplicates } = inspectJson(text)
   try {

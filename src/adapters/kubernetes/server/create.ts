@@ -75,12 +75,15 @@ async function createNamed(
   const why = context.mayWrite(key, owned)
   if (why !== undefined) throw forbidden(served, name, why)
   if (!options.dryRun)
-    return await context.exclusive(key, () =>
-      store.create(owned, {
+    return await context.exclusive(key, () => {
+      const there = store.get(key)
+      if (there?.metadata.deletionTimestamp !== undefined)
+        throw alreadyExists(context, name, 'object is being deleted: ')
+      return store.create(owned, {
         author: options.author,
         complete: (found, uid) => completeWithUid(resource.id, found, uid),
-      }),
-    )
+      })
+    })
   if (store.get(key) !== undefined) throw alreadyExists(context, name)
   const uid = randomUUID()
   const whole = completeWithUid(resource.id, owned, uid)
@@ -127,9 +130,8 @@ function nodeStatus(given: KubeObject): JsonObject | undefined {
 }
 
 /** 409 for a name that is taken. */
-export function alreadyExists({ served }: RequestContext, name: string): StatusError {
-  const text = served.group === '' ? served.plural : `${served.plural}.${served.group}`
-  return new StatusError('AlreadyExists', `${text} "${name}" already exists`, {
+export function alreadyExists({ served }: RequestContext, name: string, why = ''): StatusError {
+  return new StatusError('AlreadyExists', `${why}${resourceText(served)} "${name}" already exists`, {
     name,
     group: served.group,
     kind: served.plural,

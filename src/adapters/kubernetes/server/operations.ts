@@ -36,6 +36,8 @@ export async function operate(
 ): Promise<Reply> {
   const { name, subresource } = info
   checkWriteOptions(info.verb, info.query)
+  if (subresource === undefined && !context.served.verbs.includes(info.verb))
+    throw methodNotAllowed()
   if (subresource !== undefined && name !== undefined) {
     return await operateOnPart(context, info, name, subresource, request, answer)
   }

@@ -151,7 +151,7 @@ export function isTrue(value: string | null): boolean {
  */
 export function wholeNumber(query: URLSearchParams, key: string): number | undefined {
   const text = query.get(key)
-  if (text === null || text === '') return undefined
+  if (text === null) return undefined
   const value = Number(text)
   if (!/^-?\d{1,16}$/.test(text) || !Number.isSafeInteger(value)) {
     const isNumber = /^[-+]?\d+$/.test(text)

@@ -7,11 +7,11 @@ import { apiVersionOf } from './catalog.ts'
 import { keptAs, keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
 import { at, isObject, listAt, objectAt, textAt } from './json.ts'
-import { required } from './kinds/checks.ts'
+import { invalidValue, required } from './kinds/checks.ts'
 import { applyJsonPatch } from './patch/json-patch.ts'
 import { applyMergePatch } from './patch/merge-patch.ts'
 import { applyStrategicPatch } from './patch/strategic.ts'
-import { badRequest, forbidden, notFound, resourceText, StatusError } from './status.ts'
+import { badRequest, forbidden, invalid, notFound, resourceText, StatusError } from './status.ts'
 
 /** Which part of an object a request is about. */
 export type Part = 'object' | 'status'
@@ -38,7 +38,7 @@ export async function replaceObject(
   const given = decodeObject(context, body)
   if (((given.metadata.name as string | undefined) ?? '') === '')
     throw badRequest(
-      'the name of the object (based on URL) was undeterminable: name must be provided',
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
     )
   checkIdentity(context, given, name)
   const isThere = context.store.get(keyOf(context, name)) !== undefined
@@ -75,7 +75,8 @@ export async function patchObject(
   const type = mediaType(contentType)
   if (type === 'application/apply-patch+yaml')
     return await applyObject(context, name, parseYaml(bytes), part)
-  if (!PATCH_TYPES.some((known) => known === type)) throw unsupportedMediaType(PATCH_TYPES)
+  if (!PATCH_TYPES.some((known) => known === type))
+    throw new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', {})
   if (context.query.has('force')) {
     throw new StatusError(
       'Invalid',
@@ -101,11 +102,25 @@ export async function patchObject(
   const recipe = (current: KubeObject): KubeObject => {
     const patched = patchedBy(context, type, current, patch)
     if (!isObject(patched)) throw badRequest('the patch does not leave an object')
-    const given = decodeObject(context, { value: patched, duplicates })
+    const given = decodePatched(context, patched, duplicates)
     checkIdentity(context, given, name)
     return given
   }
   return { object: await writeObject(context, name, part, recipe, false), isNew: false }
+}
+
+/** What a patch leaves has to be an object of the kind: 422, as it is not the body that is wrong. */
+function decodePatched(
+  context: RequestContext,
+  patched: JsonObject,
+  duplicates: readonly string[],
+): KubeObject {
+  try {
+    return decodeObject(context, { value: patched, duplicates })
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.reason !== 'BadRequest') throw error
+    throw invalid('', '', '', [invalidValue('patch', JSON.stringify(patched), error.message)])
+  }
 }
 
 function patchedBy(
@@ -148,15 +163,17 @@ async function applyObject(
   }
   const expected = { apiVersion: apiVersionOf(context.served), kind: context.served.kind }
   if (textAt(body.value, 'apiVersion') === '' || textAt(body.value, 'kind') === '') {
-    throw badRequest(
-      'invalid object type: apiVersion and kind must be set in a configuration to apply',
-    )
+    throw badRequest(`invalid object type: ${kindText(body.value)}`)
   }
+  if (
+    textAt(body.value, 'apiVersion') !== expected.apiVersion ||
+    textAt(body.value, 'kind') !== expected.kind
+  )
+    throw badRequest(`invalid object type: ${kindText(body.value)}`)
+  if (at(body.value, 'metadata', 'managedFields') !== undefined)
+    throw badRequest('metadata.managedFields must be nil')
   const config = decodeObject(context, { value: body.value, duplicates: body.duplicates })
   checkIdentity(context, config, name)
-  if (listAt(config, 'metadata', 'managedFields').length > 0) {
-    throw badRequest('metadata.managedFields must be nil')
-  }
   const { status, ...main } = config
   const content =
     part === 'status'
@@ -180,6 +197,13 @@ async function applyObject(
       if (!isRace || attempt >= APPLY_ATTEMPTS_MAX) throw error
     }
   }
+}
+
+/** What an object says that it is, as Go writes it: `apps/v1, Kind=Deployment`, `/v1, Kind=Pod`. */
+function kindText(value: JsonObject): string {
+  const apiVersion = textAt(value, 'apiVersion')
+  const version = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`
+  return `${version}, Kind=${textAt(value, 'kind')}`
 }
 
 async function applyOnce(
@@ -266,6 +290,9 @@ export async function bindPod(
   name: string,
   body: ObjectBody,
 ): Promise<void> {
+  const given = textAt(body.value, 'metadata', 'name')
+  if (given !== '' && given !== name)
+    throw badRequest('name in URL does not match name in Binding object')
   const node = textAt(body.value, 'target', 'name')
   if (node === '') refuse(context, name, [required('target.name')])
   const { store, served, options } = context

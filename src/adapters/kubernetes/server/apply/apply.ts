@@ -157,7 +157,9 @@ export function recordUpdate(
   const was = counted(before ?? {}, writer)
   const is = counted(after, writer)
   const known = baseManagers(before, after)
-  if (before !== undefined && sameJson(was, is)) return withManagers(after, known)
+  // Ownership of an object that has none on record is recorded from the first apply on.
+  if (before !== undefined && (known.length === 0 || sameJson(was, is)))
+    return withManagers(after, known)
   const changed = changedFields(type, before === undefined ? emptyObject(type) : was, is)
   const removed = difference(fieldsOf(type, was), fieldsOf(type, is))
   const mine = {
@@ -222,9 +224,7 @@ function managerText(manager: Manager): string {
   const scoped =
     manager.subresource === '' ? name : `${name} with subresource "${manager.subresource}"`
   if (manager.operation === 'Apply') return scoped
-  return manager.time === ''
-    ? `${scoped} using ${manager.apiVersion}`
-    : `${scoped} using ${manager.apiVersion} at ${manager.time}`
+  return `${scoped} using ${manager.apiVersion}`
 }
 
 /** The object without its ownership records, for comparing what really changed. */

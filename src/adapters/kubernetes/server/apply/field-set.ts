@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
-import { type Draft, isObject } from '../json.ts'
+import { type Draft, isList, isObject, sameJson } from '../json.ts'
 
 /**
  * A set of field paths, as metadata.managedFields holds them (FieldsV1).
@@ -70,14 +70,27 @@ function combine(
 
 /** The paths whose fields are in an object: a map goes with the last that was in it. */
 export function existingIn(set: FieldSet, value: Json | undefined): FieldSet {
-  if (!isObject(value)) return set
   const children = new Map<string, FieldSet>()
   for (const [key, child] of set.children) {
-    const name = key.slice(2)
-    if (!key.startsWith('f:')) children.set(key, child)
-    else if (Object.hasOwn(value, name)) children.set(key, existingIn(child, value[name]))
+    const below = elementOf(value, key)
+    if (below !== undefined) children.set(key, existingIn(child, below))
   }
   return { self: set.self, children }
+}
+
+/** What a path element leads to: a field, or the item of a list that it names. */
+function elementOf(value: Json | undefined, key: string): Json | undefined {
+  const name = key.slice(2)
+  if (key.startsWith('f:'))
+    return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
+  if (!isList(value)) return undefined
+  const wanted = parse(name)
+  if (key.startsWith('v:')) return value.find((item) => sameJson(item, wanted ?? null))
+  if (!isObject(wanted)) return undefined
+  const keys = Object.entries(wanted)
+  return value.find((item) =>
+    keys.every(([field, part]) => isObject(item) && sameJson(item[field] ?? null, part)),
+  )
 }
 
 /** A set without one of its paths, but with those below it. */

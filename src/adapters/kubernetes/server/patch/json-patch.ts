@@ -45,7 +45,8 @@ export function applyJsonPatch(document: Json, patch: Json): Json {
 }
 
 function parseOperation(entry: Json): Operation {
-  const bad = (why: string): Error => badRequest(`json patch: ${why}`)
+  const bad = (why: string): Error =>
+    new StatusError('Invalid', `the server rejected our request due to an error in our request: ${why}`)
   if (!isObject(entry)) throw bad('an operation is not an object')
   const op = entry['op']
   if (typeof op !== 'string' || !/^(add|remove|replace|move|copy|test)$/.test(op)) {
@@ -71,7 +72,10 @@ function parseOperation(entry: Json): Operation {
 function parsePointer(pointer: string): readonly string[] {
   if (pointer === '') return []
   if (!pointer.startsWith('/'))
-    throw badRequest(`json patch: the path "${pointer}" does not begin with "/"`)
+    throw new StatusError(
+      'Invalid',
+      `the server rejected our request due to an error in our request: the path "${pointer}" does not begin with "/"`,
+    )
   return pointer
     .slice(1)
     .split('/')
@@ -143,14 +147,12 @@ function edit(
   if (rest.length > 0) {
     if (!isThere) throw unfit(operation, `doc is missing path: "${operation.pointer}"`)
     setOwn(copy, part, edit(root[part] ?? null, rest, operation, how, value))
-  } else if (how === 'add') {
+  } else if (how === 'add' || how === 'replace') {
     setOwn(copy, part, value)
   } else if (!isThere) {
     throw unfit(operation, `doc is missing key: "${operation.pointer}"`)
-  } else if (how === 'remove') {
-    delete copy[part]
   } else {
-    setOwn(copy, part, value)
+    delete copy[part]
   }
   return copy
 }

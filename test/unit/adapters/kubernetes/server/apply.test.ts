@@ -135,7 +135,7 @@ describe('server-side apply', () => {
   test('an object nobody owned is owned by somebody before the first apply', () => {
     const found = config({ a: '1' })
     expect(() => applyConfiguration(map, found, config({ a: '2' }), by('one'), false)).toThrow(
-      /"before-first-apply" using v1 at/,
+      /"before-first-apply" using v1: .data.a$/,
     )
   })
 

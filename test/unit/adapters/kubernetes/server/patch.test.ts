@@ -176,8 +176,8 @@ describe('strategic merge patch', () => {
             name: 'a',
             image: '1',
             env: [
-              { name: 'X', value: '1' },
               { name: 'Y', value: '2' },
+              { name: 'X', value: '1' },
             ],
           },
           { name: 'b', image: '1' },
@@ -256,7 +256,7 @@ describe('strategic merge patch', () => {
     const document = { metadata: { finalizers: ['a', 'b'] } }
     const patch = { metadata: { '$deleteFromPrimitiveList/finalizers': ['a'], finalizers: ['c'] } }
     expect(applyStrategicPatch(document, patch, structType('core.Pod'))).toEqual({
-      metadata: { finalizers: ['b', 'c'] },
+      metadata: { finalizers: ['c', 'b'] },
     })
   })
 

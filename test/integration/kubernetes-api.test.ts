@@ -204,7 +204,7 @@ describe('bad input', () => {
       `${MAPS}/x`,
       { body: '{}', type: 'application/json' },
       415,
-      /^415: Unsupported Media Type$/
+      /^415: Unsupported Media Type$/,
     ],
     [
       'an answer nobody gives',

@@ -131,11 +131,15 @@ function nodeStatus(given: KubeObject): JsonObject | undefined {
 
 /** 409 for a name that is taken. */
 export function alreadyExists({ served }: RequestContext, name: string, why = ''): StatusError {
-  return new StatusError('AlreadyExists', `${why}${resourceText(served)} "${name}" already exists`, {
-    name,
-    group: served.group,
-    kind: served.plural,
-  })
+  return new StatusError(
+    'AlreadyExists',
+    `${why}${resourceText(served)} "${name}" already exists`,
+    {
+      name,
+      group: served.group,
+      kind: served.plural,
+    },
+  )
 }
 
 function checkNamespace(context: RequestContext, name: string): void {

@@ -46,7 +46,10 @@ export function applyJsonPatch(document: Json, patch: Json): Json {
 
 function parseOperation(entry: Json): Operation {
   const bad = (why: string): Error =>
-    new StatusError('Invalid', `the server rejected our request due to an error in our request: ${why}`)
+    new StatusError(
+      'Invalid',
+      `the server rejected our request due to an error in our request: ${why}`,
+    )
   if (!isObject(entry)) throw bad('an operation is not an object')
   const op = entry['op']
   if (typeof op !== 'string' || !/^(add|remove|replace|move|copy|test)$/.test(op)) {

@@ -179,7 +179,10 @@ const lines = (values: readonly unknown[]): string =>
 const structLines = Object.keys(structs)
   .sort()
   .map((name) => `${JSON.stringify(name)}:${JSON.stringify(structs[name])}`)
+const order = groups.flatMap(({ metadata, versions }) =>
+  versions.map(({ version }) => `${metadata.name ?? ''}/${version}`),
+)
 writeFileSync(
   TARGET,
-  `{"source":"kubernetes v${KUBERNETES_VERSION}","resources":[\n${lines(resources)}\n],"views":[\n${lines(views)}\n],"structs":{\n${structLines.join(',\n')}\n}}\n`,
+  `{"source":"kubernetes v${KUBERNETES_VERSION}","groups":${JSON.stringify(order)},"resources":[\n${lines(resources)}\n],"views":[\n${lines(views)}\n],"structs":{\n${structLines.join(',\n')}\n}}\n`,
 )

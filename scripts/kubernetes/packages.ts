@@ -121,7 +121,7 @@ export const PACKAGES: readonly GoPackage[] = [
     folder: 'pkg/apis/meta/v1',
     files: ['types.go'],
     openApi: 'io.k8s.apimachinery.pkg.apis.meta.v1',
-    roots: ['DeleteOptions'],
+    roots: ['DeleteOptions', 'PartialObjectMetadata', 'PartialObjectMetadataList', 'Status'],
   },
 ]
 

@@ -118,6 +118,9 @@ function addLists(type: string, prefix: string, found: Record<string, ListMerge>
   }
 }
 
+/** Groups with their versions, such as `apps/v1`, in the order in which Kubernetes lists them. */
+export const groupOrder: readonly string[] = table.groups
+
 /** The built-in kinds, as Kubernetes 1.36 names them, in the order of its discovery. */
 export const builtinResources: readonly Resource[] = (table.resources as readonly Row[]).map(
   resource,

@@ -1,3 +1,4 @@
+import { groupOrder } from '../objects/resources.ts'
 import type { Resource, ResourcePart } from '../objects/types.ts'
 import { type Conversion, conversionOf } from './convert/conversion.ts'
 import { kindType, type StructType, structType } from './schema/schema.ts'
@@ -118,9 +119,18 @@ function reviewOf(group: string, kind: string, namespaced = false): Served {
   }
 }
 
+/** As Kubernetes lists groups; those that it does not have come last. Within one: as given. */
+function ordered(all: readonly Served[]): readonly Served[] {
+  const place = ({ group, version }: Served): number => {
+    const index = groupOrder.indexOf(`${group}/${version}`)
+    return index < 0 ? groupOrder.length : index
+  }
+  return [...all].sort((a, b) => place(a) - place(b))
+}
+
 /** The catalog of the resources of a store, and of the reviews that need no store. */
 export function catalogOf(resources: readonly Resource[]): Catalog {
-  const all = [
+  const all = ordered([
     ...resources.flatMap(servedAs),
     reviewOf('authentication.k8s.io', 'SelfSubjectReview'),
     reviewOf('authentication.k8s.io', 'TokenReview'),
@@ -128,7 +138,7 @@ export function catalogOf(resources: readonly Resource[]): Catalog {
     reviewOf('authorization.k8s.io', 'SelfSubjectAccessReview'),
     reviewOf('authorization.k8s.io', 'SelfSubjectRulesReview'),
     reviewOf('authorization.k8s.io', 'SubjectAccessReview'),
-  ]
+  ])
   const byPath = new Map(
     all.map((served) => [`${served.group}/${served.version}/${served.plural}`, served]),
   )

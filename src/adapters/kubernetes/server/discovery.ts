@@ -1,6 +1,9 @@
+import { createHash } from 'node:crypto'
 import type { JsonObject } from '../objects/types.ts'
 import { apiVersionOf, type Catalog, type Served } from './catalog.ts'
 import { parseAccept } from './negotiate.ts'
+
+const STORAGE_HASH_BYTES = 8
 
 /** A discovery document and the media type to send it with. */
 export interface Discovery {
@@ -79,7 +82,7 @@ function aggregated(
 
 function groupDiscovery(catalog: Catalog, group: string): JsonObject {
   return {
-    metadata: { name: group, creationTimestamp: null },
+    metadata: group === '' ? {} : { name: group },
     versions: versionsOf(catalog, group).map((version) => ({
       version,
       freshness: 'Current',
@@ -92,16 +95,18 @@ function servedIn(catalog: Catalog, group: string, version: string): readonly Se
   return catalog.all.filter((served) => served.group === group && served.version === version)
 }
 
+interface GroupVersionKind {
+  readonly group: string
+  readonly version: string
+  readonly kind: string
+}
+
 function resourceDiscovery(served: Served): JsonObject {
-  const kindOf = ({
-    group,
-    version,
-    kind,
-  }: {
-    group: string
-    version: string
-    kind: string
-  }): JsonObject => ({ group, version, kind })
+  // Group and version are said only where they are not those that the resource is listed under.
+  const kindOf = ({ group, version, kind }: GroupVersionKind): JsonObject =>
+    group === served.group && version === served.version
+      ? { group: '', version: '', kind }
+      : { group, version, kind }
   return {
     resource: served.plural,
     responseKind: kindOf(served),
@@ -152,10 +157,17 @@ function resourceList(catalog: Catalog, group: string, version: string): Discove
   if (all.length === 0) return undefined
   return json({
     kind: 'APIResourceList',
-    apiVersion: 'v1',
+    // The core group, which is older than the rest, leaves it out.
+    ...(group === '' ? {} : { apiVersion: 'v1' }),
     groupVersion: apiVersionOf({ group, version }),
     resources: all.flatMap(legacyResources),
   })
+}
+
+/** Tells clients when the version in which objects are kept changes. */
+function hashOf({ group, version, kind }: GroupVersionKind): string {
+  const hash = createHash('sha256').update(`${group}/${version}/${kind}`).digest()
+  return hash.subarray(0, STORAGE_HASH_BYTES).toString('base64')
 }
 
 function legacyResources(served: Served): readonly JsonObject[] {
@@ -167,6 +179,7 @@ function legacyResources(served: Served): readonly JsonObject[] {
     verbs: served.verbs,
     ...(served.shortNames.length === 0 ? {} : { shortNames: served.shortNames }),
     ...(served.categories.length === 0 ? {} : { categories: served.categories }),
+    ...(served.resource === undefined ? {} : { storageVersionHash: hashOf(served.resource) }),
   }
   const parts = served.subresources.map(
     (part): JsonObject => ({

@@ -2,7 +2,7 @@ import { StatusError } from './status.ts'
 
 /** How to write an answer. */
 export interface Answer {
-  readonly format: 'json' | 'yaml'
+  readonly format: 'json' | 'yaml' | 'protobuf'
   /** The object as itself, as rows, or its metadata only. */
   readonly as: 'object' | 'table' | 'metadata'
   /** The version of meta.k8s.io that was asked for, when `as` is not `object`. */
@@ -19,7 +19,7 @@ export interface MediaRange {
 const RANGES_MAX = 32
 
 const ACCEPTED =
-  'only the following media types are accepted: application/json, application/yaml, application/json;stream=watch'
+  'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf, application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch'
 
 /** The entries of an Accept header, best first. */
 export function parseAccept(header: string | undefined): readonly MediaRange[] {
@@ -44,7 +44,7 @@ function parseRange(text: string): MediaRange {
 }
 
 /**
- * The first form that the client accepts and that is served here: JSON or YAML, whole, as a Table
+ * The first form that the client accepts and that is served here: JSON, YAML or protobuf, whole, as a Table
  * or as metadata.
  *
  * @throws StatusError 406 when there is none.
@@ -53,7 +53,9 @@ export function negotiate(header: string | undefined): Answer {
   for (const range of parseAccept(header)) {
     const format = formatOf(range.type)
     const as = asOf(range)
-    if (format !== undefined && as !== undefined) {
+    // Rows have no protobuf form.
+    const isServed = format !== 'protobuf' || as !== 'table'
+    if (format !== undefined && as !== undefined && isServed) {
       return { format, as, metaVersion: range.parameters.get('v') === 'v1beta1' ? 'v1beta1' : 'v1' }
     }
   }
@@ -62,6 +64,7 @@ export function negotiate(header: string | undefined): Answer {
 
 function formatOf(type: string): Answer['format'] | undefined {
   if (type === 'application/json' || type === '*/*' || type === 'application/*') return 'json'
+  if (type === 'application/vnd.kubernetes.protobuf') return 'protobuf'
   return type === 'application/yaml' ? 'yaml' : undefined
 }
 

@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto'
 import type { Json, JsonObject } from '../objects/types.ts'
 import { apiVersionOf, type Catalog, type Served } from './catalog.ts'
 import type { Draft } from './json.ts'
-import { type Field, type StructType, structsWithin, structType } from './schema/schema.ts'
+import {
+  type Field,
+  openApiName,
+  type StructType,
+  structsWithin,
+  structType,
+} from './schema/schema.ts'
 
 /** The OpenAPI v3 documents of a catalog, as text, made when first asked for. */
 export interface OpenApi {
@@ -76,8 +82,11 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
     if (served.resource !== undefined) {
       paths[`${collection}/{name}`] = { put: operation('put'), patch: operation('patch') }
     }
-    for (const type of structsWithin(served.type)) schemas[schemaName(type.name)] ??= schemaOf(type)
-    schemas[schemaName(served.type.name)] = rootSchema(served)
+    for (const type of structsWithin(served.type)) {
+      schemas[openApiName(type.name)] ??= schemaOf(type)
+      for (const [name, schema] of namedWithin(type)) schemas[name] = schema
+    }
+    schemas[openApiName(served.type.name)] = rootSchema(served)
   }
   return {
     openapi: '3.0.0',
@@ -87,15 +96,8 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
   }
 }
 
-function schemaName(type: string): string {
-  const [pkg = '', kind = ''] = type.split('.')
-  return pkg === 'meta'
-    ? `io.k8s.apimachinery.pkg.apis.meta.v1.${kind}`
-    : `io.k8s.api.${pkg}.v1.${kind}`
-}
-
 function reference(type: string): JsonObject {
-  return { $ref: `#/components/schemas/${schemaName(type)}` }
+  return { $ref: `#/components/schemas/${openApiName(type)}` }
 }
 
 function rootSchema(served: Served): JsonObject {
@@ -132,22 +134,54 @@ const SCALARS: Readonly<Record<string, JsonObject>> = {
   int64: { type: 'integer', format: 'int64' },
   float64: { type: 'number', format: 'double' },
   bytes: { type: 'string', format: 'byte' },
-  quantity: { oneOf: [{ type: 'string' }, { type: 'number' }] },
-  intOrString: { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
-  time: { type: 'string', format: 'date-time' },
-  microTime: { type: 'string', format: 'date-time' },
   duration: { type: 'string' },
+  '[]string': { type: 'array', items: { type: 'string' } },
+}
+
+const META = 'io.k8s.apimachinery.pkg.apis.meta.v1'
+const CUSTOM = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1'
+
+/** Types that are no structs and have a schema with a name. */
+const NAMED: Readonly<Record<string, readonly [name: string, schema: JsonObject]>> = {
+  quantity: [
+    'io.k8s.apimachinery.pkg.api.resource.Quantity',
+    { oneOf: [{ type: 'string' }, { type: 'number' }] },
+  ],
+  intOrString: [
+    'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
+    { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  ],
+  time: [`${META}.Time`, { type: 'string', format: 'date-time' }],
+  microTime: [`${META}.MicroTime`, { type: 'string', format: 'date-time' }],
+  fieldsV1: [`${META}.FieldsV1`, { type: 'object' }],
+  raw: ['io.k8s.apimachinery.pkg.runtime.RawExtension', { type: 'object' }],
+  json: [`${CUSTOM}.JSON`, {}],
+  schemaOrBool: [`${CUSTOM}.JSONSchemaPropsOrBool`, {}],
+  schemaOrList: [`${CUSTOM}.JSONSchemaPropsOrArray`, {}],
+  schemaOrNames: [`${CUSTOM}.JSONSchemaPropsOrStringArray`, {}],
+}
+
+/** The schemas of what the fields of a struct are, other structs apart. */
+function namedWithin(type: StructType): readonly (readonly [name: string, schema: JsonObject])[] {
+  return [...type.fields.values()].flatMap((field) => {
+    const named = NAMED[field.type]
+    return named === undefined ? [] : [named]
+  })
 }
 
 function fieldSchema(field: Field): JsonObject {
+  const name = NAMED[field.type]?.[0]
   const isStruct = structType(field.type) !== undefined
-  const item: JsonObject = isStruct
-    ? reference(field.type)
-    : (SCALARS[field.type] ?? { type: 'object' })
+  const item: JsonObject =
+    name !== undefined
+      ? { allOf: [{ $ref: `#/components/schemas/${name}` }] }
+      : isStruct
+        ? { allOf: [reference(field.type)] }
+        : (SCALARS[field.type] ?? { type: 'object' })
   if (field.shape === 'map')
     return { type: 'object', additionalProperties: item, ...extensions(field) }
   if (field.shape === 'list') return { type: 'array', items: item, ...extensions(field) }
-  return isStruct ? { allOf: [item], ...extensions(field) } : item
+  return isStruct ? { ...item, ...extensions(field) } : item
 }
 
 function extensions(field: Field): JsonObject {

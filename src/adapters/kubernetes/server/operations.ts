@@ -10,8 +10,9 @@ import { encodeList, encodeObject } from './encode.ts'
 import { at, isObject, objectAt } from './json.ts'
 import { listPage } from './list.ts'
 import type { Answer } from './negotiate.ts'
-import type { ResourceRequest } from './request.ts'
 import { checkWriteOptions } from './option-checks.ts'
+import { encodeProtobufList, PROTOBUF } from './protobuf/encode.ts'
+import type { ResourceRequest } from './request.ts'
 import { type Reply, replyWith } from './respond.ts'
 import { patchedScale, scaleOf, withScale } from './scale.ts'
 import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
@@ -74,9 +75,7 @@ export async function operate(
       const gone = await deleteCollection(context, await deletion(context, request))
       const items = gone.map((object) => shownAs(context, object))
       const metadata = { resourceVersion: String(context.store.resourceVersion) }
-      return jsonText(
-        encodeList(`${context.served.kind}List`, apiVersionOf(context.served), metadata, items),
-      )
+      return listOf(context, metadata, items, answer)
     }
     case 'watch':
       throw methodNotAllowed()
@@ -240,6 +239,7 @@ function objectReply(
   const body: JsonObject = answer.as === 'metadata' ? metadataOf(shown, answer.metaVersion) : shown
   if (answer.format === 'yaml')
     return { ...replyWith(withoutUndefined(body), code, 'yaml'), warnings }
+  if (answer.format === 'protobuf') return { ...replyWith(body, code, 'protobuf'), warnings }
   return {
     ...jsonText(answer.as === 'metadata' ? JSON.stringify(body) : encodeObject(shown)),
     code,
@@ -290,8 +290,21 @@ function listReply(context: RequestContext, answer: Answer): Reply {
       answer.format,
     )
   }
-  const text = encodeList(`${served.kind}List`, apiVersionOf(served), metadata, items)
-  return answer.format === 'yaml'
-    ? replyWith(JSON.parse(text) as JsonObject, 200, 'yaml')
-    : jsonText(text)
+  return listOf(context, metadata, items, answer)
+}
+
+function listOf(
+  { served }: RequestContext,
+  metadata: JsonObject,
+  items: readonly KubeObject[],
+  { format }: Answer,
+): Reply {
+  const kind = `${served.kind}List`
+  const apiVersion = apiVersionOf(served)
+  if (format === 'protobuf') {
+    const bytes = encodeProtobufList(kind, apiVersion, metadata, items)
+    if (bytes !== undefined) return { code: 200, contentType: PROTOBUF, text: '', bytes }
+  }
+  const text = encodeList(kind, apiVersion, metadata, items)
+  return format === 'yaml' ? replyWith(JSON.parse(text) as JsonObject, 200, 'yaml') : jsonText(text)
 }

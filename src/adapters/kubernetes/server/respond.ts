@@ -3,7 +3,9 @@ import { promisify } from 'node:util'
 import { constants, gzip } from 'node:zlib'
 import { stringify } from 'yaml'
 import type { Json, JsonObject } from '../objects/types.ts'
-import { numberAt } from './json.ts'
+import { isObject, numberAt } from './json.ts'
+import type { Answer } from './negotiate.ts'
+import { encodeProtobuf, PROTOBUF } from './protobuf/encode.ts'
 
 const compress = promisify(gzip)
 
@@ -18,13 +20,22 @@ const WARNING_CHARACTERS_MAX = 512
 export interface Reply {
   readonly code: number
   readonly contentType: string
+  /** Empty where the answer is `bytes`. */
   readonly text: string
+  readonly bytes?: Uint8Array
   readonly headers?: Readonly<Record<string, string>>
   readonly warnings?: readonly string[]
 }
 
-/** A JSON value as an answer, or as YAML where the client prefers it. */
-export function replyWith(value: Json, code = 200, format: 'json' | 'yaml' = 'json'): Reply {
+/**
+ * A JSON value as an answer, or as YAML or protobuf where the client prefers it. What has no protobuf
+ * form is sent as JSON: clients read what the Content-Type says.
+ */
+export function replyWith(value: Json, code = 200, format: Answer['format'] = 'json'): Reply {
+  if (format === 'protobuf') {
+    const bytes = isObject(value) ? encodeProtobuf(value) : undefined
+    if (bytes !== undefined) return { code, contentType: PROTOBUF, text: '', bytes }
+  }
   if (format === 'yaml') return { code, contentType: 'application/yaml', text: stringify(value) }
   return { code, contentType: 'application/json', text: `${JSON.stringify(value)}\n` }
 }
@@ -54,7 +65,7 @@ export async function send(
   reply: Reply,
 ): Promise<void> {
   if (response.destroyed || response.headersSent) return
-  let body: Uint8Array = Buffer.from(reply.text)
+  let body: Uint8Array = reply.bytes ?? Buffer.from(reply.text)
   response.setHeader('Content-Type', reply.contentType)
   response.setHeader('Cache-Control', 'no-cache, private')
   response.setHeader('Vary', 'Accept, Accept-Encoding')

@@ -1,15 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../../core/interfaces/clock.ts'
-import type {
-  JsonObject,
-  KubeObject,
-  ObjectEvent,
-  ObjectStore,
-  Resource,
-} from '../objects/types.ts'
+import type { KubeObject, ObjectEvent, ObjectStore, Resource } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
-import { apiVersionOf, type Served } from './catalog.ts'
-import { encodeObject } from './encode.ts'
+import type { Served } from './catalog.ts'
 import { withField } from './json.ts'
 import { selectorOf, tooLargeVersion, versionParameter } from './list.ts'
 import type { Answer } from './negotiate.ts'
@@ -17,7 +10,7 @@ import { checkListOptions } from './option-checks.ts'
 import { isTrue, wholeNumber } from './request.ts'
 import type { Selector } from './selectors.ts'
 import { StatusError, toStatus } from './status.ts'
-import { includeObject, metadataOf, tableOf } from './table/table.ts'
+import { encoder, type Frame, watchType } from './watch-frames.ts'
 
 /** How many events may wait for a slow reader, beside those that there were at the start. */
 export const PENDING_EVENTS_MAX = 4096
@@ -51,11 +44,6 @@ export interface RunningWatch {
   /** Resolves once it holds nothing any more. */
   readonly done: Promise<void>
 }
-
-type Frame =
-  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
-  | { readonly type: 'BOOKMARK'; readonly version: number; readonly isInitialEnd: boolean }
-  | { readonly type: 'ERROR'; readonly status: JsonObject }
 
 interface Plan {
   readonly select: Selector
@@ -108,7 +96,7 @@ class WatchStream {
   readonly #source: WatchSource
   readonly #plan: Plan
   readonly #response: ServerResponse
-  readonly #encode: (frame: Frame) => string
+  readonly #encode: (frame: Frame) => string | Uint8Array
   readonly #cancels = new Set<() => void>()
   #pending: Frame[] = []
   /** The first of `#pending` that is not written. */
@@ -134,7 +122,7 @@ class WatchStream {
     response.on('close', () => this.#close())
     response.on('drain', () => this.#flush())
     response.writeHead(200, {
-      'Content-Type': 'application/json',
+      'Content-Type': watchType(this.#source),
       'Cache-Control': 'no-cache, private',
     })
     response.flushHeaders()
@@ -254,64 +242,4 @@ function transition(event: ObjectEvent, select: Selector): Frame | undefined {
   const last = event.previous ?? event.object
   const object = withField(last, ['metadata', 'resourceVersion'], String(event.resourceVersion))
   return { type: 'DELETED', object: object as KubeObject }
-}
-
-function encoder(source: WatchSource): (frame: Frame) => string {
-  const { resource, answer, clock } = source
-  const shown = (object: KubeObject): KubeObject =>
-    source.served.conversion?.fromKept(object) ?? object
-  const include = answer.as === 'table' ? includeObject(source.query) : 'Metadata'
-  let hasHeader = true
-  const table = (objects: readonly KubeObject[], version: string): JsonObject => {
-    const body = tableOf({
-      resource,
-      objects,
-      shown,
-      metadata: { resourceVersion: version },
-      include,
-      metaVersion: answer.metaVersion,
-      nowMs: clock.wallMs(),
-      hasHeader,
-    })
-    hasHeader = false
-    return body
-  }
-  return (frame) => {
-    if (frame.type === 'ERROR') return line('ERROR', JSON.stringify(frame.status))
-    if (frame.type === 'BOOKMARK') {
-      const mark = bookmark(source, frame.version, frame.isInitialEnd, answer)
-      return line(
-        'BOOKMARK',
-        JSON.stringify(answer.as === 'table' ? table([mark], String(frame.version)) : mark),
-      )
-    }
-    if (answer.as === 'table') {
-      return line(
-        frame.type,
-        JSON.stringify(table([frame.object], frame.object.metadata.resourceVersion ?? '')),
-      )
-    }
-    if (answer.as === 'metadata')
-      return line(frame.type, JSON.stringify(metadataOf(shown(frame.object), answer.metaVersion)))
-    return line(frame.type, encodeObject(shown(frame.object)))
-  }
-}
-
-function line(type: string, object: string): string {
-  return `{"type":"${type}","object":${object}}\n`
-}
-
-function bookmark(
-  { resource, served }: WatchSource,
-  version: number,
-  isInitialEnd: boolean,
-  answer: Answer,
-): KubeObject {
-  const annotations = isInitialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
-  const isMetadata = answer.as === 'metadata'
-  return {
-    kind: isMetadata ? 'PartialObjectMetadata' : resource.kind,
-    apiVersion: isMetadata ? `meta.k8s.io/${answer.metaVersion}` : apiVersionOf(served),
-    metadata: { resourceVersion: String(version), creationTimestamp: null, ...annotations },
-  } as unknown as KubeObject
 }

@@ -41,7 +41,11 @@ export function decodeProtobuf(bytes: Uint8Array): Envelope {
     } else if (number === 2) raw = bytesOf(value)
   }
   const slash = apiVersion.indexOf('/')
-  const type = kindType(slash < 0 ? '' : apiVersion.slice(0, slash), kind)
+  const type = kindType(
+    slash < 0 ? '' : apiVersion.slice(0, slash),
+    kind,
+    apiVersion.slice(slash + 1),
+  )
   if (type === undefined)
     throw badRequest(`no kind "${kind}" is registered for version "${apiVersion}"`)
   return { apiVersion, kind, value: { ...message(type, raw, {}, 0), apiVersion, kind } }
@@ -107,13 +111,38 @@ function decodeValue(type: string, value: WireValue, depth: number): Json | unde
       return timestamp(bytesOf(value), 6)
     case 'fieldsV1':
     case 'raw':
+    case 'json':
       return embeddedJson(bytesOf(value))
+    case '[]string':
+      return [...readFields(bytesOf(value))].map((item) => text(item.value))
+    case 'schemaOrBool':
+    case 'schemaOrList':
+    case 'schemaOrNames':
+      return schemaOr(type, bytesOf(value), depth)
     default: {
       const struct = structType(type)
       if (struct === undefined) throw badRequest('a field of the body has no protobuf form here')
       return message(struct, bytesOf(value), {}, depth + 1)
     }
   }
+}
+
+/** A schema, or what may stand in its place: whether anything is allowed, schemas, or names. */
+function schemaOr(type: string, bytes: Uint8Array, depth: number): Json | undefined {
+  const list: Json[] = []
+  let isAllowed = false
+  let schema: Json | undefined
+  const isBool = type === 'schemaOrBool'
+  for (const field of readFields(bytes)) {
+    if (isBool && field.number === 1) isAllowed = field.value !== 0n
+    else if (!isBool && field.number === 2 && type === 'schemaOrNames') list.push(text(field.value))
+    else {
+      const found = decodeValue('apiextensions.JSONSchemaProps', field.value, depth)
+      if (field.number === (isBool ? 2 : 1)) schema = found
+      else if (found !== undefined) list.push(found)
+    }
+  }
+  return schema ?? (isBool ? isAllowed : list)
 }
 
 function bytesOf(value: WireValue): Uint8Array {

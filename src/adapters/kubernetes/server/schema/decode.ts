@@ -100,7 +100,15 @@ function itemValue(
     if (!isObject(raw)) throw mismatch(raw, place, goType(field.type))
     return structValue(struct, raw, path, unknown)
   }
+  if (field.type.startsWith('schemaOr')) return schemaOr(raw, path)
   return scalarValue(field.type, raw, place)
+}
+
+/** A schema, or what may stand in its place. Go does not look for unknown fields in it. */
+function schemaOr(raw: Json, path: string): Json {
+  const schema = structType('apiextensions.JSONSchemaProps')
+  if (isList(raw)) return raw.map((item) => schemaOr(item, path))
+  return isObject(raw) && schema !== undefined ? structValue(schema, raw, path, []) : raw
 }
 
 const INTEGERS: Readonly<Record<string, number>> = {

@@ -32,6 +32,8 @@ export interface StructType {
   readonly fields: ReadonlyMap<string, Field>
   /** By number on the wire; an inlined struct is a message of its own there. */
   readonly wire: ReadonlyMap<number, Field | { readonly inline: StructType }>
+  /** The numbers of `wire`, rising. */
+  readonly numbers: readonly number[]
 }
 
 type Row = readonly [name: string, number: number, type: string, flags: string, merge?: string]
@@ -48,7 +50,8 @@ export function structType(name: string): StructType | undefined {
   if (source === undefined) return undefined
   const fields = new Map<string, Field>()
   const wire = new Map<number, Field | { readonly inline: StructType }>()
-  const type: StructType = { name, atomic: source.atomic === true, fields, wire }
+  const numbers = source.fields.map((row) => row[1]).sort((a, b) => a - b)
+  const type: StructType = { name, atomic: source.atomic === true, fields, wire, numbers }
   loaded.set(name, type)
   for (const row of source.fields) {
     const inline = row[3].includes('i') ? structType(row[2]) : undefined

@@ -1,0 +1,105 @@
+import type { JsonObject, KubeObject } from '../objects/types.ts'
+import { apiVersionOf } from './catalog.ts'
+import { encodeObject } from './encode.ts'
+import type { Answer } from './negotiate.ts'
+import { encodeProtobuf, encodeProtobufEvent, PROTOBUF } from './protobuf/encode.ts'
+import { kindType } from './schema/schema.ts'
+import { includeObject, metadataOf, tableOf } from './table/table.ts'
+import type { WatchSource } from './watch.ts'
+
+/** What a watch tells, one at a time. */
+export type Frame =
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
+  | { readonly type: 'BOOKMARK'; readonly version: number; readonly isInitialEnd: boolean }
+  | { readonly type: 'ERROR'; readonly status: JsonObject }
+
+/** Writes the frames of one watch, first to last. */
+export function encoder(source: WatchSource): (frame: Frame) => string | Uint8Array {
+  return isProtobuf(source) ? protobufFrames(source) : jsonFrames(source)
+}
+
+/** The media type of a watch. */
+export function watchType(source: WatchSource): string {
+  return isProtobuf(source) ? `${PROTOBUF};stream=watch` : 'application/json'
+}
+
+/** What has no protobuf form is sent as JSON. */
+function isProtobuf({ answer, served, resource }: WatchSource): boolean {
+  const type = kindType(served.group, resource.kind, served.version)
+  return answer.format === 'protobuf' && type !== undefined
+}
+
+function protobufFrames(source: WatchSource): (frame: Frame) => Uint8Array {
+  const { answer, served } = source
+  const bodyOf = (frame: Frame): JsonObject => {
+    if (frame.type === 'ERROR') return frame.status
+    if (frame.type === 'BOOKMARK')
+      return bookmark(source, frame.version, frame.isInitialEnd, answer)
+    const object = served.conversion?.fromKept(frame.object) ?? frame.object
+    return answer.as === 'metadata' ? metadataOf(object, answer.metaVersion) : object
+  }
+  return (frame) => {
+    const bytes = encodeProtobuf(bodyOf(frame))
+    return encodeProtobufEvent(frame.type, bytes ?? new Uint8Array())
+  }
+}
+
+function jsonFrames(source: WatchSource): (frame: Frame) => string {
+  const { resource, answer, clock } = source
+  const shown = (object: KubeObject): KubeObject =>
+    source.served.conversion?.fromKept(object) ?? object
+  const include = answer.as === 'table' ? includeObject(source.query) : 'Metadata'
+  let hasHeader = true
+  const table = (objects: readonly KubeObject[], version: string): JsonObject => {
+    const body = tableOf({
+      resource,
+      objects,
+      shown,
+      metadata: { resourceVersion: version },
+      include,
+      metaVersion: answer.metaVersion,
+      nowMs: clock.wallMs(),
+      hasHeader,
+    })
+    hasHeader = false
+    return body
+  }
+  return (frame) => {
+    if (frame.type === 'ERROR') return line('ERROR', JSON.stringify(frame.status))
+    if (frame.type === 'BOOKMARK') {
+      const mark = bookmark(source, frame.version, frame.isInitialEnd, answer)
+      return line(
+        'BOOKMARK',
+        JSON.stringify(answer.as === 'table' ? table([mark], String(frame.version)) : mark),
+      )
+    }
+    if (answer.as === 'table') {
+      return line(
+        frame.type,
+        JSON.stringify(table([frame.object], frame.object.metadata.resourceVersion ?? '')),
+      )
+    }
+    if (answer.as === 'metadata')
+      return line(frame.type, JSON.stringify(metadataOf(shown(frame.object), answer.metaVersion)))
+    return line(frame.type, encodeObject(shown(frame.object)))
+  }
+}
+
+function line(type: string, object: string): string {
+  return `{"type":"${type}","object":${object}}\n`
+}
+
+function bookmark(
+  { resource, served }: WatchSource,
+  version: number,
+  isInitialEnd: boolean,
+  answer: Answer,
+): KubeObject {
+  const annotations = isInitialEnd ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}
+  const isMetadata = answer.as === 'metadata'
+  return {
+    kind: isMetadata ? 'PartialObjectMetadata' : resource.kind,
+    apiVersion: isMetadata ? `meta.k8s.io/${answer.metaVersion}` : apiVersionOf(served),
+    metadata: { resourceVersion: String(version), creationTimestamp: null, ...annotations },
+  } as unknown as KubeObject
+}

@@ -14,6 +14,7 @@ import {
   required,
 } from './checks.ts'
 import { checkLabels, checkName } from './names.ts'
+import { containerPartsCheck, hostPortCauses, podPartsCheck } from './pod-parts-checks.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER
 const PROBE_ACTIONS = ['exec', 'httpGet', 'tcpSocket', 'grpc'] as const
@@ -83,6 +84,8 @@ function checkContainer(
     ),
     ...checkMountPaths(`${field}.volumeMounts`, mounts),
     ...checkResources(`${field}.resources`, container['resources']),
+    ...hostPortCauses(`${field}.ports`, ports),
+    ...containerPartsCheck(field, container),
     ...['livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((key) =>
       checkProbe(`${field}.${key}`, container[key]),
     ),
@@ -286,6 +289,7 @@ export function checkPodSpec(field: string, spec: JsonObject): readonly Cause[] 
     ...(spec['serviceAccountName'] === undefined
       ? []
       : checkName(`${field}.serviceAccountName`, spec['serviceAccountName'], 'subdomain')),
+    ...podPartsCheck(field, spec),
     ...listAt(spec, 'tolerations').flatMap((item, index) =>
       checkToleration(`${field}.tolerations[${index}]`, item),
     ),

@@ -1,10 +1,10 @@
 import type { Json, KubeObject, Resource } from '../../objects/types.ts'
 import { at, objectAt, sameJson, textAt } from '../json.ts'
 import { AUTOSCALER_CHECK } from './autoscaler-checks.ts'
-import { type Cause, invalidValue, tooLong } from './checks.ts'
+import { type Cause, invalidValue } from './checks.ts'
 import { CONTENT_CHECKS, CONTENT_UPDATES } from './content-checks.ts'
 import { JOB_CHECKS, JOB_UPDATES } from './job-checks.ts'
-import { checkLabels, checkName, checkQualifiedName, type NameRule } from './names.ts'
+import { checkMetadata } from './metadata-checks.ts'
 import { NETWORK_CHECKS, NETWORK_UPDATES } from './network-checks.ts'
 import { NODE_CHECK, NODE_UPDATE } from './node-checks.ts'
 import { checkPodSpec, checkPodUpdate } from './pod-validate.ts'
@@ -14,18 +14,6 @@ import type { Check, UpdateCheck } from './rules.ts'
 import { SERVICE_CHECK, SERVICE_UPDATE } from './service-checks.ts'
 import { VOLUME_CHECKS, VOLUME_UPDATES } from './volume-checks.ts'
 import { WORKLOAD_CHECKS, WORKLOAD_UPDATES } from './workload-checks.ts'
-
-const NAME_RULES: Readonly<Record<string, NameRule>> = {
-  namespaces: 'label',
-  services: 'label',
-  'clusterrolebindings.rbac.authorization.k8s.io': 'path',
-  'clusterroles.rbac.authorization.k8s.io': 'path',
-  'rolebindings.rbac.authorization.k8s.io': 'path',
-  'roles.rbac.authorization.k8s.io': 'path',
-}
-
-/** The largest annotations of an object, in bytes. */
-const ANNOTATION_BYTES_MAX = 256 * 1024
 
 /** Everything that is wrong with an object, on its own. */
 export function checkObject(resource: Resource, object: KubeObject): readonly Cause[] {
@@ -65,42 +53,6 @@ function valuesAt(value: Json | undefined, path: readonly string[]): Json | unde
       ? value.map((item: Json) => valuesAt(item, rest) ?? null)
       : undefined
   return valuesAt(at(value, key), rest)
-}
-
-function checkMetadata(resource: Resource, object: KubeObject): readonly Cause[] {
-  const { metadata } = object
-  const annotations = Object.entries(objectAt(metadata, 'annotations'))
-  const bytes = annotations.reduce(
-    (sum, [key, value]) => sum + key.length + Buffer.byteLength(String(value)),
-    0,
-  )
-  return [
-    ...checkName('metadata.name', metadata.name, NAME_RULES[resource.id] ?? 'subdomain'),
-    ...(resource.namespaced ? checkName('metadata.namespace', metadata.namespace, 'label') : []),
-    ...checkLabels('metadata.labels', metadata.labels),
-    ...annotations.flatMap(([key]) =>
-      checkQualifiedName('metadata.annotations', key.toLowerCase()),
-    ),
-    ...(bytes > ANNOTATION_BYTES_MAX
-      ? [tooLong('metadata.annotations', ANNOTATION_BYTES_MAX)]
-      : []),
-    ...(metadata.finalizers ?? []).flatMap((name, index) =>
-      checkQualifiedName(`metadata.finalizers[${index}]`, name),
-    ),
-    ...(metadata.ownerReferences ?? []).flatMap((owner, index) =>
-      ['apiVersion', 'kind', 'name', 'uid'].flatMap((key) =>
-        textAt(owner, key) === ''
-          ? [
-              invalidValue(
-                `metadata.ownerReferences[${index}].${key}`,
-                '',
-                `${key} must not be empty`,
-              ),
-            ]
-          : [],
-      ),
-    ),
-  ]
 }
 
 function checkEvent(object: KubeObject): readonly Cause[] {

@@ -503,7 +503,7 @@ test('the history of a document names who wrote, and with what', async () => {
   const messages = [...handle.history()].map(({ message }) => message)
   expect(messages).toContain('editor by bob')
   expect(messages[0]).toBe('other by bob')
-  handle.close()
+  await handle.close()
 })
 
 test('what was done is told, with who did it', async () => {

@@ -1,20 +1,10 @@
 import type { Position } from '../../../core/ids.ts'
-import type { StoredRecord } from '../../../core/interfaces/storage.ts'
 import { mergeRanges, type PositionRange, rangesOf } from '../position-ranges.ts'
 import type { Level, LevelOperation } from './database.ts'
 import { droppedRangeAt } from './dropped-ranges.ts'
-import {
-  afterPrefix,
-  collectionPrefix,
-  documentPrefix,
-  droppedKey,
-  encodePosition,
-  INDEX_PREFIXES,
-  positionOf,
-  recordKey,
-  withPosition,
-} from './keys.ts'
-import { decodeRecord } from './record-format.ts'
+import { droppedKey, encodePosition, recordKey } from './keys.ts'
+import { dropFromRuns, RunPlaces } from './run-dropping.ts'
+import { intactRecord } from './run-rebuilding.ts'
 
 /** Records looked up by one call. */
 const LOOKUP_MAX = 512
@@ -32,7 +22,7 @@ export async function dropOperations(
 ): Promise<readonly LevelOperation[]> {
   const operations: LevelOperation[] = []
   const dropped: Position[] = []
-  const damaged = new Set<Position>()
+  const places = new RunPlaces()
   const asked = [...new Set(positions)]
     .filter((position) => isPosition(position) && position <= head)
     .sort((a, b) => a - b)
@@ -45,40 +35,11 @@ export async function dropOperations(
       dropped.push(position)
       const record = intactRecord(position, value)
       operations.push({ type: 'del', key: recordKey(position) })
-      if (record === undefined) damaged.add(position)
-      else {
-        operations.push(
-          { type: 'del', key: withPosition(collectionPrefix(record.collection), position) },
-          { type: 'del', key: withPosition(documentPrefix(record.document), position) },
-        )
-      }
+      places.add(position, record)
     }
   }
-  operations.push(...(await indexOperations(level, damaged)))
+  await dropFromRuns(level, places, operations)
   operations.push(...(await rangeOperations(level, rangesOf(dropped))))
-  return operations
-}
-
-function intactRecord(position: Position, value: Uint8Array | undefined): StoredRecord | undefined {
-  try {
-    return decodeRecord(position, value, '')
-  } catch {
-    return undefined
-  }
-}
-
-// What a damaged record belonged to is not known: its entries are found by a walk over both indexes.
-async function indexOperations(
-  level: Level,
-  damaged: ReadonlySet<Position>,
-): Promise<readonly LevelOperation[]> {
-  const operations: LevelOperation[] = []
-  if (damaged.size === 0) return operations
-  for (const prefix of INDEX_PREFIXES) {
-    for await (const key of level.keys({ gte: prefix, lt: afterPrefix(prefix) })) {
-      if (damaged.has(positionOf(key))) operations.push({ type: 'del', key: key.slice() })
-    }
-  }
   return operations
 }
 

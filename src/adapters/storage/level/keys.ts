@@ -69,6 +69,11 @@ export function positionOf(key: Uint8Array): Position {
   return readPosition(key, key.length - POSITION_BYTES)
 }
 
+/** The prefix of an index key. */
+export function prefixOf(key: Uint8Array): Uint8Array {
+  return Uint8Array.from(key.subarray(0, key.length - POSITION_BYTES))
+}
+
 /** Where the value of one application key is. */
 export function valueKey(key: string): Uint8Array {
   return textKey(VALUE, key)

@@ -1,15 +1,11 @@
-import { crc32 as longCrc32 } from 'node:zlib'
 import { StorageCorruptError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
 import type { NewRecord, StoredRecord } from '../../../core/interfaces/storage.ts'
-import { crc32 } from '../crc32.ts'
+import { CHECKSUM_BYTES, checksumOf, isIntact } from './checksum.ts'
 import { encodePosition } from './keys.ts'
 import { nameBytes } from './name-bytes.ts'
 
-const CHECKSUM_BYTES = 4
 const LENGTH_BYTES = 2
-const INDEX_VALUE_BYTES = 8
-const SHORT_BYTES_MAX = 64
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** The value of a record: checksum over position and the rest, document, collection, bytes. */
@@ -57,25 +53,6 @@ export function decodeRecord(
   }
 }
 
-/** The value of an index entry: the record's size, so that a page is planned without reading records. */
-export function encodeIndexValue(key: Uint8Array, bytes: number): Uint8Array {
-  const value = new Uint8Array(INDEX_VALUE_BYTES)
-  const view = new DataView(value.buffer)
-  view.setUint32(CHECKSUM_BYTES, bytes)
-  view.setUint32(0, checksumOf(key, value))
-  return value
-}
-
-/**
- * The size that an index entry holds.
- *
- * @returns undefined when key and value do not belong together.
- */
-export function decodeIndexValue(key: Uint8Array, value: Uint8Array): number | undefined {
-  if (value.length !== INDEX_VALUE_BYTES || !isIntact(key, value)) return undefined
-  return new DataView(value.buffer, value.byteOffset, value.byteLength).getUint32(CHECKSUM_BYTES)
-}
-
 /** An application's value with a checksum over key and value in front. */
 export function encodeValue(key: Uint8Array, value: Uint8Array): Uint8Array {
   const stored = new Uint8Array(CHECKSUM_BYTES + value.length)
@@ -95,18 +72,4 @@ export function decodeValue(key: Uint8Array, stored: Uint8Array, directory: stri
 // LevelDB hands out Buffers, whose slice() shares memory where that of a Uint8Array copies.
 function plainBytes(stored: Uint8Array, start: number): Uint8Array {
   return new Uint8Array(stored.buffer, stored.byteOffset + start, stored.length - start)
-}
-
-// The checksum covers where the bytes belong as well, so intact bytes in a wrong place are found too.
-function checksumOf(place: Uint8Array, stored: Uint8Array): number {
-  const start = crc32(place)
-  // A native call for a few bytes costs more than the bytes.
-  if (stored.length <= SHORT_BYTES_MAX) return crc32(stored, start, CHECKSUM_BYTES)
-  return longCrc32(stored.subarray(CHECKSUM_BYTES), start)
-}
-
-function isIntact(place: Uint8Array, stored: Uint8Array): boolean {
-  if (stored.length < CHECKSUM_BYTES) return false
-  const view = new DataView(stored.buffer, stored.byteOffset, stored.byteLength)
-  return view.getUint32(0) === checksumOf(place, stored)
 }

@@ -1,10 +1,11 @@
 import { StorageConflictError } from '../../../core/errors.ts'
 import type { Position } from '../../../core/ids.ts'
-import type { Appended, Batch, NewRecord } from '../../../core/interfaces/storage.ts'
+import type { Appended, Batch } from '../../../core/interfaces/storage.ts'
 import type { LevelDatabase, LevelOperation } from './database.ts'
 import { dropOperations } from './drop.ts'
-import { collectionPrefix, documentPrefix, recordKey, valueKey, withPosition } from './keys.ts'
-import { encodeIndexValue, encodeRecord, encodeValue } from './record-format.ts'
+import { recordKey, valueKey } from './keys.ts'
+import { encodeRecord, encodeValue } from './record-format.ts'
+import { IndexRuns } from './run-writing.ts'
 
 /** Appends that wait together are written together until they reach this many bytes. */
 const GROUP_BYTES_MAX = 4 * 1_024 * 1_024
@@ -97,6 +98,7 @@ export class LevelWriter {
 
   async #append(group: readonly AppendJob[]): Promise<void> {
     const operations: LevelOperation[] = []
+    const runs = new IndexRuns(operations)
     const settlements: (() => void)[] = []
     let head = this.#head
     for (const { batch, resolve, reject } of group) {
@@ -106,11 +108,12 @@ export class LevelWriter {
         settlements.push(() => reject(error))
         continue
       }
-      addOperations(operations, batch, found)
+      addOperations(operations, runs, batch, found)
       head += batch.records.length
       const appended = { first: found + 1, head }
       settlements.push(() => resolve(appended))
     }
+    runs.end()
     try {
       if (operations.length > 0) await this.#database.write(operations)
       this.#head = head
@@ -133,9 +136,17 @@ export class LevelWriter {
   }
 }
 
-function addOperations(operations: LevelOperation[], batch: Batch, head: Position): void {
+function addOperations(
+  operations: LevelOperation[],
+  runs: IndexRuns,
+  batch: Batch,
+  head: Position,
+): void {
   for (const [index, record] of batch.records.entries()) {
-    addRecord(operations, head + 1 + index, record)
+    const position = head + 1 + index
+    const value = encodeRecord(position, record)
+    operations.push({ type: 'put', key: recordKey(position), value })
+    runs.add(position, record)
   }
   for (const put of batch.puts) {
     const key = valueKey(put.key)
@@ -144,14 +155,6 @@ function addOperations(operations: LevelOperation[], batch: Batch, head: Positio
         ? { type: 'del', key }
         : { type: 'put', key, value: encodeValue(key, put.value) },
     )
-  }
-}
-
-function addRecord(operations: LevelOperation[], position: Position, record: NewRecord): void {
-  operations.push({ type: 'put', key: recordKey(position), value: encodeRecord(position, record) })
-  for (const prefix of [collectionPrefix(record.collection), documentPrefix(record.document)]) {
-    const key = withPosition(prefix, position)
-    operations.push({ type: 'put', key, value: encodeIndexValue(key, record.bytes.length) })
   }
 }
 

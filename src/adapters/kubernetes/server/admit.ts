@@ -5,7 +5,7 @@ import type { ObjectBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keptAs, keyOf, nowText, type RequestContext, shownAs } from './context.ts'
 import { at, isObject, objectAt, sameJson, textAt } from './json.ts'
-import { CAUSES_MAX, type Cause } from './kinds/checks.ts'
+import { CAUSES_MAX, type Cause, forbiddenField } from './kinds/checks.ts'
 import { applyDefaults } from './kinds/defaults.ts'
 import { prepareUpdate } from './kinds/prepare.ts'
 import { checkObject, checkUpdate } from './kinds/validate.ts'
@@ -168,6 +168,7 @@ export function admitUpdate(
     { store: context.store, now: nowText(context.clock) },
   )
   refuse(context, name, [
+    ...lateFinalizers(before, defaulted),
     ...checkObject(resource, defaulted),
     ...checkUpdate(resource, before, defaulted),
     ...causes,
@@ -178,6 +179,21 @@ export function admitUpdate(
   const isSame =
     sameJson(withoutManagers(before), withoutManagers(after)) && sameOwnership(before, after)
   return isSame ? live : after
+}
+
+/** What is on its way out takes no more finalizers. */
+function lateFinalizers(before: KubeObject, after: KubeObject): readonly Cause[] {
+  if (before.metadata.deletionTimestamp === undefined) return []
+  const known = before.metadata.finalizers ?? []
+  const added = (after.metadata.finalizers ?? []).filter((name) => !known.includes(name))
+  if (added.length === 0) return []
+  const list = added.map((name) => JSON.stringify(name)).join(', ')
+  return [
+    forbiddenField(
+      'metadata.finalizers',
+      `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`,
+    ),
+  ]
 }
 
 /**

@@ -16,12 +16,16 @@ export function logRequest(
   signal: AbortSignal,
 ): LogRequest {
   const name = pod.metadata.name
-  if (textAt(pod, 'spec', 'nodeName') === '')
-    throw badRequest(`pod ${name} does not have a host assigned`)
   const tailLines = wholeNumber(query, 'tailLines')
   const limitBytes = wholeNumber(query, 'limitBytes')
   const sinceSeconds = wholeNumber(query, 'sinceSeconds')
   const sinceTime = query.get('sinceTime') ?? undefined
+  if (sinceTime !== undefined && Number.isNaN(Date.parse(sinceTime))) {
+    const shown = JSON.stringify(sinceTime.slice(0, 64))
+    throw badRequest(
+      `parsing time ${shown} as "2006-01-02T15:04:05Z07:00": cannot parse ${shown} as "2006"`,
+    )
+  }
   const causes = [
     ...atLeast('tailLines', tailLines, 0),
     ...atLeast('limitBytes', limitBytes, 1),
@@ -46,6 +50,8 @@ export function logRequest(
       : []),
   ]
   if (causes.length > 0) throw invalid('PodLogOptions', '', name, causes)
+  if (textAt(pod, 'spec', 'nodeName') === '')
+    throw badRequest(`pod ${name} does not have a host assigned`)
   return {
     namespace: pod.metadata.namespace ?? '',
     pod: name,
@@ -71,7 +77,7 @@ function atLeast(
     {
       reason: 'FieldValueInvalid',
       field,
-      message: `Invalid value: ${value}: must be greater than or equal to ${min}`,
+      message: `Invalid value: ${value}: must be greater than ${min === 0 ? 'or equal to ' : ''}0`,
     },
   ]
 }

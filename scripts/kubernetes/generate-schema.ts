@@ -61,6 +61,10 @@ function rowsOf(name: string, queue: string[]): Row[] {
       type = resolve(type.slice(1))
     }
     if (options.includes('inline')) flags += 'i'
+    const isOptional = flags.includes('o') || field.markers.includes('optional')
+    const isRequired = !isOptional || field.markers.includes('required')
+    // Only what does not follow from the tag is written down.
+    if (isRequired === flags.includes('o') && !flags.includes('i')) flags += 'x'
     let shape = ''
     if (type === '[]byte') type = 'bytes'
     for (const [prefix, mark] of [

@@ -117,11 +117,11 @@ function schemaOf(type: StructType): JsonObject {
   const required: string[] = []
   for (const field of type.fields.values()) {
     properties[field.name] = fieldSchema(field)
-    if (!field.omitEmpty) required.push(field.name)
+    if (field.required) required.push(field.name)
   }
   return {
     type: 'object',
-    ...(required.length === 0 ? {} : { required: required.sort() }),
+    ...(required.length === 0 ? {} : { required }),
     properties,
     ...(type.atomic ? { 'x-kubernetes-map-type': 'atomic' } : {}),
   }
@@ -196,6 +196,8 @@ function extensions(field: Field): JsonObject {
   } else if (field.atomic) {
     out['x-kubernetes-map-type'] = 'atomic'
   }
+  if (field.patchKey === undefined && field.retainKeys)
+    out['x-kubernetes-patch-strategy'] = 'retainKeys'
   if (field.patchKey !== undefined) {
     out['x-kubernetes-patch-strategy'] = field.retainKeys ? 'merge,retainKeys' : 'merge'
     if (field.patchKey !== '') out['x-kubernetes-patch-merge-key'] = field.patchKey

@@ -14,6 +14,8 @@ export interface Field {
   readonly pointer: boolean
   /** Whether a zero value is left out of the JSON. */
   readonly omitEmpty: boolean
+  /** Whether an object is only whole with it. */
+  readonly required: boolean
   /** The fields that name an item of an associative list. */
   readonly listKeys: readonly string[] | undefined
   readonly set: boolean
@@ -78,6 +80,7 @@ function fieldOf([name, number, type, flags, merge = '']: Row): Field {
     shape: flags.includes('l') ? 'list' : flags.includes('m') ? 'map' : 'one',
     pointer: flags.includes('p'),
     omitEmpty: flags.includes('o'),
+    required: flags.includes('x') === flags.includes('o'),
     listKeys: after('map:')?.split(','),
     set: parts.includes('set'),
     patchKey: after('patch:'),

@@ -76,8 +76,8 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const habits = {
     documents: 1 + random.below(6),
     deletes: does('deletes', 0.5),
-    // Where histories are cut documents stay where they are: what moves past a cut is not followed yet.
-    moves: does('moves', 0.3) && !cuts,
+    // What moves past a cut, or beside one that means harm, is not followed yet.
+    moves: does('moves', 0.3) && !cuts && !hasHostile,
     textMax: does('bulk', 0.1) ? 60_000 : 1,
   }
   const workload = new Workload(world, checkers, habits)

@@ -44,12 +44,6 @@ export function each(name: string, ...checks: readonly Check[]): Check {
   }
 }
 
-/** Checks that hold only for some values. */
-export function when(isMeant: (value: JsonObject) => boolean, ...checks: readonly Check[]): Check {
-  return (path, value) =>
-    isMeant(isObject(value) ? value : {}) ? checks.flatMap((check) => check(path, value)) : []
-}
-
 /** Whether a value says nothing, as an empty text or list does. */
 export function isEmpty(value: Json | undefined): boolean {
   return (
@@ -92,16 +86,6 @@ export function max(most: number): Check {
       : []
 }
 
-/** A number, 0 when absent, lies between two. */
-export function between(least: number, most: number): Check {
-  return (path, value) => {
-    const number = value ?? 0
-    return typeof number === 'number' && (number < least || number > most)
-      ? [invalidValue(path, number, `must be between ${least} and ${most}, inclusive`)]
-      : []
-  }
-}
-
 /** A text, where there is one, is a name. */
 export function named(rule: NameRule): Check {
   return (path, value) =>
@@ -118,12 +102,6 @@ export function neededName(rule: NameRule): Check {
 /** A text, where there is one, is a qualified name. */
 export const qualified: Check = (path, value) =>
   typeof value === 'string' ? checkQualifiedName(path, value) : []
-
-/** A text, where there is one, matches a pattern. */
-export function matching(pattern: RegExp, detail: string): Check {
-  return (path, value) =>
-    typeof value === 'string' && !pattern.test(value) ? [invalidValue(path, value, detail)] : []
-}
 
 /** What an update may not do, by both objects. */
 export type UpdateCheck = (before: JsonObject, after: JsonObject) => readonly Cause[]

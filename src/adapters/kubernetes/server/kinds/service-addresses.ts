@@ -43,7 +43,6 @@ export function allocate(
     const isKept = before === undefined
     return { service: isKept ? service : { ...service, spec: rest }, causes: [] }
   }
-  const isNew = before === undefined
   const others = lazily(() =>
     all()
       .filter((other) => keyOf(other) !== keyOf(service))
@@ -52,10 +51,7 @@ export function allocate(
   const addressed = withAddress(spec, objectAt(before, 'spec'), keyOf(service), others)
   const ported = withPorts(addressed.spec, objectAt(before, 'spec'), keyOf(service), others)
   const causes = [...addressed.causes, ...ported.causes]
-  return {
-    service: { ...service, spec: ported.spec },
-    causes: isNew || causes.length > 0 ? causes : [],
-  }
+  return { service: { ...service, spec: ported.spec }, causes }
 }
 
 interface Step {

@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
-import { at, isObject, listAt, numberAt, textAt } from '../json.ts'
+import { at, listAt, numberAt, objectAt, textAt } from '../json.ts'
 import { address, portNumber, portNumberOrName, range } from './address-checks.ts'
 import { type Cause, duplicate, forbiddenField, invalidValue, required } from './checks.ts'
 import { checkLabels } from './names.ts'
@@ -197,7 +197,7 @@ const trafficCheck: Check = (path, spec) => {
 /** The families of addresses that are given out. */
 const familiesCheck: Check = (path, spec) => {
   if (textAt(spec, 'type') === 'ExternalName') return []
-  const isSelected = Object.keys(isObject(at(spec, 'selector')) ? {} : {}).length > 0
+  const isSelected = Object.keys(objectAt(spec, 'selector')).length > 0
   const isAnything = isHeadless(spec) && !isSelected
   if (at(spec, 'ipFamilyPolicy') === 'RequireDualStack' && !isAnything) {
     const text = 'this cluster is not configured for dual-stack services'

@@ -39,15 +39,6 @@ export function logRequest(
           },
         ]
       : []),
-    ...(sinceTime !== undefined && Number.isNaN(Date.parse(sinceTime))
-      ? [
-          {
-            reason: 'FieldValueInvalid' as const,
-            field: 'sinceTime',
-            message: 'Invalid value: not an RFC 3339 time',
-          },
-        ]
-      : []),
   ]
   if (causes.length > 0) throw invalid('PodLogOptions', '', name, causes)
   if (textAt(pod, 'spec', 'nodeName') === '')

@@ -64,7 +64,7 @@ describe('negotiate', () => {
       'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json'
     expect(negotiate(table)).toEqual({ format: 'json', as: 'table', metaVersion: 'v1' })
     expect(negotiate('application/vnd.kubernetes.protobuf,application/json')).toMatchObject({
-      format: 'json',
+      format: 'protobuf',
       as: 'object',
     })
     expect(negotiate('application/yaml')).toMatchObject({ format: 'yaml' })

@@ -11,7 +11,7 @@ export const KUBERNETES_VERSION = '1.36.3'
 /** The version of k8s.io/api and its siblings that belongs to it. */
 export const STAGING_VERSION: string = `v0.${KUBERNETES_VERSION.slice(2)}`
 
-export interface GoStruct {
+interface GoStruct {
   readonly fields: readonly GoField[]
   readonly atomic: boolean
 }

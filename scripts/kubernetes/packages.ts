@@ -1,7 +1,7 @@
 // Which packages of Go hold the kinds that are served, and how they are named here.
 
 /** A package of types: its name here, the API group and version, and where its sources are. */
-export interface GoPackage {
+interface GoPackage {
   readonly name: string
   /** Empty for the core group; undefined for a package without kinds of its own. */
   readonly group: string | undefined

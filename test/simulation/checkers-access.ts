@@ -75,8 +75,8 @@ export class AccessChecker {
   /** At the end: no honest machine is in quarantine, and none took anything back without need. */
   async atRest(machines: readonly Machine[]): Promise<void> {
     for (const { name, process } of machines) {
+      // One whose log went back may have written twice for a place: its documents are contested then.
       for (const { replica, document } of process?.replica.quarantined() ?? [])
-        // One whose log went back may have written twice for a place: its documents are contested then.
         if (replica !== HOSTILE && !this.#world.isContested(document))
           this.#world.fail('I6', `${name} has ${replica} in quarantine for ${document}`)
       for await (const { peer, document } of process?.replica.rejected() ?? []) {

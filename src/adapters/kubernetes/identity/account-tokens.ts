@@ -55,6 +55,7 @@ export interface AccountTokens {
   readonly issuer: string
   /** The keys that others may check tokens of this cluster with. */
   keys(): readonly PublicKey[]
+  /** @returns a signed token (JWT, ES256) that says just this; who may have it is for the caller to know. */
   issue(content: TokenContent): string
   /** @returns undefined for what is no token of a service account of this cluster. */
   check(token: string, audiences?: readonly string[]): TokenProof | undefined

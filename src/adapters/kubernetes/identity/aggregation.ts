@@ -20,10 +20,9 @@ export interface RoleAggregationOptions {
 /**
  * Keeps the rules of each cluster role with an `aggregationRule` what the roles that it selects have,
  * as they change. For where no kube-controller-manager does it.
- *
- * @returns stops it, and waits for what is under way.
  */
 export function createRoleAggregation(options: RoleAggregationOptions): {
+  /** Stops it, and waits for what is under way. */
   close(): Promise<void>
 } {
   const { store } = options

@@ -21,12 +21,11 @@ const CA_KEY = 'ca.crt'
  * Keeps in each namespace what Kubernetes puts there: the service account `default` and the config map
  * `kube-root-ca.crt`, also when somebody deletes or changes them. For where no
  * kube-controller-manager does it.
- *
- * @returns `ready` resolves when every namespace that was there has been looked at, `close` stops it
- * and waits for what is under way.
  */
 export function createNamespaceContent(options: NamespaceContentOptions): {
+  /** Resolves when every namespace that was there has been looked at. */
   readonly ready: Promise<void>
+  /** Stops it, and waits for what is under way. */
   close(): Promise<void>
 } {
   const { store } = options

@@ -11,6 +11,7 @@ export interface TrustedKey {
 
 /** The keys whose signatures count at this replica. */
 export interface TrustedKeys {
+  /** @returns the key with this id (`kid`), or undefined when none is believed under it. */
   find(id: string): TrustedKey | undefined
   /** Those that count for every account: what OpenID Connect discovery tells. */
   cluster(): readonly PublicKey[]

@@ -23,7 +23,8 @@ const MAKES: Readonly<Record<EntryKind, readonly EntryKind[]>> = {
   join: ['join'],
   snapshot: ['snapshot'],
   tombstone: ['tombstone'],
-  leave: ['leave'],
+  // Who may join a document to a second home may take it out of the first: peers of that one are told.
+  leave: ['leave', 'join'],
   base: [],
 }
 const EPOCH = '00112233445566aa'

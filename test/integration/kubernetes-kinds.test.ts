@@ -1,39 +1,8 @@
-import { request } from 'node:https'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts'
-import {
-  kindCaseFiles,
-  kindCases,
-  type Outcome,
-  playCase,
-  recordedCases,
-  type Send,
-} from '../support/kind-cases.ts'
+import { kindCaseFiles, kindCases, playCase, recordedCases, sendTo } from '../support/kind-cases.ts'
 
 // What this server makes of objects of every kind, beside what kube-apiserver made of them.
-
-function sender(target: TestApiServer): Send {
-  return (method, path, { body, type, accept } = {}) =>
-    new Promise<Outcome>((resolve, reject) => {
-      const headers = {
-        authorization: `Bearer ${target.token}`,
-        accept: accept ?? 'application/json',
-        'content-type': type ?? 'application/json',
-      }
-      const url = new URL(path, target.server.url)
-      const sent = request(url, { method, headers, ca: target.caPem }, (response) => {
-        let text = ''
-        response.on('data', (chunk) => {
-          text += String(chunk)
-        })
-        response.on('end', () =>
-          resolve({ code: response.statusCode ?? 0, body: JSON.parse(text) as unknown }),
-        )
-      })
-      sent.on('error', reject)
-      sent.end(body === undefined ? undefined : JSON.stringify(body))
-    })
-}
 
 /** What differs, and why. A case that comes to agree is taken out of here. */
 const ACCEPTED: Readonly<Record<string, string>> = {
@@ -62,7 +31,7 @@ describe('kinds', { retry: 0 }, () => {
         test(item.case, async () => {
           const expected = recorded.get(item.case)
           expect(expected).toBeDefined()
-          const played = await playCase(sender(target), item)
+          const played = await playCase(sendTo({ ...target, url: target.server.url }), item)
           if (ACCEPTED[item.case] === undefined) expect(played).toEqual(expected)
           else expect(played).not.toEqual(expected)
         })

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { request } from 'node:https'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
 
@@ -34,6 +35,37 @@ export type Send = (
   path: string,
   options?: { readonly body?: unknown; readonly type?: string; readonly accept?: string },
 ) => Promise<Outcome>
+
+/** The server that cases are sent to. Without `caPem` its certificate is not checked. */
+export interface Target {
+  readonly url: string
+  readonly token: string
+  readonly caPem?: string | undefined
+}
+
+/** Sends requests to a server over HTTPS. */
+export function sendTo({ url: server, token, caPem }: Target): Send {
+  const trust = caPem === undefined ? { rejectUnauthorized: false } : { ca: caPem }
+  return (method, path, { body, type, accept } = {}) =>
+    new Promise<Outcome>((resolve, reject) => {
+      const headers = {
+        authorization: `Bearer ${token}`,
+        accept: accept ?? 'application/json',
+        'content-type': type ?? 'application/json',
+      }
+      const sent = request(new URL(path, server), { method, headers, ...trust }, (response) => {
+        let text = ''
+        response.on('data', (chunk) => {
+          text += String(chunk)
+        })
+        response.on('end', () =>
+          resolve({ code: response.statusCode ?? 0, body: JSON.parse(text) as unknown }),
+        )
+      })
+      sent.on('error', reject)
+      sent.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+}
 
 /** Where the cases and what a real server made of them are kept. */
 export const KIND_CASES_FOLDER: string = join(

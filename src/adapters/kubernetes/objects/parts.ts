@@ -1,4 +1,5 @@
 import { equalValues, freeze, type JsonMap } from '../../../core/index.ts'
+import { isObject } from './read.ts'
 import type { JsonObject, KubeObject, ObjectKey, ObjectMeta, Resource } from './types.ts'
 
 /** Fields of metadata that are not written down: they follow from the document and its place. */
@@ -98,8 +99,4 @@ function sortMetadata(metadata: JsonObject): ObjectMeta {
   const present = Object.entries(rest).filter(([, value]) => value !== undefined)
   const sorted = Object.fromEntries(present.sort(([a], [b]) => (a < b ? -1 : 1)))
   return (managedFields === undefined ? sorted : { ...sorted, managedFields }) as ObjectMeta
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -52,6 +52,9 @@ function listsOf(resource: Resource): readonly string[] {
     parents.has(path.slice(0, Math.max(0, path.lastIndexOf('.')))),
   )
 }
+  // Who owns a status is written where the status is.
+  const owners = resource.lists['metadata.managedFields']
+  if (part === 'observed' && owners !== undefined) root.at(['managedFields']).merge = owners
 
 /** Every kind that a replica has to know to take these resources from peers. */
 export function documentKinds(resources: readonly Resource[]): readonly DocumentKind[] {

@@ -10,14 +10,41 @@ export function desiredPart(resource: Resource, object: KubeObject): JsonMap {
   const metadata: Record<string, unknown> = { ...object.metadata }
   for (const field of DERIVED) delete metadata[field]
   const part: Record<string, unknown> = { ...object, metadata }
-  if (resource.status) delete part['status']
+  if (!resource.status) return part as JsonMap
+  delete part['status']
+  const owners = ownersOf(object).filter((owner) => !ownsStatus(owner))
+  if (owners.length > 0) metadata['managedFields'] = owners
+  else delete metadata['managedFields']
   return part as JsonMap
 }
 
-/** What of an object its observed document holds. */
+/** What of an object its observed document holds: its status, and who owns which fields of it. */
 export function observedPart(object: KubeObject): JsonMap {
   const { status } = object
-  return (isObject(status) ? { status } : {}) as JsonMap
+  const owners = ownersOf(object).filter(ownsStatus)
+  return {
+    ...(isObject(status) ? { status } : {}),
+    ...(owners.length > 0 ? { managedFields: owners } : {}),
+  } as JsonMap
+}
+
+function ownersOf({ metadata }: { readonly metadata: JsonObject }): readonly JsonObject[] {
+  const { managedFields } = metadata
+  return Array.isArray(managedFields) ? managedFields.filter(isObject) : []
+}
+
+function ownsStatus(owner: JsonObject): boolean {
+  return owner['subresource'] === 'status'
+}
+
+/** The owners of both parts, in the order in which the API shows them. */
+function allOwners(metadata: JsonObject, observed: JsonMap | undefined): readonly JsonObject[] {
+  const ofStatus = ownersOf({ metadata: (observed ?? {}) as JsonObject })
+  const owners = ownersOf({ metadata })
+  if (ofStatus.length === 0) return owners
+  const place = (owner: JsonObject): string =>
+    ['operation', 'time', 'manager'].map((key) => String(owner[key] ?? '')).join(' ')
+  return [...owners, ...ofStatus].sort((a, b) => (place(a) < place(b) ? -1 : 1))
 }
 
 /** The object that two documents stand for. */
@@ -35,6 +62,7 @@ export function assemble(
   const { name, namespace } = derived.key
   const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = desired
   const status = resource.status ? observed?.['status'] : undefined
+  const owners = allOwners(metadata as JsonObject, resource.status ? observed : undefined)
   return freeze({
     apiVersion: apiVersionOf(resource),
     kind: resource.kind,
@@ -45,6 +73,7 @@ export function assemble(
       namespace,
       uid: derived.uid,
       resourceVersion: String(derived.resourceVersion),
+      managedFields: owners.length === 0 ? undefined : owners,
     }),
     ...rest,
     ...(status === undefined ? {} : { status }),

@@ -4,10 +4,11 @@ import { readManagers, withManagers } from './apply/managers.ts'
 import type { ObjectBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keptAs, keyOf, nowText, type RequestContext, shownAs } from './context.ts'
-import { at, isObject, objectAt, sameJson, textAt } from './json.ts'
+import { at, objectAt, sameJson, textAt } from './json.ts'
 import { CAUSES_MAX, type Cause, forbiddenField } from './kinds/checks.ts'
 import { applyDefaults } from './kinds/defaults.ts'
 import { prepareUpdate } from './kinds/prepare.ts'
+import { completeStatus } from './kinds/status-fields.ts'
 import { checkObject, checkUpdate } from './kinds/validate.ts'
 import { decodeTyped } from './schema/decode.ts'
 import { badRequest, conflict, forbidden, invalid, StatusError } from './status.ts'
@@ -18,7 +19,8 @@ export function writerOf(context: RequestContext, subresource = ''): Writer {
     manager: context.options.manager,
     apiVersion: apiVersionOf(context.served),
     subresource,
-    time: nowText(context.clock),
+    // A scale is another kind of object, which does not say when.
+    time: subresource === 'scale' ? '' : nowText(context.clock),
   }
 }
 
@@ -110,11 +112,12 @@ export function recorded(
   context: RequestContext,
   before: KubeObject | undefined,
   after: KubeObject,
+  subresource = '',
 ): KubeObject {
   const { served } = context
   const old = before === undefined ? undefined : shownAs(context, before)
-  const written = recordUpdate(served.type, old, shownAs(context, after), writerOf(context))
-  return keptAs(context, written)
+  const writer = writerOf(context, subresource)
+  return keptAs(context, recordUpdate(served.type, old, shownAs(context, after), writer))
 }
 
 /** Refuses an object with everything that is wrong with it, if anything is. */
@@ -149,6 +152,7 @@ export function admitUpdate(
   live: KubeObject,
   given: KubeObject,
   isApplied: boolean,
+  subresource = '',
 ): KubeObject {
   const { resource, served } = context
   const name = live.metadata.name
@@ -173,7 +177,7 @@ export function admitUpdate(
     ...checkUpdate(resource, before, defaulted),
     ...causes,
   ])
-  const after = isApplied ? defaulted : recorded(context, before, defaulted)
+  const after = isApplied ? defaulted : recorded(context, before, defaulted, subresource)
   const why = context.mayWrite(keyOf(context, name), after)
   if (why !== undefined) throw forbidden(served, name, why)
   const isSame =
@@ -219,18 +223,33 @@ function withStatus(object: KubeObject, status: JsonObject[string]): KubeObject 
   return (status === undefined ? rest : { ...rest, status }) as KubeObject
 }
 
-/** What an update of the status makes of an object: only its status may differ. */
+/**
+ * What an update of the status makes of an object: only its status, and who owns what of it, may
+ * differ.
+ */
 export function admitStatus(
   context: RequestContext,
   before: KubeObject,
   given: KubeObject,
+  isApplied: boolean,
 ): KubeObject {
   checkPreconditions(context, before, given)
-  const status = given['status']
-  const after = withStatus(before, isObject(status) ? status : undefined)
+  const status = completeStatus(context.resource.id, before, given['status'])
+  const reported = withStatus(before, status)
+  const after = isApplied
+    ? withManagers(reported, readManagers(given))
+    : recorded(context, before, withOwners(reported, given), 'status')
   const why = context.mayWrite(keyOf(context, before.metadata.name), after)
   if (why !== undefined) throw forbidden(context.served, before.metadata.name, why)
-  return sameJson(at(before, 'status'), at(after, 'status')) ? before : after
+  const isSame = sameJson(at(before, 'status'), at(after, 'status')) && sameOwnership(before, after)
+  return isSame ? before : after
+}
+
+/** What a writer says of ownership, laid over an object. */
+function withOwners(object: KubeObject, given: KubeObject): KubeObject {
+  const { managedFields } = given.metadata
+  if (managedFields === undefined) return object
+  return { ...object, metadata: { ...object.metadata, managedFields } }
 }
 
 function checkPreconditions(

@@ -5,6 +5,7 @@ import { keptAs, keyOf, nowText, type RequestContext } from './context.ts'
 import { isObject } from './json.ts'
 import { required } from './kinds/checks.ts'
 import { applyDefaults, initialStatus } from './kinds/defaults.ts'
+import { withDefaults } from './kinds/filling.ts'
 import { completeWithUid, type Prepared, prepareCreate, timedStatus } from './kinds/prepare.ts'
 import { checkObject } from './kinds/validate.ts'
 import { ownedByCreator } from './ownership.ts'
@@ -122,11 +123,11 @@ function newObject(context: RequestContext, given: KubeObject, name: string): Pr
 }
 
 /** What a node says of itself; all that it has can be given to pods, where it says nothing else. */
-function nodeStatus(given: KubeObject): JsonObject | undefined {
-  const status = given['status']
-  if (!isObject(status)) return undefined
+function nodeStatus(given: KubeObject): JsonObject {
+  const status = isObject(given['status']) ? given['status'] : {}
   const { capacity, allocatable = capacity } = status
-  return allocatable === undefined ? status : { ...status, allocatable }
+  const described = allocatable === undefined ? status : { ...status, allocatable }
+  return withDefaults(described, initialStatus('nodes', given) ?? {})
 }
 
 /** 409 for a name that is taken. */

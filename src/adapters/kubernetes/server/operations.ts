@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { decodeObject } from './admit.ts'
-import { mediaType, parseJson, parseObject, readBody, unsupportedMediaType } from './body.ts'
+import { parseObject, readBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
@@ -14,7 +14,7 @@ import { checkWriteOptions } from './option-checks.ts'
 import { encodeProtobufList, PROTOBUF } from './protobuf/encode.ts'
 import type { ResourceRequest } from './request.ts'
 import { type Reply, replyWith } from './respond.ts'
-import { patchedScale, scaleOf, withScale } from './scale.ts'
+import { operateOnScale } from './scale-requests.ts'
 import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
 import { includeObject, metadataOf, tableOf } from './table/table.ts'
 import { bindPod, patchObject, replaceObject, type Written, writeObject } from './update.ts'
@@ -120,7 +120,7 @@ async function operateOnPart(
       return objectReply(context, object, answer)
     }
     case 'scale':
-      return await scale(context, info, name, request, answer)
+      return await operateOnScale(context, info.verb, name, request, answer)
     case 'finalize':
       return objectReply(context, await finalize(context, name, request), answer)
     case 'binding':
@@ -138,41 +138,6 @@ async function operateOnPart(
     default:
       throw unknownResource()
   }
-}
-
-async function scale(
-  context: RequestContext,
-  info: ResourceRequest,
-  name: string,
-  request: IncomingMessage,
-  answer: Answer,
-): Promise<Reply> {
-  const current = context.store.get(keyOf(context, name))
-  if (current === undefined) throw notFound(context.served, name)
-  if (info.verb === 'get') return replyWith(scaleOf(current), 200, answer.format)
-  const bytes = await readBody(request)
-  const type = mediaType(request.headers['content-type'])
-  let change: (object: KubeObject) => KubeObject
-  if (info.verb === 'update') {
-    const { value } = parseObject(bytes, type)
-    change = (object) => withScale(object, value)
-  } else {
-    const isJsonPatch = type === 'application/json-patch+json'
-    if (!isJsonPatch && !/^application\/(strategic-)?merge-patch\+json$/.test(type)) {
-      throw unsupportedMediaType([
-        'application/json-patch+json',
-        'application/merge-patch+json',
-        'application/strategic-merge-patch+json',
-      ])
-    }
-    const { value } = parseJson(bytes)
-    change = (object) => withScale(object, patchedScale(object, value, isJsonPatch))
-  }
-  return replyWith(
-    scaleOf(await writeObject(context, name, 'object', change, false)),
-    200,
-    answer.format,
-  )
 }
 
 async function finalize(

@@ -1,4 +1,4 @@
-import { type Cause, forbiddenField, invalidValue, notSupported } from './kinds/checks.ts'
+import { type Cause, forbiddenField, invalidValue, notSupported, required } from './kinds/checks.ts'
 import type { Verb } from './request.ts'
 import { invalid } from './status.ts'
 
@@ -51,6 +51,30 @@ function validationCauses(validation: string): readonly Cause[] {
   return VALIDATIONS.includes(validation)
     ? []
     : [notSupported('fieldValidation', validation.slice(0, 64), VALIDATIONS)]
+}
+
+/**
+ * Checks that an apply says who applies.
+ *
+ * @throws StatusError 422.
+ */
+export function requireManager(query: URLSearchParams): void {
+  if (query.get('fieldManager')) return
+  throw invalid('PatchOptions', META, '', [
+    required('fieldManager', 'is required for apply patch'),
+  ])
+}
+
+/**
+ * Checks that a patch that is no apply takes nothing by force.
+ *
+ * @throws StatusError 422.
+ */
+export function refuseForce(query: URLSearchParams): void {
+  if (!query.has('force')) return
+  throw invalid('PatchOptions', META, '', [
+    forbiddenField('force', 'may not be specified for non-apply patch'),
+  ])
 }
 
 const MATCH = 'resourceVersionMatch'

@@ -6,6 +6,7 @@ import { objectAt } from './json.ts'
 /** What the server gives out by itself below `spec`: whoever creates an object does not own it. */
 const ALLOTTED: Readonly<Record<string, readonly string[]>> = {
   namespaces: ['finalizers'],
+  pods: ['priority', 'preemptionPolicy', 'tolerations'],
   services: ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'healthCheckNodePort'],
 }
 

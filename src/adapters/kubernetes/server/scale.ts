@@ -11,11 +11,12 @@ import { selectorText } from './table/selector-text.ts'
 /** The scale of an object that has replicas (autoscaling/v1 Scale). */
 export function scaleOf(object: KubeObject): JsonObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
+  const replicas = numberAt(object, 'spec', 'replicas') ?? 0
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: numberAt(object, 'spec', 'replicas') ?? 0 },
+    spec: replicas === 0 ? {} : { replicas },
     status: {
       replicas: numberAt(object, 'status', 'replicas') ?? 0,
       selector: selectorText(at(object, 'spec', 'selector')),

@@ -8,6 +8,7 @@ import { keptAs, keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
 import { at, isObject, listAt, objectAt, textAt } from './json.ts'
 import { invalidValue, required } from './kinds/checks.ts'
+import { refuseForce, requireManager } from './option-checks.ts'
 import { applyJsonPatch } from './patch/json-patch.ts'
 import { applyMergePatch } from './patch/merge-patch.ts'
 import { applyStrategicPatch } from './patch/strategic.ts'
@@ -77,23 +78,7 @@ export async function patchObject(
     return await applyObject(context, name, parseYaml(bytes), part)
   if (!PATCH_TYPES.some((known) => known === type))
     throw new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', {})
-  if (context.query.has('force')) {
-    throw new StatusError(
-      'Invalid',
-      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch',
-      {
-        group: 'meta.k8s.io',
-        kind: 'PatchOptions',
-        causes: [
-          {
-            reason: 'FieldValueForbidden',
-            field: 'force',
-            message: 'Forbidden: may not be specified for non-apply patch',
-          },
-        ],
-      },
-    )
-  }
+  refuseForce(context.query)
   const isStrategic = type === 'application/strategic-merge-patch+json'
   const { value: patch, duplicates } = parseJson(bytes, isStrategic ? '' : 'error decoding patch: ')
   if (isStrategic && context.served.type.name.startsWith('unknown.')) {
@@ -144,23 +129,7 @@ async function applyObject(
 ): Promise<Written> {
   if (!isObject(body.value))
     throw badRequest('error decoding YAML: the configuration is not an object')
-  if (!context.query.get('fieldManager')) {
-    throw new StatusError(
-      'Invalid',
-      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-      {
-        group: 'meta.k8s.io',
-        kind: 'PatchOptions',
-        causes: [
-          {
-            reason: 'FieldValueRequired',
-            field: 'fieldManager',
-            message: 'Required value: is required for apply patch',
-          },
-        ],
-      },
-    )
-  }
+  requireManager(context.query)
   const expected = { apiVersion: apiVersionOf(context.served), kind: context.served.kind }
   if (textAt(body.value, 'apiVersion') === '' || textAt(body.value, 'kind') === '') {
     throw badRequest(`invalid object type: ${kindText(body.value)}`)
@@ -251,6 +220,7 @@ export async function writeObject(
   part: Part,
   change: (current: KubeObject) => KubeObject,
   isApplied: boolean,
+  subresource = '',
 ): Promise<KubeObject> {
   const { store, served, options } = context
   if (part === 'status' && !context.resource.status) throw notFound(served, name)
@@ -258,8 +228,8 @@ export async function writeObject(
   const recipe = (current: KubeObject): KubeObject => {
     const changed = keptAs(context, change(shownAs(context, current)))
     return part === 'status'
-      ? admitStatus(context, current, changed)
-      : admitUpdate(context, current, changed, isApplied)
+      ? admitStatus(context, current, changed, isApplied)
+      : admitUpdate(context, current, changed, isApplied, subresource)
   }
   const current = store.get(key)
   if (current === undefined) throw notFound(served, name)

@@ -160,7 +160,10 @@ export function recordUpdate(
   // Ownership of an object that has none on record is recorded from the first apply on.
   if (before !== undefined && (known.length === 0 || sameJson(was, is)))
     return withManagers(after, known)
-  const changed = changedFields(type, before === undefined ? emptyObject(type) : was, is)
+  // Before the first report a status is there, with nothing in it.
+  const blank = emptyObject(type)
+  const base = before === undefined ? blank : { ...statusOf(blank, writer), ...was }
+  const changed = changedFields(type, base, is)
   const removed = difference(fieldsOf(type, was), fieldsOf(type, is))
   const mine = {
     name: writer.manager,
@@ -183,6 +186,10 @@ export function recordUpdate(
     ...rest,
     { ...mine, fields, time: isSame && previous !== undefined ? previous.time : writer.time },
   ])
+}
+
+function statusOf(blank: JsonObject, writer: Writer): JsonObject {
+  return writer.subresource === 'status' ? counted(blank, writer) : {}
 }
 
 /** A client may edit managedFields, also to reset them; what it leaves out stays as it was. */

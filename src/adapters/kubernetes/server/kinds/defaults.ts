@@ -21,9 +21,29 @@ export function initialStatus(resource: string, object: KubeObject): JsonObject 
     : FIRST_STATUS[resource]
 }
 
+/** The status in which nothing is reported, undefined where there is none then. */
+export function emptyStatus(resource: string): JsonObject | undefined {
+  return FIRST_STATUS[resource]
+}
+
 /** What is said of a new object before any controller has seen it, by resource id. */
 const FIRST_STATUS: Readonly<Record<string, JsonObject>> = {
   namespaces: { phase: 'Active' },
+  nodes: {
+    daemonEndpoints: { kubeletEndpoint: { Port: 0 } },
+    nodeInfo: {
+      architecture: '',
+      bootID: '',
+      containerRuntimeVersion: '',
+      kernelVersion: '',
+      kubeProxyVersion: '',
+      kubeletVersion: '',
+      machineID: '',
+      operatingSystem: '',
+      osImage: '',
+      systemUUID: '',
+    },
+  },
   persistentvolumeclaims: { phase: 'Pending' },
   persistentvolumes: { phase: 'Pending' },
   replicationcontrollers: { replicas: 0 },

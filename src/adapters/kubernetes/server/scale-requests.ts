@@ -1,0 +1,107 @@
+import type { IncomingMessage } from 'node:http'
+import type { JsonObject, KubeObject } from '../objects/types.ts'
+import { writerOf } from './admit.ts'
+import { applyConfiguration } from './apply/apply.ts'
+import { mediaType, parseJson, parseObject, parseYaml, readBody } from './body.ts'
+import { apiVersionOf } from './catalog.ts'
+import { keyOf, type RequestContext } from './context.ts'
+import { isObject, numberAt, textAt } from './json.ts'
+import type { Answer } from './negotiate.ts'
+import { requireManager } from './option-checks.ts'
+import type { Verb } from './request.ts'
+import { type Reply, replyWith } from './respond.ts'
+import { patchedScale, scaleOf, withScale } from './scale.ts'
+import { badRequest, notFound, StatusError } from './status.ts'
+import { writeObject } from './update.ts'
+
+/** How a write of a scale changes the object that it is the scale of. */
+interface ScaleChange {
+  readonly change: (object: KubeObject) => KubeObject
+  /** Whether ownership is recorded already, by server-side apply. */
+  readonly isApplied: boolean
+}
+
+const PATCHES: ReadonlySet<string> = new Set([
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+])
+
+/** Answers a request to `NAME/scale`: reads it, replaces it, or patches it in any of the four ways. */
+export async function operateOnScale(
+  context: RequestContext,
+  verb: Verb,
+  name: string,
+  request: IncomingMessage,
+  { format }: Answer,
+): Promise<Reply> {
+  const current = context.store.get(keyOf(context, name))
+  if (current === undefined) throw notFound(context.served, name)
+  if (verb === 'get') return replyWith(scaleOf(current), 200, format)
+  const bytes = await readBody(request)
+  const type = mediaType(request.headers['content-type'])
+  const { change, isApplied } =
+    verb === 'update' ? replaced(bytes, type) : patched(context, name, bytes, type)
+  const written = await writeObject(context, name, 'object', change, isApplied, 'scale')
+  return replyWith(scaleOf(written), 200, format)
+}
+
+function replaced(bytes: Uint8Array, type: string): ScaleChange {
+  const { value } = parseObject(bytes, type)
+  return { change: (object) => withScale(object, value), isApplied: false }
+}
+
+function patched(
+  context: RequestContext,
+  name: string,
+  bytes: Uint8Array,
+  type: string,
+): ScaleChange {
+  if (type === 'application/apply-patch+yaml') return applied(context, name, bytes)
+  if (!PATCHES.has(type))
+    throw new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', {})
+  const isJsonPatch = type === 'application/json-patch+json'
+  const { value } = parseJson(bytes, 'error decoding patch: ')
+  return {
+    change: (object) => withScale(object, patchedScale(object, value, isJsonPatch)),
+    isApplied: false,
+  }
+}
+
+/** The number of replicas is all that a scale owns of its object. */
+function applied(context: RequestContext, name: string, bytes: Uint8Array): ScaleChange {
+  requireManager(context.query)
+  const { value } = parseYaml(bytes)
+  if (!isObject(value) || textAt(value, 'kind') !== 'Scale')
+    throw badRequest('invalid object type: a Scale of autoscaling/v1 is expected')
+  const given = textAt(value, 'metadata', 'name')
+  if (given !== '' && given !== name)
+    throw badRequest(
+      `the name of the object (${given}) does not match the name on the URL (${name})`,
+    )
+  const replicas = numberAt(value, 'spec', 'replicas')
+  const spec: JsonObject = replicas === undefined ? {} : { replicas }
+  const { served, options } = context
+  const config = {
+    apiVersion: apiVersionOf(served),
+    kind: served.kind,
+    metadata: { name },
+    spec,
+  } as KubeObject
+  const change = (object: KubeObject): KubeObject => {
+    const checked = withScale(object, { ...value, spec: { replicas: replicas ?? 0 } })
+    const { resourceVersion, uid } = checked.metadata
+    const result = applyConfiguration(
+      served.type,
+      object,
+      config,
+      writerOf(context, 'scale'),
+      options.force,
+    )
+    return {
+      ...result,
+      metadata: { ...result.metadata, resourceVersion: resourceVersion ?? '', uid: uid ?? '' },
+    }
+  }
+  return { change, isApplied: true }
+}

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 
+import { benchApi } from './api/index.ts'
 import { benchApply } from './apply.ts'
 import { benchCompaction } from './compaction/index.ts'
 import { benchMemory } from './memory.ts'
@@ -22,10 +23,15 @@ const BENCHMARKS = {
     runs: 1,
     about: 'a million updates of one document: what is on disk, and how long it takes to open',
   },
+  api: {
+    run: benchApi,
+    runs: 3,
+    about: 'the Kubernetes API beside kube-apiserver on etcd: needs npm run test:cluster:install',
+  },
   memory: { run: benchMemory, runs: 3, about: 'memory of an idle cloudcore and edgecore' },
 } as const
 
-const HELP = `usage: npm run bench -- NAME [--runs N] [--json]
+const HELP = `usage: npm run bench -- NAME [--runs N] [--json] [--quick]
        npm run bench -- sync [--runs N] [--json] [--only ROW,ROW] [--quick]
 
 ${Object.entries(BENCHMARKS)
@@ -58,7 +64,7 @@ const benchmark =
     : undefined
 if (values.help === true) usage(0)
 if (benchmark === undefined) usage(2)
-await benchmark.run({ json: values.json, runs: wanted ?? benchmark.runs })
+await benchmark.run({ json: values.json, quick: values.quick, runs: wanted ?? benchmark.runs })
 process.exit(0)
 
 function usage(code: number): never {

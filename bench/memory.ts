@@ -1,4 +1,5 @@
-import { memoryOf, startFleet } from './fleet.ts'
+import { startFleet } from './fleet.ts'
+import { memoryOf } from './programs.ts'
 import { median, table } from './report.ts'
 
 const SETTLE_MS = 10_000

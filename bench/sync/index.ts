@@ -43,5 +43,5 @@ export async function benchSync(options: SyncBenchOptions): Promise<void> {
   }
   const head = { benchmark: 'sync', quick: options.quick, machine: machine(), versions: versions() }
   if (options.json) process.stdout.write(`${JSON.stringify({ ...head, rows: results })}\n`)
-  else process.stdout.write(readable({ ...head, rows: results }))
+  else process.stdout.write(readable('Sync engine', { ...head, rows: results }))
 }

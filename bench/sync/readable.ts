@@ -13,11 +13,11 @@ export interface Report {
 const GIB = 2 ** 30
 
 /** The report for people: the promises first, then every figure. */
-export function readable(report: Report): string {
+export function readable(title: string, report: Report): string {
   const { machine, versions, rows } = report
   const memory = (machine.memoryBytes / GIB).toFixed(0)
   const lines = [
-    `Sync engine: ${machine.cores} cores of ${machine.cpu}, ${memory} GiB, ${machine.system}, Node ${machine.node}`,
+    `${title}: ${machine.cores} cores of ${machine.cpu}, ${memory} GiB, ${machine.system}, Node ${machine.node}`,
     Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),

@@ -17,6 +17,8 @@ import { installPrograms, type Programs } from './programs.ts'
 export interface ClusterOptions {
   readonly controllerManager?: boolean
   readonly scheduler?: boolean
+  /** etcd syncs each write to the disk, as in production. Default: not, as tests are sooner done so. */
+  readonly syncsToDisk?: boolean
   /** More flags for kube-apiserver. */
   readonly apiServerFlags?: readonly string[]
   /** The programs. Default: those installed, which are built first where they are not. */
@@ -62,7 +64,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   try {
     const files = await writeFiles(folder)
     const etcdPort = await steadyPort()
-    const etcd = startEtcd(programs.etcd, folder, etcdPort, await steadyPort())
+    const storeFlags = etcdFlags(folder, etcdPort, await steadyPort(), options.syncsToDisk === true)
+    const etcd = startProgram('etcd', programs.etcd, storeFlags, join(folder, 'etcd.log'))
     started.push(etcd)
     await etcd.ready(() => isWell(`http://127.0.0.1:${etcdPort}/health`, {}), READY_MS)
     const port = await steadyPort()
@@ -114,8 +117,12 @@ export interface ControlledApi {
   readonly caPath?: string
 }
 
-/** Starts a kube-controller-manager on an API. */
-export function startControllerManager(programs: Programs, api: ControlledApi): RunningProgram {
+/** Starts a kube-controller-manager on an API. Of flags given twice the later ones count. */
+export function startControllerManager(
+  programs: Programs,
+  api: ControlledApi,
+  more: readonly string[] = [],
+): RunningProgram {
   const flags = [
     `--kubeconfig=${api.kubeconfig}`,
     '--leader-elect=false',
@@ -124,14 +131,20 @@ export function startControllerManager(programs: Programs, api: ControlledApi): 
       ? []
       : [`--service-account-private-key-file=${api.accountKeyPath}`]),
     ...(api.caPath === undefined ? [] : [`--root-ca-file=${api.caPath}`]),
+    ...more,
   ]
   const name = 'kube-controller-manager'
   return startProgram(name, programs[name], flags, join(api.folder, `${name}.log`))
 }
 
-/** Starts a kube-scheduler on an API. */
-export function startScheduler(programs: Programs, api: ControlledApi): RunningProgram {
-  const flags = [`--kubeconfig=${api.kubeconfig}`, '--leader-elect=false', '--secure-port=0']
+/** Starts a kube-scheduler on an API. Of flags given twice the later ones count. */
+export function startScheduler(
+  programs: Programs,
+  api: ControlledApi,
+  more: readonly string[] = [],
+): RunningProgram {
+  const { kubeconfig } = api
+  const flags = [`--kubeconfig=${kubeconfig}`, '--leader-elect=false', '--secure-port=0', ...more]
   const name = 'kube-scheduler'
   return startProgram(name, programs[name], flags, join(api.folder, `${name}.log`))
 }
@@ -175,20 +188,24 @@ async function writeFiles(folder: string): Promise<ClusterFiles> {
   }
 }
 
-function startEtcd(path: string, folder: string, port: number, peerPort: number): RunningProgram {
+function etcdFlags(
+  folder: string,
+  port: number,
+  peerPort: number,
+  syncsToDisk: boolean,
+): readonly string[] {
   const client = `http://127.0.0.1:${port}`
   const peer = `http://127.0.0.1:${peerPort}`
-  const flags = [
+  return [
     `--data-dir=${join(folder, 'etcd')}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
-    '--unsafe-no-fsync',
     '--log-level=warn',
+    ...(syncsToDisk ? [] : ['--unsafe-no-fsync']),
   ]
-  return startProgram('etcd', path, flags, join(folder, 'etcd.log'))
 }
 
 function apiServerFlags(files: ClusterFiles, port: number, etcdPort: number): readonly string[] {

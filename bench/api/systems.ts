@@ -1,0 +1,56 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { startCluster } from '../../test/cluster/cluster.ts'
+import { cpuMsOf, memoryOf, pidOf, startProgram, stopProgram } from '../programs.ts'
+import type { ApiTarget } from './client.ts'
+
+/** A Kubernetes API that runs in processes of its own, with an empty log or database. */
+export interface ApiSystem {
+  readonly target: ApiTarget
+  /** Everything that serves it: its memory and CPU are theirs together. */
+  readonly pids: readonly number[]
+  close(): Promise<void>
+}
+
+/** kube-apiserver on etcd, which syncs each write to the disk, as cloudcore does. */
+export async function startKubeApiServer(): Promise<ApiSystem> {
+  const cluster = await startCluster({ syncsToDisk: true })
+  const { url, caPem, token, pids } = cluster
+  return { target: { url, caPem, token }, pids: Object.values(pids), close: cluster.close }
+}
+
+/** cloudcore as it is installed, without what would act on the pods of the measurement. */
+export async function startCloudcore(directory: string): Promise<ApiSystem> {
+  const data = await mkdtemp(join(directory, 'cloudcore-'))
+  const addresses = ['--api-address', '127.0.0.1:0', '--sync-address', '127.0.0.1:0']
+  const args = ['run', '--data', data, ...addresses, '--scheduler', 'false']
+  const child = await startProgram('cloudcore', args)
+  const endpoints = JSON.parse(await readFile(join(data, 'endpoints.json'), 'utf8')) as {
+    readonly api: string
+  }
+  const caPem = await readFile(join(data, 'pki/ca.crt'), 'utf8')
+  const token = (await readFile(join(data, 'admin-token'), 'utf8')).trim()
+  return {
+    target: { url: endpoints.api, caPem, token },
+    pids: [pidOf(child)],
+    close: async () => {
+      await stopProgram(child)
+      await rm(data, { recursive: true, force: true })
+    },
+  }
+}
+
+/** CPU that all processes of a server have used so far, in milliseconds. */
+export async function cpuMsOfAll(system: ApiSystem): Promise<number> {
+  return sum(await Promise.all(system.pids.map(cpuMsOf)))
+}
+
+/** Resident memory of all processes of a server. */
+export async function rssBytesOfAll(system: ApiSystem): Promise<number> {
+  return sum(await Promise.all(system.pids.map(async (pid) => (await memoryOf(pid)).rssBytes)))
+}
+
+function sum(figures: readonly number[]): number {
+  return figures.reduce((all, one) => all + one, 0)
+}

@@ -1,19 +1,19 @@
-import { join } from 'node:path'
 import type { Logger } from 'tideway'
 import type { ObjectStore, PodLogs } from 'tideway/adapters/kubernetes/objects'
-import {
-  type ApiServer,
-  type AuditSink,
-  loadOrCreateAuthority,
-} from 'tideway/adapters/kubernetes/server'
+import type { ApiServer, AuditSink, Authority } from 'tideway/adapters/kubernetes/server'
 import { boundTo, refusalAtNode } from '../shared/fleet-rules.ts'
 import { startProgramApi } from '../shared/program-api.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
 import type { Address } from '../shared/settings.ts'
 
+/** The names by which clients in pods may call the API of their cluster. */
+const IN_PODS = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc']
+
 export interface LocalApiOptions {
   readonly directory: string
   readonly node: string
+  /** Signs the certificate of the API. */
+  readonly authority: Authority
   readonly address: Address
   readonly store: ObjectStore
   readonly logs: PodLogs
@@ -27,12 +27,12 @@ export interface LocalApiOptions {
  * what the cloud would refuse when it hears of it.
  */
 export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer> {
-  const { directory, node, address, store, logs, logger, identity, audit } = options
+  const { directory, node, authority, address, store, logs, logger, identity, audit } = options
   return await startProgramApi({
     directory,
-    authority: await loadOrCreateAuthority(join(directory, 'pki')),
+    authority,
     address,
-    places: [node],
+    places: [node, ...IN_PODS],
     user: `admin@${node}`,
     cluster: node,
     store,

@@ -16,6 +16,7 @@ import { makePrivateDirectory } from '../shared/private-files.ts'
 import { asProgramError } from '../shared/program-error.ts'
 import { resolveSettings } from '../shared/resolve-settings.ts'
 import type { Values } from '../shared/settings.ts'
+import { openRuntime } from './edge-pods.ts'
 import {
   directorySettings,
   EDGE_ENV,
@@ -24,7 +25,7 @@ import {
   joinSettings,
 } from './edge-settings.ts'
 import { enrol } from './enrol.ts'
-import { openRuntime, type RunningEdge, startEdge } from './run-edge.ts'
+import { type RunningEdge, startEdge } from './run-edge.ts'
 import { describeEdge } from './status-command.ts'
 import { stopPods } from './stop-pods.ts'
 

@@ -1,25 +1,13 @@
 import { join } from 'node:path'
-import {
-  createReplica,
-  edgePolicy,
-  type Logger,
-  type Replica,
-  systemClock,
-  systemRandom,
-} from 'tideway'
-import { createEdged, type Edged } from 'tideway/adapters/edged'
-import { createReplicaSetController } from 'tideway/adapters/kubernetes/controllers'
+import { createReplica, edgePolicy, type Logger, systemClock } from 'tideway'
 import { keepNodeKey } from 'tideway/adapters/kubernetes/identity'
 import {
   builtinResources,
   documentKinds,
   type KubeObject,
   type ObjectStore,
-  type PodLogs,
 } from 'tideway/adapters/kubernetes/objects'
-import type { ApiServer } from 'tideway/adapters/kubernetes/server'
-import type { PodRuntime } from 'tideway/adapters/runtime'
-import { processRuntime } from 'tideway/adapters/runtime/process'
+import { loadOrCreateAuthority } from 'tideway/adapters/kubernetes/server'
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
 import { openAuditLog } from '../shared/audit-log.ts'
@@ -29,8 +17,9 @@ import type { Teardown } from '../shared/lifetime.ts'
 import { Operations } from '../shared/operations.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
-import { openProgramIdentity } from '../shared/program-identity.ts'
+import { openProgramIdentity, type ProgramIdentity } from '../shared/program-identity.ts'
 import { openObjects } from '../shared/program-objects.ts'
+import { EdgePods } from './edge-pods.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { enrol } from './enrol.ts'
 import { FleetLink } from './fleet-link.ts'
@@ -38,12 +27,7 @@ import { startLocalApi } from './local-api.ts'
 import type { NodeIdentity } from './node-identity.ts'
 import { serveLogs } from './served-logs.ts'
 import { readStatus, StatusWriter } from './status-file.ts'
-import { stopPods } from './stop-pods.ts'
 
-/** How often the node says that it is alive. */
-const HEARTBEAT_MS = 10_000
-/** The version that the node reports as its kubelet's: that of the API which is spoken here. */
-const KUBELET_VERSION = 'v1.33.0-tideway'
 /** A log that is new gets this long after the first connection to fill before orphans are cleaned. */
 const FILL_MS = 10_000
 
@@ -97,19 +81,23 @@ export async function startEdge(
   teardown.add('status', () => status.close())
   const filled = new Filled(isNew)
   teardown.add('first fill', () => filled.close())
-  const edged = await startPods(settings, node, store, filled.done, logger, teardown)
-  startHeartbeat(replica, edged, node, teardown)
-  teardown.add('logs for the cloud', serveLogs(replica, edged.logs))
-  const connection = { isConnected: false }
-  const api = await startApi(
-    settings,
-    node,
-    store,
-    edged.logs,
-    () => connection.isConnected,
-    logger,
+  const pods = await EdgePods.open(
+    { settings, node, replica, store, loaded: filled.done, logger },
     teardown,
   )
+  const { edged } = pods
+  teardown.add('logs for the cloud', serveLogs(replica, edged.logs))
+  const connection = { isConnected: false }
+  const isConnected = (): boolean => connection.isConnected
+  const access = await openIdentity(directory, node, store, isConnected, logger, teardown)
+  const audit = openAuditLog(settings.auditLog, logger, teardown)
+  const authority = await loadOrCreateAuthority(join(directory, 'pki'))
+  const api = await startLocalApi({
+    ...{ directory, node, authority, address: settings.apiAddress, store, logs: edged.logs },
+    ...{ logger, identity: access, audit },
+  })
+  teardown.add('Kubernetes API', () => api.close())
+  await pods.start(api, authority.certificate, access)
   status.api = api.url
   const link = new FleetLink({
     identity,
@@ -129,17 +117,15 @@ export async function startEdge(
   return { node, fleet, api: api.url, metrics: operations.url }
 }
 
-/** The Kubernetes API of the node, and who it believes. */
-async function startApi(
-  settings: EdgeSettings,
+/** Who the API of the node believes. */
+async function openIdentity(
+  directory: string,
   node: string,
   store: ObjectStore,
-  logs: PodLogs,
   isConnected: () => boolean,
   logger: Logger,
   teardown: Teardown,
-): Promise<ApiServer> {
-  const { data: directory, apiAddress: address } = settings
+): Promise<ProgramIdentity> {
   // Cut off from the cloud nobody can give a pod a new token, so the one that it has goes on counting.
   const outlives = (pod: KubeObject): boolean => !isConnected() && nodeNameOf('pods', pod) === node
   const identity = await openProgramIdentity(directory, store, { outlives }, teardown)
@@ -147,11 +133,7 @@ async function startApi(
     logger.warn('the key of the node could not be published', { error }),
   )
   teardown.add('key of the node', publishing)
-  const audit = openAuditLog(settings.auditLog, logger, teardown)
-  const parts = { directory, node, address, store, logs, logger, identity, audit }
-  const api = await startLocalApi(parts)
-  teardown.add('Kubernetes API', () => api.close())
-  return api
+  return identity
 }
 
 function refused({ node, fleet }: NodeIdentity): ProgramError {
@@ -161,48 +143,6 @@ function refused({ node, fleet }: NodeIdentity): ProgramError {
     `the fleet ${fleet} no longer accepts the certificate of the node ${node}: it was revoked, replaced or has expired. The pods go on running. To come back: edgecore join --token TOKEN`,
     { fields: { node, fleet } },
   )
-}
-
-/** Where the process runtime of a data directory keeps its state. */
-export function openRuntime(directory: string, logger: Logger): Promise<PodRuntime> {
-  return processRuntime({ directory: join(directory, 'runtime'), clock: systemClock, logger })
-}
-
-async function startPods(
-  settings: EdgeSettings,
-  node: string,
-  store: ObjectStore,
-  loaded: Promise<void>,
-  logger: Logger,
-  teardown: Teardown,
-): Promise<Edged> {
-  const parts = { store, clock: systemClock, random: systemRandom, logger }
-  const runtime = await openRuntime(settings.data, logger)
-  teardown.add('runtime', () => runtime.close())
-  if (settings.stopPodsOnExit) teardown.add('pods', () => stopPods(runtime))
-  const edged = createEdged({
-    ...parts,
-    node,
-    runtime,
-    directory: join(settings.data, 'pods'),
-    version: KUBELET_VERSION,
-    addresses: settings.address === undefined ? undefined : [settings.address],
-    loaded,
-  })
-  teardown.add('edged', () => edged.close())
-  await edged.ready
-  const sets = createReplicaSetController({ ...parts, runs: (name) => name === node })
-  teardown.add('replica sets', () => sets.close())
-  return edged
-}
-
-function startHeartbeat(replica: Replica, edged: Edged, node: string, teardown: Teardown): void {
-  const beat = (): void => {
-    replica.signal(`lease/${node}`, new TextEncoder().encode(JSON.stringify(edged.heartbeat())))
-  }
-  beat()
-  const timer = setInterval(beat, HEARTBEAT_MS)
-  teardown.add('heartbeat', () => clearInterval(timer))
 }
 
 /**

@@ -63,6 +63,7 @@ export async function startProgramApi(options: ProgramApiOptions): Promise<ApiSe
       anonymous: true,
     }),
     authorize: rbac.authorize,
+    serviceAccounts: true,
     clock: systemClock,
   })
   const server = isWildcard(host) ? `https://127.0.0.1:${api.port}` : api.url

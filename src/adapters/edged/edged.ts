@@ -24,6 +24,7 @@ import { podLogs } from './logs.ts'
 import { readNodeFacts } from './node-facts.ts'
 import { registerNode } from './node-registrar.ts'
 import type { NodeFacts } from './node-status.ts'
+import type { PodApi } from './pod-context.ts'
 import { referencesOf, viewPod } from './pod-view.ts'
 import { PodWorker } from './pod-worker.ts'
 
@@ -42,6 +43,11 @@ export interface EdgedOptions {
   readonly version: string
   /** The addresses of the node and of its pods. Default: the first outside IPv4 address. */
   readonly addresses?: readonly string[] | undefined
+  /**
+   * The Kubernetes API that clients in pods find; nothing is started before it is known. Default: what
+   * objects say, and no tokens.
+   */
+  readonly api?: PodApi | Promise<PodApi> | undefined
   /** Capacities that differ from what was found, such as `{ pods: '50' }`. */
   readonly capacity?: Readonly<Record<string, string>> | undefined
   /**
@@ -136,12 +142,15 @@ class NodeAgent implements Edged {
 
   async #open(): Promise<void> {
     const { node, store, runtime, clock, logger } = this.#options
+    const api = await Promise.race([this.#options.api, aborted(this.#closed.signal)])
+    if (this.#closed.signal.aborted) return
     await mkdir(this.#options.directory, { recursive: true, mode: 0o755 })
     const directory = await realpath(this.#options.directory)
     this.#facts = await this.#lookAtNode()
     this.#worker = new PodWorker({
       store,
       runtime,
+      api,
       directory,
       clock,
       logger,
@@ -293,4 +302,11 @@ class NodeAgent implements Edged {
     if (this.#facts === undefined) throw new Error('the node has not been looked at')
     return this.#facts
   }
+}
+
+/** Resolves when a signal is aborted. */
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
+  })
 }

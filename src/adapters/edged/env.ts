@@ -2,12 +2,15 @@ import type { Json, JsonObject, KubeObject } from '../kubernetes/objects/types.t
 import { expand } from './expansion.ts'
 import { type FieldContext, fieldValue, nameOf, resourceValue } from './fields.ts'
 import { asObject, asText, asTextMap } from './json.ts'
+import type { TokenResult } from './pod-tokens.ts'
 import type { ContainerView } from './pod-view.ts'
 
-/** How config maps and secrets of the pod's namespace are read. */
+/** How config maps and secrets of the pod's namespace are read, and the tokens of the pod. */
 export interface ConfigSource {
   configMap(name: string): KubeObject | undefined
   secret(name: string): KubeObject | undefined
+  /** A token of the pod's service account. Default: there is none. */
+  accountToken?(audience: string | undefined, seconds: number): TokenResult
 }
 
 /** The variables of a container, or what keeps them from being known, in kubelet's words. */

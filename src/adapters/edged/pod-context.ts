@@ -5,12 +5,24 @@ import type { PodRuntime } from '../runtime/index.ts'
 import type { RestartBackoff } from './backoff.ts'
 import type { Occurrence } from './event-record.ts'
 import type { NodeFacts } from './node-status.ts'
+import type { IssuePodToken } from './pod-tokens.ts'
 import type { PodView } from './pod-view.ts'
+import type { ApiPlace } from './service-variables.ts'
+
+/** The Kubernetes API that the pods of a node are pointed at. */
+export interface PodApi extends ApiPlace {
+  /** Certificates that it is believed by, PEM: added to those of `kube-root-ca.crt`. */
+  readonly caPem: string
+  /** Issues the tokens in projected volumes. */
+  readonly issue: IssuePodToken
+}
 
 /** What everything that works on pods shares. */
 export interface PodContext {
   readonly store: ObjectStore
   readonly runtime: PodRuntime
+  /** Undefined: pods are told what objects say, and there are no tokens. */
+  readonly api: PodApi | undefined
   /** Where the directories of pods and their logs are. */
   readonly directory: string
   readonly clock: Clock

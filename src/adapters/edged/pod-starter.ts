@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
 import { parseMillis, parseWhole } from '../kubernetes/objects/quantity.ts'
-import type { KubeObject } from '../kubernetes/objects/types.ts'
 import {
   type ContainerSpec,
   type Limits,
@@ -8,7 +7,7 @@ import {
   type SandboxSpec,
 } from '../runtime/index.ts'
 import type { Waiting } from './container-status.ts'
-import { type ConfigSource, resolveEnv } from './env.ts'
+import { resolveEnv } from './env.ts'
 import { expand } from './expansion.ts'
 import type { FieldContext } from './fields.ts'
 import { asObject } from './json.ts'
@@ -16,6 +15,8 @@ import { toLabels } from './labels.ts'
 import { type PodContext, tell } from './pod-context.ts'
 import { logPath, podPaths } from './pod-paths.ts'
 import type { StartStep } from './pod-plan.ts'
+import { linksOf, sourceOf } from './pod-source.ts'
+import { PodTokens } from './pod-tokens.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
 import { containerMounts, prepareVolumes } from './pod-volumes.ts'
 
@@ -38,9 +39,11 @@ export interface StartResult {
 /** Makes whatever a pod's containers need, and starts them. */
 export class PodStarter {
   readonly #context: PodContext
+  readonly #tokens: PodTokens
 
   constructor(context: PodContext) {
     this.#context = context
+    this.#tokens = new PodTokens(context.api?.issue, context.clock, context.logger)
   }
 
   /**
@@ -51,13 +54,19 @@ export class PodStarter {
   async prepare(pod: PodView): Promise<readonly Problem[]> {
     const paths = podPaths(this.#context.directory, pod)
     await mkdir(paths.directory, { recursive: true, mode: 0o755 })
-    const failures = await prepareVolumes(
-      pod,
-      paths.directory,
-      this.#source(pod),
-      this.#fields(pod),
-    )
+    const source = sourceOf(this.#context, pod, await this.#tokens.of(pod))
+    const failures = await prepareVolumes(pod, paths.directory, source, this.#fields(pod))
     return failures.map(({ message }) => ({ reason: 'FailedMount', message }))
+  }
+
+  /** When the volumes of a pod have to be prepared again, as a token in them has to be replaced. */
+  refreshAtMs(uid: string): number | undefined {
+    return this.#tokens.refreshAtMs(uid)
+  }
+
+  /** The pod is gone. */
+  forget(uid: string): void {
+    this.#tokens.forget(uid)
   }
 
   /** Starts containers, each on its own: one that cannot start does not hold up the others. */
@@ -125,8 +134,10 @@ export class PodStarter {
     })
     // Mounts with a subPathExpr need variables, and variables may name mounts: two passes.
     const plain = await containerMounts(pod, container, sandbox.directory, {})
-    const known = runtime.environment(sandbox, { name: container.name, mounts: plain.mounts })
-    const resolved = resolveEnv(container, this.#source(pod), this.#fields(pod), known)
+    const own = runtime.environment(sandbox, { name: container.name, mounts: plain.mounts })
+    const links = linksOf(this.#context, pod)
+    const known = { ...own, ...links }
+    const resolved = resolveEnv(container, sourceOf(this.#context, pod), this.#fields(pod), known)
     if (resolved.type === 'missing') return configError(resolved.message)
     if (resolved.skipped.length > 0) problems.push(skippedKeys(container, resolved.skipped))
     const { mounts, problem } = await containerMounts(
@@ -145,7 +156,7 @@ export class PodStarter {
       command: container.command.map((word) => expand(word, variables)),
       args: container.args.map((word) => expand(word, variables)),
       workingDir: container.workingDir,
-      env: resolved.env,
+      env: { ...links, ...resolved.env },
       mounts,
       limits: limitsOf(container),
       logPath: logPath(paths, container.name, attempt),
@@ -157,15 +168,6 @@ export class PodStarter {
     const { namespace, name, uid, hostname } = pod
     const { directory } = podPaths(this.#context.directory, pod)
     return { namespace, name, uid, hostname, directory }
-  }
-
-  #source(pod: PodView): ConfigSource {
-    const get = (resource: string, name: string): KubeObject | undefined =>
-      this.#context.store.get({ resource, namespace: pod.namespace, name })
-    return {
-      configMap: (name) => get('configmaps', name),
-      secret: (name) => get('secrets', name),
-    }
   }
 
   #fields(pod: PodView): FieldContext {

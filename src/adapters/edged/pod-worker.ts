@@ -50,7 +50,7 @@ export class PodWorker {
       ...backoffProblems(pod, plan, observed.containers),
     ])
     const after = await this.#report(pod, result.waiting)
-    return this.#nextLook(result, after)
+    return this.#nextLook(uid, result, after)
   }
 
   /** Ends the pod's time on this node: last words, then nothing of it is left. */
@@ -83,6 +83,7 @@ export class PodWorker {
   async #removeAll(uid: string, logs: string | undefined): Promise<void> {
     const { directory, runtime } = this.#context
     this.#told.delete(uid)
+    this.#starter.forget(uid)
     const { sandboxes } = await this.#observe(uid)
     for (const sandbox of sandboxes) await runtime.removeSandbox(sandbox.id)
     await removePodDirectory(join(directory, 'pods', uid))
@@ -159,10 +160,12 @@ export class PodWorker {
     return plan
   }
 
-  #nextLook(result: StartResult, plan: PodPlan): ReconcileResult {
+  #nextLook(uid: string, result: StartResult, plan: PodPlan): ReconcileResult {
     const nowMs = this.#context.clock.wallMs()
     const delays: number[] = []
     if (plan.wakeAtMs !== undefined) delays.push(Math.max(plan.wakeAtMs - nowMs, 0))
+    const refreshAtMs = plan.isEnded ? undefined : this.#starter.refreshAtMs(uid)
+    if (refreshAtMs !== undefined) delays.push(Math.max(refreshAtMs - nowMs, 0))
     const isStuck = result.problems.some((problem) => UNANNOUNCED.includes(problem.reason))
     if (isStuck) delays.push(PROBLEM_RETRY_MS)
     // Something can be started now that could not at the beginning of this pass.

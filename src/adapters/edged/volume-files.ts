@@ -2,6 +2,7 @@ import type { JsonObject, KubeObject } from '../kubernetes/objects/types.ts'
 import type { ConfigSource } from './env.ts'
 import { type FieldContext, fieldValue, nameOf, resourceValue } from './fields.ts'
 import { asNumber, asObject, asObjects, asText, asTextMap } from './json.ts'
+import { projectionOf } from './pod-tokens.ts'
 
 /** One file of a volume. */
 export interface VolumeFile {
@@ -84,7 +85,23 @@ function oneSource(
   if (source['downwardAPI'] !== undefined) {
     return downward(asObject(source['downwardAPI']), defaultMode, fields)
   }
+  if (source['serviceAccountToken'] !== undefined) {
+    return accountToken(asObject(source['serviceAccountToken']), defaultMode, config)
+  }
   return refuse(`projected source ${Object.keys(source).join(', ')} is not supported`)
+}
+
+function accountToken(
+  source: JsonObject,
+  mode: number,
+  config: ConfigSource,
+): ReadonlyMap<string, VolumeFile> {
+  const { audience, seconds } = projectionOf(source)
+  const found = config.accountToken?.(audience, seconds)
+  if (found === undefined) return refuse('failed to fetch token: this node issues no tokens')
+  if ('problem' in found) return refuse(found.problem)
+  const path = checkPath(asText(source['path']) ?? '')
+  return new Map([[path, { bytes: Buffer.from(found.token), mode }]])
 }
 
 /** All keys, or those that `items` names, under the paths that it gives. */

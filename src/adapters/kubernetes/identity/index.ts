@@ -21,6 +21,11 @@ export {
   createNamespaceContent,
   type NamespaceContentOptions,
 } from './namespace-content.ts'
+export {
+  type PodTokenIssuerOptions,
+  type PodTokenRequest,
+  podTokenIssuer,
+} from './pod-token.ts'
 export { createRbac, type Rbac, type UserRules } from './rbac.ts'
 export type { RoleReference } from './rbac-index.ts'
 export type { Rule } from './rule.ts'

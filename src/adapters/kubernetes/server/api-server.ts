@@ -53,6 +53,11 @@ export interface ApiServerOptions {
   readonly mayWrite?: WriteGuard | undefined
   /** Completes objects before they are checked and created. Default: as they are. */
   readonly admit?: Admit | undefined
+  /**
+   * Whether new pods are given their service account, with a token of it mounted, as Kubernetes does. It
+   * needs somebody who makes the account `default` of each namespace. Default: no.
+   */
+  readonly serviceAccounts?: boolean | undefined
   readonly logs: PodLogs
   /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
   readonly version?: string | undefined

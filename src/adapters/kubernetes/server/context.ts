@@ -1,5 +1,6 @@
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { KubeObject, ObjectKey, ObjectStore, Resource } from '../objects/types.ts'
+import type { Admission } from './admission/admission.ts'
 import type { Served } from './catalog.ts'
 import type { Exclusive } from './exclusive.ts'
 import { isTrue } from './request.ts'
@@ -29,6 +30,7 @@ export interface RequestContext {
    */
   readonly permit: (verb: string) => Promise<void>
   readonly admit: Admit
+  readonly admission: Admission
   readonly exclusive: Exclusive
   /** Texts for `Warning` headers of the answer. */
   readonly warnings: string[]

@@ -110,7 +110,8 @@ function newObject(context: RequestContext, given: KubeObject, name: string): Pr
   const completed = context.admit(keyOf(context, name), { ...rest, metadata: named } as KubeObject)
   const defaulted = applyDefaults(resource.id, completed)
   const now = nowText(context.clock)
-  const { object, causes } = prepareCreate(resource.id, defaulted, { store, now })
+  const admitted = context.admission.complete(resource.id, defaulted)
+  const { object, causes } = prepareCreate(resource.id, admitted, { store, now })
   if (!resource.status)
     return { object: status === undefined ? object : { ...object, status }, causes }
   // Only a node describes itself when it registers; every other status is reported later.

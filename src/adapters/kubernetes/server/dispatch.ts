@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Admission, createAdmission } from './admission/admission.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import { type AuditTrail, audited } from './audit.ts'
 import { attributesOf, requireAllowed } from './authorization.ts'
@@ -38,11 +39,14 @@ export class Dispatcher {
   /** How to end each stream that is open. */
   readonly #streams = new Set<() => void>()
   readonly #exclusive = createExclusive()
+  readonly #admission: Admission
   #requests = 0
   #isClosing = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    const { store, serviceAccounts = false } = options
+    this.#admission = createAdmission({ store, serviceAccounts })
   }
 
   /** Answers one request. Never rejects. */
@@ -223,6 +227,7 @@ export class Dispatcher {
     }
     if (isLog) return await this.#log(context, info, response)
     if (info.verb === 'watch') {
+      admission: this.#admission,
       this.#watch(context, answer, response)
       return undefined
     }

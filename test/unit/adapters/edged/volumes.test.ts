@@ -21,6 +21,10 @@ import { pod } from './pods.ts'
 
 const metadata = { name: 'app', namespace: 'shop' }
 const source: ConfigSource = {
+  accountToken: (audience, seconds) =>
+    seconds === 3_600
+      ? { token: `${seconds} ${audience ?? ''}` }
+      : { problem: 'failed to fetch token: no' },
   configMap: (name) =>
     name === 'app'
       ? {
@@ -102,9 +106,19 @@ describe('the files of a volume', () => {
       { a: '1 440', password: 'hunter2 440' },
     ],
     [
+      'projected, the token of the account',
+      { projected: { sources: [{ serviceAccountToken: { path: 'token', audience: 'vault' } }] } },
+      { token: '3600 vault 644' },
+    ],
+    [
+      'projected, a token that nobody issues',
+      { projected: { sources: [{ serviceAccountToken: { path: 't', expirationSeconds: 601 } }] } },
+      'failed to fetch token: no',
+    ],
+    [
       'projected, unknown',
-      { projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
-      'projected source serviceAccountToken is not supported',
+      { projected: { sources: [{ clusterTrustBundle: { path: 'ca' } }] } },
+      'projected source clusterTrustBundle is not supported',
     ],
   ])('%s', (_name, volume, expected) => {
     expect(read(volume)).toEqual(expected)

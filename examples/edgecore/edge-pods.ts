@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import { type Logger, type Replica, systemClock, systemRandom } from 'tideway'
+import { createEdged, type Edged, type PodApi } from 'tideway/adapters/edged'
+import { createReplicaSetController } from 'tideway/adapters/kubernetes/controllers'
+import { podTokenIssuer } from 'tideway/adapters/kubernetes/identity'
+import type { ObjectStore } from 'tideway/adapters/kubernetes/objects'
+import type { ApiServer } from 'tideway/adapters/kubernetes/server'
+import type { PodRuntime } from 'tideway/adapters/runtime'
+import { processRuntime } from 'tideway/adapters/runtime/process'
+import type { Teardown } from '../shared/lifetime.ts'
+import type { ProgramIdentity } from '../shared/program-identity.ts'
+import type { EdgeSettings } from './edge-settings.ts'
+import { stopPods } from './stop-pods.ts'
+
+/** How often the node says that it is alive. */
+const HEARTBEAT_MS = 10_000
+/** The version that the node reports as its kubelet's: that of the API which is spoken here. */
+const KUBELET_VERSION = 'v1.33.0-tideway'
+
+/** Where the process runtime of a data directory keeps its state. */
+export function openRuntime(directory: string, logger: Logger): Promise<PodRuntime> {
+  return processRuntime({ directory: join(directory, 'runtime'), clock: systemClock, logger })
+}
+
+/** What the pods of a node are run with. */
+export interface EdgePodsOptions {
+  readonly settings: EdgeSettings
+  readonly node: string
+  readonly replica: Replica
+  readonly store: ObjectStore
+  /** Resolves once the store holds what the cloud wants. */
+  readonly loaded: Promise<void>
+  readonly logger: Logger
+}
+
+/** The pods of the node, which wait for the API that clients in them are to find. */
+export class EdgePods {
+  readonly edged: Edged
+  readonly #options: EdgePodsOptions
+  readonly #teardown: Teardown
+  readonly #setApi: (api: PodApi) => void
+
+  private constructor(
+    options: EdgePodsOptions,
+    edged: Edged,
+    setApi: (api: PodApi) => void,
+    teardown: Teardown,
+  ) {
+    this.#options = options
+    this.edged = edged
+    this.#setApi = setApi
+    this.#teardown = teardown
+  }
+
+  /** Opens the runtime; nothing runs yet. */
+  static async open(options: EdgePodsOptions, teardown: Teardown): Promise<EdgePods> {
+    const { settings, node, replica, store, loaded, logger } = options
+    const runtime = await openRuntime(settings.data, logger)
+    teardown.add('runtime', () => runtime.close())
+    if (settings.stopPodsOnExit) teardown.add('pods', () => stopPods(runtime))
+    let setApi: (api: PodApi) => void = () => undefined
+    const api = new Promise<PodApi>((resolve) => {
+      setApi = resolve
+    })
+    const edged = createEdged({
+      store,
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      node,
+      runtime,
+      api,
+      directory: join(settings.data, 'pods'),
+      version: KUBELET_VERSION,
+      addresses: settings.address === undefined ? undefined : [settings.address],
+      loaded,
+    })
+    teardown.add('edged', () => edged.close())
+    startHeartbeat(replica, edged, node, teardown)
+    return new EdgePods(options, edged, setApi, teardown)
+  }
+
+  /** Runs the pods; clients in them find this API. Resolves when each has been looked at. */
+  async start(api: ApiServer, caPem: string, { accounts }: ProgramIdentity): Promise<void> {
+    const { node, store, logger } = this.#options
+    const { hostname } = new URL(api.url)
+    const issue = podTokenIssuer({ store, accounts, clock: systemClock })
+    const host = hostname.replace(/^\[|\]$/g, '')
+    this.#setApi({ host, port: api.port, caPem, issue })
+    await this.edged.ready
+    const parts = { store, clock: systemClock, random: systemRandom, logger }
+    const sets = createReplicaSetController({ ...parts, runs: (name) => name === node })
+    this.#teardown.add('replica sets', () => sets.close())
+  }
+}
+
+function startHeartbeat(replica: Replica, edged: Edged, node: string, teardown: Teardown): void {
+  const beat = (): void => {
+    replica.signal(`lease/${node}`, new TextEncoder().encode(JSON.stringify(edged.heartbeat())))
+  }
+  beat()
+  const timer = setInterval(beat, HEARTBEAT_MS)
+  teardown.add('heartbeat', () => clearInterval(timer))
+}

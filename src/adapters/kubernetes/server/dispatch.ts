@@ -219,6 +219,7 @@ export class Dispatcher {
         await requireAllowed(this.#options.authorize, user, attributes)
       },
       admit,
+      admission: this.#admission,
       exclusive: this.#exclusive,
       namespace: info.namespace,
       query: info.query,
@@ -227,7 +228,6 @@ export class Dispatcher {
     }
     if (isLog) return await this.#log(context, info, response)
     if (info.verb === 'watch') {
-      admission: this.#admission,
       this.#watch(context, answer, response)
       return undefined
     }

@@ -25,7 +25,7 @@ import { FIRST_GENERATION } from '../log/generation.ts'
 import { eventBytes } from '../log/lineage.ts'
 import type { CheckedEvent } from '../log/submission.ts'
 import { Authorship } from './authorship.ts'
-import { changeByHash } from './automerge-state.ts'
+import { changeByHash, firstChange } from './automerge-state.ts'
 import { type CarriedEdit, carriedEdit } from './generation-carry.ts'
 import { checkHeads } from './history.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
@@ -285,7 +285,11 @@ export class OpenDocument {
       time: options.timeSeconds ?? 0,
       ...(options.message === undefined ? {} : { message: options.message }),
     }
-    const doc = change(current, settings, write)
+    // What was empty is read anew: cheaper than to have it said as patches, value by value.
+    const doc =
+      this.heads.length === 0
+        ? firstChange(current, settings, write)
+        : change(current, settings, write)
     this.#doc = doc
     const [hash] = getHeads(doc)
     if (hash === undefined || before.includes(hash)) return undefined
@@ -294,9 +298,11 @@ export class OpenDocument {
     const event: CheckedEvent = { bytes, header: readMadeEvent(bytes, hash) }
     const events = this.#genesis === undefined ? [event] : [this.#genesis, event]
     this.#genesis = undefined
+    const durableValue = this.#own.size === 0 ? this.#value : this.#durableValue
     if (this.#own.size === 0) this.#durableHeads = before
     this.#own.set(event.header.hash, event.header.parents)
     this.#changed()
+    this.#durableValue = durableValue
     return { hash: event.header.hash, events }
   }
 

@@ -58,6 +58,8 @@ const ROOMS: readonly Room[] = [
     may: [BASE, RECONCILER, OBJECTS, IDENTITY],
     packages: [
       NODE,
+      /^@marcbachmann\/cel-js$/,
+      /^re2js$/,
       /^yaml$/,
       /^@peculiar\/x509$/,
       /^reflect-metadata$/,

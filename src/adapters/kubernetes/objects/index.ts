@@ -1,4 +1,5 @@
 /** Kubernetes objects as documents: what is known of each kind, and a store of them on a replica. */
+export { DEFINITIONS, isEstablished, partsOf } from './custom-resources.ts'
 export {
   CLUSTER_COLLECTION,
   homeOf,
@@ -11,6 +12,13 @@ export { documentId, type Identity, nameOf, type Part, parseDocumentId, uidOf } 
 export { documentKind, documentKinds } from './kinds.ts'
 export { createObjectStore, type ObjectStoreOptions, type OpenObjectStore } from './object-store.ts'
 export { apiVersionOf } from './parts.ts'
+export type {
+  AttachRequest,
+  ExecRequest,
+  PodStreams,
+  PodTarget,
+  PortForwardRequest,
+} from './pod-streams.ts'
 export { builtinResources } from './resources.ts'
 export {
   type Column,

@@ -1,5 +1,6 @@
 import type { DocumentKind, Shape } from '../../../core/index.ts'
 import type { Part } from './identity.ts'
+import { METADATA_LISTS, METADATA_MAPS } from './resources.ts'
 import type { ListMerge, Resource } from './types.ts'
 
 const KINDS = new WeakMap<Resource, Map<Part, DocumentKind>>()
@@ -16,6 +17,15 @@ export function documentKind(resource: Resource, part: Part): DocumentKind {
   return kind
 }
 
+/**
+ * All custom kinds begin with the same event: a replica takes their documents from peers also before it
+ * has the definition, and whatever version is kept.
+ */
+function kindName(resource: Resource, part: Part): string {
+  if (resource.custom === true) return `custom/v1/${part}`
+  return `${resource.id}/${resource.version}/${part}`
+}
+
 /** What a kind is made of is found when it is first used: most programs use a few kinds only. */
 function makeKind(resource: Resource, part: Part): DocumentKind {
   const wanted = (path: string): boolean =>
@@ -23,7 +33,7 @@ function makeKind(resource: Resource, part: Part): DocumentKind {
   let shape: Shape | undefined
   let skeleton: readonly string[] | undefined
   return {
-    name: `${resource.id}/${resource.version}/${part}`,
+    name: kindName(resource, part),
     get shape() {
       shape ??= shapeOf(resource, part, wanted)
       return shape
@@ -42,6 +52,9 @@ function shapeOf(resource: Resource, part: Part, wanted: (path: string) => boole
     if (wanted(path)) root.at(path.split('.')).merge = merge
   }
   if (part === 'desired') root.at(['metadata', 'generation']).counter = true
+  // Who owns a status is written where the status is.
+  const owners = resource.lists['metadata.managedFields']
+  if (part === 'observed' && owners !== undefined) root.at(['managedFields']).merge = owners
   return root.shape()
 }
 
@@ -52,16 +65,35 @@ function listsOf(resource: Resource): readonly string[] {
     parents.has(path.slice(0, Math.max(0, path.lastIndexOf('.')))),
   )
 }
-  // Who owns a status is written where the status is.
-  const owners = resource.lists['metadata.managedFields']
-  if (part === 'observed' && owners !== undefined) root.at(['managedFields']).merge = owners
 
 /** Every kind that a replica has to know to take these resources from peers. */
 export function documentKinds(resources: readonly Resource[]): readonly DocumentKind[] {
-  return resources.flatMap((resource) => [
+  return [...resources, ANY_CUSTOM].flatMap((resource) => [
     documentKind(resource, 'desired'),
     documentKind(resource, 'observed'),
   ])
+}
+
+/** Stands for every custom kind: what all of them have in common. */
+const ANY_CUSTOM: Resource = {
+  id: 'custom',
+  custom: true,
+  group: '',
+  version: 'v1',
+  kind: '',
+  plural: '',
+  singular: '',
+  shortNames: [],
+  categories: [],
+  namespaced: true,
+  views: [],
+  parts: [],
+  status: true,
+  counted: true,
+  scale: false,
+  lists: METADATA_LISTS,
+  maps: METADATA_MAPS,
+  immutable: [],
 }
 
 /** One step of the paths of a resource, while they are gathered into a shape. */
@@ -88,7 +120,9 @@ class Node {
       const item = this.#fields.get('*')?.shape()
       return { type: 'list', keys: this.merge.keys, ...(item === undefined ? {} : { item }) }
     }
-    const fields = Object.fromEntries([...this.#fields].map(([key, node]) => [key, node.shape()]))
-    return { type: 'map', fields }
+    const shapes = [...this.#fields].map(([key, node]) => [key, node.shape()] as const)
+    const values = shapes.find(([key]) => key === '*')?.[1]
+    const fields = Object.fromEntries(shapes.filter(([key]) => key !== '*'))
+    return { type: 'map', fields, ...(values === undefined ? {} : { values }) }
   }
 }

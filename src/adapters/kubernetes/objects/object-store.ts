@@ -1,12 +1,13 @@
 import type { JsonMap, Position, Replica, Sha256 } from '../../../core/index.ts'
 import { checkName, checkPreconditions, qualified } from './checks.ts'
+import { CustomKinds } from './custom-kinds.ts'
 import { applyDeletion, type Deletion } from './deletion.ts'
 import { translated } from './engine-errors.ts'
 import { homeOf } from './homes.ts'
 import { documentId, type Identity, nameOf, type Part, uidOf } from './identity.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import { documentKind } from './kinds.ts'
-import { amended, apiVersionOf, desiredPart, observedPart } from './parts.ts'
+import { amended, apiVersionOf, desiredPart, observedPart, sameDesired } from './parts.ts'
 import { Projector } from './projector.ts'
 import {
   type CreateOptions,
@@ -51,18 +52,17 @@ export interface OpenObjectStore extends ObjectStore {
 /** Opens the objects of a replica. Resolves when everything in its log is shown. */
 export async function createObjectStore(options: ObjectStoreOptions): Promise<OpenObjectStore> {
   const view = new ObjectView(options.onError)
-  const resources = new Map(options.resources.map((resource) => [resource.id, resource]))
-  const projector = new Projector({ ...options, resources, view })
+  const kinds = new CustomKinds(options.resources)
+  const projector = new Projector({ ...options, kinds, view })
   await projector.start()
-  const store = new DocumentStore(options, resources, view, projector)
+  const store = new DocumentStore(options, kinds, view, projector)
   if (options.moves !== false) await store.settle(projector.misplaced)
   return store
 }
 
 class DocumentStore implements OpenObjectStore {
-  readonly resources: readonly Resource[]
   readonly #options: ObjectStoreOptions
-  readonly #byId: ReadonlyMap<string, Resource>
+  readonly #kinds: CustomKinds
   readonly #view: ObjectView
   readonly #projector: Projector
   /** Writes of one object go one after another: each sees what the one before it made. */
@@ -70,15 +70,22 @@ class DocumentStore implements OpenObjectStore {
 
   constructor(
     options: ObjectStoreOptions,
-    byId: ReadonlyMap<string, Resource>,
+    kinds: CustomKinds,
     view: ObjectView,
     projector: Projector,
   ) {
-    this.resources = options.resources
     this.#options = options
-    this.#byId = byId
+    this.#kinds = kinds
     this.#view = view
     this.#projector = projector
+  }
+
+  get resources(): readonly Resource[] {
+    return this.#kinds.all
+  }
+
+  onResources(listener: () => void): () => void {
+    return this.#kinds.onChange(listener)
   }
 
   get resourceVersion(): number {
@@ -86,7 +93,7 @@ class DocumentStore implements OpenObjectStore {
   }
 
   resource(id: string): Resource | undefined {
-    return this.#byId.get(id)
+    return this.#kinds.byId.get(id)
   }
 
   get(key: ObjectKey): KubeObject | undefined {
@@ -196,19 +203,15 @@ class DocumentStore implements OpenObjectStore {
     const base = options.base ?? current
     const next = recipe(base)
     if (next === base) return current
-    const home = homeOf(resource.id, current)
-    const position =
-      options.part === 'observed'
-        ? await this.#write(
-            resource,
-            identity,
-            'observed',
-            home,
-            observedPart(base),
-            observedPart(next),
-            options.author,
-          )
-        : await this.#writeDesired(resource, identity, base, next, options.author)
+    const { part, author } = options
+    let position = 0
+    if (part !== 'desired' && resource.status) {
+      const home = homeOf(resource.id, current)
+      const [from, to] = [observedPart(base), observedPart(next)]
+      position = await this.#write(resource, identity, 'observed', home, from, to, author)
+    }
+    if (part === 'desired' || (part === 'both' && !sameDesired(resource, base, next)))
+      position = (await this.#writeDesired(resource, identity, base, next, author)) || position
     const updated = await this.#shown(key, position, current)
     return await this.#finishDeletion(resource, key, updated)
   }
@@ -223,15 +226,7 @@ class DocumentStore implements OpenObjectStore {
       return object
     }
     if (deletion.type === 'unchanged') return object
-    const { identity } = this.#existing(resource, key)
-    const position = await this.#writeDesired(
-      resource,
-      identity,
-      object,
-      deletion.object,
-      options.author,
-    )
-    return await this.#shown(key, position, object)
+    return await this.#update(key, () => deletion.object, { part: 'both', author: options.author })
   }
 
   async #remove(key: ObjectKey, options: { readonly uid?: string }): Promise<void> {
@@ -292,7 +287,7 @@ class DocumentStore implements OpenObjectStore {
   async settle(identities: readonly Identity[]): Promise<void> {
     for (const identity of identities) {
       const shown = this.#view.get(identity)
-      const resource = this.#byId.get(identity.resource)
+      const resource = this.#kinds.byId.get(identity.resource)
       if (shown === undefined || resource === undefined) continue
       await this.#move(resource, identity, homeOf(resource.id, shown.object))
     }
@@ -362,7 +357,7 @@ class DocumentStore implements OpenObjectStore {
   }
 
   #resourceById(key: ObjectKey): Resource {
-    const resource = this.#byId.get(key.resource)
+    const resource = this.#kinds.byId.get(key.resource)
     if (resource === undefined) {
       throw new ObjectError(
         'NotFound',

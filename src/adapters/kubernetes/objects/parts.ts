@@ -90,10 +90,17 @@ export function sameContent(a: KubeObject, b: KubeObject): boolean {
   return equalValues(withoutVersion(a), withoutVersion(b))
 }
 
+/** Whether two states of an object differ in no more than its status. */
+export function sameDesired(resource: Resource, a: KubeObject, b: KubeObject): boolean {
+  return equalValues(desiredPart(resource, a), desiredPart(resource, b))
+}
+
 /** What an edit makes of an object: what is wanted, but for what no edit may change. */
 export function amended(resource: Resource, base: KubeObject, wanted: KubeObject): KubeObject {
   const generation = base.metadata.generation ?? 1
-  const raised = sameWish(resource, base, wanted) ? generation : generation + 1
+  const isAsked = base.metadata.deletionTimestamp === undefined
+  const leaves = isAsked && wanted.metadata.deletionTimestamp !== undefined
+  const raised = !leaves && sameWish(resource, base, wanted) ? generation : generation + 1
   const { name, namespace, creationTimestamp } = base.metadata
   // A deletion is not taken back by who leaves it out.
   const { deletionTimestamp, deletionGracePeriodSeconds } = base.metadata
@@ -112,10 +119,25 @@ export function amended(resource: Resource, base: KubeObject, wanted: KubeObject
 
 /** Whether what the object is asked to be differs: then its generation is raised. */
 function sameWish(resource: Resource, a: KubeObject, b: KubeObject): boolean {
-  const isSame = equalValues((a as JsonMap)['spec'], (b as JsonMap)['spec'])
+  // Of a custom kind nobody knows which part is a wish: all but metadata and a status of its own.
+  if (resource.custom === true) return equalValues(wishOf(resource, a), wishOf(resource, b))
+  const [left, right] = [a, b].map((object) => wishedSpec(resource, object))
+  const isSame = equalValues(left, right)
   // The annotations of a deployment go on to what it makes.
   if (resource.id !== 'deployments.apps') return isSame
   return isSame && equalValues(a.metadata.annotations, b.metadata.annotations)
+}
+
+/** The node of a pod is not wished for: it is found. */
+function wishedSpec(resource: Resource, object: KubeObject): JsonMap | undefined {
+  const spec = (object as JsonMap)['spec']
+  if (!isObject(spec)) return undefined
+  return (resource.id === 'pods' ? { ...spec, nodeName: undefined } : spec) as JsonMap
+}
+
+function wishOf(resource: Resource, object: KubeObject): JsonMap {
+  const { metadata: _metadata, ...rest } = object
+  return (resource.status ? { ...rest, status: undefined } : rest) as JsonMap
 }
 
 function withoutVersion(object: KubeObject): JsonMap {

@@ -6,6 +6,8 @@ import type {
   Sha256,
   StoredEntry,
 } from '../../../core/index.ts'
+import type { CustomKinds } from './custom-kinds.ts'
+import { DEFINITIONS } from './custom-resources.ts'
 import { homeOf } from './homes.ts'
 import { documentId, type Identity, nameOf, parseDocumentId, uidOf } from './identity.ts'
 import { documentKind } from './kinds.ts'
@@ -16,7 +18,7 @@ import type { ObjectView } from './view.ts'
 
 export interface ProjectorOptions {
   readonly replica: Replica
-  readonly resources: ReadonlyMap<string, Resource>
+  readonly kinds: CustomKinds
   readonly view: ObjectView
   readonly fleet: string
   readonly sha256: Sha256
@@ -57,6 +59,7 @@ export class Projector {
       }),
       replica.onRejected((documents) => this.#enqueueAgain(documents)),
     )
+    await this.#defineFirst()
     await this.#rows.start()
     for await (const { id, record } of replica.documents()) {
       const parsed = parseDocumentId(id)
@@ -134,6 +137,10 @@ export class Projector {
     }
     for (const { identity, position } of touched.values())
       await this.#look(identity, position, false)
+    const isDefined = [...touched.values()].some(
+      ({ identity }) => identity.resource === DEFINITIONS,
+    )
+    if (isDefined) await this.#define(head)
     this.#options.view.advance(head)
     for (const waiter of [...this.#waiters]) {
       if (waiter.position > head) continue
@@ -142,12 +149,57 @@ export class Projector {
     }
   }
 
-  async #look(identity: Identity, position: Position, again: boolean): Promise<void> {
+  /** At the start: the kinds have to be known before the objects are looked through. */
+  async #defineFirst(): Promise<void> {
+    const definitions: KubeObject[] = []
+    for await (const { id, record } of this.#options.replica.documents(`${DEFINITIONS}/`)) {
+      const parsed = parseDocumentId(id)
+      if (parsed?.part !== 'desired' || record.deleted || record.left) continue
+      if (!this.#serves(parsed.identity)) continue
+      const definition = await this.#read(parsed.identity)
+      if (definition !== undefined) definitions.push(definition)
+    }
+    this.#options.kinds.follow(definitions)
+  }
+
+  /** Shows what is here of kinds that are new, and hides what is of kinds that are gone. */
+  async #define(head: Position): Promise<void> {
+    const { kinds, view, replica } = this.#options
+    const { gone, come } = kinds.follow(view.list(DEFINITIONS, undefined).items)
+    for (const { id } of gone) this.#hideAll(id, head)
+    for (const resource of come) {
+      for await (const { id, record } of replica.documents(`${resource.id}/`)) {
+        const parsed = parseDocumentId(id)
+        if (parsed === undefined || !this.#serves(parsed.identity)) continue
+        this.#note(parsed.identity)
+        if (parsed.part !== 'desired' || record.deleted || record.left) continue
+        await this.#look(parsed.identity, head, false, record.last)
+      }
+    }
+    if (gone.length > 0 || come.length > 0) kinds.announce()
+  }
+
+  #hideAll(resource: string, head: Position): void {
+    const { view } = this.#options
+    for (const { identity, object } of view.shownOf(resource)) {
+      const metadata = { ...object.metadata, resourceVersion: String(head) }
+      view.hide(identity, { ...object, metadata }, head)
+      this.#rows.drop(documentId(identity, 'desired'))
+    }
+  }
+
+  /** @param own the position of the object itself, where it is not that of what is looked at. */
+  async #look(
+    identity: Identity,
+    position: Position,
+    again: boolean,
+    own: Position = position,
+  ): Promise<void> {
     const { view, onError } = this.#options
     try {
       const shown = view.get(identity)
       if (shown !== undefined && shown.identity.incarnation > identity.incarnation) return
-      const object = await this.#read(identity, position)
+      const object = await this.#read(identity, own)
       if (object !== undefined) {
         const isNew = shown?.identity.incarnation !== identity.incarnation
         if (isNew || again || !sameContent(shown.object, object))
@@ -172,10 +224,10 @@ export class Projector {
 
   /** What an object is made of; undefined when it is not (or no longer) there. */
   async #sources(identity: Identity): Promise<Sources | undefined> {
-    const { replica, resources } = this.#options
+    const { replica, kinds } = this.#options
     const desired = await replica.record(documentId(identity, 'desired'))
     if (desired === undefined || desired.deleted || desired.left) return undefined
-    const hasStatus = resources.get(identity.resource)?.status === true
+    const hasStatus = kinds.byId.get(identity.resource)?.status === true
     const observed = hasStatus ? await replica.record(documentId(identity, 'observed')) : undefined
     const isThere = observed !== undefined && !observed.left && !observed.deleted
     return { desired, observed: isThere ? observed : undefined }
@@ -183,8 +235,8 @@ export class Projector {
 
   /** The object as its documents say now, or undefined when it is not (or no longer) there. */
   async #read(identity: Identity, position?: Position): Promise<KubeObject | undefined> {
-    const { replica, resources, fleet, sha256 } = this.#options
-    const resource = resources.get(identity.resource)
+    const { replica, kinds, fleet, sha256 } = this.#options
+    const resource = kinds.byId.get(identity.resource)
     const sources = await this.#sources(identity)
     if (resource === undefined || sources === undefined) return undefined
     const id = documentId(identity, 'desired')
@@ -214,7 +266,7 @@ export class Projector {
 
   /** Whether it is of a kind that is known, with a namespace just when the kind has one. */
   #serves({ resource, namespace }: Identity): boolean {
-    return this.#options.resources.get(resource)?.namespaced === (namespace !== undefined)
+    return this.#options.kinds.byId.get(resource)?.namespaced === (namespace !== undefined)
   }
 
   #note(identity: Identity): void {

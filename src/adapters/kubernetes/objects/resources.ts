@@ -21,7 +21,7 @@ interface Row {
 const STRUCTS = table.structs as Readonly<Record<string, Readonly<Record<string, string>>>>
 
 /** Lists that every object has. Managers are one value to Kubernetes; here two replicas add theirs. */
-const METADATA_LISTS: Readonly<Record<string, ListMerge>> = {
+export const METADATA_LISTS: Readonly<Record<string, ListMerge>> = {
   'metadata.finalizers': { type: 'set' },
   'metadata.ownerReferences': { type: 'map', keys: ['uid'] },
   'metadata.managedFields': {
@@ -30,7 +30,12 @@ const METADATA_LISTS: Readonly<Record<string, ListMerge>> = {
   },
 }
 
-const METADATA_MAPS = ['metadata', 'metadata.labels', 'metadata.annotations']
+/** Maps that every object has from the first event on. */
+export const METADATA_MAPS: readonly string[] = [
+  'metadata',
+  'metadata.labels',
+  'metadata.annotations',
+]
 
 const BY_NAME: ListMerge = { type: 'map', keys: ['name'] }
 

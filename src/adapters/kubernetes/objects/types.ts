@@ -67,10 +67,14 @@ export interface ResourcePart {
 export interface Resource {
   /** `pods`, or `replicasets.apps`: unique. */
   readonly id: string
+  /** Whether a definition defines it (apiextensions.k8s.io). Default: it is built in. */
+  readonly custom?: boolean | undefined
   /** Empty for the core group. */
   readonly group: string
   readonly version: string
   readonly kind: string
+  /** The kind of a list of them. Default: the kind with `List` behind it. */
+  readonly listKind?: string | undefined
   readonly plural: string
   readonly singular: string
   readonly shortNames: readonly string[]
@@ -122,8 +126,11 @@ export interface CreateOptions {
 
 /** How an update is written, and what has to hold for it. */
 export interface UpdateOptions {
-  /** Which document is written: the whole object but its status, or only its status. */
-  readonly part: 'desired' | 'observed'
+  /**
+   * Which document is written: the whole object but its status, only its status, or both, one after the
+   * other.
+   */
+  readonly part: 'desired' | 'observed' | 'both'
   /**
    * What the writer had last seen. The difference between it and the result of the recipe is what is
    * written, leaf by leaf, so edits by others since then survive. Default: the current object.
@@ -137,10 +144,19 @@ export interface UpdateOptions {
   readonly author?: string | undefined
 }
 
+/** What becomes of what an object owns (metav1.DeletionPropagation). */
+export type Propagation = 'Foreground' | 'Background' | 'Orphan'
+
 /** How an object is asked to go, and what has to hold for it. */
 export interface DeleteOptions {
   /** Seconds that a running pod gets to stop. Default: the pod's own. 0 removes it at once. */
   readonly gracePeriodSeconds?: number | undefined
+  /**
+   * What becomes of the objects that it owns. Foreground: they go first. Background: they go afterwards.
+   * Orphan: they stay, and lose their owner. Default: what its finalizers say, else what is usual for the
+   * kind, which for most is Background.
+   */
+  readonly propagation?: Propagation | undefined
   readonly resourceVersion?: string | undefined
   readonly uid?: string | undefined
   readonly author?: string | undefined
@@ -157,8 +173,10 @@ export interface DeleteOptions {
  * Writes reject with {@link ObjectError}.
  */
 export interface ObjectStore {
-  /** Every kind that is served. */
+  /** Every kind that is served. Custom kinds come and go with their definitions. */
   readonly resources: readonly Resource[]
+  /** Calls back after a custom kind came, went or became another. Returns how to stop. */
+  onResources(listener: () => void): () => void
   /** What is known of a kind, or undefined when it is not served. */
   resource(id: string): Resource | undefined
   /** The newest resourceVersion that is durable here. */
@@ -216,6 +234,7 @@ export type ObjectErrorReason =
   | 'BadRequest'
   | 'RequestEntityTooLarge'
   | 'ServiceUnavailable'
+  | 'InternalError'
 
 /** One thing that is wrong with one field (metav1.StatusCause). */
 export interface FieldCause {

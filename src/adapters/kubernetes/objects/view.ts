@@ -62,6 +62,11 @@ export class ObjectView {
     return { items, resourceVersion: this.#resourceVersion }
   }
 
+  /** The objects of a kind with what they are made of. */
+  shownOf(resource: string): readonly Shown[] {
+    return [...(this.#objects.get(resource)?.values() ?? [])]
+  }
+
   watch(
     resource: string,
     options: WatchOptions,

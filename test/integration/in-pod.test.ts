@@ -90,6 +90,7 @@ test('a pod gets its account, a token, and the variables, and its client reads a
 
 test('on an edge that is cut off, the same client goes on, and a new pod begins', async () => {
   await written('edge-1', 'online')
+  const sync = fleet.syncAddress()
   await cloud.stop()
   const edge = await fleet.api('edge-1')
   await edge.expect('POST', `${CORE}/pods`, clientPod('offline'))
@@ -98,7 +99,7 @@ test('on an edge that is cut off, the same client goes on, and a new pod begins'
   await edge.expect('POST', `${CORE}/configmaps`, configMap('go', {}))
   await written('edge-1', 'online-again')
   await written('edge-1', 'offline-again')
-  cloud = await fleet.startCloud()
+  cloud = await fleet.startCloud(['--sync-address', sync])
   await written('cloud', 'online-again')
   await written('cloud', 'offline-again')
 })

@@ -47,6 +47,9 @@ export const DOCUMENT_CHARS_MAX = 1_500_000
  */
 export const DOCUMENT_VALUES_MAX = 50_000
 
+/** What a document without edits shows. */
+const EMPTY: JsonMap = freeze({})
+
 /** Who made an edit, when and what for. It travels with the event. */
 export interface EditOptions {
   /** Seconds since the Unix epoch. */
@@ -286,10 +289,8 @@ export class OpenDocument {
       ...(options.message === undefined ? {} : { message: options.message }),
     }
     // What was empty is read anew: cheaper than to have it said as patches, value by value.
-    const doc =
-      this.heads.length === 0
-        ? firstChange(current, settings, write)
-        : change(current, settings, write)
+    const isFirst = this.heads.length === 0
+    const doc = isFirst ? firstChange(current, settings, write) : change(current, settings, write)
     this.#doc = doc
     const [hash] = getHeads(doc)
     if (hash === undefined || before.includes(hash)) return undefined
@@ -298,7 +299,8 @@ export class OpenDocument {
     const event: CheckedEvent = { bytes, header: readMadeEvent(bytes, hash) }
     const events = this.#genesis === undefined ? [event] : [this.#genesis, event]
     this.#genesis = undefined
-    const durableValue = this.#own.size === 0 ? this.#value : this.#durableValue
+    const shown = isFirst ? EMPTY : this.#value
+    const durableValue = this.#own.size === 0 ? shown : this.#durableValue
     if (this.#own.size === 0) this.#durableHeads = before
     this.#own.set(event.header.hash, event.header.parents)
     this.#changed()

@@ -101,10 +101,13 @@ export function agreeAsAccepter(self: Self, hello: HelloFrame, admission: Admiss
   // A dialer whose log is shorter than what was read of it has lost its tail, and is told by the number.
   const lost = peer.epoch === hello.epoch && peer.cursor > hello.head
   const readFrom = lost ? peer.cursor : verified(peer.cursor, peer.epoch, hello.epoch, hello.head)
-  const reconcile = lost ? [] : heldByBoth(hello, admission, granted, { sendFrom, readFrom })
+  const isKnown = hello.peerEpoch === self.epoch && peer.epoch === hello.epoch
+  const isVoid = !isKnown || hello.cursor > admission.head
+  const cursors = { sendFrom, readFrom, isVoid }
+  const reconcile = lost ? [] : heldByBoth(hello, admission, granted, cursors)
   if (reconcile.length > 0) {
-    const isVoid = sendFrom === 0 || readFrom === 0
-    const pending = granted.filter((name) => isVoid || !complete.has(name))
+    const isUnread = sendFrom === 0 || readFrom === 0
+    const pending = granted.filter((name) => isUnread || !complete.has(name))
     return {
       ...{ granted, refused, reconcile },
       // Nothing is read from its beginning: what differs below the two heads is found.
@@ -119,24 +122,35 @@ export function agreeAsAccepter(self: Self, hello: HelloFrame, admission: Admiss
   return { sendFrom, readFrom, granted, refused, backfill, reconcile }
 }
 
-/** Collections whose history is not exchanged and of which each side holds so much that asking is cheaper. */
+/**
+ * Collections whose history is not exchanged and of which each side holds so much that asking is cheaper.
+ *
+ * A cursor that is 0 because nothing has been read yet is not void: what follows it goes out as after any other.
+ */
 function heldByBoth(
   hello: HelloFrame,
   { head, peer, held = [] }: Admission,
   granted: readonly CollectionId[],
-  { sendFrom, readFrom }: Pick<Agreement, 'sendFrom' | 'readFrom'>,
+  {
+    sendFrom,
+    readFrom,
+    isVoid,
+  }: Pick<Agreement, 'sendFrom' | 'readFrom'> & { readonly isVoid: boolean },
 ): readonly CollectionId[] {
   if (Math.min(head, hello.head) < RECONCILE_ENTRIES_MIN) return []
-  const isVoid = sendFrom === 0 || readFrom === 0
+  const isUnread = sendFrom === 0 || readFrom === 0
   const asked = hello.subscriptions
   const incomplete = new Set(hello.incomplete.map((index) => asked[index]))
   const theirs = new Set((hello.held ?? []).map((index) => asked[index]))
   const ours = new Set(held)
-  return granted.filter((name) => {
+  const isIncomplete = (name: CollectionId): boolean =>
+    incomplete.has(name) || !peer.complete.includes(name)
+  const shared = granted.filter((name) => {
     const dialerHolds = theirs.has(name) || !incomplete.has(name)
-    const isPending = isVoid || incomplete.has(name) || !peer.complete.includes(name)
-    return isPending && dialerHolds && ours.has(name)
+    return dialerHolds && ours.has(name)
   })
+  if (!isVoid && !shared.some(isIncomplete)) return []
+  return shared.filter((name) => isUnread || isIncomplete(name))
 }
 
 export function welcomeFrame(

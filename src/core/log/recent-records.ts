@@ -1,4 +1,4 @@
-import type { Position } from '../ids.ts'
+import type { CollectionId, Position } from '../ids.ts'
 import type {
   Appended,
   Batch,
@@ -47,6 +47,8 @@ export function withRecentRecords(storage: Storage): Storage {
 /** The newest records of a log, without a gap up to its head. */
 class RecentRecords {
   #records: StoredRecord[] = []
+  /** The same records: a peer that shares one collection of many looks at no others. */
+  readonly #byCollection = new Map<CollectionId, StoredRecord[]>()
   #bytes = 0
   /** Everything after this position is here. Undefined before the first append. */
   #after: Position | undefined
@@ -55,7 +57,9 @@ class RecentRecords {
   add({ records }: Batch, { first, head }: Appended): void {
     if (this.#after === undefined || this.#head !== first - 1) this.#clear(first - 1)
     for (const [index, record] of records.entries()) {
-      this.#records.push({ ...record, position: first + index })
+      const stored = { ...record, position: first + index }
+      this.#records.push(stored)
+      this.#file(stored)
       this.#bytes += record.bytes.length
     }
     this.#head = head
@@ -69,10 +73,10 @@ class RecentRecords {
     if (after >= end) return { records: [], upTo: Math.max(after, end), end: true }
     const records: StoredRecord[] = []
     let bytes = 0
-    for (let i = this.#indexAfter(after); i < this.#records.length; i += 1) {
-      const record = this.#records[i]
+    const { list, first } = this.#since(after, collections)
+    for (let i = first; i < list.length; i += 1) {
+      const record = list[i]
       if (record === undefined || record.position > end) break
-      if (collections !== undefined && !collections.includes(record.collection)) continue
       if (records.length > 0 && bytes >= bytesMax) {
         return { records, upTo: records.at(-1)?.position ?? after, end: false }
       }
@@ -89,22 +93,46 @@ class RecentRecords {
       this.#bytes -= bytes.length
       return false
     })
+    this.#fileAll()
   }
 
-  /** The index of the first record past a position. */
-  #indexAfter(position: Position): number {
-    let low = 0
-    let high = this.#records.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#records[middle]?.position ?? 0) > position) high = middle
-      else low = middle + 1
+  /** A list in order of position, and where in it the records of some collections past a position begin. */
+  #since(
+    after: Position,
+    collections: readonly CollectionId[] | undefined,
+  ): { readonly list: readonly StoredRecord[]; readonly first: number } {
+    const all = this.#records
+    const first = indexAfter(all, after)
+    if (collections === undefined) return { list: all, first }
+    // Whichever is less to look at: what is new, or the collections.
+    if (all.length - first <= collections.length) {
+      const shared = all.slice(first).filter(({ collection }) => collections.includes(collection))
+      return { list: shared, first: 0 }
     }
-    return low
+    const [only] = collections
+    if (collections.length === 1 && only !== undefined) {
+      const list = this.#byCollection.get(only) ?? []
+      return { list, first: indexAfter(list, after) }
+    }
+    const lists = [...new Set(collections)].map((name) => this.#byCollection.get(name) ?? [])
+    const list = lists.flatMap((records) => records.slice(indexAfter(records, after)))
+    return { list: list.sort((a, b) => a.position - b.position), first: 0 }
+  }
+
+  #file(record: StoredRecord): void {
+    const list = this.#byCollection.get(record.collection)
+    if (list === undefined) this.#byCollection.set(record.collection, [record])
+    else list.push(record)
+  }
+
+  #fileAll(): void {
+    this.#byCollection.clear()
+    for (const record of this.#records) this.#file(record)
   }
 
   #clear(after: Position): void {
     this.#records = []
+    this.#byCollection.clear()
     this.#bytes = 0
     this.#after = after
   }
@@ -123,5 +151,18 @@ class RecentRecords {
     this.#after = this.#records[count - 1]?.position ?? this.#after
     this.#records.splice(0, count)
     this.#bytes = left
+    this.#fileAll()
   }
+}
+
+/** The index of the first record past a position. */
+function indexAfter(records: readonly StoredRecord[], position: Position): number {
+  let low = 0
+  let high = records.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((records[middle]?.position ?? 0) > position) high = middle
+    else low = middle + 1
+  }
+  return low
 }

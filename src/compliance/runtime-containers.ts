@@ -181,7 +181,8 @@ export const containerChecks: readonly RuntimeCheck[] = [
   },
 ]
 
-async function startError(start: Promise<unknown>): Promise<RuntimeError> {
+/** The refusal that a call ends with. @throws ComplianceError when it succeeds. */
+export async function startError(start: Promise<unknown>): Promise<RuntimeError> {
   try {
     await start
   } catch (error) {

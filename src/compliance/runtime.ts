@@ -3,6 +3,7 @@ import { type DeadlineMs, type TestFunction, within } from './check.ts'
 import { containerChecks } from './runtime-containers.ts'
 import type { RuntimeCheck, RuntimePlace } from './runtime-fixture.ts'
 import { lifeChecks } from './runtime-life.ts'
+import { sessionChecks } from './runtime-sessions.ts'
 
 /** Options of {@link runtimeSuite}. */
 export interface RuntimeSuiteOptions {
@@ -16,7 +17,7 @@ export interface RuntimeSuiteOptions {
   readonly deadlineMs?: DeadlineMs | undefined
 }
 
-const CHECKS: readonly RuntimeCheck[] = [...containerChecks, ...lifeChecks]
+const CHECKS: readonly RuntimeCheck[] = [...containerChecks, ...lifeChecks, ...sessionChecks]
 const LOOK_MS = 20
 
 /**

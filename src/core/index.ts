@@ -74,6 +74,7 @@ export type {
   ReplicaId,
 } from './ids.ts'
 export type { AbortOptions } from './interfaces/abort.ts'
+export type { ByteStream } from './interfaces/byte-stream.ts'
 export type { Cancel, Clock, Random } from './interfaces/clock.ts'
 export type { Compression } from './interfaces/compression.ts'
 export type { Sha256 } from './interfaces/hasher.ts'
@@ -87,6 +88,13 @@ export type {
   MeasureOptions,
   Metrics,
 } from './interfaces/metrics.ts'
+export type {
+  OutputPiece,
+  ProcessSession,
+  SessionEnd,
+  SessionSpec,
+  TerminalSize,
+} from './interfaces/process-session.ts'
 export type {
   Appended,
   Batch,

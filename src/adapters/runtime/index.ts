@@ -1,3 +1,7 @@
+import type { RuntimeSessions } from './sessions.ts'
+
+export type { ExecSpec, RuntimeSessions } from './sessions.ts'
+
 /** What a pod sandbox is asked to be. Names and uid are those of the Kubernetes pod. */
 export interface SandboxSpec {
   readonly namespace: string
@@ -41,6 +45,10 @@ export interface ContainerSpec {
   readonly logPath: string
   /** Free text kept with the container and given back by `list`: edged keeps a hash of the spec here. */
   readonly labels: Readonly<Record<string, string>>
+  /** A stdin that is open to those who attach: to the first one only, or to all. Default: none. */
+  readonly stdin?: 'once' | 'open' | undefined
+  /** Its process runs on a terminal. Default: no. */
+  readonly tty?: boolean | undefined
 }
 
 /** One sandbox as observed. */
@@ -92,6 +100,8 @@ export interface RuntimeFeatures {
   readonly limits: boolean
   /** Images are pulled and run. When false the image is only a name and a command is needed. */
   readonly images: boolean
+  /** Processes can be given a terminal. */
+  readonly terminals: boolean
 }
 
 /** Why a runtime refused: a meaning, whatever the runtime behind it says. */
@@ -125,7 +135,7 @@ export class RuntimeError extends Error {
  * and removing what is gone succeed); containers outlive the process that drives the runtime, and
  * `list` finds them again after it restarts, also when they ended meanwhile, with their exit code.
  */
-export interface PodRuntime {
+export interface PodRuntime extends RuntimeSessions {
   readonly name: string
   readonly version: string
   readonly supports: RuntimeFeatures

@@ -1,5 +1,6 @@
 import { ConnectionClosedError } from '../errors.ts'
 import type { ReplicaId } from '../ids.ts'
+import type { ByteStream } from '../interfaces/byte-stream.ts'
 import { ChunkQueue } from './chunk-queue.ts'
 
 /** How a stream reaches the connection that carries it. */
@@ -17,7 +18,7 @@ export interface StreamCarrier {
  * its side and throws when the stream is reset or the connection is lost. What is not consumed holds the
  * peer back.
  */
-export class PeerStream implements AsyncIterable<Uint8Array> {
+export class PeerStream implements ByteStream {
   readonly peer: ReplicaId
   /** Resolves when nothing more can come or go. Never rejects. */
   readonly closed: Promise<void>

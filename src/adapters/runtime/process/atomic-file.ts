@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises'
 
 /**
  * Puts `text` in the place of a file in one step: a reader sees the old or the new content, also
@@ -43,4 +43,14 @@ export function isNotFound(error: unknown): boolean {
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** The names in a directory; none when it is not there. */
+export async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory)
+  } catch (error) {
+    if (isNotFound(error)) return []
+    throw error
+  }
 }

@@ -14,6 +14,8 @@ export interface Cgroups {
    * @returns the `cgroup.procs` files that its process has to write itself into.
    */
   create(id: string, limits: Limits): Promise<readonly string[]>
+  /** The `cgroup.procs` files of the groups that a container has. */
+  files(id: string): readonly string[]
   /** How often the kernel killed a process of the group for want of memory. */
   oomKills(id: string): Promise<number>
   /** The processes in the group. Empty when there is no group. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -59,6 +60,10 @@ export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: st
       }
       return files
     },
+    files: (id) =>
+      [...controllers.values()]
+        .map((path) => join(path, root, id, 'cgroup.procs'))
+        .filter((path) => existsSync(path)),
     async oomKills(id) {
       const path = directory('memory', id)
       return path === undefined ? 0 : await readCount(join(path, 'memory.oom_control'), 'oom_kill')

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Limits } from '../index.ts'
@@ -28,6 +29,7 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
       }
       return [join(path, 'cgroup.procs')]
     },
+    files: (id) => [join(directory(id), 'cgroup.procs')].filter((path) => existsSync(path)),
     oomKills: (id) => readCount(join(directory(id), 'memory.events'), 'oom_kill'),
     processes: (id) => readProcesses(join(directory(id), 'cgroup.procs')),
     freeze: (id, frozen) =>

@@ -14,6 +14,8 @@ export interface ContainerRecord {
   readonly image: string
   readonly command: readonly string[]
   readonly mounts: readonly Mount[]
+  /** Where the command was started, for commands that join it; older records lack it. */
+  readonly workingDir?: string
   readonly limits: Limits
   readonly logPath: string
   readonly labels: Readonly<Record<string, string>>
@@ -91,6 +93,12 @@ export class ContainerFiles {
   /** Whether the command has been reached. */
   async isRunning(): Promise<boolean> {
     return await isThere(join(this.directory, 'running'))
+  }
+
+  /** A process inside the mount namespace of the container; undefined when it has none of its own. */
+  async insidePid(): Promise<string | undefined> {
+    const pid = (await readIfThere(join(this.directory, 'running')))?.trim()
+    return pid === '' ? undefined : pid
   }
 
   async isKilled(): Promise<boolean> {

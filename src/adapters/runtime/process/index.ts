@@ -8,6 +8,7 @@ import type { Logger } from '../../../core/interfaces/logger.ts'
 import { bootId } from '../boot-id.ts'
 import type { PodRuntime } from '../index.ts'
 import { findCgroups } from './cgroup.ts'
+import { EXEC_SCRIPT } from './exec-script.ts'
 import { LIMITS } from './limits.ts'
 import { MOUNT_SCRIPT } from './mount-script.ts'
 import { findUnshare } from './mount-support.ts'
@@ -74,6 +75,7 @@ export async function processRuntime(options: ProcessRuntimeOptions): Promise<Po
     unshare: options.mounts === 'never' ? undefined : await findUnshare(directory),
     runScript: await installScript(scripts, 'run', RUN_SCRIPT),
     mountScript: await installScript(scripts, 'mount', MOUNT_SCRIPT),
+    execScript: await installScript(scripts, 'exec', EXEC_SCRIPT),
     environment: options.environment ?? {
       PATH: process.env['PATH'] ?? PATH_DEFAULT,
       HOME: process.env['HOME'] ?? '/',

@@ -9,6 +9,8 @@ export interface Launch {
   readonly workingDir: string
   /** The command itself says that it runs. Otherwise the script does. */
   readonly marksItself: boolean
+  /** Whether the command has a stdin that others write to, for the first of them or for all. */
+  readonly stdin: 'none' | 'once' | 'open'
   readonly cgroupFiles: readonly string[]
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
@@ -19,12 +21,12 @@ export interface Launch {
  * depends on this process from here on.
  */
 export function launch(options: Launch): ChildProcess {
-  const { directory, script, workingDir, marksItself, cgroupFiles, command, env } = options
+  const { directory, script, workingDir, marksItself, stdin, cgroupFiles, command, env } = options
   const stdout = openSync(join(directory, 'stdout'), 'a', 0o600)
   const stderr = openSync(join(directory, 'stderr'), 'a', 0o600)
   try {
     const mark = marksItself ? 'command' : 'mark'
-    const args = [script, directory, workingDir, mark, cgroupFiles.join(' '), ...command]
+    const args = [script, directory, workingDir, mark, stdin, cgroupFiles.join(' '), ...command]
     const child = spawn('/bin/sh', args, {
       cwd: '/',
       detached: true,

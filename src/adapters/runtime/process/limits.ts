@@ -12,6 +12,13 @@ export const LIMITS: {
   readonly killRoundMs: number
   readonly freezeMsMax: number
   readonly commandBytesMax: number
+  readonly sessionsMax: number
+  readonly connectionsMax: number
+  readonly dialMsMax: number
+  readonly quietMs: number
+  readonly attachPollMs: number
+  readonly wakeMsMin: number
+  readonly wakeMsMax: number
 } = {
   /** A log file is rotated once it has reached this many bytes (option). */
   logFileBytesMax: 10 * 1024 * 1024,
@@ -35,4 +42,17 @@ export const LIMITS: {
   freezeMsMax: 2_000,
   /** Command and arguments together. */
   commandBytesMax: 1024 * 1024,
+  /** Commands that run in containers, and attachments to them, at once. */
+  sessionsMax: 128,
+  /** Connections to ports of pods at once. */
+  connectionsMax: 1_024,
+  /** How long a connection to a port of a pod may take to come up. */
+  dialMsMax: 10_000,
+  /** When nothing has come for this long after a command has ended, nothing more is waited for. */
+  quietMs: 250,
+  /** How often the output of an attached container is looked at without any sign of a change. */
+  attachPollMs: 250,
+  /** How often the pipe of a stdin that has ended is looked after: first, and later. */
+  wakeMsMin: 20,
+  wakeMsMax: 1_000,
 }

@@ -211,7 +211,12 @@ function parseProgress(text: string | undefined): Progress {
   return progress
 }
 
-async function readAt(path: string, position: number, bytesMax: number): Promise<Uint8Array> {
+/** At most `bytesMax` bytes of a file from a position. */
+export async function readAt(
+  path: string,
+  position: number,
+  bytesMax: number,
+): Promise<Uint8Array> {
   const file = await open(path, 'r')
   try {
     const buffer = Buffer.allocUnsafe(bytesMax)

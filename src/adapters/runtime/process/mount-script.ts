@@ -144,7 +144,7 @@ done
 tw_to=\${tw_cwd:-/}
 cd "$tw_root$tw_to" || tw_fail "chdir to cwd (\\"$tw_to\\") failed: no such directory or no permission"
 unset OLDPWD
-: > "$tw_dir/running" || tw_fail "cannot write in $tw_dir"
+printf '%s\\n' "$$" > "$tw_dir/running" || tw_fail "cannot write in $tw_dir"
 if [ -n "$tw_root" ]; then
   # chroot(8) goes to /, so the working directory is entered once more behind it.
   exec env PATH="$PATH" chroot "$tw_root" /bin/sh -c \\

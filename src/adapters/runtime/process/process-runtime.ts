@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto'
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
+import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
 import type {
   ContainerSpec,
   ContainerStatus,
@@ -14,11 +15,14 @@ import type {
   SandboxStatus,
 } from '../index.ts'
 import { RuntimeError } from '../index.ts'
-import { isNotFound, readIfThere, writeAtomic } from './atomic-file.ts'
+import type { ExecSpec } from '../sessions.ts'
+import { namesIn, readIfThere, writeAtomic } from './atomic-file.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import { commandProblem, throughMounts } from './command-lookup.ts'
 import { Container, type ContainerContext } from './container.ts'
-import { ContainerFiles, type ContainerRecord } from './container-files.ts'
+import { ContainerFiles } from './container-files.ts'
+import { commandRequired, containerId, recordOf } from './container-identity.ts'
+import { prepareInput } from './container-input.ts'
 import { containerRoot, containerVariables, splitByName } from './environment.ts'
 import { LIMITS } from './limits.ts'
 import { cleanMountPath, type MountPlan, planMounts, realHost } from './mount-plan.ts'
@@ -26,7 +30,9 @@ import type { Unshare } from './mount-support.ts'
 import { isAlive } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
 import { formatSandbox, parseSandbox } from './sandbox-files.ts'
+import { PodSessions } from './sessions.ts'
 import { checkContainer, checkSandbox } from './spec-check.ts'
+import { hasTerminals } from './terminal.ts'
 import { linkVolumes, makeMountPoint } from './volume-links.ts'
 
 /** Everything that was found out about the host before the runtime was made. */
@@ -39,6 +45,7 @@ export interface Host {
   readonly unshare: Unshare | undefined
   readonly runScript: string
   readonly mountScript: string
+  readonly execScript: string
   readonly environment: Readonly<Record<string, string>>
   readonly logLimits: ContainerContext['logLimits']
   readonly version: string
@@ -59,6 +66,7 @@ export class ProcessRuntime implements PodRuntime {
   readonly #sandboxes = new Map<string, Sandbox>()
   readonly #containers = new Map<string, Container>()
   readonly #busy = new Map<string, Promise<unknown>>()
+  readonly #sessions: PodSessions
   readonly #listeners = new Set<(hint: RuntimeHint) => void>()
   #poll: Cancel | undefined
   #isClosed = false
@@ -70,6 +78,7 @@ export class ProcessRuntime implements PodRuntime {
       mounts: host.unshare !== undefined,
       limits: host.cgroups?.limits ?? false,
       images: false,
+      terminals: hasTerminals(),
     }
     this.#context = {
       clock: host.clock,
@@ -79,6 +88,12 @@ export class ProcessRuntime implements PodRuntime {
       logLimits: host.logLimits,
       changed: (podUid) => this.#hint(podUid),
     }
+    this.#sessions = new PodSessions({
+      ...host,
+      mounts: this.supports.mounts,
+      container: (id) => this.#containers.get(id),
+      hasSandbox: (id) => this.#sandboxes.has(id),
+    })
   }
 
   /** Finds what earlier drivers have left. Once, before anything else. */
@@ -170,6 +185,21 @@ export class ProcessRuntime implements PodRuntime {
     return { sandboxes, containers }
   }
 
+  async exec(containerId: string, spec: ExecSpec): Promise<ProcessSession> {
+    this.#check()
+    return await this.#sessions.exec(containerId, spec)
+  }
+
+  async attach(containerId: string, spec: SessionSpec): Promise<ProcessSession> {
+    this.#check()
+    return await this.#sessions.attach(containerId, spec)
+  }
+
+  async portForward(sandboxId: string, port: number): Promise<ByteStream> {
+    this.#check()
+    return await this.#sessions.portForward(sandboxId, port)
+  }
+
   watch(listener: (hint: RuntimeHint) => void): () => void {
     // A wrapper of its own, so that the same function can be registered twice.
     const own = (hint: RuntimeHint): void => listener(hint)
@@ -181,6 +211,7 @@ export class ProcessRuntime implements PodRuntime {
     this.#isClosed = true
     this.#poll?.()
     this.#listeners.clear()
+    await this.#sessions.close()
     await Promise.allSettled(this.#busy.values())
     await Promise.all([...this.#containers.values()].map((container) => container.close()))
     if (this.#containers.size === 0) await this.#host.cgroups?.removeRoot()
@@ -193,15 +224,17 @@ export class ProcessRuntime implements PodRuntime {
     const plan = await this.#planMounts(sandbox, mounts)
     const files = new ContainerFiles(this.#path('containers', id))
     await mkdir(join(files.directory, 'scratch'), { recursive: true, mode: 0o700 })
-    const record = this.#recordOf(id, sandbox, { ...spec, mounts })
+    const root = containerRoot(sandbox.spec.directory, spec.name)
+    const workingDir = this.#workingDir(spec, mounts, root)
+    const { clock, bootId } = this.#host
+    const now = { workingDir, createdAtMs: clock.wallMs(), bootId }
+    const record = recordOf(sandbox.status, { ...spec, mounts }, now)
     await files.writeRecord(record)
     const container = new Container(record, files, this.#context)
     this.#containers.set(id, container)
 
-    const root = containerRoot(sandbox.spec.directory, spec.name)
     await linkVolumes(root, mounts)
     const env = { ...this.environment(sandbox.spec, { name: spec.name, mounts }), ...spec.env }
-    const workingDir = this.#workingDir(spec, mounts, root)
     const visible = this.supports.mounts ? mounts : []
     const problem = await commandProblem({
       command,
@@ -216,41 +249,20 @@ export class ProcessRuntime implements PodRuntime {
     }
     for (const point of plan.make) await makeMountPoint(point)
     const { plain, odd } = splitByName({ ...env, TIDEWAY_CONTAINER_DIR: files.directory })
-    const words = [
-      ...(odd.length > 0 ? ['/usr/bin/env', ...odd] : []),
-      ...spec.command,
-      ...spec.args,
-    ]
-    const inNamespace = this.#inNamespace(files, workingDir, plan, words)
+    const prefix = odd.length > 0 ? ['/usr/bin/env', ...odd] : []
+    const words = [...prefix, ...spec.command, ...spec.args]
+    const input = await prepareInput(spec, words, plain, files.directory)
+    const inNamespace = this.#inNamespace(files, workingDir, plan, input.words)
     await container.start({
       script: this.#host.runScript,
       workingDir: inNamespace === undefined ? workingDir : '',
       marksItself: inNamespace !== undefined,
-      command: inNamespace ?? words,
-      env: plain,
+      stdin: input.stdin,
+      command: inNamespace ?? input.words,
+      env: input.env,
     })
     this.#hint(record.podUid)
     return await container.status()
-  }
-
-  #recordOf(id: string, sandbox: Sandbox, spec: ContainerSpec): ContainerRecord {
-    return {
-      version: 1,
-      id,
-      sandboxId: sandbox.status.id,
-      podUid: sandbox.spec.uid,
-      name: spec.name,
-      attempt: spec.attempt,
-      image: spec.image,
-      // Variables are left out: they may hold secrets and are not needed again.
-      command: [...spec.command, ...spec.args],
-      mounts: spec.mounts,
-      limits: spec.limits,
-      logPath: spec.logPath,
-      labels: spec.labels,
-      createdAtMs: this.#host.clock.wallMs(),
-      bootId: this.#host.bootId,
-    }
   }
 
   async #planMounts(sandbox: Sandbox, mounts: ContainerSpec['mounts']): Promise<MountPlan> {
@@ -368,27 +380,5 @@ export class ProcessRuntime implements PodRuntime {
     } finally {
       if (this.#busy.get(key) === mine) this.#busy.delete(key)
     }
-  }
-}
-
-/** The id of a container: always the same for the same pod, name and attempt, so there is never a twin. */
-export function containerId(podUid: string, name: string, attempt: number): string {
-  return createHash('sha256').update(`${podUid}/${name}/${attempt}`).digest('hex')
-}
-
-function commandRequired(spec: ContainerSpec): RuntimeError {
-  return new RuntimeError(
-    'CommandRequired',
-    `container "${spec.name}" has no command: this runtime starts plain processes and does not run ` +
-      `images, so "${spec.image}" is only a name; set "command" to a program of this machine`,
-  )
-}
-
-async function namesIn(directory: string): Promise<readonly string[]> {
-  try {
-    return await readdir(directory)
-  } catch (error) {
-    if (isNotFound(error)) return []
-    throw error
   }
 }

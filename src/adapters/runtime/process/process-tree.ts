@@ -127,7 +127,7 @@ export class ProcessTree {
 }
 
 /** Sends a signal. A process that is gone, or is not ours, is left alone. */
-function send(pid: number, signal: NodeJS.Signals): void {
+export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     kill(pid, signal)
   } catch {

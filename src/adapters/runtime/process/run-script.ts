@@ -2,18 +2,22 @@
  * The POSIX shell script that runs one container. It outlives the driver, and is the only witness of
  * the exit code when the driver is away.
  *
- *     run.sh DIRECTORY WORKING_DIRECTORY MARK CGROUPS COMMAND [ARGUMENT...]
+ *     run.sh DIRECTORY WORKING_DIRECTORY MARK STDIN CGROUPS COMMAND [ARGUMENT...]
  *
  * Files that it writes in DIRECTORY: `claim` (pid and start time; made by link(2), so that of two
  * scripts for one container only one goes on), `running` (only if MARK is `mark`; otherwise the
- * command itself writes it), `exit` (the exit code), `failure` (why the command was not reached).
+ * command itself writes it, with the pid of what is inside its namespace), `exit` (the exit code), `failure` (why the command was not reached).
+ *
+ * With STDIN `once`, the command reads what the first writer of the pipe `stdin` in DIRECTORY writes,
+ * and then its end; with `open`, what all writers write one after the other, and never an end. The
+ * pipe `input` beside it lets the command start before there is a writer.
  *
  * The environment that it is started with is the container's. So its own variables are all named
  * tw_*, and PATH is put back before the command runs.
  */
 export const RUN_SCRIPT: string = `#!/bin/sh
-tw_dir=$1 tw_cwd=$2 tw_mark=$3 tw_cgroups=$4
-shift 4
+tw_dir=$1 tw_cwd=$2 tw_mark=$3 tw_stdin=$4 tw_cgroups=$5
+shift 5
 tw_path=$PATH
 PATH=/usr/bin:/bin:/usr/sbin:/sbin
 umask 077
@@ -55,6 +59,12 @@ rm -f "$tw_dir/claim.$$"
   # cd has set it, and nobody has asked for it.
   unset OLDPWD
   [ "$tw_mark" != mark ] || : > "$tw_dir/running"
+  # A child of a child that has gone: the command must not find one of ours among its own.
+  case $tw_stdin in
+    once) (exec 3>&-; (exec cat "$tw_dir/stdin" > "$tw_dir/input") &) ;;
+    open) (exec 3>&-; (while :; do cat "$tw_dir/stdin"; done > "$tw_dir/input") &) ;;
+  esac
+  [ "$tw_stdin" = none ] || exec < "$tw_dir/input"
   PATH=$tw_path
   exec "$@" 2>&3 3>&-
 )

@@ -1,0 +1,132 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
+import type { Clock } from '../../../core/interfaces/clock.ts'
+import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
+import { RuntimeError } from '../index.ts'
+import type { ExecSpec, RuntimeSessions } from '../sessions.ts'
+import { startAttach } from './attach-session.ts'
+import type { Cgroups } from './cgroup-files.ts'
+import { commandProblem } from './command-lookup.ts'
+import type { Container } from './container.ts'
+import { splitByName } from './environment.ts'
+import { startExec } from './exec-session.ts'
+import { LIMITS } from './limits.ts'
+import { connectPort } from './port-connection.ts'
+import { hasTerminals, onTerminal } from './terminal.ts'
+
+/** What the sessions of one runtime work with. */
+export interface SessionContext {
+  readonly clock: Clock
+  readonly cgroups: Cgroups | undefined
+  readonly execScript: string
+  /** The variables for a container whose own ones cannot be read. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Whether containers see their volumes at their paths. */
+  readonly mounts: boolean
+  readonly container: (id: string) => Container | undefined
+  readonly hasSandbox: (id: string) => boolean
+}
+
+/** The sessions with the containers of one process runtime. */
+export class PodSessions implements RuntimeSessions {
+  readonly #context: SessionContext
+  readonly #open = new Set<ProcessSession>()
+  readonly #connections = new Set<ByteStream>()
+  #names = 0
+
+  constructor(context: SessionContext) {
+    this.#context = context
+  }
+
+  async exec(containerId: string, spec: ExecSpec): Promise<ProcessSession> {
+    const container = await this.#running(containerId)
+    if (spec.tty && !hasTerminals())
+      throw new RuntimeError('Unavailable', 'this machine has no script(1) to make a terminal with')
+    const { clock, execScript, cgroups, mounts } = this.#context
+    const { record, files } = container
+    const env = await this.#environmentOf(container)
+    const workingDir = record.workingDir ?? '/'
+    const [command = ''] = spec.command
+    const problem = await commandProblem({
+      command,
+      workingDir,
+      path: env['PATH'] ?? '',
+      mounts: mounts ? record.mounts : [],
+    })
+    if (problem !== undefined) throw new RuntimeError('StartFailed', problem)
+    const { plain, odd } = splitByName(env)
+    const groups = (cgroups?.files(containerId) ?? []).join(' ')
+    const inside = (await files.insidePid()) ?? ''
+    const prefix = odd.length > 0 ? ['/usr/bin/env', ...odd] : []
+    const script = ['/bin/sh', execScript, groups, inside, workingDir]
+    const words = [...script, ...prefix, ...spec.command]
+    this.#names += 1
+    const terminalFile = spec.tty ? join(files.directory, `tty-${this.#names}`) : undefined
+    const started =
+      terminalFile === undefined ? { words, env: plain } : onTerminal(words, plain, terminalFile)
+    const { stdin } = spec
+    const { directory } = files
+    const session = await startExec({ ...started, directory, terminalFile, stdin, clock })
+    return this.#keep(session)
+  }
+
+  async attach(containerId: string, spec: SessionSpec): Promise<ProcessSession> {
+    const container = await this.#running(containerId)
+    const { clock } = this.#context
+    const { directory } = container.files
+    const isOver = async (): Promise<boolean> => (await container.status()).state === 'exited'
+    return this.#keep(await startAttach({ directory, spec, clock, isOver }))
+  }
+
+  async portForward(sandboxId: string, port: number): Promise<ByteStream> {
+    if (!this.#context.hasSandbox(sandboxId))
+      throw new RuntimeError('NotFound', `no sandbox "${sandboxId}"`)
+    if (this.#connections.size >= LIMITS.connectionsMax)
+      throw new RuntimeError('Unavailable', 'too many connections to ports of pods are open')
+    const connection = await connectPort(port)
+    this.#connections.add(connection)
+    void connection.closed.then(() => this.#connections.delete(connection))
+    return connection
+  }
+
+  /** Ends every session. */
+  async close(): Promise<void> {
+    const open = [...this.#open]
+    for (const session of open) session.abort()
+    for (const connection of [...this.#connections]) connection.reset('CLOSED', 'closing')
+    await Promise.all(open.map((session) => session.ended))
+  }
+
+  async #running(id: string): Promise<Container> {
+    const container = this.#context.container(id)
+    const status = await container?.status()
+    if (container === undefined || status?.state !== 'running')
+      throw new RuntimeError('NotFound', `container "${id}" is not running`)
+    if (this.#open.size >= LIMITS.sessionsMax)
+      throw new RuntimeError('Unavailable', 'too many sessions with containers are open')
+    return container
+  }
+
+  #keep(session: ProcessSession): ProcessSession {
+    this.#open.add(session)
+    void session.ended.then(() => this.#open.delete(session))
+    return session
+  }
+
+  /** As its process was started with. They are not kept on disk: they may hold secrets. */
+  async #environmentOf(container: Container): Promise<Record<string, string>> {
+    const { environment } = this.#context
+    const claim = await container.files.claim()
+    const text = await readFile(`/proc/${claim?.pid ?? 0}/environ`, 'utf8').catch(() => undefined)
+    const own = { TIDEWAY_CONTAINER_DIR: container.files.directory }
+    if (text === undefined) return { ...environment, ...own }
+    const pairs = text.split('\0').filter((pair) => pair.includes('='))
+    return Object.fromEntries(pairs.map((pair) => splitPair(pair)))
+  }
+}
+
+function splitPair(pair: string): readonly [string, string] {
+  const at = pair.indexOf('=')
+  return [pair.slice(0, at), pair.slice(at + 1)]
+}

@@ -62,9 +62,14 @@ export function scriptedLogs(lines: readonly string[]): PodLogs {
 
 type GivenOptions = Partial<ApiServerOptions>
 
-/** Starts one with the namespaces that every cluster has, and one node that is ready. */
+/**
+ * Starts one with the namespaces that every cluster has, and one node that is ready.
+ *
+ * @param options without controllers, another program has to run them.
+ */
 export async function startTestApiServer(
   given: Partial<ApiServerOptions> | ((store: OpenObjectStore) => Promise<GivenOptions>) = {},
+  { controllers = true }: { readonly controllers?: boolean } = {},
 ): Promise<TestApiServer> {
   const replica = await openTestReplica()
   const store = await openTestStore(replica)
@@ -74,12 +79,8 @@ export async function startTestApiServer(
   const authority = await createAuthority()
   const tls = await issueServerCertificate(authority, { names: ['localhost'], ips: ['127.0.0.1'] })
   const logger: Logger = consoleLogger('warn')
-  const controller = createNamespaceController({
-    store,
-    clock: systemClock,
-    random: systemRandom,
-    logger,
-  })
+  const parts = { store, clock: systemClock, random: systemRandom, logger }
+  const controller = controllers ? createNamespaceController(parts) : undefined
   const server = await createApiServer({
     store,
     tls: { cert: tls.certificate, key: tls.key, ca: authority.certificate },
@@ -111,7 +112,7 @@ export async function startTestApiServer(
     token: TOKEN,
     close: async () => {
       await server.close()
-      await controller.close()
+      await controller?.close()
       await store.close()
       await replica.close()
       await rm(folder, { recursive: true, force: true })

@@ -14,7 +14,7 @@ import {
   reconcileBootstrap,
 } from 'tideway/adapters/kubernetes/identity'
 import type { JsonObject, KubeObject, OpenObjectStore } from 'tideway/adapters/kubernetes/objects'
-import { createAuthenticator } from 'tideway/adapters/kubernetes/server'
+import { type ApiServerOptions, createAuthenticator } from 'tideway/adapters/kubernetes/server'
 import { textAt } from '../../src/adapters/kubernetes/objects/read.ts'
 import { startTestApiServer, type TestApiServer } from './api-server.ts'
 
@@ -62,11 +62,14 @@ interface IdentityParts {
 }
 
 /** Starts one. */
-export async function startIdentityServer(clock: Clock = systemClock): Promise<IdentityServer> {
+export async function startIdentityServer(
+  clock: Clock = systemClock,
+  options: { readonly controllers?: boolean } = {},
+): Promise<IdentityServer> {
   const audited: JsonObject[] = []
   let parts: IdentityParts | undefined
-  const api = await startTestApiServer(async (store) => {
-    await reconcileBootstrap(store, bootstrapObjects(false))
+  const given = async (store: OpenObjectStore): Promise<Partial<ApiServerOptions>> => {
+    await reconcileBootstrap(store, bootstrapObjects(options.controllers === false))
     const key = openSigningKey(createSigningKey())
     await publishClusterKey(store, key.publicKey)
     const keys = createTrustedKeys(store)
@@ -100,7 +103,8 @@ export async function startIdentityServer(clock: Clock = systemClock): Promise<I
       },
       clock,
     }
-  })
+  }
+  const api = await startTestApiServer(given, options)
   const { accounts, rbac, close } = parts as unknown as IdentityParts
   return {
     api,
@@ -122,7 +126,10 @@ function call(
   path: string,
   { token, body, type = 'application/json', headers = {}, credential = undefined }: CallOptions,
 ): Promise<Answer> {
+  const text = body === undefined ? '' : JSON.stringify(body)
   const sent = {
+    // Without it Node sends the body of a DELETE as what follows the request.
+    'Content-Length': String(Buffer.byteLength(text)),
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
     'Content-Type': type,
     ...headers,
@@ -130,19 +137,19 @@ function call(
   return new Promise((resolve, reject) => {
     const options = { method, headers: sent, ca: api.caPem, agent: false, ...credential }
     const going = request(new URL(path, api.server.url), options, (response) => {
-      let text = ''
+      let received = ''
       response.on('data', (piece: Buffer) => {
-        text += piece.toString()
+        received += piece.toString()
       })
       response.on('end', () => {
         const isJson = String(response.headers['content-type']).includes('json')
-        const value = isJson ? (JSON.parse(text) as JsonObject) : {}
-        const message = textAt(value, 'message') ?? (isJson ? '' : text)
+        const value = isJson ? (JSON.parse(received) as JsonObject) : {}
+        const message = textAt(value, 'message') ?? (isJson ? '' : received)
         resolve({ code: response.statusCode ?? 0, body: value, message })
       })
     })
     going.on('error', reject)
-    going.end(body === undefined ? undefined : JSON.stringify(body))
+    going.end(text)
   })
 }
 

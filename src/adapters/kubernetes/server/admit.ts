@@ -12,6 +12,7 @@ import { completeStatus } from './kinds/status-fields.ts'
 import { checkObject, checkUpdate } from './kinds/validate.ts'
 import { decodeTyped } from './schema/decode.ts'
 import { badRequest, conflict, forbidden, invalid, StatusError } from './status.ts'
+import { statusMetadata } from './status-metadata.ts'
 
 /** Who writes in this request, for ownership of fields. */
 export function writerOf(context: RequestContext, subresource = ''): Writer {
@@ -235,13 +236,20 @@ export function admitStatus(
 ): KubeObject {
   checkPreconditions(context, before, given)
   const status = completeStatus(context.resource.id, before, given['status'])
-  const reported = withStatus(before, status)
+  const metadata = statusMetadata(context.resource, before, given)
+  const reported = withStatus({ ...before, metadata }, status)
+  if (metadata !== before.metadata)
+    refuse(context, before.metadata.name, [
+      ...lateFinalizers(before, reported),
+      ...checkObject(context.resource, reported),
+    ])
   const after = isApplied
     ? withManagers(reported, readManagers(given))
     : recorded(context, before, withOwners(reported, given), 'status')
   const why = context.mayWrite(keyOf(context, before.metadata.name), after)
   if (why !== undefined) throw forbidden(context.served, before.metadata.name, why)
-  const isSame = sameJson(at(before, 'status'), at(after, 'status')) && sameOwnership(before, after)
+  const isSame =
+    sameJson(withoutManagers(before), withoutManagers(after)) && sameOwnership(before, after)
   return isSame ? before : after
 }
 

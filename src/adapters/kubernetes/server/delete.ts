@@ -1,4 +1,4 @@
-import type { Json, JsonObject, KubeObject } from '../objects/types.ts'
+import type { Json, JsonObject, KubeObject, Propagation } from '../objects/types.ts'
 import { type ObjectBody, parseObject } from './body.ts'
 import { keyOf, type RequestContext } from './context.ts'
 import { isList, numberAt, textAt } from './json.ts'
@@ -15,6 +15,7 @@ export interface Deletion {
   readonly gracePeriodSeconds: number | undefined
   readonly uid: string | undefined
   readonly resourceVersion: string | undefined
+  readonly propagation: Propagation | undefined
   readonly dryRun: boolean
 }
 
@@ -51,8 +52,16 @@ export function deletionOf(
     gracePeriodSeconds: grace === undefined || grace >= 0 ? grace : 1,
     uid: textAt(value, 'preconditions', 'uid') || undefined,
     resourceVersion: textAt(value, 'preconditions', 'resourceVersion') || undefined,
+    propagation: propagationOf(value, policy),
     dryRun: dryRun.length > 0,
   }
+}
+
+/** Old clients say whether the dependents are to stay, as a boolean. */
+function propagationOf(value: JsonObject, policy: string): Propagation | undefined {
+  const { orphanDependents } = value
+  if (typeof orphanDependents === 'boolean') return orphanDependents ? 'Orphan' : 'Background'
+  return policy === '' ? undefined : (policy as Propagation)
 }
 
 function optionsIn(body: ObjectBody): JsonObject {
@@ -109,6 +118,7 @@ export async function deleteObject(
   const last = await context.exclusive(key, () =>
     store.delete(key, {
       gracePeriodSeconds: deletion.gracePeriodSeconds,
+      propagation: deletion.propagation,
       uid,
       resourceVersion,
       author: options.author,

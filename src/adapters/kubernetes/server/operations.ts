@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { decodeObject } from './admit.ts'
+import { bindPod } from './binding.ts'
 import { parseObject, readBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keyOf, type RequestContext, shownAs } from './context.ts'
@@ -17,7 +18,7 @@ import { type Reply, replyWith } from './respond.ts'
 import { operateOnScale } from './scale-requests.ts'
 import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
 import { includeObject, metadataOf, tableOf } from './table/table.ts'
-import { bindPod, patchObject, replaceObject, type Written, writeObject } from './update.ts'
+import { patchObject, replaceObject, type Written, writeObject } from './update.ts'
 
 /** 405 for a verb that a resource does not have. */
 export function methodNotAllowed(): StatusError {

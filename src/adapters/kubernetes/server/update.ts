@@ -1,18 +1,18 @@
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
-import { admitStatus, admitUpdate, checkIdentity, decodeObject, refuse, writerOf } from './admit.ts'
+import { admitStatus, admitUpdate, checkIdentity, decodeObject, writerOf } from './admit.ts'
 import { applyConfiguration } from './apply/apply.ts'
 import { mediaType, type ObjectBody, parseJson, parseYaml, unsupportedMediaType } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keptAs, keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
 import { at, isObject, listAt, objectAt, textAt } from './json.ts'
-import { invalidValue, required } from './kinds/checks.ts'
+import { invalidValue } from './kinds/checks.ts'
 import { refuseForce, requireManager } from './option-checks.ts'
 import { applyJsonPatch } from './patch/json-patch.ts'
 import { applyMergePatch } from './patch/merge-patch.ts'
 import { applyStrategicPatch } from './patch/strategic.ts'
-import { badRequest, forbidden, invalid, notFound, resourceText, StatusError } from './status.ts'
+import { badRequest, invalid, notFound, resourceText, StatusError } from './status.ts'
 
 /** Which part of an object a request is about. */
 export type Part = 'object' | 'status'
@@ -236,7 +236,7 @@ export async function writeObject(
   if (options.dryRun) return recipe(current)
   return await context.exclusive(key, async () => {
     const written = await store.update(key, recipe, {
-      part: part === 'status' ? 'observed' : 'desired',
+      part: part === 'status' ? 'both' : 'desired',
       author: options.author,
     })
     const { uid } = written.metadata
@@ -252,55 +252,4 @@ function isFinished(object: KubeObject): boolean {
     return false
   if (object.kind === 'Namespace') return listAt(object, 'spec', 'finalizers').length === 0
   return (metadata.deletionGracePeriodSeconds ?? 0) === 0 || object.kind !== 'Pod'
-}
-
-/** Binds a pod to a node: what a scheduler does (POST pods/NAME/binding). */
-export async function bindPod(
-  context: RequestContext,
-  name: string,
-  body: ObjectBody,
-): Promise<void> {
-  const given = textAt(body.value, 'metadata', 'name')
-  if (given !== '' && given !== name)
-    throw badRequest('name in URL does not match name in Binding object')
-  const node = textAt(body.value, 'target', 'name')
-  if (node === '') refuse(context, name, [required('target.name')])
-  const { store, served, options } = context
-  const bind = (pod: KubeObject): KubeObject => {
-    const current = textAt(pod, 'spec', 'nodeName')
-    if (current !== '' || pod.metadata.deletionTimestamp !== undefined) {
-      const why =
-        current === ''
-          ? 'is being deleted, cannot be assigned to a host'
-          : `is already assigned to node "${current}"`
-      throw new StatusError(
-        'Conflict',
-        `Operation cannot be fulfilled on pods/binding "${name}": pod ${name} ${why}`,
-        {
-          name,
-          kind: 'pods/binding',
-        },
-      )
-    }
-    const bound = { ...pod, spec: { ...objectAt(pod, 'spec'), nodeName: node } }
-    const why = context.mayWrite(keyOf(context, name), bound)
-    if (why !== undefined) throw forbidden(served, name, why)
-    return bound
-  }
-  const pod = store.get(keyOf(context, name))
-  if (pod === undefined) throw notFound(served, name)
-  const uid = textAt(body.value, 'metadata', 'uid')
-  if (uid !== '' && uid !== at(pod, 'metadata', 'uid')) {
-    throw new StatusError(
-      'Conflict',
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${pod.metadata.uid ?? ''}`,
-    )
-  }
-  if (options.dryRun) bind(pod)
-  else {
-    const key = keyOf(context, name)
-    await context.exclusive(key, () =>
-      store.update(key, bind, { part: 'desired', author: options.author }),
-    )
-  }
 }

@@ -175,7 +175,59 @@ describe('deletion', () => {
 
   test('what has finalizers, and a namespace, waits', () => {
     expect(decide('configmaps', object({ finalizers: ['a/b'] }))).toMatchObject({ type: 'mark' })
-    expect(decide('namespaces', object({}))).toMatchObject({ type: 'mark' })
+    const home = object({}, { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } })
+    expect(decide('namespaces', home)).toMatchObject({
+      type: 'mark',
+      object: {
+        metadata: { deletionTimestamp: '2026-01-02T03:04:05Z' },
+        status: { phase: 'Terminating' },
+      },
+    })
+    expect(decide('namespaces', object({}))).toEqual({ type: 'remove' })
+  })
+
+  test('a pod that has ended goes at once', () => {
+    const ended = object({}, { ...bound, status: { phase: 'Succeeded' } })
+    expect(decide('pods', ended)).toEqual({ type: 'remove' })
+  })
+
+  test('what belongs to it stays, goes first or goes afterwards, as is asked', () => {
+    const finalizersOf = (id: string, options: object, finalizers: readonly string[] = []) => {
+      const deletion = decide(id, object(finalizers.length === 0 ? {} : { finalizers }), options)
+      return deletion.type === 'mark' ? deletion.object.metadata.finalizers : deletion.type
+    }
+    expect(finalizersOf('configmaps', {})).toBe('remove')
+    expect(finalizersOf('configmaps', { propagation: 'Background' })).toBe('remove')
+    expect(finalizersOf('configmaps', { propagation: 'Orphan' })).toEqual(['orphan'])
+    expect(finalizersOf('configmaps', { propagation: 'Foreground' })).toEqual([
+      'foregroundDeletion',
+    ])
+    // Jobs keep their pods unless somebody says otherwise; what the object says itself counts more.
+    expect(finalizersOf('jobs.batch', {})).toEqual(['orphan'])
+    expect(finalizersOf('jobs.batch', {}, ['foregroundDeletion'])).toEqual(['foregroundDeletion'])
+    expect(finalizersOf('jobs.batch', { propagation: 'Background' }, ['orphan'])).toBe('remove')
+    expect(finalizersOf('configmaps', { propagation: 'Foreground' }, ['a/b', 'orphan'])).toEqual([
+      'a/b',
+      'foregroundDeletion',
+    ])
+    expect(finalizersOf('events', { propagation: 'Foreground' })).toBe('remove')
+  })
+
+  test('what is asked a second time may still change what becomes of its dependents', () => {
+    const going = object({
+      deletionTimestamp: '2026-01-02T03:04:01Z',
+      deletionGracePeriodSeconds: 0,
+      finalizers: ['a/b', 'orphan'],
+    })
+    expect(decide('configmaps', going, { propagation: 'Foreground' })).toMatchObject({
+      object: {
+        metadata: {
+          deletionTimestamp: '2026-01-02T03:04:01Z',
+          finalizers: ['a/b', 'foregroundDeletion'],
+        },
+      },
+    })
+    expect(decide('configmaps', going, { propagation: 'Orphan' })).toEqual({ type: 'unchanged' })
   })
 
   test('the second request can only make it sooner', () => {

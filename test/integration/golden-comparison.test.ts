@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { type ApiServerOptions, bearerToken, sameToken } from 'tideway/adapters/kubernetes/server'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { withCluster } from '../cluster/cluster.ts'
@@ -25,7 +26,7 @@ test('a real kube-apiserver and this one give the same answers', async (context)
   if (programs === undefined) return
   const accepted = await readAccepted()
   const result = await withCluster({ programs }, async (cluster) => {
-    const ours = await startTestApiServer()
+    const ours = await startTestApiServer({ authenticate: testerBy(cluster.token) })
     try {
       const servers = {
         real: cluster,
@@ -50,6 +51,15 @@ test('a real kube-apiserver and this one give the same answers', async (context)
   const unmet = accepted.filter((entry) => !result.met.has(entry)).map((entry) => entry.reason)
   expect(unmet.join('\n'), 'accepted differences that no answer shows any more').toBe('')
 })
+
+/** The user of both servers. */
+function testerBy(token: string): ApiServerOptions['authenticate'] {
+  const groups = ['system:masters', 'system:authenticated']
+  return (request) =>
+    sameToken(bearerToken(request) ?? '', token)
+      ? { name: 'tester', uid: 'tester-uid', groups }
+      : undefined
+}
 
 interface OpenDifferences {
   readonly count: number

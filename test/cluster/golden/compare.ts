@@ -19,7 +19,9 @@ export interface AcceptedDifference {
   readonly ours?: string
 }
 
-const TEXT_CHARACTERS = 200
+/** How much of a value is looked at, and how much is told. */
+const TEXT_CHARACTERS = 2_000
+const TOLD_CHARACTERS = 200
 const DIFFERENCES_MAX = 200
 
 /** Where two answers differ, both normalised. */
@@ -71,5 +73,9 @@ export function acceptedAs(
 
 /** A difference in one line. */
 export function differenceText({ path, real, ours }: Difference): string {
-  return `${path}: real ${real}, ours ${ours}`
+  return `${path}: real ${told(real)}, ours ${told(ours)}`
+}
+
+function told(text: string): string {
+  return text.length > TOLD_CHARACTERS ? `${text.slice(0, TOLD_CHARACTERS)}...` : text
 }

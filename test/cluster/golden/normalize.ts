@@ -26,10 +26,12 @@ export class Normalizer {
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) {
       const items: readonly unknown[] = key === 'managedFields' ? byOwner(value) : value
-      return items.map((item) => this.#value(item, key))
+      const all = items.map((item) => this.#value(item, key))
+      return DISCOVERED.has(key) ? byName(all) : all
     }
     const out: Record<string, unknown> = {}
-    for (const [name, item] of Object.entries(value)) out[name] = this.#value(item, name)
+    for (const [name, item] of Object.entries(value))
+      out[textWithout(name)] = this.#value(item, name)
     if (key === 'metadata') this.#metadata(value as Record<string, unknown>, out)
     return out
   }
@@ -44,6 +46,25 @@ export class Normalizer {
     if (typeof generateName === 'string' && String(name).startsWith(generateName))
       out['name'] = `${generateName}<generated>`
   }
+}
+
+/** Lists of discovery, whose members are compared by name. */
+const DISCOVERED: ReadonlySet<string> = new Set(['groups', 'resources', 'subresources', 'items'])
+
+/** A list whose members have names that are unique, as a map by them; any other as it is. */
+function byName(items: readonly unknown[]): unknown {
+  const names = items.map(nameOf)
+  if (items.length === 0 || names.includes('') || new Set(names).size < names.length) return items
+  return Object.fromEntries(items.map((item, index) => [names[index], item]))
+}
+
+/** What a group, a resource or a part is called in any form of discovery; empty for what is none. */
+function nameOf(item: unknown): string {
+  if (typeof item !== 'object' || item === null) return ''
+  const { name, resource, subresource, metadata, versions } = item as Record<string, unknown>
+  if (typeof (subresource ?? resource ?? name) === 'string') return `${subresource ?? resource ?? name}`
+  if (versions === undefined) return ''
+  return String((metadata as { name?: string } | undefined)?.name ?? 'core')
 }
 
 /** Owners of fields are listed by the time of their last write, which may or may not be the same. */

@@ -11,7 +11,7 @@ import { prepareUpdate } from './kinds/prepare.ts'
 import { completeStatus } from './kinds/status-fields.ts'
 import { checkObject, checkUpdate } from './kinds/validate.ts'
 import { decodeTyped } from './schema/decode.ts'
-import { badRequest, conflict, forbidden, invalid, StatusError } from './status.ts'
+import { badRequest, conflict, forbidden, invalid, StatusError, unexpected } from './status.ts'
 import { statusMetadata } from './status-metadata.ts'
 
 /** Who writes in this request, for ownership of fields. */
@@ -59,22 +59,35 @@ export function decodeObject(context: RequestContext, body: ObjectBody): KubeObj
   }
   const isUntyped = served.type.name.startsWith('unknown.')
   const problems = [
-    ...body.duplicates.map((path) => `duplicate field "${path}"`),
+    ...body.duplicates.map((path) =>
+      path.startsWith('line ') ? path : `duplicate field "${path}"`,
+    ),
     ...(isUntyped ? [] : decoded.unknown.map((path) => `unknown field "${path}"`)),
   ]
   if (problems.length > 0 && options.validation === 'Strict') {
-    throw badRequest(`${prefix}strict decoding error: ${problems.slice(0, CAUSES_MAX).join(', ')}`)
+    throw badRequest(`${prefix}strict decoding error: ${strictText(problems)}`)
   }
   if (options.validation === 'Warn') context.warnings.push(...problems.slice(0, CAUSES_MAX))
   const value: JsonObject = isUntyped
     ? { ...body.value, metadata: decoded.value['metadata'] }
     : decoded.value
+  const metadata = objectAt(value, 'metadata')
+  // No owners at all: whoever writes that wants all of them forgotten.
+  const isReset = sameJson(at(body.value, 'metadata', 'managedFields'), [])
   return {
     ...value,
     apiVersion,
     kind: served.kind,
-    metadata: objectAt(value, 'metadata'),
+    metadata: isReset ? { ...metadata, managedFields: [] } : metadata,
   } as KubeObject
+}
+
+function strictText(problems: readonly string[]): string {
+  const shown = problems.slice(0, CAUSES_MAX)
+  const lines = shown.filter((problem) => problem.startsWith('line '))
+  const rest = shown.filter((problem) => !problem.startsWith('line '))
+  const ofYaml = ['yaml: unmarshal errors:', ...lines.map((line) => `  ${line}`)].join('\n')
+  return [...(lines.length === 0 ? [] : [ofYaml]), ...rest].join(', ')
 }
 
 /**
@@ -279,6 +292,10 @@ function checkPreconditions(
     resourceVersion !== '' &&
     resourceVersion !== before.metadata.resourceVersion
   ) {
+    if (!/^\d+$/.test(resourceVersion)) {
+      const shown = JSON.stringify(resourceVersion.slice(0, 64))
+      throw unexpected(`strconv.ParseUint: parsing ${shown}: invalid syntax`)
+    }
     throw conflict(
       served,
       name,

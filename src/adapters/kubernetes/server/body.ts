@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { parseDocument } from 'yaml'
+import { parseDocument, type YAMLParseError } from 'yaml'
 import type { Json, JsonObject } from '../objects/types.ts'
 import { unrecognized } from './body-errors.ts'
 import { isList, isObject } from './json.ts'
@@ -121,6 +121,8 @@ function objectOf({ value, duplicates }: Parsed): ObjectBody {
       throw badRequest(
         `${OBJECT_ERROR}json: cannot unmarshal ${nameOf(found)} into field .${field} of type string`,
       )
+    if (field === 'apiVersion' && found.split('/').length > 2)
+      throw badRequest(`unexpected GroupVersion string: ${found.slice(0, 256)}`)
   }
   return { value, duplicates }
 }
@@ -165,11 +167,17 @@ export function parseYaml(bytes: Uint8Array): Parsed {
   try {
     const value = document.toJS({ maxAliasCount: 100 }) as Json
     checkDepth(value, 0)
-    return { value, duplicates: repeated.map((error) => `line ${error.linePos?.[0].line ?? 0}`) }
+    return { value, duplicates: repeated.map((error) => repeatedKey(error, text)) }
   } catch (error) {
     if (error instanceof StatusError) throw error
     throw badRequest(`error converting YAML to JSON: yaml: ${messageOf(error)}`)
   }
+}
+
+/** Such as `line 7: key "k" already set in map`. */
+function repeatedKey({ linePos, pos }: YAMLParseError, text: string): string {
+  const key = /^[^\s:,}]*/.exec(text.slice(pos[0]))?.[0] ?? ''
+  return `line ${linePos?.[0].line ?? 0}: key ${JSON.stringify(key)} already set in map`
 }
 
 /** YAML as kube-apiserver reads it: version 1.1, but `12:30` and dates are texts. */

@@ -9,7 +9,7 @@ import { withDefaults } from './kinds/filling.ts'
 import { completeWithUid, type Prepared, prepareCreate, timedStatus } from './kinds/prepare.ts'
 import { checkObject } from './kinds/validate.ts'
 import { ownedByCreator } from './ownership.ts'
-import { badRequest, forbidden, notFound, resourceText, StatusError } from './status.ts'
+import { forbidden, notFound, resourceText, StatusError, unexpected } from './status.ts'
 
 /** Letters and digits that form no words: what kube-apiserver makes names of. */
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
@@ -34,7 +34,7 @@ export async function createObject(
   const given = keptAs(context, body)
   checkIdentity(context, given, undefined)
   if ((given.metadata.resourceVersion ?? '') !== '') {
-    throw badRequest('resourceVersion should not be set on objects to be created')
+    throw unexpected('resourceVersion should not be set on objects to be created')
   }
   const prefix = given.metadata.generateName ?? ''
   const isGenerated = ((given.metadata.name as string | undefined) ?? '') === '' && prefix !== ''
@@ -89,7 +89,8 @@ async function createNamed(
   const uid = randomUUID()
   const whole = completeWithUid(resource.id, owned, uid)
   const creationTimestamp = nowText(context.clock)
-  return { ...whole, metadata: { ...whole.metadata, uid, creationTimestamp } }
+  const generation = resource.counted ? { generation: 1 } : {}
+  return { ...whole, metadata: { ...whole.metadata, uid, creationTimestamp, ...generation } }
 }
 
 function newObject(context: RequestContext, given: KubeObject, name: string): Prepared {
@@ -99,13 +100,19 @@ function newObject(context: RequestContext, given: KubeObject, name: string): Pr
     creationTimestamp: _c,
     deletionTimestamp: _d,
     deletionGracePeriodSeconds: _s,
-    generation: _g,
+    generation,
     selfLink: _l,
     resourceVersion: _r,
     namespace: _n,
     ...metadata
   } = given.metadata
-  const named = { ...metadata, name, ...(namespace === undefined ? {} : { namespace }) }
+  const named = {
+    ...metadata,
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    // Of what no controller counts it is the client's.
+    ...(resource.counted || generation === undefined ? {} : { generation }),
+  }
   const { status, ...rest } = given
   const completed = context.admit(keyOf(context, name), { ...rest, metadata: named } as KubeObject)
   const defaulted = applyDefaults(resource.id, completed)

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { JsonObject } from '../objects/types.ts'
 import { apiVersionOf, type Catalog, type Served } from './catalog.ts'
-import { parseAccept } from './negotiate.ts'
+import { notAcceptable, parseAccept, requireAcceptable } from './negotiate.ts'
+
+/** What discovery is answered with where it is not the whole of it at once. */
+const PLAIN = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
 
 const STORAGE_HASH_BYTES = 8
 
@@ -26,11 +29,17 @@ export function discover(
   const [root, group, version, more] = path.split('/').filter((part) => part !== '')
   if (more !== undefined) return undefined
   if (root === 'api') {
-    if (group === undefined) return aggregated(catalog, true, accept) ?? json(coreVersions(address))
+    if (group === undefined) {
+      requireAcceptable(accept, PLAIN)
+      return aggregated(catalog, true, accept) ?? json(coreVersions(address))
+    }
     return version === undefined ? resourceList(catalog, '', group) : undefined
   }
   if (root !== 'apis') return undefined
-  if (group === undefined) return aggregated(catalog, false, accept) ?? json(groupList(catalog))
+  if (group === undefined) {
+    requireAcceptable(accept, PLAIN)
+    return aggregated(catalog, false, accept) ?? json(groupList(catalog))
+  }
   if (version !== undefined) return resourceList(catalog, group, version)
   return groupsOf(catalog).includes(group) && group !== ''
     ? json({ kind: 'APIGroup', apiVersion: 'v1', ...groupOf(catalog, group) })
@@ -75,9 +84,9 @@ function aggregated(
         },
       }
     }
-    if (!parameters.has('as') && (type === 'application/json' || type === '*/*')) return undefined
+    if (!parameters.has('as') && (PLAIN.includes(type) || type.endsWith('/*'))) return undefined
   }
-  return undefined
+  throw notAcceptable()
 }
 
 function groupDiscovery(catalog: Catalog, group: string): JsonObject {
@@ -179,7 +188,10 @@ function legacyResources(served: Served): readonly JsonObject[] {
     verbs: served.verbs,
     ...(served.shortNames.length === 0 ? {} : { shortNames: served.shortNames }),
     ...(served.categories.length === 0 ? {} : { categories: served.categories }),
-    ...(served.resource === undefined ? {} : { storageVersionHash: hashOf(served.resource) }),
+    // What is not kept has no version in which it is.
+    ...(served.resource === undefined || served.resource.verbs !== undefined
+      ? {}
+      : { storageVersionHash: hashOf(served.resource) }),
   }
   const parts = served.subresources.map(
     (part): JsonObject => ({

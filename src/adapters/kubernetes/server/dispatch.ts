@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ObjectStore } from '../objects/types.ts'
 import { type Admission, createAdmission } from './admission/admission.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import { type AuditTrail, audited } from './audit.ts'
@@ -10,7 +11,8 @@ import { createExclusive } from './exclusive.ts'
 import { guardGrants } from './grants.ts'
 import { impersonatedUser } from './impersonate.ts'
 import { logRequest, sendLog } from './logs.ts'
-import { negotiate } from './negotiate.ts'
+import { isMetrics, metricsStore } from './metrics/metrics-objects.ts'
+import { negotiate, plainFormat } from './negotiate.ts'
 import { answerOpenId } from './openid.ts'
 import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
@@ -40,12 +42,14 @@ export class Dispatcher {
   readonly #streams = new Set<() => void>()
   readonly #exclusive = createExclusive()
   readonly #admission: Admission
+  readonly #metrics: ObjectStore
   #requests = 0
   #isClosing = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    const { store, serviceAccounts = false } = options
+    const { store, serviceAccounts = false, usage, clock } = options
+    this.#metrics = usage === undefined ? store : metricsStore(store, usage, clock)
     this.#admission = createAdmission({ store, serviceAccounts })
   }
 
@@ -71,7 +75,7 @@ export class Dispatcher {
 
   async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
     const status = toStatus(error, (id) => this.#options.catalog.byId(id))
-    if (status.code === 500) {
+    if (status.code === 500 && !(error instanceof StatusError)) {
       this.#options.logger.error('a request failed', {
         method: request.method,
         path: request.url?.split('?')[0],
@@ -81,7 +85,8 @@ export class Dispatcher {
     if (response.headersSent) response.destroy()
     else {
       if (status.code === 413) response.setHeader('Connection', 'close')
-      await send(request, response, replyStatus(status)).catch(() => response.destroy())
+      const format = plainFormat(request.headers.accept)
+      await send(request, response, replyStatus(status, format)).catch(() => response.destroy())
     }
   }
 
@@ -94,7 +99,10 @@ export class Dispatcher {
     // Only a path may be public.
     if (user === undefined) throw unauthorized()
     const served = catalog.find(info.group, info.version, info.plural)
-    if (served === undefined) throw unknownResource()
+    if (served === undefined) {
+      if (!hasGroup(catalog, info.group)) return replyText('404 page not found\n', 404)
+      throw unknownResource()
+    }
     if (this.#requests >= REQUESTS_MAX) {
       throw new StatusError(
         'TooManyRequests',
@@ -143,11 +151,13 @@ export class Dispatcher {
 
   #answerPath(request: IncomingMessage, path: string): Reply {
     const { paths, identity } = this.#options
-    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    // The list of groups is an answer to anything that is asked of it, as in Kubernetes.
+    const isRead = /^(?:GET|HEAD)$/.test(request.method ?? '') || /^\/apis\/?$/.test(path)
     const found =
       answerOpenId(identity?.accounts, path, paths.address) ??
       answerPath(paths, path, request.headers.accept)
     if (found !== undefined && !isRead) throw methodNotAllowed()
+    if (found === undefined && isInVersionedGroup(paths.catalog, path)) throw unknownResource()
     return found ?? replyText('404 page not found\n', 404)
   }
 
@@ -164,10 +174,11 @@ export class Dispatcher {
     const { format } = negotiate(request.headers.accept)
     const { value } = parseObject(await readBody(request), request.headers['content-type'])
     const { rbac, accounts } = identity ?? {}
-    const { namespace } = info
+    const { namespace, query } = info
+    const { manager } = writeOptions(query, request.headers['user-agent'])
     const answer = await review(
       { authorize, authenticate, rbac, accounts },
-      { served, body: value, user, namespace, request, time: nowText(clock) },
+      { served, body: value, user, namespace, request, time: nowText(clock), manager },
     )
     return replyWith(answer, 201, format)
   }
@@ -195,19 +206,21 @@ export class Dispatcher {
   ): Promise<Reply | undefined> {
     const {
       identity,
-      store,
       clock,
       mayWrite = () => undefined,
       admit = (_key, object) => object,
     } = this.#options
     const resource = served.resource
     if (resource === undefined) throw unknownResource()
+    const store = isMetrics(resource) ? this.#metrics : this.#options.store
     checkScope(info, served)
     if (resource.id === 'serviceaccounts' && info.subresource === 'token')
       return await this.#token(request, info)
     const isLog =
       info.subresource === 'log' && served.subresources.some((part) => part.name === 'log')
-    const answer = negotiate(isLog ? undefined : request.headers.accept)
+    const { verb } = info
+    const shape = verb === 'list' || verb === 'watch' ? verb : 'object'
+    const answer = negotiate(isLog ? undefined : request.headers.accept, shape)
     const context: RequestContext = {
       store,
       served,
@@ -286,6 +299,17 @@ export class Dispatcher {
       })
     }
   }
+}
+
+function hasGroup(catalog: Catalog, group: string): boolean {
+  return catalog.all.some((served) => served.group === group)
+}
+
+/** Whether a path is below `/api/VERSION` or `/apis/GROUP/VERSION` of a group that is served. */
+function isInVersionedGroup(catalog: Catalog, path: string): boolean {
+  const [root, first = '', second] = path.split('/').slice(1)
+  if (root === 'api') return first !== ''
+  return root === 'apis' && second !== undefined && second !== '' && hasGroup(catalog, first)
 }
 
 function checkScope(info: ResourceRequest, served: Served): void {

@@ -169,6 +169,8 @@ class Scan {
 function quoted(character: string): string {
   if (character === "'") return "'\\''"
   if (character === '"') return `'"'`
+  const code = character.charCodeAt(0)
+  if (code >= 0x7f && code < 0xa0) return `'\\u${code.toString(16).padStart(4, '0')}'`
   const text = JSON.stringify(character)
   return `'${text.slice(1, -1)}'`
 }

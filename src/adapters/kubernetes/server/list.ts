@@ -1,11 +1,12 @@
 import type { Json, JsonObject, KubeObject, ObjectStore, Resource } from '../objects/types.ts'
 import type { Conversion } from './convert/conversion.ts'
 import { at } from './json.ts'
+import { jsonSyntaxError } from './json-syntax.ts'
 import { selectableFields } from './kinds/fields.ts'
 import { checkListOptions } from './option-checks.ts'
 import { wholeNumber } from './request.ts'
 import { fieldSelector, labelSelector, type SelectableFields, type Selector } from './selectors.ts'
-import { badRequest, StatusError } from './status.ts'
+import { badRequest, StatusError, unexpected } from './status.ts'
 
 /** One page of a list. */
 export interface Page {
@@ -54,7 +55,10 @@ export function listPage(
   conversion?: Conversion,
 ): Page {
   const select = selectorOf(resource, query, conversion)
-  const limit = wholeNumber(query, 'limit') ?? 0
+  const isAny = query.get('resourceVersion') === '0' && !query.get('resourceVersionMatch')
+  const asked = wholeNumber(query, 'limit') ?? 0
+  // Whoever takes any version is given all of it at once, as from the cache of Kubernetes.
+  const limit = isAny ? 0 : asked
   wholeNumber(query, 'timeoutSeconds')
   checkListOptions(query, false)
   const start = readToken(query.get('continue'), store.resourceVersion)
@@ -113,14 +117,15 @@ function readToken(text: string | null, current: number): Token | undefined {
   const parsed = parseToken(text)
   const version = at(parsed, 'rv')
   const start = at(parsed, 'start')
-  if (
-    at(parsed, 'v') !== 'meta.k8s.io/v1' ||
-    typeof start !== 'string' ||
-    typeof version !== 'number' ||
-    !Number.isSafeInteger(version)
-  ) {
-    throw badRequest('continue key is not valid: the token was not made by this server')
-  }
+  if (at(parsed, 'v') !== 'meta.k8s.io/v1')
+    throw invalidToken('server does not recognize this encoded version ')
+  if (typeof version !== 'number' || !Number.isSafeInteger(version) || version <= 0)
+    throw invalidToken(
+      'incorrect encoded start resourceVersion (version meta.k8s.io/v1, resource version 0)',
+    )
+  if (typeof start !== 'string' || start === '')
+    throw invalidToken('encoded start key empty (version meta.k8s.io/v1)')
+  if (start.split('/').some((step) => step === '.' || step === '..')) throw invalidToken(start)
   if (version > current) {
     throw new StatusError(
       'Expired',
@@ -131,26 +136,30 @@ function readToken(text: string | null, current: number): Token | undefined {
 }
 
 function parseToken(text: string): Json | undefined {
+  const bytes = Buffer.from(text, 'base64url')
   try {
-    return JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Json
+    return JSON.parse(bytes.toString('utf8')) as Json
   } catch {
-    return undefined
+    throw invalidToken(jsonSyntaxError(bytes.toString('latin1')) ?? 'it is not UTF-8')
   }
+}
+
+function invalidToken(why: string): StatusError {
+  return badRequest(`invalid continue token: continue key is not valid: ${why}`)
 }
 
 /**
  * A resourceVersion parameter: undefined when it is absent or empty.
  *
- * @throws StatusError 400 when it is not a decimal number.
+ * @throws StatusError 400, for a watch 500, when it is not a decimal number.
  */
-export function versionParameter(query: URLSearchParams): number | undefined {
+export function versionParameter(query: URLSearchParams, isWatch = false): number | undefined {
   const text = query.get('resourceVersion')
   if (text === null || text === '') return undefined
   if (!/^\d{1,16}$/.test(text) || !Number.isSafeInteger(Number(text))) {
     const shown = JSON.stringify(text.slice(0, 64))
-    throw badRequest(
-      `invalid resource version: resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`,
-    )
+    const why = `resourceVersion: Invalid value: ${shown}: strconv.ParseUint: parsing ${shown}: invalid syntax`
+    throw isWatch ? unexpected(why) : badRequest(`invalid resource version: ${why}`)
   }
   return Number(text)
 }

@@ -115,7 +115,7 @@ function watchCauses(query: URLSearchParams): readonly Cause[] {
     causes.push(
       forbiddenField(MATCH, `sendInitialEvents requires setting ${MATCH} to NotOlderThan`),
     )
-  if (match === '') return causes
+  if (match === '') return [...causes, ...continueCauses(query)]
   if (!hasInitial)
     causes.push(
       forbiddenField(MATCH, `${MATCH} is forbidden for watch unless sendInitialEvents is provided`),

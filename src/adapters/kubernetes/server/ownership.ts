@@ -1,7 +1,7 @@
-import type { JsonObject, KubeObject } from '../objects/types.ts'
+import type { Json, JsonObject, KubeObject } from '../objects/types.ts'
 import { recorded } from './admit.ts'
 import type { RequestContext } from './context.ts'
-import { objectAt } from './json.ts'
+import { isObject, listAt, numberAt, objectAt, withField } from './json.ts'
 
 /** What the server gives out by itself below `spec`: whoever creates an object does not own it. */
 const ALLOTTED: Readonly<Record<string, readonly string[]>> = {
@@ -17,8 +17,12 @@ export function ownedByCreator(
   object: KubeObject,
 ): KubeObject {
   const asked = objectAt(given, 'spec')
-  const names = (ALLOTTED[context.resource.id] ?? []).filter((name) => !(name in asked))
-  const { managedFields } = recorded(context, undefined, withoutSpec(object, names)).metadata
+  const { id } = context.resource
+  const names = (ALLOTTED[id] ?? []).filter((name) => !(name in asked))
+  let owned = withoutSpec(object, names)
+  if (id === 'services') owned = withoutPorts(given, owned)
+  if (id === 'namespaces' && !given.metadata.name) owned = withoutNameLabel(owned)
+  const { managedFields } = recorded(context, undefined, owned).metadata
   const { managedFields: _, ...metadata } = object.metadata
   return {
     ...object,
@@ -32,4 +36,24 @@ function withoutSpec(object: KubeObject, names: readonly string[]): KubeObject {
   const { spec: _, ...rest } = object
   const spec = Object.fromEntries(kept) as JsonObject
   return (kept.length === 0 ? rest : { ...rest, spec }) as KubeObject
+}
+
+/** The ports of nodes that nobody asked for are given out. */
+function withoutPorts(given: KubeObject, service: KubeObject): KubeObject {
+  const asked = listAt(given, 'spec', 'ports')
+  const ports = listAt(service, 'spec', 'ports').map((port, index): Json => {
+    if (!isObject(port) || numberAt(asked[index], 'nodePort')) return port
+    const { nodePort: _, ...rest } = port
+    return rest
+  })
+  if (ports.length === 0) return service
+  return { ...service, spec: { ...objectAt(service, 'spec'), ports } } as KubeObject
+}
+
+/** The label with the name of a namespace is the server's where the name is. */
+function withoutNameLabel(namespace: KubeObject): KubeObject {
+  const path = ['metadata', 'labels', 'kubernetes.io/metadata.name']
+  const rest = withField(namespace, path, undefined) as KubeObject
+  const isBare = Object.keys(objectAt(rest, 'metadata', 'labels')).length === 0
+  return isBare ? (withField(rest, ['metadata', 'labels'], undefined) as KubeObject) : rest
 }

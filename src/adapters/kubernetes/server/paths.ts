@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { JsonObject } from '../objects/types.ts'
 import type { Catalog } from './catalog.ts'
 import { discover } from './discovery.ts'
+import { plainFormat, requireAcceptable } from './negotiate.ts'
 import type { OpenApi } from './openapi.ts'
 import { type Reply, replyText, replyWith } from './respond.ts'
 
@@ -30,7 +31,10 @@ export function answerPath(
 ): Reply | undefined {
   const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
   if (clean === '/healthz' || clean === '/livez' || clean === '/readyz') return replyText('ok')
-  if (clean === '/version') return replyWith(source.version)
+  if (clean === '/version') {
+    requireAcceptable(accept, ['application/json'])
+    return replyWith(source.version)
+  }
   if (clean === '/openapi/v3') return replyWith(source.openApi.index())
   if (clean.startsWith('/openapi/v3/')) {
     const text = source.openApi.document(clean.slice('/openapi/v3/'.length))
@@ -41,7 +45,9 @@ export function answerPath(
   if (clean === '/' || clean === '') return replyWith({ paths: rootPaths(source.catalog) })
   const discovery = discover(source.catalog, clean, accept, source.address)
   if (discovery === undefined) return undefined
-  return { ...replyWith(discovery.body), contentType: discovery.contentType }
+  if (discovery.contentType !== 'application/json')
+    return { ...replyWith(discovery.body), contentType: discovery.contentType }
+  return replyWith(discovery.body, 200, plainFormat(accept))
 }
 
 function rootPaths(catalog: Catalog): readonly string[] {

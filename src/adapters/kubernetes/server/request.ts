@@ -49,10 +49,10 @@ export function parseRequest(method: string, target: string): RequestInfo {
   if (target.length > TARGET_CHARACTERS_MAX) throw badRequest('the request target is too long')
   const mark = target.indexOf('?')
   const path = mark < 0 ? target : target.slice(0, mark)
-  const query = new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1))
+  const query = queryOf(mark < 0 ? '' : target.slice(mark + 1))
   const segments = decodeSegment(path)
+    .replace(/^\/+|\/+$/g, '')
     .split('/')
-    .filter((segment) => segment !== '')
   const isCore = segments[0] === 'api'
   const depth = isCore ? 2 : 3
   if ((!isCore && segments[0] !== 'apis') || segments.length <= depth)
@@ -65,6 +65,16 @@ export function parseRequest(method: string, target: string): RequestInfo {
       path,
       query,
     }
+  )
+}
+
+/** The parameters of a query string. As in Go, one with a semicolon in it is none. */
+function queryOf(text: string): URLSearchParams {
+  return new URLSearchParams(
+    text
+      .split('&')
+      .filter((pair) => !pair.includes(';'))
+      .join('&'),
   )
 }
 
@@ -84,17 +94,18 @@ function resourceRequest(
   const isInside =
     first === 'namespaces' && third !== undefined && !NAMESPACE_SUBRESOURCES.has(third)
   if (isInside) {
-    namespace = second
+    // A namespace without a name is every one.
+    namespace = second === '' ? undefined : second
     rest = segments.slice(2)
   }
   const [plural, name, subresource, more] = rest
-  if (plural === undefined || more !== undefined) return undefined
+  if (plural === undefined || plural === '' || more !== undefined) return undefined
   const verb = verbOf(method, name !== undefined, query)
   if (verb === undefined) {
     const why = 'the server does not allow this method on the requested resource'
     throw new StatusError('MethodNotAllowed', why, {})
   }
-  checkName(name)
+  if (subresource === undefined) checkName(name)
   return { type: 'resource', verb, group, version, plural, namespace, name, subresource, query }
 }
 

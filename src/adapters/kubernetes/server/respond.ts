@@ -46,16 +46,13 @@ export function replyText(text: string, code = 200): Reply {
 }
 
 /** A Status as an answer. */
-export function replyStatus({
-  code,
-  body,
-}: {
-  readonly code: number
-  readonly body: JsonObject
-}): Reply {
+export function replyStatus(
+  { code, body }: { readonly code: number; readonly body: JsonObject },
+  format: Answer['format'] = 'json',
+): Reply {
   const seconds = numberAt(body, 'details', 'retryAfterSeconds')
   const headers = seconds === undefined ? {} : { 'Retry-After': String(seconds) }
-  return { ...replyWith(body, code), headers }
+  return { ...replyWith(body, code, format), headers }
 }
 
 /** Sends an answer, compressed where the client takes it and it is worth it. */

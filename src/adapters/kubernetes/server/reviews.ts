@@ -3,10 +3,11 @@ import type { AccountTokens } from '../identity/account-tokens.ts'
 import type { Attributes } from '../identity/attributes.ts'
 import { aggregateText, type Rbac } from '../identity/rbac.ts'
 import { ruleJson, texts } from '../identity/rule.ts'
-import type { Json, JsonObject } from '../objects/types.ts'
+import type { Json, JsonObject, KubeObject } from '../objects/types.ts'
 import { userJson } from './audit.ts'
 import { type Authorize, verdictOf } from './authorization.ts'
-import type { Served } from './catalog.ts'
+import { recordUpdate } from './apply/apply.ts'
+import { apiVersionOf, type Served } from './catalog.ts'
 import type { User } from './context.ts'
 import { at, isList, isObject, objectAt, textAt } from './json.ts'
 import { type Cause, invalidValue } from './kinds/checks.ts'
@@ -31,6 +32,17 @@ export interface ReviewRequest {
   readonly request: IncomingMessage
   /** Now, as metav1.Time writes it. */
   readonly time: string
+  /** What the client calls itself. */
+  readonly manager: string
+}
+
+/** Who asked, as if a review were an object that is kept. */
+function ownership({ served, manager, time }: ReviewRequest, spec: JsonObject): JsonObject {
+  const apiVersion = apiVersionOf(served)
+  const object = { apiVersion, kind: served.kind, metadata: {}, spec } as unknown as KubeObject
+  const writer = { manager, apiVersion, subresource: '', time }
+  const { managedFields } = recordUpdate(served.type, undefined, object, writer).metadata
+  return managedFields === undefined ? {} : { managedFields }
 }
 
 /**
@@ -45,7 +57,10 @@ export async function review(sources: ReviewSources, asked: ReviewRequest): Prom
   const answer = (status: JsonObject, fields: JsonObject = { spec }): JsonObject => ({
     kind: served.kind,
     apiVersion: `${served.group}/${served.version}`,
-    metadata: asked.namespace === undefined ? {} : { namespace: asked.namespace },
+    metadata: {
+      ...(asked.namespace === undefined ? {} : { namespace: asked.namespace }),
+      ...ownership(asked, spec),
+    },
     ...fields,
     status,
   })

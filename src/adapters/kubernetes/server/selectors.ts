@@ -146,12 +146,12 @@ function tokenize(text: string): readonly string[] {
 
 function checkKey(key: string): string {
   if (SPECIAL.test(key)) throw unparsable(`found '${key}', expected: identifier`)
+  if (KEY.test(key)) return key
   const isTwice = key.split('/').length > 2
-  if (!KEY.test(key))
-    throw unparsable(
-      `<nil>: Invalid value: "${key}": ${isTwice ? 'a valid label key' : 'name part'} must consist of ${NAME_RULE}`,
-    )
-  return key
+  const rule = isTwice
+    ? `a valid label key must consist of ${NAME_RULE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`
+    : `name part must consist of ${NAME_RULE}`
+  throw unparsable(`<nil>: Invalid value: "${key}": ${rule}`)
 }
 
 function checkValue(value: string, key: string): string {

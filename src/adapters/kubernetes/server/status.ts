@@ -16,6 +16,7 @@ export type StatusReason =
   | 'Timeout'
   | 'TooManyRequests'
   | 'InternalError'
+  | 'Unknown'
 
 /** What is known of the object that a Status is about (metav1.StatusDetails). */
 export interface StatusDetails {
@@ -58,6 +59,7 @@ const CODES: Readonly<Record<StatusReason, number>> = {
   Invalid: 422,
   TooManyRequests: 429,
   InternalError: 500,
+  Unknown: 500,
   ServiceUnavailable: 503,
   Timeout: 504,
 }
@@ -143,6 +145,14 @@ export function badRequest(message: string): StatusError {
   return new StatusError('BadRequest', message)
 }
 
+/**
+ * 500 without a reason: what kube-apiserver answers where it did not expect what a client sent. Only
+ * for requests where clients see just that.
+ */
+export function unexpected(message: string): StatusError {
+  return new StatusError('Unknown', message)
+}
+
 /** Looks up what is served, to say `pods` where a store says only a key. */
 export type ResourceLookup = (id: string) => NamedResource | undefined
 
@@ -193,7 +203,7 @@ function statusOf(
     metadata: {},
     status: 'Failure',
     message,
-    reason,
+    ...(reason === 'Unknown' ? {} : { reason }),
     ...(details === undefined ? {} : { details: prune(details) }),
     code,
   }

@@ -1,7 +1,8 @@
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
-import { admitStatus, admitUpdate, checkIdentity, decodeObject, writerOf } from './admit.ts'
+import { admitStatus, admitUpdate, checkIdentity, decodeObject, refuse, writerOf } from './admit.ts'
 import { applyConfiguration } from './apply/apply.ts'
+import { typedError } from './apply/typed-errors.ts'
 import { mediaType, type ObjectBody, parseJson, parseYaml, unsupportedMediaType } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keptAs, keyOf, type RequestContext, shownAs } from './context.ts'
@@ -89,6 +90,9 @@ export async function patchObject(
     if (!isObject(patched)) throw badRequest('the patch does not leave an object')
     const given = decodePatched(context, patched, duplicates)
     checkIdentity(context, given, name)
+    const { uid } = given.metadata
+    if (uid !== current.metadata.uid)
+      refuse(context, name, [invalidValue('metadata.uid', uid ?? '', 'field is immutable')])
     return given
   }
   return { object: await writeObject(context, name, part, recipe, false), isNew: false }
@@ -115,6 +119,7 @@ function patchedBy(
   patch: JsonObject[string],
 ): JsonObject[string] {
   if (type === 'application/json-patch+json') return applyJsonPatch(current, patch ?? null)
+  if (patch === null) throw badRequest('Invalid JSON Patch')
   if (!isObject(patch))
     throw badRequest('error decoding patch: json: cannot unmarshal the patch into an object')
   if (type === 'application/merge-patch+json') return applyMergePatch(current, patch)
@@ -141,6 +146,9 @@ async function applyObject(
     throw badRequest(`invalid object type: ${kindText(body.value)}`)
   if (at(body.value, 'metadata', 'managedFields') !== undefined)
     throw badRequest('metadata.managedFields must be nil')
+  const { type } = context.served
+  const wrong = type.name.startsWith('unknown.') ? undefined : typedError(type, body.value)
+  if (wrong !== undefined) throw wrong
   const config = decodeObject(context, { value: body.value, duplicates: body.duplicates })
   checkIdentity(context, config, name)
   const { status, ...main } = config

@@ -100,6 +100,6 @@ function bookmark(
   return {
     kind: isMetadata ? 'PartialObjectMetadata' : resource.kind,
     apiVersion: isMetadata ? `meta.k8s.io/${answer.metaVersion}` : apiVersionOf(served),
-    metadata: { resourceVersion: String(version), creationTimestamp: null, ...annotations },
+    metadata: { resourceVersion: String(version), ...annotations },
   } as unknown as KubeObject
 }

@@ -54,7 +54,7 @@ interface Plan {
 }
 
 function planOf({ resource, served, query, store, random }: WatchSource): Plan {
-  const version = versionParameter(query)
+  const version = versionParameter(query, true)
   const initial = query.has('sendInitialEvents')
     ? isTrue(query.get('sendInitialEvents'))
     : undefined

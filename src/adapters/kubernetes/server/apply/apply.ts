@@ -49,9 +49,10 @@ function counted(object: JsonObject, writer: Writer): JsonObject {
   const owned = Object.fromEntries(
     Object.entries(metadata).filter(([key]) => !UNOWNED.some((name) => name === key)),
   )
-  if (writer.subresource === 'status') return 'status' in object ? { status: object['status'] } : {}
-  const { apiVersion: _a, kind: _k, metadata: _m, status: _s, ...rest } = object
-  return { ...rest, ...(Object.keys(owned).length === 0 ? {} : { metadata: owned }) }
+  const { apiVersion: _a, kind: _k, metadata: _m, status, ...rest } = object
+  const named = Object.keys(owned).length === 0 ? {} : { metadata: owned }
+  if (writer.subresource !== 'status') return { ...rest, ...named }
+  return { ...named, ...(status === undefined ? {} : { status }) }
 }
 
 /**
@@ -105,15 +106,13 @@ export function applyConfiguration(
   const removed = difference(fieldsOf(type, before), fieldsOf(type, after))
   const rest = others.map((manager) => ({
     ...manager,
-    fields: difference(
-      difference(manager.fields, changed),
-      sameScope(manager, writer) ? removed : NO_FIELDS,
-    ),
+    fields: difference(difference(manager.fields, changed), removed),
   }))
-  const isRepeat = last !== undefined && sameSet(last.fields, mine.fields) && isEmptySet(changed)
+  // Who applies what is there already changes nothing, so there is no time of a change either.
+  const isRepeat = live !== undefined && sameJson(before, after)
   return withManagers(merged as KubeObject, [
     ...rest,
-    isRepeat ? { ...mine, time: last.time } : mine,
+    isRepeat ? { ...mine, time: last?.time ?? '' } : mine,
   ])
 }
 
@@ -137,10 +136,6 @@ function liveManagers(
       fields,
     },
   ]
-}
-
-function sameScope(manager: Manager, writer: Writer): boolean {
-  return (manager.subresource === 'status') === (writer.subresource === 'status')
 }
 
 /**
@@ -178,9 +173,8 @@ export function recordUpdate(
   const isSame = previous !== undefined && sameSet(previous.fields, fields)
   const rest = known.flatMap((manager): Manager[] => {
     if (managerId(manager) === id) return []
-    if (!sameScope(manager, writer)) return [manager]
     const others = difference(difference(manager.fields, changed), removed)
-    return [{ ...manager, fields: existingIn(others, is) }]
+    return [{ ...manager, fields: existingIn(others, after) }]
   })
   return withManagers(after, [
     ...rest,
@@ -189,7 +183,7 @@ export function recordUpdate(
 }
 
 function statusOf(blank: JsonObject, writer: Writer): JsonObject {
-  return writer.subresource === 'status' ? counted(blank, writer) : {}
+  return writer.subresource === 'status' ? { status: blank['status'] } : {}
 }
 
 /** A client may edit managedFields, also to reset them; what it leaves out stays as it was. */

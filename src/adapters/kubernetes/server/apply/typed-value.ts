@@ -6,6 +6,9 @@ import { type FieldSet, isEmptySet, NO_FIELDS, SELF } from './field-set.ts'
 /** Values that stand for an absent list key (the schema defaults of merge keys). */
 const KEY_DEFAULTS: Readonly<Record<string, Json>> = { protocol: 'TCP' }
 
+/** What a field holds that says nothing and is there all the same. */
+const ZEROS: Readonly<Record<string, Json>> = { string: '', bool: false, int32: 0, int64: 0 }
+
 /** How a value divides into owned paths. */
 type Shape =
   | { readonly type: 'leaf' }
@@ -96,7 +99,7 @@ function valueFields(field: Field | undefined, value: Json, isNew = false): Fiel
 }
 
 function itemFields(struct: StructType, item: Json, isNew: boolean): FieldSet {
-  if (!isObject(item)) return SELF
+  if (!isObject(item) || struct.atomic) return SELF
   return {
     self: true,
     children: structFields(struct, item, (field, value) => valueFields(field, value, isNew))
@@ -115,6 +118,10 @@ export function emptyObject(type: StructType): JsonObject {
     if (field.shape === 'one' && struct !== undefined && !field.pointer)
       out[field.name] = emptyObject(struct)
     else if (field.shape === 'list' && !field.omitEmpty) out[field.name] = []
+    else if (field.shape === 'one' && !field.pointer && !field.omitEmpty) {
+      const zero = ZEROS[field.type]
+      if (zero !== undefined) out[field.name] = zero
+    }
   }
   return out
 }
@@ -165,9 +172,11 @@ function changedValue(field: Field | undefined, before: Json | undefined, after:
         const key = itemKey(item, shape.keys)
         const old = known.get(key)
         const changed =
-          isObject(old) && isObject(item)
+          isObject(old) && isObject(item) && !shape.struct.atomic
             ? changedFields(shape.struct, old, item)
-            : itemFields(shape.struct, item, true)
+            : sameJson(old, item)
+              ? NO_FIELDS
+              : itemFields(shape.struct, item, true)
         if (!isEmptySet(changed)) children.set(key, changed)
       }
       return { self: false, children }
@@ -213,6 +222,7 @@ function mergeValue(field: Field | undefined, live: Json | undefined, config: Js
         const index = out.findIndex((known) => itemKey(known, shape.keys) === key)
         const old = out[index]
         if (index < 0) out.push(item)
+        else if (shape.struct.atomic) out[index] = item
         else if (isObject(old) && isObject(item)) out[index] = mergeTyped(shape.struct, old, item)
       }
       return out

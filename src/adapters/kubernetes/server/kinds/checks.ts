@@ -70,8 +70,14 @@ export function notFoundValue(field: string, value: Json | undefined): Cause {
 
 const SHOWN_CHARACTERS_MAX = 512
 
+/** The escapes of Go where those of JSON are others. */
+const ESCAPES: Readonly<Record<string, string>> = { '\\u0007': '\\a', '\\u000b': '\\v' }
+
 function shown(value: Json | undefined): string {
-  const text = JSON.stringify(value ?? null)
+  const text = JSON.stringify(value ?? null).replace(
+    /\\u00[01][0-9a-f]/g,
+    (escape) => ESCAPES[escape] ?? `\\x${escape.slice(4)}`,
+  )
   return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text
 }
 

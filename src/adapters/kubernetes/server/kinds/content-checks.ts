@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
+import { jsonSyntaxError } from '../json-syntax.ts'
 import { at, objectAt, sameJson, textAt } from '../json.ts'
 import { type Cause, forbiddenField, invalidValue, required, tooLong } from './checks.ts'
 import { patternText } from './names.ts'
@@ -70,22 +71,8 @@ function decoded(object: Json | undefined, key: string): string | undefined {
 function dockerCauses(object: Json | undefined, key: string): readonly Cause[] {
   const text = decoded(object, key)
   if (text === undefined) return [required(`data[${key}]`)]
-  try {
-    JSON.parse(text)
-    return []
-  } catch {
-    const wrong = text.trimStart()[0] ?? ''
-    const why =
-      wrong === ''
-        ? 'unexpected end of JSON input'
-        : `invalid character ${quoted(wrong)} looking for beginning of value`
-    return [invalidValue(`data[${key}]`, REDACTED, why)]
-  }
-}
-
-function quoted(character: string): string {
-  const code = character.charCodeAt(0)
-  return code < 0x20 ? `'\\x${code.toString(16).padStart(2, '0')}'` : `'${character}'`
+  const wrong = jsonSyntaxError(text)
+  return wrong === undefined ? [] : [invalidValue(`data[${key}]`, REDACTED, wrong)]
 }
 
 const typeCheck: Check = (_path, object) => {

@@ -57,7 +57,8 @@ function valuesAt(value: Json | undefined, path: readonly string[]): Json | unde
 
 function checkEvent(object: KubeObject): readonly Cause[] {
   const namespace = textAt(object, 'involvedObject', 'namespace')
-  const isApart = namespace !== '' && namespace !== object.metadata.namespace
+  const own = object.metadata.namespace ?? ''
+  const isApart = namespace === '' ? own !== '' && own !== 'default' : namespace !== own
   return isApart
     ? [invalidValue('involvedObject.namespace', namespace, 'does not match event.namespace')]
     : []

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, type Draft, isList, isObject, sameJson, setOwn } from '../json.ts'
 import { type Field, type StructType, structType } from '../schema/schema.ts'
-import { badRequest } from '../status.ts'
+import { badRequest, unexpected } from '../status.ts'
 
 const DIRECTIVE = '$patch'
 const RETAIN_KEYS = '$retainKeys'
@@ -129,8 +129,8 @@ function mergeItems(
     if (isBareReplace) continue
     const id = entry[mergeKey]
     if (id === undefined || id === null) {
-      throw badRequest(
-        `map: ${JSON.stringify(entry).slice(0, 256)} does not contain declared merge key: ${mergeKey}`,
+      throw unexpected(
+        `map: ${goText(entry).slice(0, 256)} does not contain declared merge key: ${mergeKey}`,
       )
     }
     const index = out.findIndex((item) => sameJson(at(item, mergeKey), id))
@@ -205,4 +205,12 @@ function ordered(
 
 function omit(object: JsonObject, key: string): JsonObject {
   return Object.fromEntries(Object.entries(object).filter(([name]) => name !== key))
+}
+
+/** A value as Go prints it. */
+function goText(value: Json | undefined): string {
+  if (isList(value)) return `[${value.map(goText).join(' ')}]`
+  if (!isObject(value)) return value === null || value === undefined ? '<nil>' : String(value)
+  const fields = Object.keys(value).sort()
+  return `map[${fields.map((key) => `${key}:${goText(value[key])}`).join(' ')}]`
 }

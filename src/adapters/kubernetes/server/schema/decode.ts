@@ -179,14 +179,42 @@ function time(raw: Json, digits: number): string {
   const match = typeof raw === 'string' ? RFC3339.exec(raw) : null
   const ms = match === null ? Number.NaN : Date.parse(`${match[1]}${match[3]}`)
   if (match === null || Number.isNaN(ms)) {
-    throw badRequest(
-      `parsing time ${JSON.stringify(raw)} as "2006-01-02T15:04:05Z07:00": cannot parse`,
-    )
+    throw badRequest(timeError(raw))
   }
   const seconds = new Date(ms).toISOString().slice(0, 19)
   return digits === 0
     ? `${seconds}Z`
     : `${seconds}.${(match[2] ?? '').slice(0, digits).padEnd(digits, '0')}Z`
+}
+
+/** The steps by which Go reads a time. */
+const TIME_STEPS: readonly (readonly [read: RegExp, layout: string])[] = [
+  [/^\d{4}/, '2006'],
+  [/^-/, '-'],
+  [/^\d\d/, '01'],
+  [/^-/, '-'],
+  [/^\d\d/, '02'],
+  [/^T/, 'T'],
+  [/^\d\d/, '15'],
+  [/^:/, ':'],
+  [/^\d\d/, '04'],
+  [/^:/, ':'],
+  [/^\d\d(?:[.,]\d+)?/, '05'],
+  [/^(?:Z|[+-]\d\d:\d\d)/, 'Z07:00'],
+]
+
+/** What is wrong with a text that is no time, in the words of Go. */
+function timeError(raw: Json): string {
+  const text = typeof raw === 'string' ? raw.slice(0, 256) : JSON.stringify(raw)
+  const start = `parsing time ${JSON.stringify(text)}`
+  let rest = text
+  for (const [read, layout] of TIME_STEPS) {
+    const found = read.exec(rest)
+    if (found === null)
+      return `${start} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(rest)} as "${layout}"`
+    rest = rest.slice(found[0].length)
+  }
+  return rest === '' ? `${start}: day out of range` : `${start}: extra text: ${JSON.stringify(rest)}`
 }
 
 function goType(type: string): string {

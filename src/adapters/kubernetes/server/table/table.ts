@@ -29,7 +29,9 @@ export function includeObject(query: URLSearchParams): IncludeObject {
   const text = query.get('includeObject') ?? ''
   if (text === '' || text === 'Metadata') return 'Metadata'
   if (text === 'None' || text === 'Object') return text
-  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(text.slice(0, 64))}`)
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(text.slice(0, 64))}: must be 'Metadata', 'Object', 'None', or empty`,
+  )
 }
 
 /** Objects as rows (metav1.Table). */
@@ -56,7 +58,7 @@ export function tableOf(source: TableSource): JsonObject {
 }
 
 function rowObject(object: KubeObject, source: TableSource): JsonObject {
-  if (source.include === 'None') return {}
+  if (source.include === 'None') return { object: null }
   const shown = source.shown?.(object) ?? object
   return { object: source.include === 'Object' ? shown : metadataOf(shown, source.metaVersion) }
 }

@@ -245,7 +245,9 @@ describe('texts', () => {
     expect(parseObject(Buffer.from('{"a": "b"}'), 'application/yaml; charset=utf-8').value).toEqual(
       { a: 'b' },
     )
-    expect(parseYaml(Buffer.from('a: 1\na: 2\n')).duplicates).toEqual(['line 2'])
+    expect(parseYaml(Buffer.from('a: 1\na: 2\n')).duplicates).toEqual([
+      'line 2: key "a" already set in map',
+    ])
     const bomb = [
       'a: &a [x,x,x,x,x,x,x,x,x]',
       ...'bcdefgh'

@@ -70,7 +70,7 @@ describe('negotiate', () => {
     expect(negotiate('application/yaml')).toMatchObject({ format: 'yaml' })
     expect(negotiate(undefined)).toMatchObject({ format: 'json', as: 'object' })
     expect(
-      negotiate('application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'),
+      negotiate('application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1', 'list'),
     ).toMatchObject({ as: 'metadata' })
   })
 
@@ -83,8 +83,13 @@ describe('negotiate', () => {
   })
 
   test('refuses what is not served', () => {
-    expect(() => negotiate('application/cbor')).toThrow(
+    expect(() => negotiate('application/cbor')).toThrow(/Available representations/)
+    expect(() => negotiate('application/json;as=Table;v=v2;g=meta.k8s.io')).toThrow(
       /only the following media types are accepted/,
     )
+    expect(() => negotiate('application/yaml', 'watch')).toThrow(/stream=watch/)
+    const metadata = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+    expect(() => negotiate(metadata, 'list')).toThrow(/is a list/)
+    expect(() => negotiate(metadata.replace(';g', 'List;g'))).toThrow(/is not a list/)
   })
 })

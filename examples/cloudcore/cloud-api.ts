@@ -1,6 +1,6 @@
 import type { Logger, Replica } from 'tideway'
 import type { ObjectStore } from 'tideway/adapters/kubernetes/objects'
-import type { ApiServer, AuditSink } from 'tideway/adapters/kubernetes/server'
+import type { ApiServer, AuditSink, UsageTable } from 'tideway/adapters/kubernetes/server'
 import { startProgramApi } from '../shared/program-api.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
 import type { CloudSettings } from './cloud-settings.ts'
@@ -16,6 +16,7 @@ export async function startCloudApi(
   logger: Logger,
   identity: ProgramIdentity,
   audit: AuditSink | undefined,
+  usage: UsageTable,
 ): Promise<ApiServer> {
   return await startProgramApi({
     directory: settings.data,
@@ -29,5 +30,6 @@ export async function startCloudApi(
     logger,
     identity,
     audit,
+    usage,
   })
 }

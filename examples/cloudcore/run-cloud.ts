@@ -18,7 +18,11 @@ import {
   documentKinds,
   type ObjectStore,
 } from 'tideway/adapters/kubernetes/objects'
-import { certificateFingerprint, writeSecretFile } from 'tideway/adapters/kubernetes/server'
+import {
+  certificateFingerprint,
+  createUsageTable,
+  writeSecretFile,
+} from 'tideway/adapters/kubernetes/server'
 import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
 import { openAuditLog } from '../shared/audit-log.ts'
@@ -30,6 +34,7 @@ import { isWildcard } from '../shared/program-api.ts'
 import { openProgramIdentity, type ProgramIdentity } from '../shared/program-identity.ts'
 import { openObjects } from '../shared/program-objects.ts'
 import { type Address, addressText } from '../shared/settings.ts'
+import { followUsage } from '../shared/usage-signals.ts'
 import { startCloudApi } from './cloud-api.ts'
 import type { CloudEndpoints } from './cloud-endpoints.ts'
 import type { CloudSettings } from './cloud-settings.ts'
@@ -87,7 +92,18 @@ export async function startCloud(
   sync = await startSync(settings.syncAddress, identity, store, replica, logger, teardown)
   replica.serve(sync.listener)
   const audit = openAuditLog(settings.auditLog, logger, teardown)
-  const api = await startCloudApi(settings, identity, store, replica, logger, accounts, audit)
+  const usage = createUsageTable({ clock: systemClock })
+  teardown.add('usage of nodes', followUsage(replica, usage))
+  const api = await startCloudApi(
+    settings,
+    identity,
+    store,
+    replica,
+    logger,
+    accounts,
+    audit,
+    usage,
+  )
   teardown.add('Kubernetes API', () => api.close())
   const endpoints: CloudEndpoints = {
     fleet: identity.fleet,

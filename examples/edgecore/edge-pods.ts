@@ -4,16 +4,24 @@ import { createEdged, type Edged, type PodApi } from 'tideway/adapters/edged'
 import { createReplicaSetController } from 'tideway/adapters/kubernetes/controllers'
 import { podTokenIssuer } from 'tideway/adapters/kubernetes/identity'
 import type { ObjectStore } from 'tideway/adapters/kubernetes/objects'
-import type { ApiServer } from 'tideway/adapters/kubernetes/server'
+import {
+  type ApiServer,
+  createUsageTable,
+  type UsageTable,
+} from 'tideway/adapters/kubernetes/server'
 import type { PodRuntime } from 'tideway/adapters/runtime'
 import { processRuntime } from 'tideway/adapters/runtime/process'
 import type { Teardown } from '../shared/lifetime.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
+import { UsageSignals } from '../shared/usage-signals.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { stopPods } from './stop-pods.ts'
 
 /** How often the node says that it is alive. */
 const HEARTBEAT_MS = 10_000
+/** How often it is measured what the node and its pods use, and how soon after the start. */
+const USAGE_MS = 15_000
+const FIRST_USAGE_MS = 1_000
 /** The version that the node reports as its kubelet's: that of the API which is spoken here. */
 const KUBELET_VERSION = 'v1.33.0-tideway'
 
@@ -36,6 +44,8 @@ export interface EdgePodsOptions {
 /** The pods of the node, which wait for the API that clients in them are to find. */
 export class EdgePods {
   readonly edged: Edged
+  /** What the node and its pods use. */
+  readonly usage: UsageTable
   readonly #options: EdgePodsOptions
   readonly #teardown: Teardown
   readonly #setApi: (api: PodApi) => void
@@ -48,6 +58,7 @@ export class EdgePods {
   ) {
     this.#options = options
     this.edged = edged
+    this.usage = createUsageTable({ clock: systemClock })
     this.#setApi = setApi
     this.#teardown = teardown
   }
@@ -91,6 +102,33 @@ export class EdgePods {
     const parts = { store, clock: systemClock, random: systemRandom, logger }
     const sets = createReplicaSetController({ ...parts, runs: (name) => name === node })
     this.#teardown.add('replica sets', () => sets.close())
+    this.#measure()
+  }
+
+  /** Measures again and again, for the API here and for the cloud. */
+  #measure(): void {
+    const { node, replica, logger } = this.#options
+    const signals = new UsageSignals(replica, node)
+    let cancel = (): void => undefined
+    let isOver = false
+    const look = async (): Promise<void> => {
+      const report = await this.edged.usage()
+      if (isOver || report.windowMs === 0) return
+      this.usage.take(node, { ...report, index: 0 })
+      signals.send(report)
+    }
+    const again = (delayMs: number): void => {
+      look()
+        .catch((error: unknown) => logger.warn('the use of CPU and memory is not known', { error }))
+        .finally(() => {
+          if (!isOver) cancel = systemClock.schedule(delayMs, () => again(USAGE_MS))
+        })
+    }
+    again(FIRST_USAGE_MS)
+    this.#teardown.add('usage', () => {
+      isOver = true
+      cancel()
+    })
   }
 }
 

@@ -1,6 +1,11 @@
 import type { Logger } from 'tideway'
 import type { ObjectStore, PodLogs } from 'tideway/adapters/kubernetes/objects'
-import type { ApiServer, AuditSink, Authority } from 'tideway/adapters/kubernetes/server'
+import type {
+  ApiServer,
+  AuditSink,
+  Authority,
+  UsageTable,
+} from 'tideway/adapters/kubernetes/server'
 import { boundTo, refusalAtNode } from '../shared/fleet-rules.ts'
 import { startProgramApi } from '../shared/program-api.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
@@ -20,6 +25,7 @@ export interface LocalApiOptions {
   readonly logger: Logger
   readonly identity: ProgramIdentity
   readonly audit: AuditSink | undefined
+  readonly usage: UsageTable
 }
 
 /**
@@ -27,7 +33,8 @@ export interface LocalApiOptions {
  * what the cloud would refuse when it hears of it.
  */
 export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer> {
-  const { directory, node, authority, address, store, logs, logger, identity, audit } = options
+  const { directory, node, authority, address, store, logs, logger, identity, audit, usage } =
+    options
   return await startProgramApi({
     directory,
     authority,
@@ -42,5 +49,6 @@ export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer
     logger,
     identity,
     audit,
+    usage,
   })
 }

@@ -94,7 +94,7 @@ export async function startEdge(
   const authority = await loadOrCreateAuthority(join(directory, 'pki'))
   const api = await startLocalApi({
     ...{ directory, node, authority, address: settings.apiAddress, store, logs: edged.logs },
-    ...{ logger, identity: access, audit },
+    ...{ logger, identity: access, audit, usage: pods.usage },
   })
   teardown.add('Kubernetes API', () => api.close())
   await pods.start(api, authority.certificate, access)

@@ -20,7 +20,10 @@ const NOT_BY_CERTIFICATE: ReadonlySet<string> = new Set(['system:nodes'])
 
 /** What a program's Kubernetes API is made of, beside what the server itself takes. */
 export interface ProgramApiOptions
-  extends Pick<ApiServerOptions, 'store' | 'logs' | 'logger' | 'admit' | 'mayWrite' | 'audit'> {
+  extends Pick<
+    ApiServerOptions,
+    'store' | 'logs' | 'logger' | 'admit' | 'mayWrite' | 'audit' | 'usage'
+  > {
   /** Where the token, the certificate and the kubeconfig are kept. */
   readonly directory: string
   readonly authority: Authority

@@ -10,6 +10,7 @@ import type {
   ObjectStore,
   PodLogs,
 } from '../kubernetes/objects/types.ts'
+import type { UsageReport } from '../kubernetes/objects/usage.ts'
 import {
   type BackoffLimits,
   createReconciler,
@@ -27,6 +28,7 @@ import type { NodeFacts } from './node-status.ts'
 import type { PodApi } from './pod-context.ts'
 import { referencesOf, viewPod } from './pod-view.ts'
 import { PodWorker } from './pod-worker.ts'
+import { UsageSampler } from './usage-sampler.ts'
 
 /** What {@link createEdged} needs. */
 export interface EdgedOptions {
@@ -71,6 +73,11 @@ export interface Edged {
   readonly ready: Promise<void>
   /** The spec of a lease that says: this node is alive now. For a signal, not for the log. */
   heartbeat(): JsonObject
+  /**
+   * What the node and its pods use now; CPU is measured since the call before. To be called every 15
+   * seconds or so.
+   */
+  usage(): Promise<UsageReport>
   /** Lets go of everything. Containers keep running, for the next edged to take up. Idempotent. */
   close(): Promise<void>
 }
@@ -97,6 +104,7 @@ class NodeAgent implements Edged {
   readonly #options: EdgedOptions
   readonly #reconciler: Reconciler
   readonly #events: EventRecorder
+  readonly #usage: UsageSampler
   readonly #closed = new AbortController()
   readonly #pods = new Map<string, ObjectKey>()
   readonly #seen = new Map<string, string>()
@@ -111,6 +119,7 @@ class NodeAgent implements Edged {
     this.#options = options
     const { node, store, runtime, clock, random, logger } = options
     this.#events = new EventRecorder({ store, node, clock, random, logger })
+    this.#usage = new UsageSampler({ node, store, runtime, clock })
     this.#reconciler = createReconciler({
       reconcile: (key) => this.#reconcile(key),
       clock,
@@ -127,6 +136,10 @@ class NodeAgent implements Edged {
   heartbeat(): JsonObject {
     const renewTime = new Date(this.#options.clock.wallMs()).toISOString().replace('Z', '000Z')
     return { holderIdentity: this.#options.node, leaseDurationSeconds: LEASE_SECONDS, renewTime }
+  }
+
+  usage(): Promise<UsageReport> {
+    return this.#usage.sample()
   }
 
   async close(): Promise<void> {

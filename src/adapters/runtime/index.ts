@@ -1,6 +1,8 @@
 import type { RuntimeSessions } from './sessions.ts'
+import type { RuntimeUsage } from './usage.ts'
 
 export type { ExecSpec, RuntimeSessions } from './sessions.ts'
+export type { ContainerUsage, RuntimeUsage } from './usage.ts'
 
 /** What a pod sandbox is asked to be. Names and uid are those of the Kubernetes pod. */
 export interface SandboxSpec {
@@ -135,7 +137,7 @@ export class RuntimeError extends Error {
  * and removing what is gone succeed); containers outlive the process that drives the runtime, and
  * `list` finds them again after it restarts, also when they ended meanwhile, with their exit code.
  */
-export interface PodRuntime extends RuntimeSessions {
+export interface PodRuntime extends RuntimeSessions, RuntimeUsage {
   readonly name: string
   readonly version: string
   readonly supports: RuntimeFeatures

@@ -43,3 +43,4 @@ export {
   type UpdateOptions,
   type WatchOptions,
 } from './types.ts'
+export type { ContainerUsageReport, PodUsageReport, Usage, UsageReport } from './usage.ts'

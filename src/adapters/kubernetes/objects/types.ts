@@ -79,6 +79,8 @@ export interface Resource {
   readonly singular: string
   readonly shortNames: readonly string[]
   readonly categories: readonly string[]
+  /** What can be done with it, for what is served and not kept. Default: everything. */
+  readonly verbs?: readonly string[] | undefined
   readonly namespaced: boolean
   /** Other groups and versions in which the same objects are read and written. */
   readonly views: readonly { readonly group: string; readonly version: string }[]

@@ -11,6 +11,8 @@ import type { AuditSink } from './audit.ts'
 import { catalogOf } from './catalog.ts'
 import type { Admit, User, WriteGuard } from './context.ts'
 import { Dispatcher } from './dispatch.ts'
+import { METRICS_RESOURCES } from './metrics/metrics-objects.ts'
+import type { UsageTable } from './metrics/usage-table.ts'
 import { openApiOf } from './openapi.ts'
 import { versionInfo } from './paths.ts'
 
@@ -58,6 +60,8 @@ export interface ApiServerOptions {
    * needs somebody who makes the account `default` of each namespace. Default: no.
    */
   readonly serviceAccounts?: boolean | undefined
+  /** What nodes and pods use, for metrics.k8s.io. Default: that is not served. */
+  readonly usage?: UsageTable | undefined
   readonly logs: PodLogs
   /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
   readonly version?: string | undefined
@@ -104,7 +108,8 @@ const DEFAULT_VERSION = 'v1.33.0'
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { store, tls, logger, clock } = options
   const version = options.version ?? DEFAULT_VERSION
-  const catalog = catalogOf(store.resources)
+  const computed = options.usage === undefined ? [] : METRICS_RESOURCES
+  const catalog = catalogOf([...store.resources, ...computed])
   const host = options.host ?? '127.0.0.1'
   const server = createServer({
     cert: tls.cert,

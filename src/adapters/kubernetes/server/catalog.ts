@@ -1,6 +1,7 @@
 import { groupOrder } from '../objects/resources.ts'
 import type { Resource, ResourcePart } from '../objects/types.ts'
 import { type Conversion, conversionOf } from './convert/conversion.ts'
+import type { CustomKind } from './custom/custom-kind.ts'
 import { kindType, type StructType, structType } from './schema/schema.ts'
 
 /** A part of an object with a path of its own. */
@@ -26,6 +27,10 @@ export interface Served {
   readonly keptType: StructType
   /** How it looks in this version; undefined where it is kept in it. */
   readonly conversion: Conversion | undefined
+  /** The kind of a list of them. Default: the kind with `List` behind it. */
+  readonly listKind?: string | undefined
+  /** What the kind does itself; undefined for kinds that are built in. */
+  readonly custom?: CustomKind | undefined
 }
 
 /** Everything that is served. */
@@ -35,6 +40,8 @@ export interface Catalog {
   find(group: string, version: string, plural: string): Served | undefined
   /** By the id that a store uses. */
   byId(id: string): Served | undefined
+  /** Calls back after other kinds are served than before. Returns how to stop. */
+  onChange(listener: () => void): () => void
 }
 
 const VERBS = [
@@ -70,6 +77,10 @@ function typeOf(group: string, kind: string, version: string): StructType {
   return kindType(group, kind, version) ?? metadataType(kind)
 }
 
+function verbsOf({ id, verbs = VERBS }: Resource): readonly string[] {
+  return id === 'namespaces' ? verbs.filter((verb) => verb !== 'deletecollection') : verbs
+}
+
 function servedOf(resource: Resource, group: string, version: string): Served {
   const parts = resource.parts.filter(({ name }) => SERVED_PARTS.has(name))
   const isOwn = (part: ResourcePart): boolean =>
@@ -83,8 +94,7 @@ function servedOf(resource: Resource, group: string, version: string): Served {
     namespaced: resource.namespaced,
     shortNames: resource.shortNames,
     categories: resource.categories,
-    verbs:
-      resource.id === 'namespaces' ? VERBS.filter((verb) => verb !== 'deletecollection') : VERBS,
+    verbs: verbsOf(resource),
     subresources: parts.map((part) => (isOwn(part) ? { ...part, group, version } : part)),
     resource,
     type: typeOf(group, resource.kind, version),
@@ -100,6 +110,7 @@ function servedAs(resource: Resource): readonly Served[] {
   )
 }
 
+/** What is only created, and is no object afterwards. */
 function reviewOf(group: string, kind: string, namespaced = false): Served {
   return {
     group,
@@ -128,16 +139,25 @@ function ordered(all: readonly Served[]): readonly Served[] {
   return [...all].sort((a, b) => place(a) - place(b))
 }
 
-/** The catalog of the resources of a store, and of the reviews that need no store. */
-export function catalogOf(resources: readonly Resource[]): Catalog {
+/**
+ * The catalog of the resources of a store, and of the reviews that need no store.
+ *
+ * @param custom the versions of kinds that definitions define, in the order to list them in.
+ */
+export function catalogOf(
+  resources: readonly Resource[],
+  custom: readonly Served[] = [],
+): Catalog {
   const all = ordered([
     ...resources.flatMap(servedAs),
+    reviewOf('', 'Binding', true),
     reviewOf('authentication.k8s.io', 'SelfSubjectReview'),
     reviewOf('authentication.k8s.io', 'TokenReview'),
     reviewOf('authorization.k8s.io', 'LocalSubjectAccessReview', true),
     reviewOf('authorization.k8s.io', 'SelfSubjectAccessReview'),
     reviewOf('authorization.k8s.io', 'SelfSubjectRulesReview'),
     reviewOf('authorization.k8s.io', 'SubjectAccessReview'),
+    ...custom,
   ])
   const byPath = new Map(
     all.map((served) => [`${served.group}/${served.version}/${served.plural}`, served]),
@@ -152,6 +172,7 @@ export function catalogOf(resources: readonly Resource[]): Catalog {
     all,
     find: (group, version, plural) => byPath.get(`${group}/${version}/${plural}`),
     byId: (id) => byId.get(id),
+    onChange: () => () => undefined,
   }
 }
 

@@ -12,6 +12,14 @@ export { type AuthenticatorOptions, certificateUser, createAuthenticator } from 
 export type { Admit, User, WriteGuard } from './context.ts'
 export { loadOrIssueServerCertificate } from './kept-certificate.ts'
 export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubeconfig.ts'
+export { parseUsagePart, usageParts } from './metrics/usage-parts.ts'
+export {
+  createUsageTable,
+  type PodUsage,
+  type UsagePart,
+  type UsageTable,
+  type UsageTableOptions,
+} from './metrics/usage-table.ts'
 export {
   type Authority,
   type ClientSubject,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Limits } from '../index.ts'
+import type { ProcessUsage } from './process-usage.ts'
 
 /** What cgroups do for containers. One group a container, named by the container's id. */
 export interface Cgroups {
@@ -18,6 +19,8 @@ export interface Cgroups {
   files(id: string): readonly string[]
   /** How often the kernel killed a process of the group for want of memory. */
   oomKills(id: string): Promise<number>
+  /** What the group has used, as far as it tells: CPU time, and the working set of its memory. */
+  usage(id: string): Promise<Partial<ProcessUsage>>
   /** The processes in the group. Empty when there is no group. */
   processes(id: string): Promise<readonly number[]>
   /** Asks for the whole group to stop or go on. Resolves to false where that cannot be done. */

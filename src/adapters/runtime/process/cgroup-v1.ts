@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Limits } from '../index.ts'
 import { errorCode, isNotFound } from './atomic-file.ts'
 import { type Cgroups, isWritable, readCount, readProcesses } from './cgroup-files.ts'
+import { workingSetOf } from './process-usage.ts'
 
 /** The period over which a CPU quota counts, in microseconds; what kubelet uses. */
 export const CPU_PERIOD_US = 100_000
@@ -67,6 +68,11 @@ export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: st
     async oomKills(id) {
       const path = directory('memory', id)
       return path === undefined ? 0 : await readCount(join(path, 'memory.oom_control'), 'oom_kill')
+    },
+    async usage(id) {
+      const path = directory('memory', id)
+      const memoryBytes = path === undefined ? undefined : await workingSetOf(path, 1)
+      return memoryBytes === undefined ? {} : { memoryBytes }
     },
     async processes(id) {
       const path = tracker === undefined ? undefined : directory(tracker, id)

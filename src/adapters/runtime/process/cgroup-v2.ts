@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Limits } from '../index.ts'
 import { type Cgroups, readCount, readProcesses } from './cgroup-files.ts'
 import { CPU_PERIOD_US, CPU_QUOTA_US_MIN, removeGroup } from './cgroup-v1.ts'
+import { cpuTimeOf, workingSetOf } from './process-usage.ts'
 
 const SHARES_PER_CPU = 1024
 const SHARES_MIN = 2
@@ -31,6 +32,16 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
     },
     files: (id) => [join(directory(id), 'cgroup.procs')].filter((path) => existsSync(path)),
     oomKills: (id) => readCount(join(directory(id), 'memory.events'), 'oom_kill'),
+    async usage(id) {
+      const [cpuNanos, memoryBytes] = await Promise.all([
+        cpuTimeOf(directory(id)),
+        workingSetOf(directory(id), 2),
+      ])
+      return {
+        ...(cpuNanos === undefined ? {} : { cpuNanos }),
+        ...(memoryBytes === undefined ? {} : { memoryBytes }),
+      }
+    },
     processes: (id) => readProcesses(join(directory(id), 'cgroup.procs')),
     freeze: (id, frozen) =>
       writeFile(join(directory(id), 'cgroup.freeze'), frozen ? '1' : '0').then(

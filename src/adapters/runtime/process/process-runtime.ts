@@ -17,10 +17,12 @@ import type {
 import { RuntimeError } from '../index.ts'
 import type { ExecSpec } from '../sessions.ts'
 import { namesIn, readIfThere, writeAtomic } from './atomic-file.ts'
+import type { ContainerUsage } from '../usage.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import { commandProblem, throughMounts } from './command-lookup.ts'
 import { Container, type ContainerContext } from './container.ts'
 import { ContainerFiles } from './container-files.ts'
+import { usageOfContainers } from './container-usage.ts'
 import { commandRequired, containerId, recordOf } from './container-identity.ts'
 import { prepareInput } from './container-input.ts'
 import { containerRoot, containerVariables, splitByName } from './environment.ts'
@@ -198,6 +200,11 @@ export class ProcessRuntime implements PodRuntime {
   async portForward(sandboxId: string, port: number): Promise<ByteStream> {
     this.#check()
     return await this.#sessions.portForward(sandboxId, port)
+  }
+
+  async usage(): Promise<readonly ContainerUsage[]> {
+    this.#check()
+    return await usageOfContainers(this.#containers.values(), this.#host.cgroups)
   }
 
   watch(listener: (hint: RuntimeHint) => void): () => void {

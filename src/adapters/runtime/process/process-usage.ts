@@ -11,35 +11,36 @@ export interface ProcessUsage {
 
 /** One tick of the counters in /proc/PID/stat: Linux shows 100 a second to programs (proc(5)). */
 const TICK_NANOS = 10_000_000
-const PAGE_BYTES = 4_096
 
-/** The places of utime, stime, cutime, cstime and rss behind the name of the process. */
+/** The places of utime, stime, cutime and cstime behind the name of the process. */
 const TIMES = [11, 12, 13, 14] as const
-const RESIDENT_PAGES = 21
 
-/** Reads what one line of /proc/PID/stat says of use (proc(5)). */
-export function parseUsage(stat: string): ProcessUsage | undefined {
+/** Reads what /proc/PID/stat and /proc/PID/status say of use (proc(5)). */
+export function parseUsage(stat: string, status: string): ProcessUsage {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const [utime, stime, cutime, cstime] = TIMES.map((place) => Number(fields[place]))
-  const pages = Number(fields[RESIDENT_PAGES])
-  const ticks = (utime ?? 0) + (stime ?? 0) + (cutime ?? 0) + (cstime ?? 0)
-  if (Number.isNaN(ticks) || Number.isNaN(pages)) return undefined
-  return { cpuNanos: ticks * TICK_NANOS, memoryBytes: pages * PAGE_BYTES }
+  const ticks = TIMES.reduce((sum, place) => sum + (Number(fields[place]) || 0), 0)
+  // A process that ends has no memory any more, and no such line.
+  const kibibytes = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0)
+  return { cpuNanos: ticks * TICK_NANOS, memoryBytes: kibibytes * 1_024 }
 }
 
 /** What several processes have used together; those that are gone count for nothing. */
 export async function usageOfProcesses(pids: Iterable<number>): Promise<ProcessUsage> {
   const found = await Promise.all(
     [...pids].map(async (pid) => {
-      const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
-      return stat === undefined ? undefined : parseUsage(stat)
+      const [stat, status] = await Promise.all(
+        ['stat', 'status'].map((name) =>
+          readFile(`/proc/${pid}/${name}`, 'latin1').catch(() => ''),
+        ),
+      )
+      return parseUsage(stat ?? '', status ?? '')
     }),
   )
   let cpuNanos = 0
   let memoryBytes = 0
   for (const each of found) {
-    cpuNanos += each?.cpuNanos ?? 0
-    memoryBytes += each?.memoryBytes ?? 0
+    cpuNanos += each.cpuNanos
+    memoryBytes += each.memoryBytes
   }
   return { cpuNanos, memoryBytes }
 }

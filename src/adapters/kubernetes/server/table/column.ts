@@ -9,7 +9,7 @@ export interface TableColumn {
   readonly name: string
   readonly type: 'string' | 'integer' | 'boolean' | 'date'
   /** `name` marks the column that names the object. */
-  readonly format: '' | 'name'
+  readonly format: '' | 'name' | 'quantity' | 'duration'
   readonly description: string
   /** 0 is always shown, 1 only with `-o wide`. */
   readonly priority: 0 | 1

@@ -1,5 +1,7 @@
 import type { KubeObject } from '../../objects/types.ts'
 import { at, listAt, numberAt, objectAt, textAt } from '../json.ts'
+import { NODE_METRICS_COLUMNS, POD_METRICS_COLUMNS } from '../metrics/metrics-columns.ts'
+import { NODE_METRICS, POD_METRICS } from '../metrics/metrics-objects.ts'
 import { ACCESS_COLUMNS } from './access-columns.ts'
 import {
   AGE,
@@ -162,6 +164,8 @@ export const COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
   ...STORAGE_COLUMNS,
   ...WORKLOAD_COLUMNS,
   pods: POD_COLUMNS,
+  [NODE_METRICS]: NODE_METRICS_COLUMNS,
+  [POD_METRICS]: POD_METRICS_COLUMNS,
   nodes: NODE_COLUMNS,
   namespaces: [
     NAME,

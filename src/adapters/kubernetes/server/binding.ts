@@ -1,16 +1,15 @@
 import type { Json, JsonObject, KubeObject } from '../objects/types.ts'
-import { refuse } from './admit.ts'
 import type { ObjectBody } from './body.ts'
 import { keyOf, nowText, type RequestContext } from './context.ts'
 import { at, isObject, listAt, objectAt, textAt } from './json.ts'
-import { required } from './kinds/checks.ts'
-import { badRequest, forbidden, notFound, StatusError } from './status.ts'
+import { badRequest, forbidden, notFound, StatusError, unexpected } from './status.ts'
 
 /**
  * Binds a pod to a node: what a scheduler does (POST pods/NAME/binding). The labels and annotations of
  * the binding go to the pod.
  *
- * @throws StatusError: 409 for a pod that has a node, is being deleted or waits for a gate, 400, 403, 404.
+ * @throws StatusError: 409 for a pod that has a node, is being deleted or waits for a gate, 400, 403, 404,
+ * 500 for a binding to no node.
  */
 export async function bindPod(
   context: RequestContext,
@@ -21,7 +20,12 @@ export async function bindPod(
   if (given !== '' && given !== name)
     throw badRequest('name in URL does not match name in Binding object')
   const node = textAt(body.value, 'target', 'name')
-  if (node === '') refuse(context, name, [required('target.name')])
+  if (node === '') throw unexpected('target.name: Required value')
+  const kind = textAt(body.value, 'target', 'kind')
+  if (kind !== '' && kind !== 'Node')
+    throw unexpected(
+      `target.kind: Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`,
+    )
   const { store, served, options } = context
   const key = keyOf(context, name)
   const bind = (pod: KubeObject): KubeObject => {

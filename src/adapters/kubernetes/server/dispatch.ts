@@ -112,9 +112,13 @@ export class Dispatcher {
     }
     this.#requests += 1
     try {
-      return served.resource === undefined
-        ? await this.#review(request, info, served, user)
-        : await this.#resource(request, response, info, served, user)
+      if (served.resource !== undefined)
+        return await this.#resource(request, response, info, served, user)
+      const pods = served.kind === 'Binding' ? catalog.byId('pods') : undefined
+      if (pods === undefined || info.verb !== 'create')
+        return await this.#review(request, info, served, user)
+      const binding = { ...info, name: '', subresource: 'binding' }
+      return await this.#resource(request, response, binding, pods, user)
     } finally {
       this.#requests -= 1
     }
@@ -267,7 +271,7 @@ export class Dispatcher {
     context: RequestContext,
     info: ResourceRequest,
     response: ServerResponse,
-  ): Promise<undefined> {
+  ): Promise<Reply | undefined> {
     if (info.verb !== 'get') throw methodNotAllowed()
     const pod = context.store.get(keyOf(context, info.name ?? ''))
     if (pod === undefined) throw notFound(context.served, info.name ?? '')
@@ -275,6 +279,7 @@ export class Dispatcher {
     const stop = new AbortController()
     const end = (): void => stop.abort()
     const log = logRequest(pod, info.query, stop.signal)
+    if (log === undefined) return { code: 204, contentType: '', text: '' }
     this.#streams.add(end)
     response.on('close', end)
     // A log may go on for hours; it counts as a stream, not as a request.

@@ -8,7 +8,7 @@ import { keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionOf } from './delete.ts'
 import { encodeList, encodeObject } from './encode.ts'
-import { at, isObject, objectAt } from './json.ts'
+import { at, isObject, objectAt, textAt } from './json.ts'
 import { listPage } from './list.ts'
 import type { Answer } from './negotiate.ts'
 import { checkWriteOptions } from './option-checks.ts'
@@ -124,16 +124,15 @@ async function operateOnPart(
       return await operateOnScale(context, info.verb, name, request, answer)
     case 'finalize':
       return objectReply(context, await finalize(context, name, request), answer)
-    case 'binding':
-      await bindPod(
-        context,
-        name,
-        parseObject(await readBody(request), request.headers['content-type']),
-      )
+    case 'binding': {
+      const body = parseObject(await readBody(request), request.headers['content-type'])
+      // A binding that is created by itself says which pod it is about.
+      await bindPod(context, name === '' ? textAt(body.value, 'metadata', 'name') : name, body)
       return replyWith(
         { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
         201,
       )
+    }
     case 'eviction':
       return await evict(context, name, request)
     default:

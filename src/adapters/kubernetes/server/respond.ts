@@ -63,7 +63,7 @@ export async function send(
 ): Promise<void> {
   if (response.destroyed || response.headersSent) return
   let body: Uint8Array = reply.bytes ?? Buffer.from(reply.text)
-  response.setHeader('Content-Type', reply.contentType)
+  if (reply.contentType !== '') response.setHeader('Content-Type', reply.contentType)
   response.setHeader('Cache-Control', 'no-cache, private')
   response.setHeader('Vary', 'Accept, Accept-Encoding')
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
@@ -77,7 +77,7 @@ export async function send(
     response.setHeader('Content-Encoding', 'gzip')
   }
   if (response.destroyed) return
-  response.setHeader('Content-Length', body.length)
+  if (reply.code !== 204) response.setHeader('Content-Length', body.length)
   response.writeHead(reply.code)
   response.end(request.method === 'HEAD' ? undefined : body)
 }

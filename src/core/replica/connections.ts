@@ -9,6 +9,7 @@ import type { Connection, Listener } from '../interfaces/transport.ts'
 import type { EventLog } from '../log/event-log.ts'
 import type { AcknowledgementTable } from './acknowledgements.ts'
 import { Admission, type AdmissionOptions } from './admission.ts'
+import { AnswerTurns, type Turn } from './answer-turns.ts'
 import { meetAuthor } from './authorship.ts'
 import { dialLevel } from './elsewhere.ts'
 import { Intake } from './intake.ts'
@@ -74,6 +75,7 @@ export class Connections {
   readonly #peerListeners = new Set<(peer: ConnectedPeer, connected: boolean) => void>()
   readonly #meters = new WeakMap<PeerLink, LinkMeter>()
   readonly #admission: Admission
+  readonly #turns = new AnswerTurns()
   readonly #quarantine: Quarantine
   #closed = false
 
@@ -131,11 +133,16 @@ export class Connections {
     }
     const place = this.#admission.enter(connection)
     if (place === undefined) return measures.refused('ACCESS_BUSY')
+    const turn = this.#turns.turn()
     const link = this.#link(
       { role: 'accepter', connection, principal, subscriptions: [], peer: undefined },
       { established: place.admitted },
+      turn,
     )
-    void link.closed.then(place.left)
+    void link.closed.then(() => {
+      turn.end()
+      place.left()
+    })
   }
 
   /** What a link has carried. */
@@ -189,12 +196,13 @@ export class Connections {
   #link(
     options: Pick<LinkOptions, 'role' | 'connection' | 'principal' | 'subscriptions' | 'peer'>,
     owner: LinkOwner,
+    turn?: Turn,
   ): PeerLink {
     const { log, clock, sha256, compression, logger, policy, measures, repairs } = this.#options
     const meter = new LinkMeter()
     const link = new PeerLink({
       ...options,
-      connection: new ObservedConnection(options.connection, meter),
+      connection: new ObservedConnection(options.connection, meter, turn),
       log,
       policy,
       clock,

@@ -1,4 +1,5 @@
 /** Controllers: programs that keep objects as other objects ask. Each is level-triggered. */
+export { createGarbageCollector, type GarbageCollectorOptions } from './garbage-collector.ts'
 export { createNamespaceController } from './namespace.ts'
 export {
   createNodeLifecycle,
@@ -8,3 +9,4 @@ export {
 export { type Placement, place, requestsOf, type Usage } from './placement.ts'
 export { createReplicaSetController, type ReplicaSetOptions } from './replica-set.ts'
 export { type Controller, type ControllerOptions, createScheduler } from './scheduler.ts'
+export { createVolumeProtection } from './volume-protection.ts'

@@ -3,6 +3,7 @@ import { checkName, checkPreconditions, qualified } from './checks.ts'
 import { CustomKinds } from './custom-kinds.ts'
 import { applyDeletion, type Deletion } from './deletion.ts'
 import { translated } from './engine-errors.ts'
+import { fateOf } from './fate.ts'
 import { homeOf } from './homes.ts'
 import { documentId, type Identity, nameOf, type Part, uidOf } from './identity.ts'
 import { KeyedLock } from './keyed-lock.ts'
@@ -15,6 +16,7 @@ import {
   type KubeObject,
   ObjectError,
   type ObjectEvent,
+  type ObjectFate,
   type ObjectKey,
   type ObjectList,
   type ObjectStore,
@@ -98,6 +100,12 @@ class DocumentStore implements OpenObjectStore {
 
   get(key: ObjectKey): KubeObject | undefined {
     return this.#view.get(key)?.object
+  }
+
+  fateOf(key: ObjectKey, uid: string): Promise<ObjectFate> {
+    const newest = this.#projector.incarnation(nameOf(key))
+    const shownUid = this.get(key)?.metadata.uid
+    return fateOf(key, uid, { ...this.#options, newest, shownUid })
   }
 
   list(resource: string, namespace?: string): ObjectList {

@@ -100,6 +100,12 @@ export interface Resource {
   readonly immutable: readonly string[]
 }
 
+/**
+ * What became of an object: it is shown; it was deleted; it was made somewhere and is not here, or not
+ * yet; or no object of that name ever had the uid.
+ */
+export type ObjectFate = 'here' | 'gone' | 'unseen' | 'never'
+
 /** What happened to an object, in order of resourceVersion. */
 export interface ObjectEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'
@@ -185,6 +191,8 @@ export interface ObjectStore {
   readonly resourceVersion: number
   /** One object as it is, frozen, or undefined when there is none. */
   get(key: ObjectKey): KubeObject | undefined
+  /** What became of the object that had this uid under this name. It may not be here any more, or yet. */
+  fateOf(key: ObjectKey, uid: string): Promise<ObjectFate>
   /** All objects of a kind, or those of one namespace. */
   list(resource: string, namespace?: string): ObjectList
   /**

@@ -6,15 +6,16 @@ import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { AccountTokens } from '../identity/account-tokens.ts'
 import type { Attributes } from '../identity/attributes.ts'
 import type { Rbac } from '../identity/rbac.ts'
+import type { PodStreams } from '../objects/pod-streams.ts'
 import type { ObjectStore, PodLogs } from '../objects/types.ts'
 import type { AuditSink } from './audit.ts'
-import { catalogOf } from './catalog.ts'
 import type { Admit, User, WriteGuard } from './context.ts'
 import { Dispatcher } from './dispatch.ts'
 import { METRICS_RESOURCES } from './metrics/metrics-objects.ts'
 import type { UsageTable } from './metrics/usage-table.ts'
 import { openApiOf } from './openapi.ts'
 import { versionInfo } from './paths.ts'
+import { openApiV2Of } from './openapi-v2.ts'
 
 /** Whether a user may: true, or why not; with `allowed` set, why they may. */
 export type Decision = true | { readonly allowed?: boolean; readonly reason: string }
@@ -65,6 +66,8 @@ export interface ApiServerOptions {
   readonly logs: PodLogs
   /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
   readonly version?: string | undefined
+  /** The way into containers: exec, attach, port-forward, proxy. Default: that is not served. */
+  readonly streams?: PodStreams | undefined
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -127,10 +130,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   let address = ''
   const dispatcher = new Dispatcher({
     ...options,
+  const openApi = openApiOf(catalog, version)
     catalog,
     paths: {
       catalog,
-      openApi: openApiOf(catalog, version),
+      openApi,
+      openApiV2: openApiV2Of(openApi, version),
       version: versionInfo(version),
       get address() {
         return address
@@ -152,7 +157,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return {
     url: `https://${address}`,
     port,
-    close: () => (closing ??= closeServer(server, dispatcher, clock)),
+    close: () => (closing ??= closeServer(server, dispatcher, clock).finally(catalog.close)),
   }
 }
 

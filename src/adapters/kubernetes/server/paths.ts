@@ -4,12 +4,14 @@ import type { Catalog } from './catalog.ts'
 import { discover } from './discovery.ts'
 import { plainFormat, requireAcceptable } from './negotiate.ts'
 import type { OpenApi } from './openapi.ts'
+import type { OpenApiV2 } from './openapi-v2.ts'
 import { type Reply, replyText, replyWith } from './respond.ts'
 
 /** What the paths that are no resources tell about. */
 export interface PathSource {
   readonly catalog: Catalog
   readonly openApi: OpenApi
+  readonly openApiV2: OpenApiV2
   readonly version: JsonObject
   /** host:port of this server. */
   readonly address: string
@@ -35,6 +37,7 @@ export function answerPath(
     requireAcceptable(accept, ['application/json'])
     return replyWith(source.version)
   }
+  if (clean === '/openapi/v2') return source.openApiV2.answer(accept)
   if (clean === '/openapi/v3') return replyWith(source.openApi.index())
   if (clean.startsWith('/openapi/v3/')) {
     const text = source.openApi.document(clean.slice('/openapi/v3/'.length))
@@ -67,6 +70,7 @@ function rootPaths(catalog: Catalog): readonly string[] {
     ...roots,
     '/healthz',
     '/livez',
+    '/openapi/v2',
     '/openapi/v3',
     '/readyz',
     '/version',

@@ -2,6 +2,7 @@ import { mkdir, readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Cancel, Clock, Random } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
+import type { PodStreams } from '../kubernetes/objects/pod-streams.ts'
 import type {
   JsonObject,
   KubeObject,
@@ -28,6 +29,7 @@ import type { NodeFacts } from './node-status.ts'
 import type { PodApi } from './pod-context.ts'
 import { referencesOf, viewPod } from './pod-view.ts'
 import { PodWorker } from './pod-worker.ts'
+import { podStreams } from './streams.ts'
 import { UsageSampler } from './usage-sampler.ts'
 
 /** What {@link createEdged} needs. */
@@ -69,6 +71,8 @@ export interface EdgedOptions {
 export interface Edged {
   /** The logs of the pods of this node. */
   readonly logs: PodLogs
+  /** The way into the containers of this node. */
+  readonly streams: PodStreams
   /** Resolves when the node is registered and every pod known at the start has been looked at. */
   readonly ready: Promise<void>
   /** The spec of a lease that says: this node is alive now. For a signal, not for the log. */
@@ -100,6 +104,7 @@ export function createEdged(options: EdgedOptions): Edged {
 
 class NodeAgent implements Edged {
   readonly logs: PodLogs
+  readonly streams: PodStreams
   readonly ready: Promise<void>
   readonly #options: EdgedOptions
   readonly #reconciler: Reconciler
@@ -128,6 +133,7 @@ class NodeAgent implements Edged {
       backoff: options.retryBackoff,
     })
     this.logs = podLogs({ node, store, runtime, clock, closed: this.#closed.signal })
+    this.streams = podStreams({ node, store, runtime })
     this.ready = this.#open()
     // Whoever does not wait for it still gets the failure, here.
     this.ready.catch((error: unknown) => logger.error('edged cannot start', { node, error }))

@@ -160,6 +160,8 @@ export class PodStarter {
       mounts,
       limits: limitsOf(container),
       logPath: logPath(paths, container.name, attempt),
+      stdin: container.stdin,
+      tty: container.tty,
       labels: toLabels({ hash, backoffMs, graceMs: pod.graceMs }),
     }
   }

@@ -13,6 +13,9 @@ export interface ContainerView {
   readonly volumeMounts: readonly JsonObject[]
   readonly requests: JsonObject
   readonly limits: JsonObject
+  /** A stdin for those who attach: the first, or all; undefined for none. */
+  readonly stdin: 'once' | 'open' | undefined
+  readonly tty: boolean
   /** Declares probes, which are not run. */
   readonly hasProbes: boolean
   /** `sidecar` is an init container that keeps running (restartPolicy Always). */
@@ -84,6 +87,8 @@ function viewContainer(json: JsonObject, kind: ContainerView['kind']): Container
     volumeMounts: asObjects(json['volumeMounts']),
     requests: asObject(resources['requests']),
     limits: asObject(resources['limits']),
+    stdin: json['stdin'] !== true ? undefined : json['stdinOnce'] === true ? 'once' : 'open',
+    tty: json['tty'] === true,
     hasProbes: probes.some((name) => json[name] !== undefined),
     kind,
     json,

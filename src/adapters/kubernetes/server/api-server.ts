@@ -10,12 +10,14 @@ import type { PodStreams } from '../objects/pod-streams.ts'
 import type { ObjectStore, PodLogs } from '../objects/types.ts'
 import type { AuditSink } from './audit.ts'
 import type { Admit, User, WriteGuard } from './context.ts'
+import { liveCatalog } from './custom/live-catalog.ts'
 import { Dispatcher } from './dispatch.ts'
 import { METRICS_RESOURCES } from './metrics/metrics-objects.ts'
 import type { UsageTable } from './metrics/usage-table.ts'
 import { openApiOf } from './openapi.ts'
-import { versionInfo } from './paths.ts'
 import { openApiV2Of } from './openapi-v2.ts'
+import { versionInfo } from './paths.ts'
+import { acceptUpgrades } from './streams/accept-upgrades.ts'
 
 /** Whether a user may: true, or why not; with `allowed` set, why they may. */
 export type Decision = true | { readonly allowed?: boolean; readonly reason: string }
@@ -64,10 +66,10 @@ export interface ApiServerOptions {
   /** What nodes and pods use, for metrics.k8s.io. Default: that is not served. */
   readonly usage?: UsageTable | undefined
   readonly logs: PodLogs
-  /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
-  readonly version?: string | undefined
   /** The way into containers: exec, attach, port-forward, proxy. Default: that is not served. */
   readonly streams?: PodStreams | undefined
+  /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
+  readonly version?: string | undefined
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -112,7 +114,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const { store, tls, logger, clock } = options
   const version = options.version ?? DEFAULT_VERSION
   const computed = options.usage === undefined ? [] : METRICS_RESOURCES
-  const catalog = catalogOf([...store.resources, ...computed])
+  const catalog = liveCatalog(store, computed)
   const host = options.host ?? '127.0.0.1'
   const server = createServer({
     cert: tls.cert,
@@ -128,9 +130,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   })
   server.maxConnections = CONNECTIONS_MAX
   let address = ''
+  const openApi = openApiOf(catalog, version)
   const dispatcher = new Dispatcher({
     ...options,
-  const openApi = openApiOf(catalog, version)
     catalog,
     paths: {
       catalog,
@@ -145,6 +147,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void dispatcher.serve(request, response)
   })
+  acceptUpgrades(server, (upgrade) => dispatcher.serve(upgrade.request, upgrade.response, upgrade))
   server.on('tlsClientError', (error) => {
     logger.debug('a TLS handshake failed', { error: error.message })
   })

@@ -56,10 +56,14 @@ const VERBS = [
 ] as const
 /** The parts that are served, of those that Kubernetes has. */
 const SERVED_PARTS: ReadonlySet<string> = new Set([
+  'attach',
   'binding',
   'eviction',
+  'exec',
   'finalize',
   'log',
+  'portforward',
+  'proxy',
   'scale',
   'status',
   'token',
@@ -81,8 +85,13 @@ function verbsOf({ id, verbs = VERBS }: Resource): readonly string[] {
   return id === 'namespaces' ? verbs.filter((verb) => verb !== 'deletecollection') : verbs
 }
 
+/** The proxy of a node would lead to an API of kubelets, which no node here has. */
+function isServed(resource: Resource, part: string): boolean {
+  return SERVED_PARTS.has(part) && !(resource.id === 'nodes' && part === 'proxy')
+}
+
 function servedOf(resource: Resource, group: string, version: string): Served {
-  const parts = resource.parts.filter(({ name }) => SERVED_PARTS.has(name))
+  const parts = resource.parts.filter(({ name }) => isServed(resource, name))
   const isOwn = (part: ResourcePart): boolean =>
     part.group === resource.group && part.version === resource.version
   return {
@@ -144,10 +153,7 @@ function ordered(all: readonly Served[]): readonly Served[] {
  *
  * @param custom the versions of kinds that definitions define, in the order to list them in.
  */
-export function catalogOf(
-  resources: readonly Resource[],
-  custom: readonly Served[] = [],
-): Catalog {
+export function catalogOf(resources: readonly Resource[], custom: readonly Served[] = []): Catalog {
   const all = ordered([
     ...resources.flatMap(servedAs),
     reviewOf('', 'Binding', true),

@@ -20,6 +20,9 @@ import { parseRequest, type RequestInfo, type ResourceRequest } from './request.
 import { type Reply, replyStatus, replyText, replyWith, send } from './respond.ts'
 import { review } from './reviews.ts'
 import { notFound, StatusError, toStatus, unknownResource } from './status.ts'
+import { type ConnectRequest, checkUpgrade, connect, isConnect } from './streams/connect.ts'
+import { STREAM_IDLE_MS } from './streams/idle.ts'
+import type { Upgrade } from './streams/upgrade.ts'
 import { tokenFor } from './token-request.ts'
 import { startWatch } from './watch.ts'
 
@@ -50,14 +53,18 @@ export class Dispatcher {
     this.#options = options
     const { store, serviceAccounts = false, usage, clock } = options
     this.#metrics = usage === undefined ? store : metricsStore(store, usage, clock)
-    this.#admission = createAdmission({ store, serviceAccounts })
+    this.#admission = createAdmission({ store, serviceAccounts, clock })
   }
 
   /** Answers one request. Never rejects. */
-  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    upgrade?: Upgrade,
+  ): Promise<void> {
     response.on('error', () => response.destroy())
     try {
-      const reply = await this.#answer(request, response)
+      const reply = await this.#answer(request, response, upgrade)
       if (reply !== undefined) await send(request, response, reply)
     } catch (error) {
       await this.#fail(request, response, error)
@@ -90,10 +97,15 @@ export class Dispatcher {
     }
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<Reply | undefined> {
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    upgrade: Upgrade | undefined,
+  ): Promise<Reply | undefined> {
     const { audit, clock, catalog } = this.#options
     const trail: AuditTrail = audit === undefined ? {} : audited(request, response, clock, audit)
     const info = parseRequest(request.method ?? 'GET', request.url ?? '/')
+    if (upgrade !== undefined) checkUpgrade(request.method, info)
     const user = await this.#admit(request, info, trail)
     if (info.type === 'path') return this.#answerPath(request, info.path)
     // Only a path may be public.
@@ -113,12 +125,12 @@ export class Dispatcher {
     this.#requests += 1
     try {
       if (served.resource !== undefined)
-        return await this.#resource(request, response, info, served, user)
+        return await this.#resource(request, response, info, served, user, upgrade)
       const pods = served.kind === 'Binding' ? catalog.byId('pods') : undefined
       if (pods === undefined || info.verb !== 'create')
         return await this.#review(request, info, served, user)
       const binding = { ...info, name: '', subresource: 'binding' }
-      return await this.#resource(request, response, binding, pods, user)
+      return await this.#resource(request, response, binding, pods, user, undefined)
     } finally {
       this.#requests -= 1
     }
@@ -207,6 +219,7 @@ export class Dispatcher {
     info: ResourceRequest,
     served: Served,
     user: User,
+    upgrade: Upgrade | undefined,
   ): Promise<Reply | undefined> {
     const {
       identity,
@@ -224,7 +237,11 @@ export class Dispatcher {
       info.subresource === 'log' && served.subresources.some((part) => part.name === 'log')
     const { verb } = info
     const shape = verb === 'list' || verb === 'watch' ? verb : 'object'
-    const answer = negotiate(isLog ? undefined : request.headers.accept, shape)
+    const answer = negotiate(
+      isLog || isConnect(info, served) ? undefined : request.headers.accept,
+      shape,
+    )
+    const { warning } = served.custom ?? {}
     const context: RequestContext = {
       store,
       served,
@@ -241,9 +258,11 @@ export class Dispatcher {
       namespace: info.namespace,
       query: info.query,
       options: writeOptions(info.query, request.headers['user-agent'], user.name),
-      warnings: [],
+      warnings: warning === undefined ? [] : [warning],
     }
     if (isLog) return await this.#log(context, info, response)
+    if (isConnect(info, served))
+      return await this.#connect({ info, request, response, upgrade }, context)
     if (info.verb === 'watch') {
       this.#watch(context, answer, response)
       return undefined
@@ -264,7 +283,20 @@ export class Dispatcher {
     )
     const { end } = running
     this.#streams.add(end)
-    void running.done.then(() => this.#streams.delete(end))
+    const stop = this.#followKind(served, end)
+    void running.done.then(() => {
+      stop()
+      this.#streams.delete(end)
+    })
+  }
+
+  /** Ends a watch of a kind that is no longer served as it was: its client looks anew what there is. */
+  #followKind(served: Served, end: () => void): () => void {
+    if (served.custom === undefined) return () => undefined
+    const { catalog } = this.#options
+    return catalog.onChange(() => {
+      if (catalog.find(served.group, served.version, served.plural) !== served) end()
+    })
   }
 
   async #log(
@@ -291,6 +323,22 @@ export class Dispatcher {
       this.#streams.delete(end)
     }
     return undefined
+  }
+
+  /** A connection may be open for hours; it counts as a stream, not as a request. */
+  async #connect(asked: ConnectRequest, context: RequestContext): Promise<Reply | undefined> {
+    this.#admitStream()
+    const { clock, streams } = this.#options
+    const keep = (end: () => void): (() => void) => {
+      this.#streams.add(end)
+      return () => this.#streams.delete(end)
+    }
+    this.#requests -= 1
+    try {
+      return await connect(asked, context, streams, { clock, idleMs: STREAM_IDLE_MS, keep })
+    } finally {
+      this.#requests += 1
+    }
   }
 
   #admitStream(): void {

@@ -1,12 +1,14 @@
 import type { ServerResponse } from 'node:http'
 import type { KubeObject, LogRequest, PodLogs } from '../objects/types.ts'
-import { listAt, textAt } from './json.ts'
+import { textAt } from './json.ts'
+import { containerOf } from './pod-container.ts'
 import { isTrue, wholeNumber } from './request.ts'
 import { badRequest, invalid } from './status.ts'
 
 /**
  * Reads the query of `GET pods/NAME/log`.
  *
+ * @returns undefined for a pod that no node has yet, and that has no log therefore.
  * @throws StatusError: 400 when no container or one that is not in the pod is named, 422 for
  * numbers out of range.
  */
@@ -14,7 +16,7 @@ export function logRequest(
   pod: KubeObject,
   query: URLSearchParams,
   signal: AbortSignal,
-): LogRequest {
+): LogRequest | undefined {
   const name = pod.metadata.name
   const tailLines = wholeNumber(query, 'tailLines')
   const limitBytes = wholeNumber(query, 'limitBytes')
@@ -41,12 +43,13 @@ export function logRequest(
       : []),
   ]
   if (causes.length > 0) throw invalid('PodLogOptions', '', name, causes)
-  if (textAt(pod, 'spec', 'nodeName') === '')
-    throw badRequest(`pod ${name} does not have a host assigned`)
+  // In this order, as kube-apiserver does.
+  const container = containerOf(pod, query.get('container') ?? '')
+  if (textAt(pod, 'spec', 'nodeName') === '') return undefined
   return {
     namespace: pod.metadata.namespace ?? '',
     pod: name,
-    container: containerOf(pod, query.get('container') ?? ''),
+    container,
     follow: isTrue(query.get('follow')),
     previous: isTrue(query.get('previous')),
     timestamps: isTrue(query.get('timestamps')),
@@ -71,22 +74,6 @@ function atLeast(
       message: `Invalid value: ${value}: must be greater than ${min === 0 ? 'or equal to ' : ''}0`,
     },
   ]
-}
-
-function containerOf(pod: KubeObject, asked: string): string {
-  const main = listAt(pod, 'spec', 'containers').map((item) => textAt(item, 'name'))
-  const init = listAt(pod, 'spec', 'initContainers').map((item) => textAt(item, 'name'))
-  const other = listAt(pod, 'spec', 'ephemeralContainers').map((item) => textAt(item, 'name'))
-  const name = pod.metadata.name
-  if (asked !== '') {
-    if ([...main, ...init, ...other].includes(asked)) return asked
-    throw badRequest(`container ${asked} is not valid for pod ${name}`)
-  }
-  if (main.length === 1 && main[0] !== undefined) return main[0]
-  const inits = init.length === 0 ? '' : ` or one of the init containers: [${init.join(' ')}]`
-  throw badRequest(
-    `a container name must be specified for pod ${name}, choose one of: [${main.join(' ')}]${inits}`,
-  )
 }
 
 /**

@@ -79,6 +79,7 @@ export async function operate(
       return listOf(context, metadata, items, answer)
     }
     case 'watch':
+    case '':
       throw methodNotAllowed()
   }
 }
@@ -190,6 +191,7 @@ function objectReply(
   if (answer.as === 'table') {
     const table = tableOf({
       resource,
+      columns: context.served.custom?.columns,
       objects: [object],
       shown: (item) => shownAs(context, item),
       metadata: { resourceVersion: object.metadata.resourceVersion },
@@ -232,6 +234,7 @@ function listReply(context: RequestContext, answer: Answer): Reply {
   if (answer.as === 'table') {
     const table = tableOf({
       resource,
+      columns: served.custom?.columns,
       objects: kept,
       shown: (item) => shownAs(context, item),
       metadata,
@@ -264,12 +267,12 @@ function listOf(
   items: readonly KubeObject[],
   { format }: Answer,
 ): Reply {
-  const kind = `${served.kind}List`
+  const kind = served.listKind ?? `${served.kind}List`
   const apiVersion = apiVersionOf(served)
   if (format === 'protobuf') {
     const bytes = encodeProtobufList(kind, apiVersion, metadata, items)
     if (bytes !== undefined) return { code: 200, contentType: PROTOBUF, text: '', bytes }
   }
-  const text = encodeList(kind, apiVersion, metadata, items)
+  const text = encodeList(kind, apiVersion, metadata, items, served.custom !== undefined)
   return format === 'yaml' ? replyWith(JSON.parse(text) as JsonObject, 200, 'yaml') : jsonText(text)
 }

@@ -10,6 +10,8 @@ export type Verb =
   | 'patch'
   | 'delete'
   | 'deletecollection'
+  /** A method that Kubernetes has no word for, to a proxy. */
+  | ''
 
 /** A path below `/api/v1` or `/apis/GROUP/VERSION`, taken apart. */
 export interface ResourceRequest {
@@ -99,8 +101,11 @@ function resourceRequest(
     rest = segments.slice(2)
   }
   const [plural, name, subresource, more] = rest
-  if (plural === undefined || plural === '' || more !== undefined) return undefined
-  const verb = verbOf(method, name !== undefined, query)
+  if (plural === undefined || plural === '') return undefined
+  // What follows a proxy is a path of whatever is behind it.
+  const isProxy = subresource === 'proxy'
+  if (more !== undefined && !isProxy) return undefined
+  const verb = verbOf(method, name !== undefined, query) ?? (isProxy ? '' : undefined)
   if (verb === undefined) {
     const why = 'the server does not allow this method on the requested resource'
     throw new StatusError('MethodNotAllowed', why, {})

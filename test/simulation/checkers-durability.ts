@@ -77,8 +77,7 @@ export class DurabilityChecker {
 
   /** At the end: what anybody promised is with everybody who shares the collection. */
   async everywhere(machines: readonly Machine[]): Promise<void> {
-    for (const { process } of machines)
-      if (process !== undefined) await this.#noteRefusals(process.replica)
+    await this.lookAside(machines)
     for (const machine of machines) {
       const replica = machine.process?.replica
       if (replica === undefined) continue
@@ -93,6 +92,12 @@ export class DurabilityChecker {
         }
       }
     }
+  }
+
+  /** Notes what can be seen to be set aside. */
+  async lookAside(machines: readonly Machine[]): Promise<void> {
+    for (const { process } of machines)
+      if (process !== undefined) await this.#noteRefusals(process.replica)
   }
 
   async #check(
@@ -123,8 +128,12 @@ export class DurabilityChecker {
 
   /** What a peer refused, and its author can see, is kept there. */
   async #noteRefusals(replica: Replica): Promise<void> {
-    for await (const { document, hash } of replica.rejected())
-      this.#world.setAside(eventKey(document, hash))
+    for await (const { document, hash } of replica.rejected()) {
+      const key = eventKey(document, hash)
+      this.#world.setAside(key)
+      // An event that was written again stands for the one that its author was told of.
+      this.#world.setAside(this.#generations.firstKey(key))
+    }
   }
 
   async #isExcused(replica: Replica, { document, hash }: Promised): Promise<boolean> {
@@ -134,6 +143,7 @@ export class DurabilityChecker {
     const record = await replica.record(document)
     if (this.#generations.enabled) {
       if (this.#world.isSetAside(this.#generations.firstKey(key))) return true
+      if (this.#generations.isSetAside(key)) return true
       // Cut, a deleted document is nothing but deleted.
       if (record?.deleted === true) return true
     }

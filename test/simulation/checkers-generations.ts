@@ -35,6 +35,8 @@ export interface Account {
 export class GenerationChecker {
   readonly #world: World
   readonly #firsts: Map<string, First> = new Map()
+  /** What is in the states that documents began with. */
+  readonly #bases: Map<DocumentId, Map<EventHash, Reach>> = new Map()
   readonly #written: Map<string, Written> = new Map()
   /** Whether histories are cut in this world at all: to look costs a little. */
   enabled = false
@@ -47,11 +49,20 @@ export class GenerationChecker {
   note(entries: readonly StoredEntry[]): void {
     if (!this.enabled) return
     for (const { kind, document, hash, generation, bytes } of entries) {
-      if (kind !== 'event' || hash === undefined) continue
+      if (hash === undefined) continue
+      if (kind === 'base') this.#noteBase(document, hash, generation, bytes)
+      if (kind !== 'event') continue
       const key = eventKey(document, hash)
       if (this.#firsts.has(key)) continue
       this.#firsts.set(key, firstPlaceOf(readEvent(bytes, nativeSha256), generation, nativeSha256))
     }
+  }
+
+  #noteBase(document: DocumentId, hash: EventHash, generation: number, bytes: Uint8Array): void {
+    const bases = this.#bases.get(document) ?? new Map<EventHash, Reach>()
+    this.#bases.set(document, bases)
+    if (!bases.has(hash))
+      bases.set(hash, readBeginning(document, generation, bytes, nativeSha256).reach)
   }
 
   /** An event as it was written first. */
@@ -87,6 +98,18 @@ export class GenerationChecker {
         return covered !== undefined && reaches(covered, first.actor, first.place)
       },
     }
+  }
+
+  /** Whether an edit is in a state that lost against another, or went with its document, and can be seen. */
+  isSetAside(key: string): boolean {
+    const [document = ''] = key.split(' ')
+    const first = this.#firsts.get(key)
+    if (first === undefined) return false
+    return [...(this.#bases.get(document) ?? [])].some(
+      ([hash, reach]) =>
+        this.#world.isSetAside(eventKey(document, hash)) &&
+        reaches(reach, first.actor, first.place),
+    )
   }
 
   /** The next number that a machine writes into a document. */

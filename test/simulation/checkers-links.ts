@@ -7,6 +7,7 @@ import { type DecodedFrame, decodeMessage } from '../../src/core/sync/message-co
 import { nodeCompression } from '../../src/node/index.ts'
 import type { AccessChecker } from './checkers-access.ts'
 import type { DurabilityChecker, Promised } from './checkers-durability.ts'
+import type { GenerationChecker } from './checkers-generations.ts'
 import type { MemoryChecker } from './checkers-memory.ts'
 import type { NetworkWatcher } from './network.ts'
 import { type Machine, nativeSha256 } from './simulator.ts'
@@ -18,6 +19,7 @@ export interface Others {
   readonly durability: DurabilityChecker
   readonly access: AccessChecker
   readonly memory: MemoryChecker
+  readonly generations: Pick<GenerationChecker, 'firstKey'>
 }
 
 /** What going on with the logs has cost in one direction. */
@@ -164,8 +166,11 @@ export class LinkChecker implements NetworkWatcher {
         for (const { document, hash } of frame.rejects) {
           const open = this.#open.get(`${other.from}>${other.to}`)
           if (hash === undefined) continue
-          open?.delete(eventKey(document, hash))
-          this.#refused.add(`${way.from} ${eventKey(document, hash)}`)
+          const key = eventKey(document, hash)
+          open?.delete(key)
+          this.#refused.add(`${way.from} ${key}`)
+          // An event that was written again stands for the one that was sent first, and is there no more.
+          this.#refused.add(`${way.from} ${this.#others.generations.firstKey(key)}`)
         }
         break
       case 'part':

@@ -1,5 +1,6 @@
-import type { CollectionId, ReplicaId } from '../../src/core/ids.ts'
+import type { CollectionId, DocumentId, ReplicaId } from '../../src/core/ids.ts'
 import type { CompactionOptions } from '../../src/core/replica/compaction.ts'
+import type { Replica } from '../../src/core/replica/replica.ts'
 import type { Faults } from './faults.ts'
 import type { SeededRandom } from './random.ts'
 import type { Machine, Simulator } from './simulator.ts'
@@ -57,10 +58,17 @@ export class Cutting {
     const { process } = machine
     if (process === undefined || owned.length === 0) return
     const document = `${random.pick(owned)}/doc-${random.below(3)}`
-    this.#world.note(() => `${machine.name} cuts ${document}`)
-    process.replica.compact(document).catch(() => undefined)
+    this.#cut(machine.name, process.replica, document).catch(() => undefined)
     if (!random.chance(this.#manner.crashes)) return
     this.#world.time.after(random.between(0, 12), () => faults.strike('crash', machine, machine))
+  }
+
+  /** Each cuts what is at home with it: others would not take its word for the rest. */
+  async #cut(name: ReplicaId, replica: Replica, document: DocumentId): Promise<void> {
+    const record = await replica.record(document)
+    if (record === undefined || ownerOf(record.collection) !== name) return
+    this.#world.note(() => `${name} cuts ${document}`)
+    await replica.compact(document)
   }
 
   /** From now on nothing is cut any more. */

@@ -36,8 +36,8 @@ export const FAULTS: readonly FaultName[] = [
   'backup',
 ]
 
-/** Those that take from a disk what it had said to be safe. */
-export const LOSSES: readonly FaultName[] = ['lost-tail', 'backup', 'corrupt']
+/** Those that set a disk back to an older state. */
+export const SET_BACK: readonly FaultName[] = ['lost-tail', 'backup']
 
 /** Makes things go wrong, or right again. */
 export class Faults {

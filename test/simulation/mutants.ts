@@ -155,8 +155,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'refusal-not-taken-off',
-    file: 'src/core/log/plan.ts',
-    find: '        this.#writes.uncount(reject.document, record.collection, header.hash)\n',
+    file: 'src/core/log/plan-rejects.ts',
+    find: '      writes.uncount(document, record.collection, header.hash)\n',
     replace: '',
     breaks: 'an event that was refused still counts at its author',
     invariant: 'I2',

@@ -5,7 +5,7 @@ import { Checkers } from './checkers.ts'
 import { measureReconnect } from './checkers-cost.ts'
 import { type CollectionState, StateChecker } from './checkers-state.ts'
 import { Cutting } from './cutting.ts'
-import { FAULTS, type FaultName, Faults, LOSSES } from './faults.ts'
+import { FAULTS, type FaultName, Faults, SET_BACK } from './faults.ts'
 import { Hostile } from './hostile.ts'
 import { SeededRandom } from './random.ts'
 import { type MachinePlan, Simulator } from './simulator.ts'
@@ -38,10 +38,22 @@ export interface RunOptions {
   readonly faults?: readonly FaultName[] | undefined
   /** What does not happen, to find out what a failure needs. */
   readonly without?: readonly Habit[] | undefined
+  /** What happens in any case, to look for what some habits do together. */
+  readonly also?: readonly Habit[] | undefined
 }
 
 /** What some worlds do beside editing. */
-export type Habit = 'cuts' | 'hostile' | 'moves' | 'deletes' | 'guest' | 'late' | 'traffic' | 'bulk'
+export type Habit =
+  | 'cuts'
+  | 'hostile'
+  | 'moves'
+  | 'losses'
+  | 'rot'
+  | 'deletes'
+  | 'guest'
+  | 'late'
+  | 'traffic'
+  | 'bulk'
 
 export interface RunResult {
   readonly failures: readonly string[]
@@ -57,18 +69,18 @@ export interface RunResult {
 
 /** One life of a world: first everything goes wrong, then nothing does and all must agree. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
-  const { seed, steps = 40, without = [] } = options
+  const { seed, steps = 40 } = options
   const checkers = new Checkers()
   const world = new Simulator(seed, checkers)
   checkers.attach(world)
   const { random } = world
   const shape = options.topology ?? random.pick(TOPOLOGIES)
-  const does = (habit: Habit, probability: number): boolean =>
-    random.chance(probability) && !without.includes(habit)
+  const does = (habit: Habit, probability: number, by: SeededRandom = random): boolean =>
+    decided(options, habit, by.chance(probability))
   // Chosen apart, so that worlds without these two are what they would be if there were neither.
   const apart = new SeededRandom(seed ^ 0x0c0ffee)
-  const cuts = apart.chance(0.25) && !without.includes('cuts')
-  const hasHostile = apart.chance(0.25) && !without.includes('hostile')
+  const cuts = does('cuts', 0.25, apart)
+  const hasHostile = does('hostile', 0.25, apart)
   const places = placesOf(world, shape, does('guest', 0.2))
   world.build(hasHostile ? places.map(withHostile) : places, hasHostile)
   world.cacheBytesMax = random.pick([40 << 20, 60_000, 150_000])
@@ -76,8 +88,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const habits = {
     documents: 1 + random.below(6),
     deletes: does('deletes', 0.5),
-    // What moves past a cut, or beside one that means harm, is not followed yet.
-    moves: does('moves', 0.3) && !cuts && !hasHostile,
+    moves: does('moves', 0.3) && (!hasHostile || options.also !== undefined),
     textMax: does('bulk', 0.1) ? 60_000 : 1,
   }
   const workload = new Workload(world, checkers, habits)
@@ -86,15 +97,8 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const cutting = cuts ? new Cutting(world, apart) : undefined
   checkers.generations.enabled = cuts
   world.compaction = (machine) => cutting?.options(machine)
-  const chosen = [...some(world, options.faults ?? FAULTS)]
-  // Apart as well: worlds in which nothing rots are what they would be without bit rot. What rots of a
-  // document that moves is not followed yet.
-  const rots = options.faults === undefined && !habits.moves
-  if (rots && new SeededRandom(seed ^ 0x0b17).chance(0.5)) chosen.push('corrupt')
-  // What comes back after a loss is not followed through cuts, or past one that means harm, yet.
-  const struck =
-    cutting === undefined && !hasHostile ? chosen : chosen.filter((name) => !LOSSES.includes(name))
-  const faults = new Faults(world, checkers, struck)
+  const unfollowed: Habit[] = cuts || hasHostile ? ['losses', 'rot'] : habits.moves ? ['rot'] : []
+  const faults = new Faults(world, checkers, faultsOf(world, options, unfollowed))
   checkers.onStarted = (machine, process) => {
     traffic.started(machine, process)
     if (random.chance(0.5))
@@ -184,6 +188,29 @@ function hostileIn(world: Simulator, checkers: Checkers, random: SeededRandom): 
   })
 }
 
+/** Whether something happens that the seed alone would decide. */
+function decided({ without, also }: RunOptions, habit: Habit, bySeed: boolean): boolean {
+  if (without?.includes(habit) === true) return false
+  return bySeed || also?.includes(habit) === true
+}
+
+/** What may go wrong in a world. */
+function faultsOf(
+  world: Simulator,
+  options: RunOptions,
+  unfollowed: readonly Habit[],
+): readonly FaultName[] {
+  if (options.also === undefined)
+    options = { ...options, without: [...(options.without ?? []), ...unfollowed] }
+  const chosen = some(world, options.faults ?? FAULTS)
+  if (options.faults !== undefined) return chosen
+  const setBack = SET_BACK.filter((name) => decided(options, 'losses', chosen.includes(name)))
+  const others = chosen.filter((name) => !SET_BACK.includes(name))
+  // Apart as well: worlds in which nothing rots are what they would be without bit rot.
+  const rots = decided(options, 'rot', new SeededRandom(options.seed ^ 0x0b17).chance(0.5))
+  return [...others, ...setBack, ...(rots ? (['corrupt'] as const) : [])]
+}
+
 /** A few of what may go wrong: seeds in which only two things do find what many would hide. */
 function some({ random }: Simulator, faults: readonly FaultName[]): readonly FaultName[] {
   const chosen = faults.filter(() => random.chance(0.5))
@@ -223,7 +250,7 @@ async function converge(world: Simulator, checkers: Checkers): Promise<number> {
 /** By collection: those who share it do not have one digest. */
 async function differencesOf(world: Simulator, checkers: Checkers): Promise<readonly string[]> {
   const differences: string[] = []
-  if (checkers.generations.enabled) differences.push(...(await keptAside(world)))
+  if (checkers.generations.enabled) differences.push(...(await keptAside(world, checkers)))
   for (const collection of collectionsOf(world)) {
     const digests = new Map<string, string[]>()
     for (const machine of sharersOf(world, collection)) {
@@ -242,13 +269,19 @@ async function differencesOf(world: Simulator, checkers: Checkers): Promise<read
 }
 
 /** Edits that wait to be written again in another generation. */
-async function keptAside(world: Simulator): Promise<readonly string[]> {
+async function keptAside(
+  world: Simulator,
+  { durability, generations }: Checkers,
+): Promise<readonly string[]> {
   const waiting: string[] = []
+  await durability.lookAside(world.machines)
   for (const { name, process } of world.machines) {
     if (process === undefined) continue
     for await (const { document, hash } of process.replica.late()) {
       // What the one that means harm writes for generations that are over nobody writes again.
       if (isHarmed(document)) continue
+      // Who had what it builds on cut it into a state that lost against another: nobody can write it again.
+      if (generations.isSetAside(eventKey(document, hash))) continue
       const record = await process.replica.record(document)
       if (record?.deleted !== true) waiting.push(`${name} keeps ${hash} of ${document} aside`)
     }

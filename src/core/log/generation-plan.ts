@@ -1,11 +1,13 @@
-import type { CollectionId, DocumentId } from '../ids.ts'
+import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { WireEntry } from '../sync/io.ts'
 import { packEvents } from './entry.ts'
 import {
   type Beginning,
   CUTS_MAX,
+  covers,
   cutsOf,
+  FIRST_GENERATION,
   isNewer,
   type Lineage,
   normalGeneration,
@@ -18,8 +20,8 @@ import { firstPlaceOf, isSameFirst, originOf } from './generation-origin.ts'
 import { lateKey } from './keys.ts'
 import type { LateRoom } from './late-room.ts'
 import type { PlanView } from './plan-view.ts'
-import { newRecord, type PlanWrites } from './plan-writes.ts'
-import { encodeRecord, type LateRecord, type RejectedRecord } from './records.ts'
+import { newRecord, type PlanWrites, type SetAside } from './plan-writes.ts'
+import { encodeRecord, type LateRecord } from './records.ts'
 import type {
   CheckedEvent,
   CutSubmission,
@@ -68,6 +70,11 @@ const RIVAL: Denial = {
   message: 'the history that the edit builds on lost against another of the same number',
 }
 
+const OUTRUN: Denial = {
+  code: 'DOCUMENT_COMPACTED',
+  message: 'the state that the document began with lost against another, which lacks edits in it',
+}
+
 const FULL: Denial = {
   code: 'DOCUMENT_COMPACTED',
   message: 'no more edits of another generation of the document are kept aside',
@@ -82,7 +89,7 @@ const FULL: Denial = {
 export class GenerationPlan {
   readonly #view: PlanView
   readonly #writes: PlanWrites
-  readonly #begun = new Map<DocumentId, Beginning>()
+  readonly #begun = new Map<DocumentId, Beginning | undefined>()
   /** Kept aside by this plan. */
   readonly #aside = new Map<DocumentId, LateEvent[]>()
   readonly #room: LateRoom
@@ -119,9 +126,20 @@ export class GenerationPlan {
     this.#begin({ document, collection, beginning, from: undefined, rewritten })
   }
 
-  /** A peer brought the beginning of a generation. An older one than ours is of no use here. */
-  adopt(wire: WireEntry, beginning: Beginning, { from, atMs = 0 }: Delivered): void {
+  /**
+   * A peer brought the beginning of a generation. An older one than ours is of no use here.
+   *
+   * @param named the home that the peer named: if that is not where the document is, the peer gets the
+   * beginning back with its home, as the entry that told of the move goes with everything older.
+   */
+  adopt(
+    wire: WireEntry,
+    beginning: Beginning,
+    { from: peer, atMs = 0 }: Delivered,
+    named: CollectionId,
+  ): void {
     const { document, collection } = wire
+    const from = named === collection ? peer : undefined
     const record = this.#writes.record(document)
     if (record === undefined || record.left) {
       const fresh = record === undefined ? newRecord(collection) : { ...record, collection }
@@ -133,8 +151,10 @@ export class GenerationPlan {
     if (ours?.hash === beginning.hash) return
     if (ours !== undefined && !isNewer(beginning, ours)) return
     const isDeleted = record.deleted || beginning.change === undefined
+    if (ours !== undefined && !isDeleted && !covers(beginning.reach, ours.reach))
+      this.setStateAside(document, { ...OUTRUN, peer, atMs })
     const isRival = beginning.generation === record.generation
-    if (isRival) this.#setAside(document, { ...RIVAL, peer: from, atMs })
+    if (isRival) this.#setAside(document, { ...RIVAL, peer, atMs })
     const rewritten = isDeleted || isRival ? NOTHING : this.#rewrite(document, beginning)
     this.#begin({ document, collection, beginning, from, rewritten })
     // Our next events must not stand at places that we took on another beginning of the same cut.
@@ -196,13 +216,52 @@ export class GenerationPlan {
    * Events whose generation is to be another one of the same number: no mark could tell where they were
    * written first. They are kept where their authors see them.
    */
-  #setAside(document: DocumentId, why: Omit<RejectedRecord, 'bytes'>): void {
+  #setAside(document: DocumentId, why: SetAside): void {
     for (const event of this.#writes.eventsOf(document)) this.#writes.setAside(document, event, why)
+  }
+
+  /**
+   * The state that the document begins with, when it stops counting and edits in it are nowhere else: it is
+   * kept where it can be seen, as edits are that were refused.
+   *
+   * @param only unless its hash is not among these.
+   */
+  setStateAside(document: DocumentId, why: SetAside, only?: ReadonlySet<EventHash>): void {
+    const beginning = this.#beginning(document)
+    if (beginning?.change === undefined || only?.has(beginning.hash) === false) return
+    this.#writes.setBaseAside(document, beginning, why)
+  }
+
+  /**
+   * Takes back the beginning that the document has, because a peer refused it: what it stands for is gone, so
+   * the document begins anew, with what peers have of it. The state, and what was written on it, are kept
+   * where they can be seen.
+   *
+   * @returns whether that is the beginning here.
+   */
+  withdraw(document: DocumentId, hash: EventHash, why: SetAside): boolean {
+    const record = this.#writes.record(document)
+    if (record === undefined || this.#beginning(document)?.hash !== hash) return false
+    const { collection } = record
+    this.setStateAside(document, why)
+    this.#setAside(document, why)
+    this.#writes.clear(document, collection)
+    this.#begun.set(document, undefined)
+    const first = { generation: FIRST_GENERATION, begun: undefined, deleted: false }
+    const fork = record.fork + 1
+    this.#writes.set(document, { ...record, ...first, entries: 0, bytes: 0, fork })
+    for (const late of this.#late(document)) {
+      if (late.record.generation !== FIRST_GENERATION) continue
+      this.#settle(late)
+      this.#writes.take(document, collection, late.event, late.record.from)
+    }
+    return true
   }
 
   #begin({ document, collection, beginning, from, rewritten }: Start): void {
     const before = this.#writes.record(document) ?? newRecord(collection)
-    const homes = this.#view.generations.formerHomes(document)
+    const homes = new Set(this.#view.generations.formerHomes(document))
+    if (!before.left) homes.add(before.collection)
     const late = this.#late(document)
     this.#writes.clear(document, before.collection)
     const moves = before.collection === collection ? before.moves : (before.moves ?? 0) + 1
@@ -213,6 +272,7 @@ export class GenerationPlan {
     this.#begun.set(document, beginning)
     this.#writes.push('base', document, collection, bytes, from, hash)
     this.#writes.count(document, collection, hash)
+    this.#writes.acceptBase(document, hash)
     // Who brings a base without a state knows of the end; who brings one with a state has to be told.
     const knows = beginning.change === undefined
     if (deleted) this.#writes.bury(document, collection, knows ? from : undefined)
@@ -316,7 +376,8 @@ export class GenerationPlan {
   }
 
   #beginning(document: DocumentId): Beginning | undefined {
-    return this.#begun.get(document) ?? this.#view.generations.beginning(document)
+    if (this.#begun.has(document)) return this.#begun.get(document)
+    return this.#view.generations.beginning(document)
   }
 
   #lineage(document: DocumentId): Lineage {

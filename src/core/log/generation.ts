@@ -102,6 +102,11 @@ export function reaches(reach: Reach, actor: ActorId, place: Place): boolean {
   return newest.sequence >= place.sequence
 }
 
+/** Whether all that is in one state is in another. */
+export function covers(reach: Reach, other: Reach): boolean {
+  return [...other].every(([actor, place]) => reaches(reach, actor, place))
+}
+
 /**
  * Which of two beginnings counts: the later cut; of two at once the one that reaches further, and if
  * neither does, the one with the larger hash. A total order, the same everywhere.

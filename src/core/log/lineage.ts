@@ -92,10 +92,13 @@ export function countingEntries(
   refused: ReadonlySet<EventHash>,
 ): readonly StoredEntry[] {
   const counting: StoredEntry[] = []
+  const withdrawn = new Set<number>()
   let home: CollectionId | undefined
   for (const entry of entries) {
     // After a move the document is at home elsewhere by the time the leave comes.
     if (entry.kind === 'base') counting.length = 0
+    if (entry.kind === 'base' && isRefused(entry, refused)) withdrawn.add(entry.generation)
+    if (withdrawn.has(entry.generation) && entry.kind !== 'leave') continue
     if (entry.kind !== 'leave') home = entry.collection
     else if (home === entry.collection) counting.length = 0
     if (!isRefused(entry, refused)) counting.push(refused.size > 0 ? unpacked(entry) : entry)

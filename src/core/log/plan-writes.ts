@@ -5,6 +5,7 @@ import type { Put } from '../interfaces/storage.ts'
 import type { EntryKind, PeerState } from '../sync/io.ts'
 import { DIGEST_BYTES, Digest, digestTerm } from './digest.ts'
 import type { LogEntry } from './entry.ts'
+import type { Beginning } from './generation.ts'
 import { originOf } from './generation-origin.ts'
 import { homePuts } from './homes.ts'
 import { digestKey, documentKey, lateKey, rejectedKey, sequenceKey } from './keys.ts'
@@ -15,7 +16,7 @@ import { type DocumentRecord, encodeRecord, type RejectedRecord } from './record
 import type { CheckedEvent } from './submission.ts'
 
 /** Why an event stops counting. */
-type SetAside = Omit<RejectedRecord, 'bytes'>
+export type SetAside = Omit<RejectedRecord, 'bytes' | 'kind'>
 
 const NEW_RECORD: DocumentRecord = {
   collection: '',
@@ -154,6 +155,17 @@ export class PlanWrites {
     this.puts.push({ key: rejectedKey(document, header.hash), value })
   }
 
+  /** Keeps the beginning of a generation that stops counting where it can be seen. */
+  setBaseAside(document: DocumentId, { hash, bytes }: Beginning, why: SetAside): void {
+    const value = encodeRecord({ ...why, kind: 'base', bytes })
+    this.puts.push({ key: rejectedKey(document, hash), value })
+  }
+
+  /** The beginning may have been set aside before, and counts. */
+  acceptBase(document: DocumentId, hash: EventHash): void {
+    this.puts.push({ key: rejectedKey(document, hash), value: undefined })
+  }
+
   /** Adds an event, unless one stands at its place. */
   take(
     document: DocumentId,
@@ -170,7 +182,7 @@ export class PlanWrites {
     else taken.push(event)
     this.count(document, home, header.hash)
     this.push('event', document, home, bytes, from, header.hash)
-    if (from !== undefined) this.#accept(document, header.hash)
+    this.#accept(document, header.hash)
     if (header.message === undefined) return
     const generation = this.record(document)?.generation ?? 1
     const origin = originOf(header, generation, this.#view.sha256)

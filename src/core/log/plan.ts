@@ -1,5 +1,5 @@
 import { assert } from '../errors.ts'
-import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
+import type { CollectionId, DocumentId } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { PeerState, Reject } from '../sync/io.ts'
 import { GONE, LEFT, OUTDATED, RETIRED, TAKEN, UNFOUNDED } from './denials.ts'
@@ -9,10 +9,10 @@ import type { EventHeader } from './event.ts'
 import { FIRST_GENERATION, normalGeneration } from './generation.ts'
 import { originOf } from './generation-origin.ts'
 import { GenerationPlan } from './generation-plan.ts'
-import { peerKey, rejectedKey, sequenceKey } from './keys.ts'
+import { peerKey, sequenceKey } from './keys.ts'
 import type { PlaceChanges } from './known-places.ts'
-import { TOMBSTONE, withDescendants } from './lineage.ts'
 import { joinedEvents, noteMoves, placed } from './moves.ts'
+import { type Rejected, rejectEntries } from './plan-rejects.ts'
 import type { PlanView } from './plan-view.ts'
 import { PlanWrites } from './plan-writes.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
@@ -33,7 +33,7 @@ import type {
 export class Plan {
   readonly peers: Map<string, PeerState> = new Map()
   /** Documents of which events of ours stopped counting, and which: dropped once this is durable. */
-  readonly rejected: Map<DocumentId, ReadonlySet<EventHash>> = new Map()
+  readonly rejected: Rejected = new Map()
   readonly #writes: PlanWrites
   readonly #generations: GenerationPlan
   readonly #view: PlanView
@@ -135,50 +135,7 @@ export class Plan {
 
   /** Marks refused events, and every event of the document that builds on them, as not counting. */
   reject(submission: RejectSubmission): void {
-    for (const reject of submission.rejects) {
-      const record = this.#writes.record(reject.document)
-      if (record === undefined || record.left) continue
-      if (reject.hash === undefined) {
-        if (record.deleted) this.#revive(reject, submission, record)
-        continue
-      }
-      const events = this.#writes.eventsOf(reject.document)
-      const refused = withDescendants(reject.hash, events)
-      if (refused.size === 0) continue
-      for (const event of events) {
-        const { header } = event
-        if (!refused.has(header.hash)) continue
-        this.#writes.uncount(reject.document, record.collection, header.hash)
-        this.#writes.forget(reject.document, event)
-        const { code, message } = reject
-        const { peer, atMs } = submission
-        this.#writes.setAside(reject.document, event, { code, message, peer, atMs })
-      }
-      const before = this.rejected.get(reject.document)
-      this.rejected.set(reject.document, new Set([...(before ?? []), ...refused]))
-      this.#writes.keep(
-        reject.document,
-        events.filter(({ header }) => !refused.has(header.hash)),
-      )
-      this.#writes.set(reject.document, {
-        ...record,
-        fork: record.fork + (before === undefined ? 1 : 0),
-      })
-    }
-  }
-
-  /** A peer refused that a document ends: it goes on. */
-  #revive(reject: Reject, submission: RejectSubmission, record: DocumentRecord): void {
-    const { document, code, message } = reject
-    const { peer, atMs } = submission
-    const bytes = new Uint8Array(0)
-    this.#writes.uncount(document, record.collection, TOMBSTONE)
-    this.#writes.puts.push({
-      key: rejectedKey(document, TOMBSTONE),
-      value: encodeRecord({ code, message, peer, atMs, bytes }),
-    })
-    this.rejected.set(document, new Set([...(this.rejected.get(document) ?? []), TOMBSTONE]))
-    this.#writes.set(document, { ...record, deleted: false, fork: record.fork + 1 })
+    rejectEntries(this.#writes, this.#generations, this.rejected, submission)
   }
 
   /** What is written under keys of its own: of peers, and of events that do not count. */
@@ -196,11 +153,13 @@ export class Plan {
   }
 
   #incoming(arrived: IncomingEntry, submission: RemoteSubmission): Denial | undefined {
-    if (this.#generations.isOver(arrived)) return undefined
     const record = this.#writes.record(arrived.wire.document)
     const entry = placed(arrived, record)
     if (entry === undefined) return arrived.wire.kind === 'leave' ? undefined : GONE
     const { wire } = entry
+    // Nobody need be asked about it, unless it tells of a move.
+    const isOver = this.#generations.isOver(arrived)
+    if (isOver && wire.collection === record?.collection) return undefined
     const home = record === undefined || record.left ? wire.collection : record.collection
     const denied = submission.check(entry, home, record)
     if (denied !== undefined) return denied
@@ -216,12 +175,17 @@ export class Plan {
     if (denial !== undefined) return denial
     switch (wire.kind) {
       case 'base': {
-        if (entry.base !== undefined) this.#generations.adopt(wire, entry.base, submission)
+        if (isOver && record !== undefined) this.#follow(entry, record.collection, submission.from)
+        else if (entry.base !== undefined) {
+          this.#generations.adopt(wire, entry.base, submission, arrived.wire.collection)
+        }
         return undefined
       }
       case 'event': {
-        for (const event of entry.events)
-          this.#writes.take(wire.document, home, event, submission.from)
+        // Who sent it to an old home may hear of the leave before it hears of the new one: then it has
+        // dropped the event, and gets it back with the document.
+        const from = wire.collection === home ? submission.from : undefined
+        for (const event of entry.events) this.#writes.take(wire.document, home, event, from)
         return undefined
       }
       case 'tombstone': {
@@ -230,7 +194,7 @@ export class Plan {
       }
       case 'snapshot':
       case 'join': {
-        return this.#join(entry, record, submission)
+        return this.#join(entry, record, submission, arrived.wire.collection)
       }
       case 'leave': {
         if (record !== undefined && !record.left && record.collection === wire.collection) {
@@ -306,11 +270,12 @@ export class Plan {
     entry: IncomingEntry,
     record: DocumentRecord | undefined,
     submission: RemoteSubmission,
+    named: CollectionId,
   ): Denial | undefined {
     const { document, collection } = entry.wire
     const { from } = submission
     if (entry.base !== undefined) {
-      this.#generations.adopt(entry.wire, entry.base, submission)
+      this.#generations.adopt(entry.wire, entry.base, submission, named)
       return this.#joinLater(entry, record, from)
     }
     if (record === undefined || record.left) {
@@ -360,13 +325,17 @@ export class Plan {
     this.#writes.rehome(document, old, collection)
     this.#writes.push('join', document, collection, this.#packed(entry), from)
     this.#writes.push('leave', document, old, new Uint8Array(0), from)
+    // Who shares but the new home has not been told of the end in the old one.
+    if (this.#writes.record(document)?.deleted === true)
+      this.#writes.push('tombstone', document, collection, new Uint8Array(0), undefined)
   }
 
   /** The join that peers are told of: with what stands here in the old home, which they may not share. */
   #packed({ wire, events }: IncomingEntry): Uint8Array {
     const { document } = wire
     const here = this.#writes.eventsOf(document)
-    if (this.#generations.isStray(wire)) return this.#generations.pack(document, here)
+    if (wire.kind === 'base' || this.#generations.isStray(wire))
+      return this.#generations.pack(document, here)
     const all = joinedEvents(events, here)
     return all === undefined ? wire.bytes : this.#generations.pack(document, all)
   }
@@ -378,6 +347,7 @@ export class Plan {
     const lacks = new Set([...unsent, ...(refused?.(document) ?? [])])
     const aside = this.#writes.eventsOf(document).filter(({ header }) => lacks.has(header.hash))
     for (const event of aside) this.#writes.setAside(document, event, { ...LEFT, peer: from, atMs })
+    this.#generations.setStateAside(document, { ...LEFT, peer: from, atMs }, lacks)
     this.#writes.clear(document, record.collection)
     this.#generations.forget(document)
     this.#writes.push('leave', document, record.collection, new Uint8Array(0), from)

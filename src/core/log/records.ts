@@ -36,13 +36,15 @@ export interface DocumentRecord {
   readonly fork: number
 }
 
-/** An event of ours that a peer refused. */
+/** An event of ours that a peer refused, or a state that lost against another. */
 export interface RejectedRecord {
+  /** Absent: an event, or the end of a document. */
+  readonly kind?: 'base' | undefined
   readonly code: string
   readonly message: string
   readonly peer: ReplicaId
   readonly atMs: number
-  /** The event itself: nothing that somebody wrote is lost. */
+  /** The event or base itself: nothing that somebody wrote is lost. */
   readonly bytes: Uint8Array
 }
 

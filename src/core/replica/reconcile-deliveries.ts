@@ -80,12 +80,14 @@ function wire({ moves, ...place }: Place, { kind, bytes }: NamedEntry): WireEntr
   return kind === 'base' ? { kind, ...place, bytes, moves } : { kind, ...place, bytes }
 }
 
-/** A join with as many events as fit, then the rest one by one. */
+/** A join with the base and as many events as fit, then the rest one by one. */
 function joined(place: Place, named: readonly NamedEntry[]): readonly WireEntry[] {
-  const packed: Uint8Array[] = []
+  const base = named.find(({ kind }) => kind === 'base')
+  const packed: Uint8Array[] = base === undefined ? [] : [base.bytes]
   const rest: NamedEntry[] = []
-  let bytes = 0
+  let bytes = base?.bytes.length ?? 0
   for (const entry of named) {
+    if (entry === base) continue
     bytes += entry.bytes.length + 8
     if (entry.kind === 'event' && bytes <= JOIN_BYTES_MAX) packed.push(entry.bytes)
     else rest.push(entry)

@@ -191,8 +191,16 @@ async function compareEntry(
     // Both sides come to the same answer: the home that was chosen last, as far as moves can tell.
     const moves = record.moves ?? 0
     const ours = moves === state.moves ? home > theirs : moves > state.moves
-    if (ours) return { delivery: { ...all, collection: home, whole: true } }
-    return { want: { ...all, whole: true } }
+    const cuts = cutsOf(record.generation) - cutsOf(state.generation)
+    const isSame = record.generation === state.generation
+    // Who chose the home is not always who cut last.
+    const delivery = { ...all, collection: home, whole: true }
+    const want = { ...all, whole: true }
+    if (isSame) return ours ? { delivery } : { want }
+    return {
+      delivery: ours || cuts >= 0 ? delivery : undefined,
+      want: !ours || cuts <= 0 ? want : undefined,
+    }
   }
   if (record.generation !== state.generation) {
     // What the newer generation has taken in cannot be told by name any more. Of two that were begun by as

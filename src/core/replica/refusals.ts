@@ -1,8 +1,13 @@
 import type { Policy } from '../access/policy.ts'
-import type { DocumentId } from '../ids.ts'
+import type { CollectionId, DocumentId } from '../ids.ts'
 import type { Clock } from '../interfaces/clock.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
+import type { StoredEntry } from '../log/entry.ts'
+import { readEvent } from '../log/event.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { cutsOf } from '../log/generation.ts'
+import { originOf } from '../log/generation-origin.ts'
 import type { Reject, SessionClose } from '../sync/io.ts'
 import type { PeerLink } from './peer-link.ts'
 
@@ -30,9 +35,16 @@ const UNWRITTEN: SessionClose = {
 export interface RefusalsOptions {
   readonly policy: Policy
   readonly clock: Clock
+  readonly sha256: Sha256
   readonly logger: Logger
   /** Repairs what an error speaks of, if it is damage. Resolves to whether it was. */
   readonly heal: (error: unknown) => Promise<boolean>
+}
+
+/** Of whom an event is. */
+interface Writer {
+  readonly isOurs: boolean
+  readonly isAgain: boolean
 }
 
 /**
@@ -88,10 +100,13 @@ export class Refusals {
     const peer = link.peer ?? ''
     try {
       const binding = await this.#binding(link, rejects)
+      const bases = await this.#homesOfBases(binding)
       if (binding.length > 0) {
         for (const reject of binding) logger.warn('a peer refused an entry', { peer, ...reject })
         await this.#log.commit({ type: 'reject', peer, rejects: binding, atMs: clock.wallMs() })
         await this.#onTaken([...new Set(binding.map((reject) => reject.document))])
+        // Instead of a beginning that is taken back we need what the peer has of the document.
+        if (bases.size > 0) link.reconcile([...bases])
       }
       for (const { document, hash } of rejects) if (hash) link.refused.remove(document, [hash])
     } catch (error) {
@@ -102,6 +117,19 @@ export class Refusals {
       // The peer has forgotten it: at the next meeting the digests differ, and it refuses again.
       link.refuse(UNWRITTEN)
     }
+  }
+
+  /** Where documents are at home of which the beginning was refused. */
+  async #homesOfBases(rejects: readonly Reject[]): Promise<ReadonlySet<CollectionId>> {
+    const homes = new Set<CollectionId>()
+    for (const { document, hash } of rejects) {
+      const record = await this.#log.record(document)
+      if (record === undefined || cutsOf(record.generation) === 0) continue
+      const entries = await this.#log.readDocument(document)
+      if (entries.some((entry) => entry.kind === 'base' && entry.hash === hash))
+        homes.add(record.collection)
+    }
+    return homes
   }
 
   async #binding(link: PeerLink, rejects: readonly Reject[]): Promise<readonly Reject[]> {
@@ -146,12 +174,31 @@ export class Refusals {
     return !moves && ours.some(({ kind }) => kind === 'tombstone')
   }
 
+  /** Whose edit an event is, and whether it was written again; undefined for what is no event. */
+  #writerOf({ kind, generation, bytes }: StoredEntry): Writer | undefined {
+    if (kind !== 'event') return undefined
+    const { authors, replica } = this.#log
+    const { sha256 } = this.#options
+    const header = readEvent(bytes, sha256)
+    const origin = originOf(header, generation, sha256)
+    const isOurs = authors.of(origin?.actor ?? header.actor) === replica
+    return { isOurs, isAgain: origin !== undefined }
+  }
+
   /**
    * Whether what was refused is not the event but its delivery by us, who did not write it.
    */
   async #isOnlyPassedOn({ code, document, hash }: Reject): Promise<boolean> {
-    if (code !== 'ACCESS_AUTHOR' && code !== 'ACCESS_QUARANTINED') return false
+    const isAboutUs = code === 'ACCESS_AUTHOR' || code === 'ACCESS_QUARANTINED'
     const entries = await this.#log.readDocument(document)
-    return entries.some((entry) => entry.hash === hash && entry.from !== undefined)
+    return entries.some((entry) => {
+      if (entry.hash !== hash) return false
+      const isDelivered = entry.from !== undefined
+      if (isAboutUs && isDelivered) return true
+      const writer = this.#writerOf(entry)
+      if (writer === undefined || writer.isOurs) return false
+      // All who have an edit write it again: one of those who may will bring it to the peer.
+      return isAboutUs || (writer.isAgain && !isDelivered)
+    })
   }
 }

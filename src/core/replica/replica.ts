@@ -78,7 +78,7 @@ export class Replica {
     this.#documents = documents
     const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
     const heal = (error: unknown): Promise<boolean> => this.#repairs.heal(error)
-    const refusals = new Refusals(log, { policy, clock, logger, heal }, taken)
+    const refusals = new Refusals(log, { policy, clock, sha256, logger, heal }, taken)
     const acknowledgements = this.#acknowledgements
     this.#handles = { acknowledgements, logger, replicaOf: (actor) => log.authors.of(actor) }
     const lag = new LagTable(log.head)

@@ -1,0 +1,150 @@
+import { expect, test } from 'vitest'
+import { unpackEvents } from '../../../../src/core/log/entry.ts'
+import { checkEntry } from '../../../../src/core/replica/incoming.ts'
+import { KeptEvents } from '../../../../src/core/replica/kept-events.ts'
+import { DeliveryReader } from '../../../../src/core/replica/reconcile-deliveries.ts'
+import type { WireEntry } from '../../../../src/core/sync/io.ts'
+import { LogNode, settleAll } from '../../../support/log-node.ts'
+import { sha256 } from '../../../support/memory-log.ts'
+
+function set(node: LogNode, key: string): Promise<void> {
+  return node.edit('d', (draft) => {
+    draft[key] = 1
+  })
+}
+
+/** Gives all that `from` has of the document as a session does: moves are named. */
+async function tell(from: LogNode, to: LogNode, only?: WireEntry['kind']): Promise<void> {
+  const { entries } = await from.log.read({ after: 0, document: 'd', bytesMax: 1 << 24 })
+  const moves = (await from.log.record('d'))?.moves ?? 0
+  const wires = entries
+    .filter(({ kind }) => only === undefined || kind === only)
+    .map(({ kind, document, collection, generation, bytes }) => {
+      const wire = { kind, document, collection, generation, bytes }
+      return checkEntry(kind === 'base' || kind === 'join' ? { ...wire, moves } : wire, sha256)
+    })
+  const delivery = { from: from.name, entries: wires, peer: undefined, check: () => undefined }
+  await to.log.commit({ type: 'remote', ...delivery })
+}
+
+async function rejected(node: LogNode): Promise<readonly (string | undefined)[]> {
+  const kinds: (string | undefined)[] = []
+  for await (const { kind } of node.log.rejected()) kinds.push(kind ?? 'event')
+  return kinds
+}
+
+async function move(node: LogNode, to: string): Promise<void> {
+  await node.log.commit({ type: 'move', document: 'd', to })
+}
+
+/** Two logs with one document, of which one was moved and cut and the other cut more often. */
+async function apart(): Promise<{ readonly mover: LogNode; readonly cutter: LogNode }> {
+  const [mover, cutter] = await Promise.all([LogNode.open('mover'), LogNode.open('cutter')])
+  await set(mover, 'both')
+  await settleAll([mover, cutter])
+  for (const key of ['one', 'two']) {
+    await set(cutter, key)
+    await cutter.cut('d')
+  }
+  await set(mover, 'mine')
+  await move(mover, 'e')
+  await mover.cut('d')
+  return { mover, cutter }
+}
+
+test('a base of an older generation still tells of a move', async () => {
+  const { mover, cutter } = await apart()
+  const before = await cutter.log.record('d')
+  await tell(mover, cutter, 'base')
+  const after = await cutter.log.record('d')
+  expect(after).toMatchObject({ collection: 'e', moves: 1, generation: before?.generation })
+  expect(await cutter.value('d')).toEqual({ both: 1, one: 1, two: 1 })
+  expect((await cutter.kinds('d')).slice(-2)).toEqual(['join', 'leave'])
+})
+
+test('a state that lost with edits in it that are nowhere else can be seen', async () => {
+  const { mover, cutter } = await apart()
+  await tell(cutter, mover)
+  const record = await mover.log.record('d')
+  expect(record).toMatchObject({
+    collection: 'e',
+    generation: (await cutter.log.record('d'))?.generation,
+  })
+  expect(await mover.value('d')).toEqual({ both: 1, one: 1, two: 1 })
+  expect(await rejected(mover)).toEqual(['base'])
+  // Where the newer state has all of the older one, nothing is to be seen.
+  expect(await rejected(cutter)).toEqual([])
+})
+
+test('who brings a base to an old home gets it back with the new one', async () => {
+  const { mover, cutter } = await apart()
+  await tell(cutter, mover)
+  const { entries } = await mover.log.read({ after: 0, document: 'd', bytesMax: 1 << 24 })
+  const base = entries.find(({ kind }) => kind === 'base')
+  expect(base).toMatchObject({ collection: 'e', from: undefined })
+  const leaves = entries.filter(({ kind }) => kind === 'leave').map(({ collection }) => collection)
+  expect(leaves).toEqual(['c'])
+})
+
+test('an event for an old home goes back to its sender, which may have dropped it with the leave', async () => {
+  const [a, b] = await Promise.all([LogNode.open('a'), LogNode.open('b')])
+  await set(a, 'both')
+  await settleAll([a, b])
+  await move(a, 'x')
+  await move(a, 'e')
+  await set(b, 'late')
+  await b.give(a)
+  expect(await a.value('d')).toEqual({ both: 1, late: 1 })
+  const { entries } = await a.log.read({ after: 0, document: 'd', bytesMax: 1 << 24 })
+  expect(entries.at(-1)).toMatchObject({ kind: 'event', collection: 'e', from: undefined })
+})
+
+test('the end of a document is told in the home that it is given elsewhere', async () => {
+  const [a, b] = await Promise.all([LogNode.open('a'), LogNode.open('b')])
+  await set(a, 'both')
+  await settleAll([a, b])
+  await b.log.commit({ type: 'delete', document: 'd' })
+  await move(a, 'e')
+  await tell(a, b, 'join')
+  const { entries } = await b.log.read({ after: 0, document: 'd', bytesMax: 1 << 24 })
+  const told = entries.slice(-3).map(({ kind, collection }) => `${kind} ${collection}`)
+  expect(told).toEqual(['join e', 'leave c', 'tombstone e'])
+  const digest = await b.log.digest(['e'])
+  expect(Buffer.from(digest.bytes()).toString('hex')).toBe(await b.digest('d'))
+})
+
+test('a base that a peer refuses is taken back: the document begins anew with what the peer has', async () => {
+  const [a, b] = await Promise.all([LogNode.open('a'), LogNode.open('b')])
+  await set(a, 'both')
+  await settleAll([a, b])
+  await set(b, 'mine')
+  await b.cut('d')
+  await set(b, 'later')
+  const { entries } = await b.log.read({ after: 0, document: 'd', bytesMax: 1 << 24 })
+  const hash = entries.find(({ kind }) => kind === 'base')?.hash
+  const reject = { document: 'd', hash, code: 'ACCESS_DENIED', message: 'no' } as const
+  await b.log.commit({ type: 'reject', peer: 'a', rejects: [reject], atMs: 1 })
+  expect((await rejected(b)).toSorted()).toEqual(['base', 'event'])
+  expect(await b.log.record('d')).toMatchObject({ generation: 1, entries: 0, left: false })
+  expect((await b.log.digest(['c'])).sum).toBe(0n)
+  await tell(a, b)
+  await b.documents.reloadOnce('d')
+  expect(await b.value('d')).toEqual({ both: 1 })
+  expect(await b.digest('d')).toBe(await a.digest('d'))
+})
+
+test('a join that a comparison sends begins with the base', async () => {
+  const { cutter } = await apart()
+  await set(cutter, 'since')
+  const view = {
+    ...{ log: cutter.log, sha256, granted: ['c'], peer: 'mover', kept: new KeptEvents() },
+  }
+  const delivery = { document: 'd', collection: 'c', whole: true, names: undefined }
+  const start = { index: 0, entries: 0 }
+  const { entries } = await new DeliveryReader().read(view, [delivery], start, 1 << 20)
+  expect(entries.map(({ kind }) => kind)).toEqual(['join'])
+  const [join] = entries
+  if (join === undefined) throw new Error('nothing was sent')
+  expect(unpackEvents(join.bytes)).toHaveLength(2)
+  expect(checkEntry(join, sha256).base?.generation).toBe((await cutter.log.record('d'))?.generation)
+})

@@ -89,12 +89,6 @@ export class Checkers implements Witness, World {
   }
 
   appended(machine: Machine, entries: readonly StoredEntry[]): void {
-      for (const e of entries)
-        if (e.document === dbg)
-          this.#simulator?.note(
-            () =>
-              `   LOG ${machine.name} #${e.position} ${e.kind} ${e.collection} gen ${e.generation} ${e.hash?.slice(0, 8)} from ${e.from}`,
-          )
     this.generations.note(entries)
     this.losses.note(machine.name, entries)
     this.access.appended(machine, entries)

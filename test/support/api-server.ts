@@ -21,6 +21,7 @@ import {
   sameToken,
   writeKubeconfig,
 } from 'tideway/adapters/kubernetes/server'
+import { createDefinitionController } from '../../src/adapters/kubernetes/controllers/definitions.ts'
 import { createNamespaceController } from '../../src/adapters/kubernetes/controllers/namespace.ts'
 import { openTestReplica, openTestStore } from './fleet.ts'
 
@@ -80,6 +81,8 @@ export async function startTestApiServer(
   const tls = await issueServerCertificate(authority, { names: ['localhost'], ips: ['127.0.0.1'] })
   const logger: Logger = consoleLogger('warn')
   const parts = { store, clock: systemClock, random: systemRandom, logger }
+  // As in Kubernetes, whose API server does this itself.
+  const definitions = createDefinitionController(parts)
   const controller = controllers ? createNamespaceController(parts) : undefined
   const server = await createApiServer({
     store,
@@ -113,6 +116,7 @@ export async function startTestApiServer(
     close: async () => {
       await server.close()
       await controller?.close()
+      await definitions.close()
       await store.close()
       await replica.close()
       await rm(folder, { recursive: true, force: true })
@@ -168,7 +172,10 @@ export type RunKubectl = (
 const COMMAND_MS = 40_000
 
 /** Makes a {@link RunKubectl}. Its caches are in the folder of the server. */
-export function kubectlFor(target: TestApiServer, path: string): RunKubectl {
+export function kubectlFor(
+  target: Pick<TestApiServer, 'folder' | 'kubeconfig'>,
+  path: string,
+): RunKubectl {
   return (args, options = {}) =>
     new Promise((resolve, reject) => {
       const child = spawn(path, args, {

@@ -4,6 +4,9 @@ import type { Json, JsonObject, KubeObject, ListMerge, Resource, ResourcePart } 
 /** The id of the kind that defines other kinds. */
 export const DEFINITIONS = 'customresourcedefinitions.apiextensions.k8s.io'
 
+/** The finalizer of a definition that is being deleted: it goes when its objects are gone. */
+export const DEFINITION_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io'
+
 /** How deep the lists of a schema are looked for. */
 const DEPTH_MAX = 32
 

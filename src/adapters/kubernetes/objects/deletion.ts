@@ -1,5 +1,6 @@
+import { DEFINITION_FINALIZER, DEFINITIONS } from './custom-resources.ts'
 import { mapAt, numberAt, textAt } from './read.ts'
-import type { DeleteOptions, KubeObject, Resource } from './types.ts'
+import type { DeleteOptions, KubeObject, ObjectMeta, Resource } from './types.ts'
 
 /** The finalizer of an object whose dependents are to lose their owner before it goes. */
 export const ORPHAN_FINALIZER = 'orphan'
@@ -109,8 +110,19 @@ function finalizersAfter(
   // Nothing belongs to an event.
   if (resource.id === 'events') return known
   const wanted = dependentsFinalizer(resource, known, options)
-  const others = known.filter((name) => name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER)
+  const others = [...known, ...cleanupFinalizer(resource, metadata)].filter(
+    (name) => name !== ORPHAN_FINALIZER && name !== FOREGROUND_FINALIZER,
+  )
   return wanted === undefined ? others : [...others, wanted]
+}
+
+/** The definition of a kind waits for its objects, from when it is asked to go. */
+function cleanupFinalizer(
+  resource: Resource,
+  { deletionTimestamp, finalizers = [] }: ObjectMeta,
+): readonly string[] {
+  const isAsked = deletionTimestamp !== undefined || finalizers.includes(DEFINITION_FINALIZER)
+  return resource.id === DEFINITIONS && !isAsked ? [DEFINITION_FINALIZER] : []
 }
 
 function dependentsFinalizer(

@@ -4,6 +4,8 @@ import { readManagers, withManagers } from './apply/managers.ts'
 import type { ObjectBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keptAs, keyOf, nowText, type RequestContext, shownAs } from './context.ts'
+import { customCauses, customStatusCauses } from './custom/admit-custom.ts'
+import { decodeCustom } from './custom/custom-kind.ts'
 import { at, objectAt, sameJson, textAt } from './json.ts'
 import { CAUSES_MAX, type Cause, forbiddenField } from './kinds/checks.ts'
 import { applyDefaults } from './kinds/defaults.ts'
@@ -51,13 +53,16 @@ export function decodeObject(context: RequestContext, body: ObjectBody): KubeObj
   const prefix = `${served.kind} in version "${served.version}" cannot be handled as a ${served.kind}: `
   let decoded: ReturnType<typeof decodeTyped>
   try {
-    decoded = decodeTyped(served.type, body.value)
+    decoded =
+      served.custom === undefined
+        ? decodeTyped(served.type, body.value)
+        : decodeCustom(served.custom, body.value)
   } catch (error) {
     if (error instanceof StatusError && error.reason === 'BadRequest')
       throw badRequest(prefix + error.message)
     throw error
   }
-  const isUntyped = served.type.name.startsWith('unknown.')
+  const isUntyped = served.custom === undefined && served.type.name.startsWith('unknown.')
   const problems = [
     ...body.duplicates.map((path) =>
       path.startsWith('line ') ? path : `duplicate field "${path}"`,
@@ -189,11 +194,13 @@ export function admitUpdate(
     ...lateFinalizers(before, defaulted),
     ...checkObject(resource, defaulted),
     ...checkUpdate(resource, before, defaulted),
+    ...customCauses(context, defaulted, before),
     ...causes,
   ])
   const after = isApplied ? defaulted : recorded(context, before, defaulted, subresource)
   const why = context.mayWrite(keyOf(context, name), after)
   if (why !== undefined) throw forbidden(served, name, why)
+  context.admission.check({ served, resource: resource.id, object: after, before })()
   const isSame =
     sameJson(withoutManagers(before), withoutManagers(after)) && sameOwnership(before, after)
   return isSame ? live : after
@@ -251,6 +258,7 @@ export function admitStatus(
   const status = completeStatus(context.resource.id, before, given['status'])
   const metadata = statusMetadata(context.resource, before, given)
   const reported = withStatus({ ...before, metadata }, status)
+  refuse(context, before.metadata.name, customStatusCauses(context, reported, before))
   if (metadata !== before.metadata)
     refuse(context, before.metadata.name, [
       ...lateFinalizers(before, reported),

@@ -2,6 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { checkIdentity, refuse } from './admit.ts'
 import { keptAs, keyOf, nowText, type RequestContext } from './context.ts'
+import { customCauses, refuseLate } from './custom/admit-custom.ts'
 import { isObject } from './json.ts'
 import { required } from './kinds/checks.ts'
 import { applyDefaults, initialStatus } from './kinds/defaults.ts'
@@ -36,6 +37,7 @@ export async function createObject(
   if ((given.metadata.resourceVersion ?? '') !== '') {
     throw unexpected('resourceVersion should not be set on objects to be created')
   }
+  await context.admission.awaited(context.resource.id, context.namespace, given)
   const prefix = given.metadata.generateName ?? ''
   const isGenerated = ((given.metadata.name as string | undefined) ?? '') === '' && prefix !== ''
   for (let attempt = 1; ; attempt++) {
@@ -68,23 +70,34 @@ async function createNamed(
   if (((name as string | undefined) ?? '') === '') {
     refuse(context, '', [required('metadata.name', 'name or generateName is required')])
   }
+  refuseLate(context, name)
   const { object, causes } = newObject(context, given, name)
-  refuse(context, name, [...checkObject(resource, object), ...causes])
+  refuse(context, name, [
+    ...checkObject(resource, object),
+    ...customCauses(context, object),
+    ...causes,
+  ])
   checkNamespace(context, name)
   const owned = isApplied ? object : ownedByCreator(context, given, object)
   const key = keyOf(context, name)
   const why = context.mayWrite(key, owned)
   if (why !== undefined) throw forbidden(served, name, why)
-  if (!options.dryRun)
-    return await context.exclusive(key, () => {
-      const there = store.get(key)
-      if (there?.metadata.deletionTimestamp !== undefined)
-        throw alreadyExists(context, name, 'object is being deleted: ')
-      return store.create(owned, {
-        author: options.author,
-        complete: (found, uid) => completeWithUid(resource.id, found, uid),
+  const write = { served, resource: resource.id, object: owned, before: undefined }
+  const release = context.admission.check(write)
+  try {
+    if (!options.dryRun)
+      return await context.exclusive(key, () => {
+        const there = store.get(key)
+        if (there?.metadata.deletionTimestamp !== undefined)
+          throw alreadyExists(context, name, 'object is being deleted: ')
+        return store.create(owned, {
+          author: options.author,
+          complete: (found, uid) => completeWithUid(resource.id, found, uid),
+        })
       })
-    })
+  } finally {
+    release()
+  }
   if (store.get(key) !== undefined) throw alreadyExists(context, name)
   const uid = randomUUID()
   const whole = completeWithUid(resource.id, owned, uid)

@@ -20,10 +20,12 @@ export function encodeList(
   apiVersion: string,
   metadata: JsonObject,
   items: readonly KubeObject[],
+  isCustom = false,
 ): string {
   const head = JSON.stringify({ kind, apiVersion, metadata })
   const said = `{"apiVersion":${JSON.stringify(apiVersion)},"kind":"${kind.slice(0, -4)}",`
   const texts = items.map(encodeObject)
+  if (isCustom) return `${head.slice(0, -1)},"items":[${texts.join(',')}]}\n`
   const short = texts.map((text) => (text.startsWith(said) ? `{${text.slice(said.length)}` : text))
   return `${head.slice(0, -1)},"items":[${short.join(',')}]}\n`
 }

@@ -30,10 +30,11 @@ export function selectorOf(
   const renamed = Object.entries(conversion?.fields ?? {}).map(
     ([name, kept]) => [name, fields[kept]] as const,
   )
-  const byFields = fieldSelector(query.get('fieldSelector'), {
-    ...fields,
-    ...Object.fromEntries(renamed),
-  } as SelectableFields)
+  const byFields = fieldSelector(
+    query.get('fieldSelector'),
+    conversion?.selectable ?? ({ ...fields, ...Object.fromEntries(renamed) } as SelectableFields),
+    conversion?.selectable !== undefined,
+  )
   return (object) => byLabels(object) && byFields(object)
 }
 

@@ -18,17 +18,27 @@ export interface OpenApi {
   document(path: string): string | undefined
 }
 
-/** Describes a catalog. The documents never change while it lives. */
+/** Describes a catalog, as it is when it is asked. */
 export function openApiOf(catalog: Catalog, version: string): OpenApi {
   const documents = new Map<string, string>()
   const groups = new Map<string, Served[]>()
-  for (const served of catalog.all) {
-    const path = rootOf(served).slice(1)
-    groups.set(path, [...(groups.get(path) ?? []), served])
+  let described: readonly Served[] = []
+
+  /** The kinds that are served now; what was written of others is forgotten. */
+  function current(): ReadonlyMap<string, readonly Served[]> {
+    if (catalog.all === described) return groups
+    described = catalog.all
+    groups.clear()
+    documents.clear()
+    for (const served of described) {
+      const path = rootOf(served).slice(1)
+      groups.set(path, [...(groups.get(path) ?? []), served])
+    }
+    return groups
   }
 
   function document(path: string): string | undefined {
-    const members = groups.get(path)
+    const members = current().get(path)
     if (members === undefined) return undefined
     const known = documents.get(path)
     if (known !== undefined) return known
@@ -39,7 +49,7 @@ export function openApiOf(catalog: Catalog, version: string): OpenApi {
 
   function index(): JsonObject {
     const paths: Draft = {}
-    for (const path of groups.keys()) {
+    for (const path of current().keys()) {
       const hash = createHash('sha256')
         .update(document(path) ?? '')
         .digest('hex')
@@ -72,7 +82,7 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
       responses: {
         200: {
           description: 'OK',
-          content: { 'application/json': { schema: reference(served.type.name) } },
+          content: { 'application/json': { schema: referenceTo(served) } },
         },
       },
       'x-kubernetes-action': action,
@@ -82,11 +92,11 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
     if (served.resource !== undefined) {
       paths[`${collection}/{name}`] = { put: operation('put'), patch: operation('patch') }
     }
-    for (const type of structsWithin(served.type)) {
+    for (const type of structsWithin(baseOf(served))) {
       schemas[openApiName(type.name)] ??= schemaOf(type)
       for (const [name, schema] of namedWithin(type)) schemas[name] = schema
     }
-    schemas[openApiName(served.type.name)] = rootSchema(served)
+    schemas[nameOf(served)] = served.custom?.openApi ?? rootSchema(served)
   }
   return {
     openapi: '3.0.0',
@@ -94,6 +104,20 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
     paths,
     components: { schemas },
   }
+}
+
+/** What of a kind has named schemas: of one that a definition defines, its metadata. */
+function baseOf({ custom, type }: Served): StructType {
+  const metadata = custom === undefined ? undefined : structType('meta.ObjectMeta')
+  return metadata ?? type
+}
+
+function nameOf({ custom, type }: Served): string {
+  return custom?.openApiName ?? openApiName(type.name)
+}
+
+function referenceTo(served: Served): JsonObject {
+  return { $ref: `#/components/schemas/${nameOf(served)}` }
 }
 
 function reference(type: string): JsonObject {

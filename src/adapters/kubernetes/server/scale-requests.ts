@@ -4,14 +4,15 @@ import { writerOf } from './admit.ts'
 import { applyConfiguration } from './apply/apply.ts'
 import { mediaType, parseJson, parseObject, parseYaml, readBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
-import { keyOf, type RequestContext } from './context.ts'
-import { isObject, numberAt, textAt } from './json.ts'
+import { keyOf, type RequestContext, shownAs } from './context.ts'
+import { fieldsOfPath } from './custom/scale-paths.ts'
+import { isObject, numberAt, textAt, withField } from './json.ts'
 import type { Answer } from './negotiate.ts'
 import { requireManager } from './option-checks.ts'
 import type { Verb } from './request.ts'
 import { type Reply, replyWith } from './respond.ts'
-import { patchedScale, scaleOf, withScale } from './scale.ts'
-import { badRequest, notFound, StatusError } from './status.ts'
+import { patchedScale, replicasOf, scaleOf, withScale } from './scale.ts'
+import { badRequest, notFound, StatusError, unexpected } from './status.ts'
 import { writeObject } from './update.ts'
 
 /** How a write of a scale changes the object that it is the scale of. */
@@ -37,18 +38,25 @@ export async function operateOnScale(
 ): Promise<Reply> {
   const current = context.store.get(keyOf(context, name))
   if (current === undefined) throw notFound(context.served, name)
-  if (verb === 'get') return replyWith(scaleOf(current), 200, format)
+  const paths = context.served.custom?.scale
+  const shown = (object: KubeObject): JsonObject => scaleOf(shownAs(context, object), paths)
+  if (verb === 'get') {
+    if (paths !== undefined && replicasOf(shownAs(context, current), paths) === undefined)
+      throw unexpected(`the spec replicas field ${JSON.stringify(paths.spec)} does not exist`)
+    return replyWith(shown(current), 200, format)
+  }
   const bytes = await readBody(request)
   const type = mediaType(request.headers['content-type'])
   const { change, isApplied } =
-    verb === 'update' ? replaced(bytes, type) : patched(context, name, bytes, type)
+    verb === 'update' ? replaced(context, bytes, type) : patched(context, name, bytes, type)
   const written = await writeObject(context, name, 'object', change, isApplied, 'scale')
-  return replyWith(scaleOf(written), 200, format)
+  return replyWith(shown(written), 200, format)
 }
 
-function replaced(bytes: Uint8Array, type: string): ScaleChange {
+function replaced(context: RequestContext, bytes: Uint8Array, type: string): ScaleChange {
   const { value } = parseObject(bytes, type)
-  return { change: (object) => withScale(object, value), isApplied: false }
+  const paths = context.served.custom?.scale
+  return { change: (object) => withScale(object, value, paths), isApplied: false }
 }
 
 function patched(
@@ -61,9 +69,10 @@ function patched(
   if (!PATCHES.has(type))
     throw new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', {})
   const isJsonPatch = type === 'application/json-patch+json'
+  const paths = context.served.custom?.scale
   const { value } = parseJson(bytes, 'error decoding patch: ')
   return {
-    change: (object) => withScale(object, patchedScale(object, value, isJsonPatch)),
+    change: (object) => withScale(object, patchedScale(object, value, isJsonPatch, paths), paths),
     isApplied: false,
   }
 }
@@ -80,16 +89,20 @@ function applied(context: RequestContext, name: string, bytes: Uint8Array): Scal
       `the name of the object (${given}) does not match the name on the URL (${name})`,
     )
   const replicas = numberAt(value, 'spec', 'replicas')
-  const spec: JsonObject = replicas === undefined ? {} : { replicas }
   const { served, options } = context
-  const config = {
+  const paths = served.custom?.scale
+  const named = {
     apiVersion: apiVersionOf(served),
     kind: served.kind,
     metadata: { name },
-    spec,
-  } as KubeObject
+  }
+  const config = withField(
+    named,
+    fieldsOfPath(paths?.spec ?? '.spec.replicas'),
+    replicas,
+  ) as KubeObject
   const change = (object: KubeObject): KubeObject => {
-    const checked = withScale(object, { ...value, spec: { replicas: replicas ?? 0 } })
+    const checked = withScale(object, { ...value, spec: { replicas: replicas ?? 0 } }, paths)
     const { resourceVersion, uid } = checked.metadata
     const result = applyConfiguration(
       served.type,

@@ -1,6 +1,7 @@
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import type { ObjectBody } from './body.ts'
-import { at, isObject, numberAt, objectAt, textAt } from './json.ts'
+import { fieldsOfPath, type ScalePaths } from './custom/scale-paths.ts'
+import { at, isObject, numberAt, objectAt, textAt, withField } from './json.ts'
 import { applyJsonPatch } from './patch/json-patch.ts'
 import { applyMergePatch } from './patch/merge-patch.ts'
 import { decodeTyped } from './schema/decode.ts'
@@ -9,19 +10,32 @@ import { badRequest, invalid } from './status.ts'
 import { selectorText } from './table/selector-text.ts'
 
 /** The scale of an object that has replicas (autoscaling/v1 Scale). */
-export function scaleOf(object: KubeObject): JsonObject {
+export function scaleOf(object: KubeObject, paths?: ScalePaths): JsonObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata
-  const replicas = numberAt(object, 'spec', 'replicas') ?? 0
+  const replicas = replicasOf(object, paths) ?? 0
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
     spec: replicas === 0 ? {} : { replicas },
     status: {
-      replicas: numberAt(object, 'status', 'replicas') ?? 0,
-      selector: selectorText(at(object, 'spec', 'selector')),
+      replicas: numberAt(object, ...fieldsOfPath(paths?.status ?? '.status.replicas')) ?? 0,
+      selector:
+        paths === undefined
+          ? selectorText(at(object, 'spec', 'selector'))
+          : customSelector(object, paths),
     },
   }
+}
+
+/** How many replicas an object wants; undefined where it does not say. */
+export function replicasOf(object: KubeObject, paths?: ScalePaths): number | undefined {
+  return numberAt(object, ...fieldsOfPath(paths?.spec ?? '.spec.replicas'))
+}
+
+/** Absent where it says nothing, as JSON leaves undefined out. */
+function customSelector(object: KubeObject, { selector }: ScalePaths): string | undefined {
+  return (selector === '' ? '' : textAt(object, ...fieldsOfPath(selector))) || undefined
 }
 
 /**
@@ -29,7 +43,11 @@ export function scaleOf(object: KubeObject): JsonObject {
  *
  * @throws StatusError: 400 when it is not a Scale, 422 when the number is not allowed.
  */
-export function withScale(object: KubeObject, body: ObjectBody['value']): KubeObject {
+export function withScale(
+  object: KubeObject,
+  body: ObjectBody['value'],
+  paths?: ScalePaths,
+): KubeObject {
   const kind = textAt(body, 'kind')
   if (kind !== '' && kind !== 'Scale') throw badRequest(`${kind} cannot be handled as a Scale`)
   const type = kindType('autoscaling', 'Scale')
@@ -60,7 +78,8 @@ export function withScale(object: KubeObject, body: ObjectBody['value']): KubeOb
     resourceVersion: resourceVersion ?? '',
     uid: uid ?? object.metadata.uid ?? '',
   }
-  return { ...object, metadata, spec: { ...objectAt(object, 'spec'), replicas } }
+  const place = fieldsOfPath(paths?.spec ?? '.spec.replicas')
+  return withField({ ...object, metadata }, place, replicas) as KubeObject
 }
 
 /** The Scale of an object after a patch. */
@@ -68,8 +87,9 @@ export function patchedScale(
   object: KubeObject,
   patch: JsonObject[string],
   isJsonPatch: boolean,
+  paths?: ScalePaths,
 ): JsonObject {
-  const scale = JSON.parse(JSON.stringify(scaleOf(object))) as JsonObject
+  const scale = JSON.parse(JSON.stringify(scaleOf(object, paths))) as JsonObject
   const patched = isJsonPatch
     ? applyJsonPatch(scale, patch ?? null)
     : applyMergePatch(scale, patch ?? null)

@@ -191,9 +191,14 @@ function unescaped(text: string): string {
  * Reads a field selector: `a=b`, `a==b`, `a!=b`, joined by commas. `\` takes the next character as
  * it is.
  *
+ * @param isCustom whether a definition says which fields there are.
  * @throws StatusError 400 when it is not one, or names a field that the kind cannot be selected by.
  */
-export function fieldSelector(text: string | null, known: SelectableFields): Selector {
+export function fieldSelector(
+  text: string | null,
+  known: SelectableFields,
+  isCustom = false,
+): Selector {
   if (text === null || text.trim() === '') return () => true
   if (text.length > SELECTOR_CHARACTERS_MAX) throw badRequest('the selector is too long')
   const terms = text.split(/(?<!\\),/).filter((term) => term !== '')
@@ -209,7 +214,7 @@ export function fieldSelector(text: string | null, known: SelectableFields): Sel
     const read = Object.hasOwn(known, key) ? known[key] : undefined
     if (read === undefined) {
       const names = Object.keys(known)
-      const isPlain = names.every((name) => name in METADATA_FIELDS)
+      const isPlain = !isCustom && names.every((name) => name in METADATA_FIELDS)
       const list = names.sort().map((name) => `"${name}"`)
       throw badRequest(
         isPlain

@@ -53,6 +53,7 @@ function jsonFrames(source: WatchSource): (frame: Frame) => string {
   const table = (objects: readonly KubeObject[], version: string): JsonObject => {
     const body = tableOf({
       resource,
+      columns: source.served.custom?.columns,
       objects,
       shown,
       metadata: { resourceVersion: version },

@@ -28,7 +28,7 @@ const DURATION_MS_SPREAD = 1_800_000
 export interface WatchSource {
   readonly store: ObjectStore
   readonly resource: Resource
-  readonly served: Pick<Served, 'group' | 'version' | 'conversion'>
+  readonly served: Pick<Served, 'group' | 'version' | 'conversion' | 'custom'>
   readonly namespace: string | undefined
   readonly query: URLSearchParams
   readonly answer: Answer

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, type Draft, isList, isObject, sameJson, setOwn } from '../json.ts'
-import { type Field, type StructType, structType } from '../schema/schema.ts'
+import { type Field, fieldIn, type StructType, structOf } from '../schema/schema.ts'
 import { type FieldSet, isEmptySet, NO_FIELDS, SELF } from './field-set.ts'
 
 /** Values that stand for an absent list key (the schema defaults of merge keys). */
@@ -15,17 +15,27 @@ type Shape =
   | { readonly type: 'struct'; readonly struct: StructType }
   | { readonly type: 'map' }
   | { readonly type: 'set' }
-  | { readonly type: 'items'; readonly keys: readonly string[]; readonly struct: StructType }
+  | {
+      readonly type: 'items'
+      readonly keys: readonly string[]
+      readonly struct: StructType
+      readonly defaults: Readonly<Record<string, Json>>
+    }
 
 const LEAF: Shape = { type: 'leaf' }
 
 function shapeOf(field: Field | undefined, value: Json | undefined): Shape {
   if (field === undefined || field.atomic) return LEAF
-  const struct = structType(field.type)
+  const struct = structOf(field)
   if (field.shape === 'list') {
     if (field.set) return { type: 'set' }
     return field.listKeys !== undefined && struct !== undefined
-      ? { type: 'items', keys: field.listKeys, struct }
+      ? {
+          type: 'items',
+          keys: field.listKeys,
+          struct,
+          defaults: field.keyDefaults ?? KEY_DEFAULTS,
+        }
       : LEAF
   }
   if (!isObject(value)) return LEAF
@@ -33,9 +43,9 @@ function shapeOf(field: Field | undefined, value: Json | undefined): Shape {
   return struct === undefined || struct.atomic ? LEAF : { type: 'struct', struct }
 }
 
-function itemKey(item: Json, keys: readonly string[]): string {
+function itemKey(item: Json, { keys, defaults }: Extract<Shape, { type: 'items' }>): string {
   const named = [...keys].sort().flatMap((key): [string, Json][] => {
-    const value = at(item, key) ?? KEY_DEFAULTS[key]
+    const value = at(item, key) ?? defaults[key]
     return value === undefined ? [] : [[key, value]]
   })
   return `k:${JSON.stringify(Object.fromEntries(named))}`
@@ -54,7 +64,7 @@ function structFields(
   const children = new Map<string, FieldSet>()
   for (const [key, item] of Object.entries(value)) {
     if (item === undefined) continue
-    const fields = read(type.fields.get(key), item)
+    const fields = read(fieldIn(type, key), item)
     if (!isEmptySet(fields)) children.set(`f:${key}`, fields)
   }
   return { self: false, children }
@@ -91,7 +101,7 @@ function valueFields(field: Field | undefined, value: Json, isNew = false): Fiel
     case 'items': {
       const items = isList(value) ? value : []
       const children = new Map(
-        items.map((item) => [itemKey(item, shape.keys), itemFields(shape.struct, item, isNew)]),
+        items.map((item) => [itemKey(item, shape), itemFields(shape.struct, item, isNew)]),
       )
       return { self: isNew, children }
     }
@@ -114,7 +124,7 @@ function itemFields(struct: StructType, item: Json, isNew: boolean): FieldSet {
 export function emptyObject(type: StructType): JsonObject {
   const out: Draft = {}
   for (const field of type.fields.values()) {
-    const struct = structType(field.type)
+    const struct = structOf(field)
     if (field.shape === 'one' && struct !== undefined && !field.pointer)
       out[field.name] = emptyObject(struct)
     else if (field.shape === 'list' && !field.omitEmpty) out[field.name] = []
@@ -131,7 +141,7 @@ export function changedFields(type: StructType, before: JsonObject, after: JsonO
   const children = new Map<string, FieldSet>()
   for (const [key, value] of Object.entries(after)) {
     if (value === undefined) continue
-    const changed = changedValue(type.fields.get(key), at(before, key), value)
+    const changed = changedValue(fieldIn(type, key), at(before, key), value)
     if (!isEmptySet(changed)) children.set(`f:${key}`, changed)
   }
   return { self: false, children }
@@ -165,11 +175,11 @@ function changedValue(field: Field | undefined, before: Json | undefined, after:
     }
     case 'items': {
       const known = new Map(
-        (isList(before) ? before : []).map((item) => [itemKey(item, shape.keys), item]),
+        (isList(before) ? before : []).map((item) => [itemKey(item, shape), item]),
       )
       const children = new Map<string, FieldSet>()
       for (const item of isList(after) ? after : []) {
-        const key = itemKey(item, shape.keys)
+        const key = itemKey(item, shape)
         const old = known.get(key)
         const changed =
           isObject(old) && isObject(item) && !shape.struct.atomic
@@ -191,8 +201,7 @@ function changedValue(field: Field | undefined, before: Json | undefined, after:
 export function mergeTyped(type: StructType, live: JsonObject, config: JsonObject): JsonObject {
   const out: Draft = { ...live }
   for (const [key, value] of Object.entries(config)) {
-    if (value !== undefined)
-      setOwn(out, key, mergeValue(type.fields.get(key), at(live, key), value))
+    if (value !== undefined) setOwn(out, key, mergeValue(fieldIn(type, key), at(live, key), value))
   }
   return out
 }
@@ -218,8 +227,8 @@ function mergeValue(field: Field | undefined, live: Json | undefined, config: Js
     case 'items': {
       const out = isList(live) ? [...live] : []
       for (const item of isList(config) ? config : []) {
-        const key = itemKey(item, shape.keys)
-        const index = out.findIndex((known) => itemKey(known, shape.keys) === key)
+        const key = itemKey(item, shape)
+        const index = out.findIndex((known) => itemKey(known, shape) === key)
         const old = out[index]
         if (index < 0) out.push(item)
         else if (shape.struct.atomic) out[index] = item
@@ -246,7 +255,7 @@ export function withoutFields(
     if (!element.startsWith('f:') || current === undefined) continue
     const keptHere = kept.children.get(element) ?? NO_FIELDS
     if (isEmptySet(keptHere)) delete out[key]
-    else setOwn(out, key, withoutValue(type.fields.get(key), current, lost, keptHere))
+    else setOwn(out, key, withoutValue(fieldIn(type, key), current, lost, keptHere))
   }
   return out
 }
@@ -266,7 +275,7 @@ function withoutValue(field: Field | undefined, value: Json, last: FieldSet, kep
     return value.filter((item) => !isLost(`v:${JSON.stringify(item)}`))
   if (shape.type !== 'items' || !isList(value)) return value
   return value.flatMap((item) => {
-    const key = itemKey(item, shape.keys)
+    const key = itemKey(item, shape)
     if (isLost(key)) return []
     const was = last.children.get(key)
     if (was === undefined || !isObject(item)) return [item]

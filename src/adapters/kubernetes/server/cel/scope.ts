@@ -49,7 +49,7 @@ export function compileError(source: string, offset: number, message: string): C
   const column = before.at(-1)?.length ?? 0
   const text = source.split('\n')[line - 1] ?? ''
   return new CelError(
-    `compilation failed: ERROR: <input>:${line}:${column + 1}: ${message}\n | ${text}\n | ${'.'.repeat(column)}^`,
+    `ERROR: <input>:${line}:${column + 1}: ${message}\n | ${text}\n | ${'.'.repeat(column)}^`,
   )
 }
 

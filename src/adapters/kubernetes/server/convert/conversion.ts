@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../objects/types.ts'
+import type { SelectableFields } from '../selectors.ts'
 import { autoscalingV1 } from './autoscaling-v1.ts'
 import { eventsV1 } from './events-v1.ts'
 
@@ -10,6 +11,8 @@ export interface Conversion {
   readonly fromKept: (object: KubeObject) => KubeObject
   /** Fields to select by that have another name in what is kept. */
   readonly fields: Readonly<Record<string, string>>
+  /** Every field to select by, where no table has them. */
+  readonly selectable?: SelectableFields | undefined
 }
 
 const CONVERSIONS: Readonly<Record<string, Conversion>> = {

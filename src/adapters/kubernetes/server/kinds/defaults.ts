@@ -1,5 +1,7 @@
 import type { JsonObject, KubeObject } from '../../objects/types.ts'
 import { isObject, objectAt } from '../json.ts'
+import { DEFINITIONS } from '../../objects/custom-resources.ts'
+import { definitionDefaults, firstDefinitionStatus } from '../custom/definition-defaults.ts'
 import { CLUSTER_DEFAULTS } from './cluster-defaults.ts'
 import { type Fill, withDefaults } from './filling.ts'
 import { podDefaults, qosClass } from './pod-defaults.ts'
@@ -16,9 +18,8 @@ export function applyDefaults(resource: string, object: KubeObject): KubeObject 
 
 /** The first status of a new object, undefined where the kind begins without one. */
 export function initialStatus(resource: string, object: KubeObject): JsonObject | undefined {
-  return resource === 'pods'
-    ? { phase: 'Pending', qosClass: qosClass(object) }
-    : FIRST_STATUS[resource]
+  if (resource === 'pods') return { phase: 'Pending', qosClass: qosClass(object) }
+  return resource === DEFINITIONS ? firstDefinitionStatus(object) : FIRST_STATUS[resource]
 }
 
 /** The status in which nothing is reported, undefined where there is none then. */
@@ -111,6 +112,7 @@ const DEFAULTS: Readonly<Record<string, Fill>> = {
   namespaces: (object) => namespaceDefaults(object as KubeObject),
   'leases.coordination.k8s.io': leaseDefaults,
   pods: (object) => podDefaults(object as KubeObject),
+  [DEFINITIONS]: definitionDefaults,
   secrets: (object) => secretDefaults(object as KubeObject),
   services: SERVICE_DEFAULTS,
 }

@@ -1,3 +1,4 @@
+import type { Json } from '../../objects/types.ts'
 import table from './schema.json' with { type: 'json' }
 
 /** One field of a Kubernetes type, from the struct tags of k8s.io/api. */
@@ -24,6 +25,10 @@ export interface Field {
   readonly retainKeys: boolean
   /** Whether the value has one owner as a whole. */
   readonly atomic: boolean
+  /** What it is made of, where no name stands for that: in kinds that definitions define. */
+  readonly struct?: StructType | undefined
+  /** Values that stand for an absent list key. */
+  readonly keyDefaults?: Readonly<Record<string, Json>> | undefined
 }
 
 /** A struct of k8s.io/api. */
@@ -32,6 +37,8 @@ export interface StructType {
   readonly atomic: boolean
   /** By JSON name; the fields of inlined structs are among them. */
   readonly fields: ReadonlyMap<string, Field>
+  /** What every field is that `fields` does not name; undefined where there is no other. */
+  readonly rest?: Field | undefined
   /** By number on the wire; an inlined struct is a message of its own there. */
   readonly wire: ReadonlyMap<number, Field | { readonly inline: StructType }>
   /** The numbers of `wire`, rising. */
@@ -87,6 +94,16 @@ function fieldOf([name, number, type, flags, merge = '']: Row): Field {
     retainKeys: parts.includes('retainKeys'),
     atomic: parts.includes('atomic'),
   }
+}
+
+/** What a field is made of; undefined for a scalar. */
+export function structOf(field: Field): StructType | undefined {
+  return field.struct ?? structType(field.type)
+}
+
+/** A field of a struct by its name. */
+export function fieldIn(type: StructType, name: string): Field | undefined {
+  return type.fields.get(name) ?? type.rest
 }
 
 type PackageRow = readonly [group: string | null, version: string, openApi: string]

@@ -1,5 +1,6 @@
 import type { JsonObject, KubeObject, Resource } from '../../objects/types.ts'
 import { badRequest } from '../status.ts'
+import type { TableColumn } from './column.ts'
 import { COLUMNS, PLAIN_COLUMNS } from './columns.ts'
 
 /** How much of each object goes along with its row. */
@@ -8,6 +9,8 @@ export type IncludeObject = 'None' | 'Metadata' | 'Object'
 /** What a Table is made from. */
 export interface TableSource {
   readonly resource: Resource
+  /** Where the kind has columns of its own. Default: those of the table of columns. */
+  readonly columns?: readonly TableColumn[] | undefined
   readonly objects: readonly KubeObject[]
   /** How an object looks in the version asked for. Default: as it is. */
   readonly shown?: ((object: KubeObject) => KubeObject) | undefined
@@ -36,7 +39,7 @@ export function includeObject(query: URLSearchParams): IncludeObject {
 
 /** Objects as rows (metav1.Table). */
 export function tableOf(source: TableSource): JsonObject {
-  const columns = COLUMNS[source.resource.id] ?? PLAIN_COLUMNS
+  const columns = source.columns ?? COLUMNS[source.resource.id] ?? PLAIN_COLUMNS
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${source.metaVersion}`,

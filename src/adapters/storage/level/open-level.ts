@@ -19,7 +19,7 @@ export const FORMAT_VERSION: number = 1
 const FORMAT_NAME = 'tideway-level'
 
 /** Also the size of LevelDB's own log: what was dropped is gone from the disk after so much was written. */
-const WRITE_BUFFER_BYTES = 1 << 20
+export const WRITE_BUFFER_BYTES: number = 1 << 20
 
 /** Opens a directory, and makes it ours when it is empty. */
 export async function openLevel(directory: string): Promise<Level> {

@@ -3,9 +3,10 @@ import type { Position } from '../../../core/ids.ts'
 import type { Appended, Batch } from '../../../core/interfaces/storage.ts'
 import type { LevelDatabase, LevelOperation } from './database.ts'
 import { dropOperations } from './drop.ts'
-import { recordKey, valueKey } from './keys.ts'
+import { encodePosition, recordKey, VERIFIED_KEY, valueKey } from './keys.ts'
 import { encodeRecord, encodeValue } from './record-format.ts'
 import { IndexRuns } from './run-writing.ts'
+import { SettledPositions } from './settled.ts'
 
 /** Appends that wait together are written together until they reach this many bytes. */
 const GROUP_BYTES_MAX = 4 * 1_024 * 1_024
@@ -33,6 +34,9 @@ interface DropJob {
 export class LevelWriter {
   readonly #database: LevelDatabase
   readonly #queue: (AppendJob | DropJob)[] = []
+  readonly #settledPositions = new SettledPositions()
+  /** To be noted with the next batch. */
+  #settled: Position | undefined
   #head: Position
   #running: Promise<void> | undefined
 
@@ -114,8 +118,13 @@ export class LevelWriter {
       settlements.push(() => resolve(appended))
     }
     runs.end()
+    if (this.#settled !== undefined && operations.length > 0)
+      operations.push({ type: 'put', key: VERIFIED_KEY, value: encodePosition(this.#settled) })
     try {
-      if (operations.length > 0) await this.#database.write(operations)
+      if (operations.length > 0) {
+        await this.#database.write(operations)
+        this.#settled = this.#settledPositions.wrote(head, operations)
+      }
       this.#head = head
       for (const settle of settlements) settle()
     } catch (error) {

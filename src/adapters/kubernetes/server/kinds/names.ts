@@ -74,17 +74,25 @@ export function nameProblems(name: string, rule: NameRule): readonly string[] {
         ...(whole(DNS_1035).test(name) ? [] : [DNS_1035_TEXT]),
       ]
     case 'path':
-      return name === '.' || name === '..'
-        ? [`may not be '${name}'`]
-        : ['/', '%']
-            .filter((mark) => name.includes(mark))
-            .map((mark) => `may not contain '${mark}'`)
+      return pathSegmentProblems(name)
     case 'subdomain':
       return [
         ...tooLongText(name, NAME_BYTES_MAX),
         ...(SUBDOMAIN_PATTERN.test(name) ? [] : [SUBDOMAIN_TEXT]),
       ]
   }
+}
+
+/** kube-apiserver takes these names with control characters and of any length too: no id of a document does. */
+function pathSegmentProblems(name: string): readonly string[] {
+  if (name === '.' || name === '..') return [`may not be '${name}'`]
+  const marks = ['/', '%'].filter((mark) => name.includes(mark))
+  return [
+    ...marks.map((mark) => `may not contain '${mark}'`),
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+    ...(/[\u0000-\u001f]/.test(name) ? ['may not contain control characters'] : []),
+    ...tooLongText(name, NAME_BYTES_MAX),
+  ]
 }
 
 function tooLongText(text: string, bytesMax: number): readonly string[] {

@@ -33,6 +33,7 @@ export const cloudSettings: {
   readonly apiNames: Setting<readonly string[]>
   readonly fleet: Setting<string | undefined>
   readonly scheduler: Setting<boolean>
+  readonly controllers: Setting<boolean>
   readonly auditLog: Setting<string | undefined>
   readonly metricsAddress: Setting<Address | undefined>
   readonly logLevel: Setting<LogLevel>
@@ -58,7 +59,14 @@ export const cloudSettings: {
     'the name of the fleet, part of the identity of every object; it cannot change later',
     'made up at the first start',
   ),
-  scheduler: switchSetting('bind pods that name no node to one', true),
+  scheduler: switchSetting(
+    'bind pods that name no node to one, while no kube-scheduler holds its lease',
+    true,
+  ),
+  controllers: switchSetting(
+    'keep replica sets, empty namespaces, collect garbage and let go of unused volumes, while no kube-controller-manager holds its lease',
+    true,
+  ),
   auditLog: auditLogSetting,
   metricsAddress: metricsAddressSetting,
   ...logSettings,

@@ -2,12 +2,6 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { createReplica, type Logger, type Replica, systemClock, systemRandom } from 'tideway'
 import {
-  createNamespaceController,
-  createNodeLifecycle,
-  createReplicaSetController,
-  createScheduler,
-} from 'tideway/adapters/kubernetes/controllers'
-import {
   type AccountName,
   createNamespaceContent,
   createRoleAggregation,
@@ -36,6 +30,7 @@ import { openObjects } from '../shared/program-objects.ts'
 import { type Address, addressText } from '../shared/settings.ts'
 import { followUsage } from '../shared/usage-signals.ts'
 import { startCloudApi } from './cloud-api.ts'
+import { startControllers } from './cloud-controllers.ts'
 import type { CloudEndpoints } from './cloud-endpoints.ts'
 import type { CloudSettings } from './cloud-settings.ts'
 import { EnrolledNodes } from './enrolled-nodes.ts'
@@ -87,7 +82,7 @@ export async function startCloud(
   await createFirstObjects(store)
   access = await SecretAccess.open(replica, store, logger)
   teardown.add('secret access', () => access?.close())
-  await startControllers(settings, store, replica, logger, teardown)
+  startControllers(settings, store, replica, logger, teardown)
   const accounts = await startIdentity(settings, identity, store, access, logger, teardown)
   sync = await startSync(settings.syncAddress, identity, store, replica, logger, teardown)
   replica.serve(sync.listener)
@@ -119,34 +114,6 @@ export async function startCloud(
   )
   operations.ready()
   return endpoints
-}
-
-async function startControllers(
-  settings: CloudSettings,
-  store: ObjectStore,
-  replica: Replica,
-  logger: Logger,
-  teardown: Teardown,
-): Promise<void> {
-  const parts = { store, clock: systemClock, random: systemRandom, logger }
-  if (settings.scheduler) {
-    const scheduler = createScheduler(parts)
-    teardown.add('scheduler', () => scheduler.close())
-  }
-  const namespaces = createNamespaceController(parts)
-  teardown.add('namespaces', () => namespaces.close())
-  // A replica set whose template names a node is run by that node, also while it is cut off.
-  const sets = createReplicaSetController({
-    ...parts,
-    runs: (node) => node === undefined || node === '',
-  })
-  teardown.add('replica sets', () => sets.close())
-  const lifecycle = createNodeLifecycle(parts)
-  teardown.add('node life cycle', () => lifecycle.close())
-  const stop = replica.onSignal('lease/', ({ key, value, peer }) => {
-    if (value !== undefined && key === `lease/${peer}`) lifecycle.beat(peer)
-  })
-  teardown.add('heartbeats', stop)
 }
 
 /** Who asks and what they may, and what each namespace has for the pods in it. */

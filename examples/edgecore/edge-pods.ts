@@ -1,9 +1,12 @@
 import { join } from 'node:path'
-import { type Logger, type Replica, systemClock, systemRandom } from 'tideway'
+import { type Logger, nodeCollection, type Replica, systemClock, systemRandom } from 'tideway'
 import { createEdged, type Edged, type PodApi } from 'tideway/adapters/edged'
-import { createReplicaSetController } from 'tideway/adapters/kubernetes/controllers'
+import {
+  createGarbageCollector,
+  createReplicaSetController,
+} from 'tideway/adapters/kubernetes/controllers'
 import { podTokenIssuer } from 'tideway/adapters/kubernetes/identity'
-import type { ObjectStore } from 'tideway/adapters/kubernetes/objects'
+import { homeOf, type KubeObject, type ObjectStore } from 'tideway/adapters/kubernetes/objects'
 import {
   type ApiServer,
   createUsageTable,
@@ -102,6 +105,11 @@ export class EdgePods {
     const parts = { store, clock: systemClock, random: systemRandom, logger }
     const sets = createReplicaSetController({ ...parts, runs: (name) => name === node })
     this.#teardown.add('replica sets', () => sets.close())
+    // What the node has for itself it also clears up itself, cut off or not.
+    const own = nodeCollection(node)
+    const runs = (resource: string, object: KubeObject): boolean => homeOf(resource, object) === own
+    const garbage = createGarbageCollector({ ...parts, runs })
+    this.#teardown.add('garbage', () => garbage.close())
     this.#measure()
   }
 

@@ -25,7 +25,8 @@ export interface ReplicaSetOptions extends ControllerOptions {
 
 /**
  * Keeps as many pods of each replica set as it asks for. A pod belongs to a set by its owner reference:
- * pods of nobody that have the labels are left alone.
+ * pods of nobody that have the labels are left alone. What a set leaves behind is for the garbage
+ * collector.
  */
 export function createReplicaSetController(options: ReplicaSetOptions): Controller {
   const { store } = options
@@ -52,7 +53,6 @@ export function createReplicaSetController(options: ReplicaSetOptions): Controll
     }),
   ]
   for (const object of store.list('replicasets.apps').items) hint({ object })
-  // Pods whose set went while nobody looked have to go as well.
   for (const pod of store.list('pods').items) take(pod, false)
   return {
     close: async () => {
@@ -70,7 +70,6 @@ async function reconcile(
 ): Promise<boolean> {
   const { store, runs, random, logger } = options
   const set = store.get(key)
-  await removeOrphans(options, owned.of(key), set?.metadata.uid)
   if (set === undefined) return false
   const template = mapAt(set, 'spec', 'template')
   if (!runs(textAt(template, 'spec', 'nodeName'))) return false
@@ -99,23 +98,6 @@ async function reconcile(
   return Math.abs(wanted - active.length) > BURST_MAX
 }
 
-/** Removes the pods of a set that is gone, or of an earlier one of its name, that are run here. */
-async function removeOrphans(
-  { store, runs }: ReplicaSetOptions,
-  pods: readonly KubeObject[],
-  uid: string | undefined,
-): Promise<void> {
-  for (const pod of pods) {
-    if (uid !== undefined && controllerOf(pod)?.['uid'] === uid) continue
-    const pinned = mapAt(pod, 'metadata', 'annotations')?.[PINNED] === 'true'
-    const node = pinned ? textAt(pod, 'spec', 'nodeName') : undefined
-    if (runs(node) && pod.metadata.deletionTimestamp === undefined) await remove(store, pod)
-  }
-}
-
-/** Marks pods whose set named the node, so that the same side cleans up after it. */
-const PINNED = 'tideway.io/pinned-by-template'
-
 async function remove(store: ObjectStore, pod: KubeObject): Promise<void> {
   const { namespace, name, uid } = pod.metadata
   try {
@@ -138,8 +120,6 @@ function podsOf(owned: OwnedPods, key: ObjectKey, uid: string | undefined): Kube
 function podFrom(set: KubeObject, template: JsonObject | undefined, random: Random): KubeObject {
   const { name, namespace, uid } = set.metadata
   const metadata = mapAt(template, 'metadata') ?? {}
-  const pinned = textAt(template, 'spec', 'nodeName') !== undefined
-  const annotations = { ...mapAt(metadata, 'annotations'), ...(pinned ? { [PINNED]: 'true' } : {}) }
   const owner = {
     apiVersion: 'apps/v1',
     kind: 'ReplicaSet',
@@ -153,7 +133,6 @@ function podFrom(set: KubeObject, template: JsonObject | undefined, random: Rand
     kind: 'Pod',
     metadata: {
       ...metadata,
-      ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
       name: `${name}-${suffix(random)}`,
       generateName: `${name}-`,
       ...(namespace === undefined ? {} : { namespace }),

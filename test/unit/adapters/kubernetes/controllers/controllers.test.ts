@@ -2,6 +2,7 @@ import { consoleLogger, type Replica, systemClock, systemRandom } from 'tideway'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import {
   type Controller,
+  createGarbageCollector,
   createNodeLifecycle,
   createReplicaSetController,
   createScheduler,
@@ -111,6 +112,7 @@ test('a pod that names its scheduler is left to it', async () => {
 
 test('a replica set is scaled up and down, reports its state, and leaves no pod when it goes', async () => {
   running.push(createReplicaSetController({ ...base(), runs: (node) => node === undefined }))
+  running.push(createGarbageCollector(base()))
   const key = { resource: 'replicasets.apps', namespace: 'default', name: 'web' }
   await store.create(replicaSet('web', 3))
   await eventually(() => activePods().length === 3)
@@ -172,7 +174,7 @@ test('the pods of an earlier set of the same name go, and pods of nobody are lef
   const second = await store.create(replicaSet('web', 1))
   const bare = podNamed('bare')
   await store.create({ ...bare, metadata: { ...bare.metadata, labels: { app: 'web' } } })
-  running.push(createReplicaSetController(controller))
+  running.push(createReplicaSetController(controller), createGarbageCollector(base()))
   const owners = () =>
     activePods().map(
       (pod) => (pod.metadata.ownerReferences?.[0] as { uid?: string } | undefined)?.uid,

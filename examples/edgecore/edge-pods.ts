@@ -9,6 +9,7 @@ import { podTokenIssuer } from 'tideway/adapters/kubernetes/identity'
 import { homeOf, type KubeObject, type ObjectStore } from 'tideway/adapters/kubernetes/objects'
 import {
   type ApiServer,
+  admittedStore,
   createUsageTable,
   type UsageTable,
 } from 'tideway/adapters/kubernetes/server'
@@ -22,7 +23,7 @@ import { stopPods } from './stop-pods.ts'
 
 /** How often the node says that it is alive. */
 const HEARTBEAT_MS = 10_000
-/** How often it is measured what the node and its pods use, and how soon after the start. */
+/** How often it is measured what the node and its pods use; sooner and slower after the start. */
 const USAGE_MS = 15_000
 const FIRST_USAGE_MS = 1_000
 /** The version that the node reports as its kubelet's: that of the API which is spoken here. */
@@ -103,7 +104,11 @@ export class EdgePods {
     this.#setApi({ host, port: api.port, caPem, issue })
     await this.edged.ready
     const parts = { store, clock: systemClock, random: systemRandom, logger }
-    const sets = createReplicaSetController({ ...parts, runs: (name) => name === node })
+    const sets = createReplicaSetController({
+      ...parts,
+      store: admittedStore(store, parts),
+      runs: (name) => name === node,
+    })
     this.#teardown.add('replica sets', () => sets.close())
     // What the node has for itself it also clears up itself, cut off or not.
     const own = nodeCollection(node)
@@ -129,7 +134,8 @@ export class EdgePods {
       look()
         .catch((error: unknown) => logger.warn('the use of CPU and memory is not known', { error }))
         .finally(() => {
-          if (!isOver) cancel = systemClock.schedule(delayMs, () => again(USAGE_MS))
+          if (!isOver)
+            cancel = systemClock.schedule(delayMs, () => again(Math.min(delayMs * 2, USAGE_MS)))
         })
     }
     again(FIRST_USAGE_MS)

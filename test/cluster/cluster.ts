@@ -19,6 +19,8 @@ export interface ClusterOptions {
   readonly scheduler?: boolean
   /** etcd syncs each write to the disk, as in production. Default: not, as tests are sooner done so. */
   readonly syncsToDisk?: boolean
+  /** Pods are given their service account, which a controller manager has to make. Default: they are not. */
+  readonly serviceAccounts?: boolean
   /** More flags for kube-apiserver. */
   readonly apiServerFlags?: readonly string[]
   /** The programs. Default: those installed, which are built first where they are not. */
@@ -70,7 +72,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await etcd.ready(() => isWell(`http://127.0.0.1:${etcdPort}/health`, {}), READY_MS)
     const port = await steadyPort()
     const url = `https://127.0.0.1:${port}`
-    const flags = [...apiServerFlags(files, port, etcdPort), ...(options.apiServerFlags ?? [])]
+    const flags = [
+      ...apiServerFlags(files, port, etcdPort),
+      ...accountFlags(options),
+      ...(options.apiServerFlags ?? []),
+    ]
     const logPath = join(folder, 'kube-apiserver.log')
     const apiServer = startProgram('kube-apiserver', programs['kube-apiserver'], flags, logPath)
     started.push(apiServer)
@@ -208,6 +214,10 @@ function etcdFlags(
   ]
 }
 
+function accountFlags({ serviceAccounts = false }: ClusterOptions): readonly string[] {
+  return serviceAccounts ? [] : ['--disable-admission-plugins=ServiceAccount']
+}
+
 function apiServerFlags(files: ClusterFiles, port: number, etcdPort: number): readonly string[] {
   return [
     `--etcd-servers=http://127.0.0.1:${etcdPort}`,
@@ -220,7 +230,6 @@ function apiServerFlags(files: ClusterFiles, port: number, etcdPort: number): re
     '--authorization-mode=RBAC',
     '--service-cluster-ip-range=10.0.0.0/24',
     '--allow-privileged=true',
-    '--disable-admission-plugins=ServiceAccount',
     '--endpoint-reconciler-type=none',
     `--service-account-issuer=https://127.0.0.1:${port}/`,
     `--service-account-key-file=${files.accountPublicKey}`,

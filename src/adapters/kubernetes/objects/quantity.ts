@@ -37,7 +37,10 @@ export function quantityNano(text: string): bigint | undefined {
 export function canonicalQuantity(text: string): string | undefined {
   const parsed = parse(text)
   if (parsed === undefined) return undefined
-  const { nano, format } = parsed
+  return textOf(parsed)
+}
+
+function textOf({ nano, format }: Parsed): string {
   if (nano === 0n) return '0'
   const size = nano < 0n ? -nano : nano
   if (format === 'binary' && size >= 1024n * NANO) return binaryText(nano)
@@ -59,7 +62,40 @@ function binaryText(nano: bigint): string {
   return `${value}${['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'][power] ?? ''}`
 }
 
-function parse(text: string): { nano: bigint; format: Format } | undefined {
+/**
+ * The sum of two quantities in the form of the first, or of the second where the first is 0. What is no
+ * quantity counts as 0.
+ */
+export function addQuantities(a: string, b: string): string {
+  return combined(a, b, 1n)
+}
+
+/** The first quantity without the second, in the form of the first. What is no quantity counts as 0. */
+export function subtractQuantities(a: string, b: string): string {
+  return combined(a, b, -1n)
+}
+
+function combined(a: string, b: string, sign: bigint): string {
+  const first = parse(a) ?? ZERO
+  const second = parse(b) ?? ZERO
+  const format = first.nano === 0n ? second.format : first.format
+  return textOf({ nano: first.nano + sign * second.nano, format })
+}
+
+/** Which of two quantities is more: above 0 the first, below 0 the second. */
+export function compareQuantities(a: string, b: string): number {
+  const difference = (quantityNano(a) ?? 0n) - (quantityNano(b) ?? 0n)
+  return difference > 0n ? 1 : difference < 0n ? -1 : 0
+}
+
+interface Parsed {
+  readonly nano: bigint
+  readonly format: Format
+}
+
+const ZERO: Parsed = { nano: 0n, format: 'decimal' }
+
+function parse(text: string): Parsed | undefined {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3})?$/.exec(
     text,
   )

@@ -1,4 +1,5 @@
 export type { Attributes } from '../identity/attributes.ts'
+export { type AdmittedStoreOptions, admittedStore } from './admission/admitted-store.ts'
 export {
   type ApiServer,
   type ApiServerOptions,

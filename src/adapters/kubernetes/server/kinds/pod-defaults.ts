@@ -38,6 +38,8 @@ const containerDefaults: Fill = fills(
   eachOf('env', inside('valueFrom', fieldRefDefaults, resourceRefDefaults)),
 )
 
+const MIRROR = 'kubernetes.io/config.mirror'
+
 const CONTAINER_LISTS = ['containers', 'initContainers', 'ephemeralContainers'] as const
 
 /** The two names of the field for a service account say the same. */
@@ -80,9 +82,11 @@ const hostPortDefaults: Fill = where(
 
 /** What a pod gets where it says nothing. Other than a template, it is about to run. */
 export function podDefaults(pod: KubeObject): KubeObject {
+  // What a kubelet runs by itself has no account.
+  const isMirror = pod.metadata.annotations?.[MIRROR] !== undefined
   const named = withDefaults(objectAt(pod, 'spec'), {
     enableServiceLinks: true,
-    serviceAccountName: textAt(pod, 'spec', 'serviceAccount') || 'default',
+    ...(isMirror ? {} : { serviceAccountName: textAt(pod, 'spec', 'serviceAccount') || 'default' }),
   })
   const asked = ['containers', 'initContainers'].reduce(
     (spec: JsonObject, list) => mapItems(spec, list, requestDefaults),

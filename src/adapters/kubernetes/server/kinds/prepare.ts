@@ -126,15 +126,32 @@ function withPriority(pod: KubeObject, { store }: Preparation): JsonObject {
     const kind = { plural: 'pods', group: '', kind: 'Pod' }
     throw forbidden(kind, pod.metadata.name, `no PriorityClass with name ${name} was found`)
   }
+  const priority = system ?? numberAt(found, 'value') ?? 0
+  const preemptionPolicy = textAt(found, 'preemptionPolicy') || 'PreemptLowerPriority'
+  refuseOther(pod, 'integer value of priority', spec['priority'], priority)
+  refuseOther(pod, 'string value of PreemptionPolicy', spec['preemptionPolicy'], preemptionPolicy)
   return {
     ...spec,
     ...(name === '' && found !== undefined ? { priorityClassName: found.metadata.name } : {}),
-    priority: system ?? numberAt(found, 'value') ?? 0,
-    preemptionPolicy:
-      textAt(spec, 'preemptionPolicy') ||
-      textAt(found, 'preemptionPolicy') ||
-      'PreemptLowerPriority',
+    priority,
+    preemptionPolicy,
   }
+}
+
+/** What follows from the class of a pod may be said by the pod, but not otherwise. */
+function refuseOther(
+  pod: KubeObject,
+  what: string,
+  given: JsonObject[string],
+  computed: number | string,
+): void {
+  if (given === undefined || given === '' || given === computed) return
+  const kind = { plural: 'pods', group: '', kind: 'Pod' }
+  throw forbidden(
+    kind,
+    pod.metadata.name,
+    `the ${what} (${String(given)}) must not be provided in pod spec; priority admission controller computed ${computed} from the given PriorityClass name`,
+  )
 }
 
 function preparePod(pod: KubeObject, preparation: Preparation): KubeObject {

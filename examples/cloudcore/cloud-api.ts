@@ -6,6 +6,7 @@ import type { ProgramIdentity } from '../shared/program-identity.ts'
 import type { CloudSettings } from './cloud-settings.ts'
 import type { FleetIdentity } from './fleet-identity.ts'
 import { relayedLogs } from './relayed-logs.ts'
+import { relayedStreams } from './relayed-streams.ts'
 
 /** The Kubernetes API of the fleet, and the kubeconfig that leads to it. */
 export async function startCloudApi(
@@ -27,6 +28,7 @@ export async function startCloudApi(
     cluster: fleet,
     store,
     logs: relayedLogs(replica, store),
+    streams: relayedStreams(replica, store),
     logger,
     identity,
     audit,

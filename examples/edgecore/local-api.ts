@@ -1,5 +1,5 @@
 import type { Logger } from 'tideway'
-import type { ObjectStore, PodLogs } from 'tideway/adapters/kubernetes/objects'
+import type { ObjectStore, PodLogs, PodStreams } from 'tideway/adapters/kubernetes/objects'
 import type {
   ApiServer,
   AuditSink,
@@ -22,6 +22,7 @@ export interface LocalApiOptions {
   readonly address: Address
   readonly store: ObjectStore
   readonly logs: PodLogs
+  readonly streams: PodStreams
   readonly logger: Logger
   readonly identity: ProgramIdentity
   readonly audit: AuditSink | undefined
@@ -33,7 +34,7 @@ export interface LocalApiOptions {
  * what the cloud would refuse when it hears of it.
  */
 export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer> {
-  const { directory, node, authority, address, store, logs, logger, identity, audit, usage } =
+  const { directory, node, authority, address, store, logs, streams, logger, identity, audit } =
     options
   return await startProgramApi({
     directory,
@@ -46,9 +47,10 @@ export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer
     admit: (key, object) => (key.resource === 'pods' ? boundTo(node, object) : object),
     mayWrite: (key, object) => refusalAtNode(node, key, object ?? store.get(key)),
     logs,
+    streams,
     logger,
     identity,
     audit,
-    usage,
+    usage: options.usage,
   })
 }

@@ -26,6 +26,7 @@ import { FleetLink } from './fleet-link.ts'
 import { startLocalApi } from './local-api.ts'
 import type { NodeIdentity } from './node-identity.ts'
 import { serveLogs } from './served-logs.ts'
+import { serveStreams } from './served-streams.ts'
 import { readStatus, StatusWriter } from './status-file.ts'
 
 /** A log that is new gets this long after the first connection to fill before orphans are cleaned. */
@@ -87,6 +88,7 @@ export async function startEdge(
   )
   const { edged } = pods
   teardown.add('logs for the cloud', serveLogs(replica, edged.logs))
+  teardown.add('streams for the cloud', serveStreams(replica, edged.streams))
   const connection = { isConnected: false }
   const isConnected = (): boolean => connection.isConnected
   const access = await openIdentity(directory, node, store, isConnected, logger, teardown)
@@ -94,6 +96,7 @@ export async function startEdge(
   const authority = await loadOrCreateAuthority(join(directory, 'pki'))
   const api = await startLocalApi({
     ...{ directory, node, authority, address: settings.apiAddress, store, logs: edged.logs },
+    streams: edged.streams,
     ...{ logger, identity: access, audit, usage: pods.usage },
   })
   teardown.add('Kubernetes API', () => api.close())

@@ -22,7 +22,7 @@ const NOT_BY_CERTIFICATE: ReadonlySet<string> = new Set(['system:nodes'])
 export interface ProgramApiOptions
   extends Pick<
     ApiServerOptions,
-    'store' | 'logs' | 'logger' | 'admit' | 'mayWrite' | 'audit' | 'usage'
+    'store' | 'logs' | 'streams' | 'logger' | 'admit' | 'mayWrite' | 'audit' | 'usage'
   > {
   /** Where the token, the certificate and the kubeconfig are kept. */
   readonly directory: string

@@ -25,7 +25,7 @@ export interface StatusDetails {
   /** The plural of the resource, or the kind for `Invalid`. */
   readonly kind?: string | undefined
   readonly uid?: string | undefined
-  readonly causes?: readonly (Omit<Cause, 'field'> & { readonly field?: string })[]
+  readonly causes?: readonly (Pick<Cause, 'message'> & Partial<Cause>)[]
   readonly retryAfterSeconds?: number | undefined
 }
 

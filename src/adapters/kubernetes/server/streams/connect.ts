@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ProcessSession, SessionSpec } from '../../../../core/interfaces/process-session.ts'
 import type { AttachRequest, PodStreams } from '../../objects/pod-streams.ts'
-import type { KubeObject } from '../../objects/types.ts'
+import { type KubeObject, ObjectError } from '../../objects/types.ts'
 import type { Served } from '../catalog.ts'
 import { keyOf, type RequestContext } from '../context.ts'
 import { listAt, textAt } from '../json.ts'
@@ -115,11 +115,25 @@ async function runIn(
     container,
   }
   const open = (): Promise<ProcessSession> =>
-    asked.info.subresource === 'exec'
-      ? streams.exec({ ...target, command: query.getAll('command') })
-      : streams.attach({ ...target, tty: hasTerminal(pod, container) })
+    told(
+      asked.info.subresource === 'exec'
+        ? streams.exec({ ...target, command: query.getAll('command') })
+        : streams.attach({ ...target, tty: hasTerminal(pod, container) }),
+    )
   if (upgradeKind(upgrade) === 'websocket') await sessionOverWebSocket(upgrade, spec, open, host)
   else await sessionOverSpdy(upgrade, spec, open, host)
+}
+
+/** What a node says as a Status in the form of kube-apiserver. */
+async function told(opening: Promise<ProcessSession>): Promise<ProcessSession> {
+  try {
+    return await opening
+  } catch (error) {
+    if (!(error instanceof ObjectError) || error.reason !== 'InternalError') throw error
+    const { message } = error
+    const causes = [{ message }]
+    throw new StatusError('InternalError', `Internal error occurred: ${message}`, { causes })
+  }
 }
 
 /** @throws StatusError 400 when nothing is to be connected. */

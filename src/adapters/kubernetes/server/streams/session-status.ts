@@ -30,6 +30,8 @@ export function failureStatus(message: string): JsonObject {
 /** The Status when the way to the process could not be opened after the client was let in. */
 export function openFailure(error: unknown): JsonObject {
   const isKnown = error instanceof ObjectError || error instanceof StatusError
-  const why = isKnown ? error.message : 'the request could not be completed'
+  const [cause] = error instanceof StatusError ? (error.details?.causes ?? []) : []
+  const text = cause?.message ?? (isKnown ? error.message : undefined)
+  const why = text ?? 'the request could not be completed'
   return failureStatus(`unable to upgrade connection: ${why}`)
 }

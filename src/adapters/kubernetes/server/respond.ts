@@ -6,6 +6,7 @@ import type { Json, JsonObject } from '../objects/types.ts'
 import { isObject, numberAt } from './json.ts'
 import type { Answer } from './negotiate.ts'
 import { encodeProtobuf, PROTOBUF } from './protobuf/encode.ts'
+import { isTrue } from './request.ts'
 
 const compress = promisify(gzip)
 
@@ -38,6 +39,20 @@ export function replyWith(value: Json, code = 200, format: Answer['format'] = 'j
   }
   if (format === 'yaml') return { code, contentType: 'application/yaml', text: stringify(value) }
   return { code, contentType: 'application/json', text: `${JSON.stringify(value)}\n` }
+}
+
+/** Programs with which people look at answers: they get them easy to read unless they say. */
+const READERS = /^(?:curl|Wget|Mozilla\/5\.0)/
+
+/** A JSON answer with line breaks and indents, where the client asks for it. */
+export function prettied(reply: Reply, request: IncomingMessage): Reply {
+  if (reply.contentType !== 'application/json' || reply.text === '') return reply
+  const query = new URLSearchParams(request.url?.split('?')[1] ?? '')
+  const isAsked = query.has('pretty')
+    ? isTrue(query.get('pretty'))
+    : READERS.test(request.headers['user-agent'] ?? '')
+  if (!isAsked) return reply
+  return { ...reply, text: JSON.stringify(JSON.parse(reply.text), undefined, 2) }
 }
 
 /** A plain text as an answer. */

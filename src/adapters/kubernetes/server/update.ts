@@ -1,3 +1,4 @@
+import { amended } from '../objects/parts.ts'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
 import { admitStatus, admitUpdate, checkIdentity, decodeObject, refuse, writerOf } from './admit.ts'
@@ -108,7 +109,9 @@ function decodePatched(
     return decodeObject(context, { value: patched, duplicates })
   } catch (error) {
     if (!(error instanceof StatusError) || error.reason !== 'BadRequest') throw error
-    throw invalid('', '', '', [invalidValue('patch', JSON.stringify(patched), error.message)])
+    // The patch is at fault, not a body of some kind.
+    const why = error.message.replace(/^\S+ in version "[^"]*" cannot be handled as a \S+: /, '')
+    throw invalid('', '', '', [invalidValue('patch', JSON.stringify(patched), why)])
   }
 }
 
@@ -241,7 +244,10 @@ export async function writeObject(
   }
   const current = store.get(key)
   if (current === undefined) throw notFound(served, name)
-  if (options.dryRun) return recipe(current)
+  if (options.dryRun) {
+    const wanted = recipe(current)
+    return wanted === current ? current : amended(context.resource, current, wanted)
+  }
   return await context.exclusive(key, async () => {
     const written = await store.update(key, recipe, {
       part: part === 'status' ? 'both' : 'desired',

@@ -99,7 +99,7 @@ export class Projector {
   /** Resolves when everything up to `position` is shown, or the projector is closed. */
   shown(position: Position): Promise<void> {
     if (this.#closed) return Promise.resolve()
-    if (this.#options.view.resourceVersion >= position) return Promise.resolve()
+    if (this.#options.view.settled >= position) return Promise.resolve()
     return new Promise((resolve) => this.#waiters.add({ position, resolve }))
   }
 

@@ -36,6 +36,7 @@ export class ObjectView {
   /** A watch from before this has missed something. */
   #oldest = 0
   #resourceVersion = 0
+  #settled = 0
   readonly #onError: (error: unknown) => void
 
   /** @param onError told of watchers that throw. */
@@ -43,9 +44,14 @@ export class ObjectView {
     this.#onError = onError
   }
 
-  /** Everything up to here is shown. */
+  /** The newest version that anybody was told of. What is not shown yet will be told at a later one. */
   get resourceVersion(): number {
     return this.#resourceVersion
+  }
+
+  /** Everything up to here is shown. */
+  get settled(): number {
+    return this.#settled
   }
 
   get(key: ObjectKey): Shown | undefined {
@@ -98,6 +104,7 @@ export class ObjectView {
   seeded(resourceVersion: number): void {
     this.#oldest = resourceVersion
     this.#resourceVersion = resourceVersion
+    this.#settled = resourceVersion
   }
 
   show(shown: Shown, resourceVersion: number): void {
@@ -128,8 +135,9 @@ export class ObjectView {
 
   /** Everything up to here has been looked at. */
   advance(resourceVersion: number): void {
-    if (resourceVersion <= this.#resourceVersion) return
-    this.#resourceVersion = resourceVersion
+    if (resourceVersion <= this.#settled) return
+    this.#settled = resourceVersion
+    this.#resourceVersion = Math.max(this.#resourceVersion, resourceVersion)
     for (const watcher of [...this.#watchers]) {
       this.#guard(watcher, () => watcher.options.onProgress?.(resourceVersion))
     }
@@ -143,6 +151,8 @@ export class ObjectView {
   }
 
   #tell(change: Change): void {
+    // Who lists after hearing of it must not be told that its list is older.
+    this.#resourceVersion = Math.max(this.#resourceVersion, change.resourceVersion)
     this.#history.push(change)
     if (this.#history.length > HISTORY_MAX * 2) {
       const cut = this.#history.length - HISTORY_MAX

@@ -58,13 +58,20 @@ export function sendTo({ url: server, token, caPem }: Target): Send {
         response.on('data', (chunk) => {
           text += String(chunk)
         })
-        response.on('end', () =>
-          resolve({ code: response.statusCode ?? 0, body: JSON.parse(text) as unknown }),
-        )
+        response.on('end', () => resolve({ code: response.statusCode ?? 0, body: parsed(text) }))
       })
       sent.on('error', reject)
       sent.end(body === undefined ? undefined : JSON.stringify(body))
     })
+}
+
+/** An answer as JSON, or as the text that it is. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return { text }
+  }
 }
 
 /** Where the cases and what a real server made of them are kept. */
@@ -188,7 +195,7 @@ const PORTS: ReadonlySet<string> = new Set(['nodePort', 'healthCheckNodePort'])
  * are left out: whether Go writes them depends on how a field is declared. Of messages only the first
  * line is kept, as what follows is a dump of Go structs. Causes are in an order of their own.
  */
-function stable({ code, body }: Outcome): Outcome {
+export function stable({ code, body }: Outcome): Outcome {
   const walk = (value: unknown, key: string): unknown => {
     if (Array.isArray(value)) return value.map((item) => walk(item, key))
     if (PORTS.has(key) && typeof value === 'number' && value >= ALLOCATED_PORT_MIN) return '<port>'
@@ -201,6 +208,7 @@ function stable({ code, body }: Outcome): Outcome {
   }
   const whole = walk(body, '') as Body
   if (code < 400) return { code, body: whole }
+  if (whole['text'] !== undefined) return { code, body: whole }
   const { causes = [] } = (whole['details'] ?? {}) as { readonly causes?: readonly Body[] }
   const sorted = causes.map((cause) => JSON.stringify(cause)).sort()
   return { code, body: { reason: whole['reason'], causes: sorted.map((text) => JSON.parse(text)) } }

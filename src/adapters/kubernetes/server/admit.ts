@@ -7,7 +7,7 @@ import { keptAs, keyOf, nowText, type RequestContext, shownAs } from './context.
 import { customCauses, customStatusCauses } from './custom/admit-custom.ts'
 import { decodeCustom } from './custom/custom-kind.ts'
 import { at, objectAt, sameJson, textAt } from './json.ts'
-import { CAUSES_MAX, type Cause, forbiddenField } from './kinds/checks.ts'
+import { CAUSES_MAX, type Cause, forbiddenField, invalidValue } from './kinds/checks.ts'
 import { applyDefaults } from './kinds/defaults.ts'
 import { prepareUpdate } from './kinds/prepare.ts'
 import { completeStatus } from './kinds/status-fields.ts'
@@ -41,6 +41,10 @@ export function decodeObject(context: RequestContext, body: ObjectBody): KubeObj
     kind: textAt(body.value, 'kind') || served.kind,
   }
   if (found.kind !== served.kind) {
+    if (served.custom !== undefined)
+      refuse(context, textAt(body.value, 'metadata', 'name'), [
+        invalidValue('kind', found.kind, `must be ${served.kind}`),
+      ])
     throw badRequest(
       `${found.kind} in version "${found.apiVersion}" cannot be handled as a ${served.kind}: no kind "${found.kind}" is expected at this path`,
     )

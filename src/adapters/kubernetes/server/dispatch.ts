@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ObjectStore } from '../objects/types.ts'
 import { type Admission, createAdmission } from './admission/admission.ts'
+import { guardNodes, tokenRefusal } from './admission/node-restriction.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import { type AuditTrail, audited } from './audit.ts'
 import { attributesOf, requireAllowed } from './authorization.ts'
@@ -17,9 +18,17 @@ import { answerOpenId } from './openid.ts'
 import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
-import { prettied, type Reply, replyStatus, replyText, replyWith, send } from './respond.ts'
+import {
+  prettied,
+  type Reply,
+  replyStatus,
+  replyText,
+  replyWith,
+  send,
+  warningOf,
+} from './respond.ts'
 import { review } from './reviews.ts'
-import { notFound, StatusError, toStatus, unknownResource } from './status.ts'
+import { forbidden, notFound, StatusError, toStatus, unknownResource } from './status.ts'
 import { type ConnectRequest, checkUpgrade, connect, isConnect } from './streams/connect.ts'
 import { STREAM_IDLE_MS } from './streams/idle.ts'
 import type { Upgrade } from './streams/upgrade.ts'
@@ -117,9 +126,12 @@ export class Dispatcher {
     if (user === undefined) throw unauthorized()
     const served = catalog.find(info.group, info.version, info.plural)
     if (served === undefined) {
-      if (!hasGroup(catalog, info.group)) return replyText('404 page not found\n', 404)
+      if (!hasGroup(catalog, info.group) || isCustomGroup(catalog, info.group))
+        return replyText('404 page not found\n', 404)
       throw unknownResource()
     }
+    if (served.custom !== undefined && isOutOfScope(info, served))
+      return replyText('404 page not found\n', 404)
     if (this.#requests >= REQUESTS_MAX) {
       throw new StatusError(
         'TooManyRequests',
@@ -207,6 +219,7 @@ export class Dispatcher {
   async #token(
     request: IncomingMessage,
     { verb, namespace = '', name = '' }: ResourceRequest,
+    user: User,
   ): Promise<Reply> {
     const { store, identity, clock } = this.#options
     if (identity?.accounts === undefined) throw unknownResource()
@@ -214,6 +227,9 @@ export class Dispatcher {
     const { format } = negotiate(request.headers.accept)
     const { value } = parseObject(await readBody(request), request.headers['content-type'])
     const { accounts } = identity
+    const why = tokenRefusal(user, namespace, value, store)
+    const kind = { plural: 'serviceaccounts', group: '', kind: 'ServiceAccount' }
+    if (why !== undefined) throw forbidden(kind, name, why)
     const ask = { namespace, name, body: value, accounts, store, nowMs: clock.wallMs() }
     return replyWith(tokenFor(ask), 201, format)
   }
@@ -236,8 +252,11 @@ export class Dispatcher {
     if (resource === undefined) throw unknownResource()
     const store = isMetrics(resource) ? this.#metrics : this.#options.store
     checkScope(info, served)
+    const deprecation = DEPRECATIONS[resource.id]
+    // Whatever comes of the request.
+    if (deprecation !== undefined) response.setHeader('Warning', warningOf(deprecation))
     if (resource.id === 'serviceaccounts' && info.subresource === 'token')
-      return await this.#token(request, info)
+      return await this.#token(request, info, user)
     const isLog =
       info.subresource === 'log' && served.subresources.some((part) => part.name === 'log')
     const { verb } = info
@@ -252,7 +271,7 @@ export class Dispatcher {
       served,
       resource,
       clock,
-      mayWrite: guardGrants(store, user, identity?.rbac, mayWrite),
+      mayWrite: guardNodes(store, user, guardGrants(store, user, identity?.rbac, mayWrite)),
       permit: async (verb) => {
         const attributes = { ...attributesOf(info, request), verb }
         await requireAllowed(this.#options.authorize, user, attributes)
@@ -272,10 +291,7 @@ export class Dispatcher {
       this.#watch(context, answer, response)
       return undefined
     }
-    const reply = await operate(context, info, request, answer)
-    const deprecation = DEPRECATIONS[served.resource?.id ?? '']
-    if (deprecation === undefined) return reply
-    return { ...reply, warnings: [...(reply.warnings ?? []), deprecation] }
+    return await operate(context, info, request, answer)
   }
 
   #watch(
@@ -360,6 +376,16 @@ export class Dispatcher {
       })
     }
   }
+}
+
+/** Whether only definitions have kinds in a group: Kubernetes knows no other paths below it. */
+function isCustomGroup(catalog: Catalog, group: string): boolean {
+  return catalog.all.every((served) => served.group !== group || served.custom !== undefined)
+}
+
+function isOutOfScope(info: ResourceRequest, { namespaced }: Served): boolean {
+  const isAcross = info.verb === 'list' || info.verb === 'watch'
+  return namespaced ? info.namespace === undefined && !isAcross : info.namespace !== undefined
 }
 
 function hasGroup(catalog: Catalog, group: string): boolean {

@@ -60,7 +60,8 @@ export function withScale(
     )
   }
   const replicas = numberAt(scale, 'spec', 'replicas') ?? 0
-  if (replicas < 0) {
+  // What a definition says of them is checked with the object.
+  if (replicas < 0 && paths === undefined) {
     throw invalid('Scale', 'autoscaling', name, [
       {
         reason: 'FieldValueInvalid',

@@ -1,3 +1,4 @@
+import { DEFINITIONS } from '../objects/custom-resources.ts'
 import { amended } from '../objects/parts.ts'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
@@ -13,7 +14,7 @@ import { invalidValue } from './kinds/checks.ts'
 import { refuseForce, requireManager } from './option-checks.ts'
 import { applyJsonPatch } from './patch/json-patch.ts'
 import { applyMergePatch } from './patch/merge-patch.ts'
-import { applyStrategicPatch } from './patch/strategic.ts'
+import { applyStrategicPatch, goText } from './patch/strategic.ts'
 import { badRequest, invalid, notFound, resourceText, StatusError } from './status.ts'
 
 /** Which part of an object a request is about. */
@@ -44,6 +45,7 @@ export async function replaceObject(
       `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
     )
   checkIdentity(context, given, name)
+  requireVersion(context, given, name)
   const isThere = context.store.get(keyOf(context, name)) !== undefined
   if (!isThere && part === 'object' && UPSERTED.has(context.resource.id)) {
     const named = {
@@ -54,6 +56,19 @@ export async function replaceObject(
     return { object: await createObject(context, named), isNew: true }
   }
   return { object: await writeObject(context, name, part, () => given, false), isNew: false }
+}
+
+/**
+ * Definitions and the kinds that they define are only replaced by who knows what they replace.
+ *
+ * @throws StatusError 422 without a resourceVersion.
+ */
+function requireVersion(context: RequestContext, given: KubeObject, name: string): void {
+  const { served, resource } = context
+  const isFree = served.custom === undefined && resource.id !== DEFINITIONS
+  if (isFree || (given.metadata.resourceVersion ?? '') !== '') return
+  const text = 'must be specified for an update'
+  refuse(context, name, [invalidValue('metadata.resourceVersion', 0, text)])
 }
 
 const PATCH_TYPES = [
@@ -89,7 +104,9 @@ export async function patchObject(
   const recipe = (current: KubeObject): KubeObject => {
     const patched = patchedBy(context, type, current, patch)
     if (!isObject(patched)) throw badRequest('the patch does not leave an object')
-    const given = decodePatched(context, patched, duplicates)
+    // A strategic patch is told as it came, any other as what it leaves.
+    const told = isStrategic ? goText(patch) : JSON.stringify(patched)
+    const given = decodePatched(context, patched, duplicates, told)
     checkIdentity(context, given, name)
     const { uid } = given.metadata
     if (uid !== current.metadata.uid)
@@ -104,6 +121,7 @@ function decodePatched(
   context: RequestContext,
   patched: JsonObject,
   duplicates: readonly string[],
+  told: string,
 ): KubeObject {
   try {
     return decodeObject(context, { value: patched, duplicates })
@@ -111,7 +129,7 @@ function decodePatched(
     if (!(error instanceof StatusError) || error.reason !== 'BadRequest') throw error
     // The patch is at fault, not a body of some kind.
     const why = error.message.replace(/^\S+ in version "[^"]*" cannot be handled as a \S+: /, '')
-    throw invalid('', '', '', [invalidValue('patch', JSON.stringify(patched), why)])
+    throw invalid('', '', '', [invalidValue('patch', told, why)])
   }
 }
 

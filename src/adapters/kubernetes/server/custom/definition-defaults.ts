@@ -4,8 +4,13 @@ import { type Fill, inside, mapField, withDefaults } from '../kinds/filling.ts'
 
 const HTTPS_PORT = 443
 
-const webhookPort: Fill = inside('webhook', inside('clientConfig', inside('service', (service) =>
-  withDefaults(service, { port: HTTPS_PORT }))))
+const webhookPort: Fill = inside(
+  'webhook',
+  inside(
+    'clientConfig',
+    inside('service', (service) => withDefaults(service, { port: HTTPS_PORT })),
+  ),
+)
 
 /** A definition with what it gets where it says nothing. */
 export const definitionDefaults: Fill = inside('spec', (spec) => {

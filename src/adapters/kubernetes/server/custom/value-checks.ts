@@ -43,14 +43,14 @@ export function checkValue(
 function check(schema: Schema, value: Json, old: Json | undefined, place: Place): Result {
   const result: Result = { causes: [], matches: 1 }
   if (old !== undefined && sameJson(old, value)) return result
-  const isTyped = checkType(schema, value, place, result)
+  checkType(schema, value, place, result)
   if (value === null) {
     checkEnum(schema, value, place, result)
     return result
   }
   checkAlternatives(schema, value, place, result)
   if (typeof value === 'string') checkText(schema, value, place, result)
-  if (typeof value === 'number' && isTyped) checkNumber(schema, value, place, result)
+  if (typeof value === 'number') checkNumber(schema, value, place, result)
   if (isList(value)) checkItems(schema, value, old, place, result)
   checkEnum(schema, value, place, result)
   if (isObject(value)) checkFields(schema, value, old, place, result)
@@ -88,16 +88,31 @@ function wrongType(place: Place, wanted: string, found: string): Cause {
   }
 }
 
-function checkType(schema: Schema, value: Json, place: Place, result: Result): boolean {
+function checkType(schema: Schema, value: Json, place: Place, result: Result): void {
   const types = schema.isIntOrString ? ['integer', 'string'] : [schema.type]
-  if (types[0] === '') return true
+  if (types[0] === '') return
   result.matches += 1
   const found = typeName(value)
-  if (value === null && schema.nullable) return true
+  if (value === null && schema.nullable) return
   const isOf = types.includes(found) || (found === 'integer' && types.includes('number'))
   if (isOf) result.matches += 1
+  else if (isFormatted(schema) && value !== null && typeof value !== 'string' && !isList(value))
+    result.causes.push(wrongType(place, schema.format, goFormat(value)))
   else result.causes.push(wrongType(place, types.join(','), found))
-  return isOf
+}
+
+/** Whether a format is known for the type that it stands with. */
+function isFormatted({ type, format }: Schema): boolean {
+  if (format === '') return false
+  if (type === 'integer') return format === 'int32' || format === 'int64'
+  if (type === 'number') return format === 'float' || format === 'double'
+  return (type === '' || type === 'string') && isTextFormat(format)
+}
+
+/** The format that Go finds in a value. */
+function goFormat(value: Json): string {
+  if (typeof value !== 'number') return ''
+  return Number.isInteger(value) ? 'int64' : 'float64'
 }
 
 function checkEnum(schema: Schema, value: Json, place: Place, result: Result): void {
@@ -138,40 +153,51 @@ const INT32_MAX = 2 ** 31 - 1
 
 function checkNumber(schema: Schema, value: number, place: Place, result: Result): void {
   result.matches += 1
-  const isWhole = schema.type === 'integer'
+  const { format } = schema
+  const isWhole = Number.isInteger(value)
   const isOut = value > INT32_MAX || value < -INT32_MAX - 1
-  if (isWhole && schema.format === 'int32' && isOut)
-    refuseWhole(
-      result,
-      place,
-      `Checked value must be of type integer with format int32 in ${place.path}`,
-    )
-  const limit = (name: string): string | undefined => {
-    const found = limitOf(schema, name)
-    if (found === undefined) return undefined
-    return Number.isInteger(value) ? String(Math.trunc(found)) : floatText(found)
+  if (schema.type === 'integer' && (!isWhole || (format === 'int32' && isOut))) {
+    const wanted = isFormatted(schema) ? `with format ${format}` : '(default format)'
+    const text = `Checked value must be of type integer ${wanted} in ${place.path}`
+    refuseWhole(result, place, text)
   }
-  const multiple = limitOf(schema, 'multipleOf')
-  if (multiple !== undefined && !Number.isInteger(Number((value / multiple).toPrecision(15))))
-    refuse(place, value, result, `should be a multiple of ${limit('multipleOf') ?? ''}`)
-  const max = limitOf(schema, 'maximum')
+  // Go compares a whole number with the whole part of a limit.
+  const bound = (name: string): number | undefined => {
+    const found = limitOf(schema, name)
+    return found === undefined || !isWhole ? found : Math.trunc(found)
+  }
+  const limit = (name: string): string => floatOrWhole(bound(name) ?? 0, isWhole)
+  const multiple = bound('multipleOf')
+  if (multiple !== undefined && multiple <= 0) {
+    const text = `factor MultipleOf declared for ${place.path} must be positive: ${multiple}`
+    result.causes.push(invalidValue(fieldOf(place), multiple, text))
+  } else if (
+    multiple !== undefined &&
+    !Number.isInteger(Number((value / multiple).toPrecision(15)))
+  )
+    refuse(place, value, result, `should be a multiple of ${limit('multipleOf')}`)
+  const max = bound('maximum')
   const isMaxOut = schema.source['exclusiveMaximum'] === true
   if (max !== undefined && (value > max || (isMaxOut && value === max)))
     refuse(
       place,
       value,
       result,
-      `should be less than ${isMaxOut ? '' : 'or equal to '}${limit('maximum') ?? ''}`,
+      `should be less than ${isMaxOut ? '' : 'or equal to '}${limit('maximum')}`,
     )
-  const min = limitOf(schema, 'minimum')
+  const min = bound('minimum')
   const isMinOut = schema.source['exclusiveMinimum'] === true
   if (min !== undefined && (value < min || (isMinOut && value === min)))
     refuse(
       place,
       value,
       result,
-      `should be greater than ${isMinOut ? '' : 'or equal to '}${limit('minimum') ?? ''}`,
+      `should be greater than ${isMinOut ? '' : 'or equal to '}${limit('minimum')}`,
     )
+}
+
+function floatOrWhole(value: number, isWhole: boolean): string {
+  return isWhole ? String(value) : floatText(value)
 }
 
 function tooMany(place: Place, count: number, max: number): Cause {

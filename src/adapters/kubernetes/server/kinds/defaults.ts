@@ -1,7 +1,7 @@
-import type { JsonObject, KubeObject } from '../../objects/types.ts'
-import { isObject, objectAt } from '../json.ts'
 import { DEFINITIONS } from '../../objects/custom-resources.ts'
+import type { JsonObject, KubeObject } from '../../objects/types.ts'
 import { definitionDefaults, firstDefinitionStatus } from '../custom/definition-defaults.ts'
+import { isObject, objectAt } from '../json.ts'
 import { CLUSTER_DEFAULTS } from './cluster-defaults.ts'
 import { type Fill, withDefaults } from './filling.ts'
 import { podDefaults, qosClass } from './pod-defaults.ts'
@@ -13,8 +13,19 @@ export const NAMESPACE_FINALIZER = 'kubernetes'
 
 /** An object with what its kind gets where it says nothing. Applied on every write. */
 export function applyDefaults(resource: string, object: KubeObject): KubeObject {
-  return (DEFAULTS[resource]?.(object) as KubeObject | undefined) ?? object
+  const whole = ALWAYS_ASKED.has(resource) ? withDefaults(object, { spec: {} }) : object
+  return (DEFAULTS[resource]?.(whole) ?? whole) as KubeObject
 }
+
+/** Kinds that have a spec also where nothing is asked for. */
+const ALWAYS_ASKED: ReadonlySet<string> = new Set([
+  'resourcequotas',
+  'csinodes.storage.k8s.io',
+  'deviceclasses.resource.k8s.io',
+  'leases.coordination.k8s.io',
+  'networkpolicies.networking.k8s.io',
+  'poddisruptionbudgets.policy',
+])
 
 /** The first status of a new object, undefined where the kind begins without one. */
 export function initialStatus(resource: string, object: KubeObject): JsonObject | undefined {
@@ -68,6 +79,8 @@ const FIRST_STATUS: Readonly<Record<string, JsonObject>> = {
     expectedPods: 0,
   },
   'replicasets.apps': { replicas: 0 },
+  'resourceclaims.resource.k8s.io': {},
+  'servicecidrs.networking.k8s.io': {},
   'statefulsets.apps': { availableReplicas: 0, replicas: 0 },
   'volumeattachments.storage.k8s.io': { attached: false },
 }

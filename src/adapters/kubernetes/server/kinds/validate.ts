@@ -1,4 +1,6 @@
+import { DEFINITIONS } from '../../objects/custom-resources.ts'
 import type { Json, KubeObject, Resource } from '../../objects/types.ts'
+import { DEFINITION_CHECK, DEFINITION_UPDATE } from '../custom/definition-checks.ts'
 import { at, objectAt, sameJson, textAt } from '../json.ts'
 import { AUTOSCALER_CHECK } from './autoscaler-checks.ts'
 import { type Cause, invalidValue } from './checks.ts'
@@ -75,6 +77,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   ...WORKLOAD_CHECKS,
   events: (_path, object) => checkEvent(object as KubeObject),
   'horizontalpodautoscalers.autoscaling': AUTOSCALER_CHECK,
+  [DEFINITIONS]: DEFINITION_CHECK,
   nodes: NODE_CHECK,
   pods: (_path, pod) => checkPodSpec('spec', objectAt(pod, 'spec')),
   services: SERVICE_CHECK,
@@ -89,6 +92,7 @@ const UPDATES: Readonly<Record<string, readonly UpdateCheck[]>> = {
   ...QUOTA_UPDATES,
   ...VOLUME_UPDATES,
   ...WORKLOAD_UPDATES,
+  [DEFINITIONS]: [DEFINITION_UPDATE],
   nodes: [NODE_UPDATE],
   pods: [checkPodUpdate],
   services: [SERVICE_UPDATE],

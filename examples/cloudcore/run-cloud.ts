@@ -11,6 +11,7 @@ import {
   builtinResources,
   documentKinds,
   type ObjectStore,
+  secretCollection,
 } from 'tideway/adapters/kubernetes/objects'
 import {
   certificateFingerprint,
@@ -133,7 +134,10 @@ async function startIdentity(
   await content.ready
   const mayNodeSpeakFor = (node: string, account: AccountName): boolean =>
     access.maySpeakFor(node, account)
-  const rules = { mayNodeSpeakFor }
+  // What the API tells a node is what it would be sent.
+  const mayReadSecret = (node: string, namespace: string, name: string): boolean =>
+    access.allows(node, secretCollection(namespace, name))
+  const rules = { mayNodeSpeakFor, mayReadSecret }
   const identity = await openProgramIdentity(settings.data, store, rules, teardown)
   await publishClusterKey(store, identity.key.publicKey)
   return identity

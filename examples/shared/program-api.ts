@@ -41,7 +41,7 @@ export interface ProgramApiOptions
 /** Starts the Kubernetes API of a program, and writes the kubeconfig that leads to it. */
 export async function startProgramApi(options: ProgramApiOptions): Promise<ApiServer> {
   const { directory, authority, user, cluster, places: given, address, ...parts } = options
-  const { accounts, rbac } = options.identity
+  const { accounts } = options.identity
   const { host, port } = address
   const token = await loadOrCreateToken(join(directory, 'admin-token'))
   const places = [...new Set(['127.0.0.1', '::1', 'localhost', hostname(), host, ...given])]
@@ -65,7 +65,7 @@ export async function startProgramApi(options: ProgramApiOptions): Promise<ApiSe
       certificates: ({ groups }) => !groups.some((group) => NOT_BY_CERTIFICATE.has(group)),
       anonymous: true,
     }),
-    authorize: rbac.authorize,
+    authorize: options.identity.authorize,
     serviceAccounts: true,
     clock: systemClock,
   })

@@ -3,9 +3,12 @@ import { systemClock } from 'tideway'
 import {
   type AccountTokens,
   type AccountTokensOptions,
+  anyAuthorizer,
   createAccountTokens,
+  createNodeAuthorizer,
   createRbac,
   createTrustedKeys,
+  type NodeAuthorizerOptions,
   type Rbac,
   type SigningKey,
 } from 'tideway/adapters/kubernetes/identity'
@@ -19,6 +22,8 @@ export interface ProgramIdentity {
   readonly key: SigningKey
   readonly accounts: AccountTokens
   readonly rbac: Rbac
+  /** Says who may what: nodes by their pods, all by roles. */
+  readonly authorize: ReturnType<typeof anyAuthorizer>
 }
 
 /**
@@ -28,7 +33,8 @@ export interface ProgramIdentity {
 export async function openProgramIdentity(
   directory: string,
   store: ObjectStore,
-  rules: Pick<AccountTokensOptions, 'mayNodeSpeakFor' | 'outlives'>,
+  rules: Pick<AccountTokensOptions, 'mayNodeSpeakFor' | 'outlives'> &
+    Pick<NodeAuthorizerOptions, 'mayReadSecret'>,
   teardown: Teardown,
 ): Promise<ProgramIdentity> {
   const key = await loadOrCreateSigningKey(join(directory, 'pki', 'service-accounts.key'))
@@ -36,6 +42,11 @@ export async function openProgramIdentity(
   teardown.add('keys of tokens', () => keys.close())
   const rbac = createRbac(store)
   teardown.add('roles', () => rbac.close())
-  const accounts = createAccountTokens({ store, key, keys, clock: systemClock, ...rules })
-  return { key, accounts, rbac }
+  const { mayReadSecret, ...tokens } = rules
+  const accounts = createAccountTokens({ store, key, keys, clock: systemClock, ...tokens })
+  const maySpeakFor = rules.mayNodeSpeakFor
+  const nodes = createNodeAuthorizer({ store, mayReadSecret, maySpeakFor })
+  teardown.add('what nodes may', () => nodes.close())
+  const authorize = anyAuthorizer(nodes.authorize, rbac.authorize)
+  return { key, accounts, rbac, authorize }
 }

@@ -1,6 +1,6 @@
 // Records what a real kube-apiserver, with a controller manager beside it, makes of the requests in
 // test/fixtures/kubernetes-admission:
-//   node scripts/kubernetes/record-admission.ts
+//   npx tsx scripts/kubernetes/record-admission.ts
 
 import { writeFileSync } from 'node:fs'
 import { withCluster } from '../../test/cluster/cluster.ts'

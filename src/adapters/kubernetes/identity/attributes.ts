@@ -8,6 +8,8 @@ export interface Attributes {
   readonly subresource: string
   readonly namespace: string
   readonly name: string
+  /** What a list or watch is narrowed to, as it was asked for; undefined where it is not. */
+  readonly fieldSelector?: string | undefined
   /** Set for a path that is no resource. */
   readonly path: string
 }

@@ -9,6 +9,7 @@ export {
   type TokenProof,
 } from './account-tokens.ts'
 export { createRoleAggregation, type RoleAggregationOptions } from './aggregation.ts'
+export { anyAuthorizer } from './any-authorizer.ts'
 export { type Attributes, resourceAttributes, type Verdict } from './attributes.ts'
 export { bootstrapObjects, reconcileBootstrap } from './bootstrap.ts'
 export {
@@ -21,6 +22,11 @@ export {
   createNamespaceContent,
   type NamespaceContentOptions,
 } from './namespace-content.ts'
+export {
+  createNodeAuthorizer,
+  type NodeAuthorizer,
+  type NodeAuthorizerOptions,
+} from './node-authorizer.ts'
 export {
   type PodTokenIssuerOptions,
   type PodTokenRequest,

@@ -19,6 +19,9 @@ export const UNAUTHENTICATED = 'system:unauthenticated'
 /** The group that may do everything, whatever the roles say. */
 export const MASTERS = 'system:masters'
 
+/** The group of nodes. */
+export const NODES = 'system:nodes'
+
 /** The user of a request without credentials. */
 export const anonymousUser: User = { name: ANONYMOUS, groups: [UNAUTHENTICATED] }
 

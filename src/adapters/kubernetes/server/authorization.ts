@@ -60,6 +60,7 @@ export function attributesOf(info: RequestInfo, request: IncomingMessage): Attri
   if (info.type === 'path')
     return { ...NONE, verb: (request.method ?? 'GET').toLowerCase(), path: decoded(info.path) }
   const { verb, group, version, plural, subresource = '', name = selectedName(info.query) } = info
+  const fieldSelector = info.query.get('fieldSelector')
   // A namespace is in itself, so that its own roles say who may see it.
   const isNamespace = group === '' && plural === 'namespaces' && info.name !== undefined
   const namespace = isNamespace ? info.name : info.namespace
@@ -72,6 +73,7 @@ export function attributesOf(info: RequestInfo, request: IncomingMessage): Attri
     subresource,
     namespace: namespace ?? '',
     name,
+    ...(fieldSelector === null ? {} : { fieldSelector }),
   }
 }
 

@@ -20,6 +20,8 @@ interface First {
 interface Written {
   last: number
   safe: number
+  /** The events that set numbers which were safe. */
+  readonly events: Map<string, number>
 }
 
 /** What a log has of edits that are no longer in it as they were written. */
@@ -115,16 +117,36 @@ export class GenerationChecker {
   /** The next number that a machine writes into a document. */
   next(machine: ReplicaId, document: DocumentId): number {
     const key = `${machine} ${document}`
-    const written = this.#written.get(key) ?? { last: 0, safe: 0 }
+    const written = this.#written.get(key) ?? { last: 0, safe: 0, events: new Map() }
     this.#written.set(key, written)
     written.last += 1
     return written.last
   }
 
-  /** The machine was told that this number is on its disk. */
-  safe(machine: ReplicaId, document: DocumentId, number: number): void {
+  /** The machine was told that this number, which an event set, is on its disk. */
+  safe(machine: ReplicaId, document: DocumentId, number: number, hash: EventHash): void {
     const written = this.#written.get(`${machine} ${document}`)
-    if (written !== undefined) written.safe = Math.max(written.safe, number)
+    if (written === undefined) return
+    written.safe = Math.max(written.safe, number)
+    written.events.set(eventKey(document, hash), number)
+  }
+
+  /** The disk of a machine went back: numbers are safe where another machine has their events. */
+  restored(machine: ReplicaId): void {
+    const others = this.#world.machines().filter(({ name }) => name !== machine)
+    this.#only((key) => others.some(({ name }) => this.#world.has(name, key)))
+  }
+
+  /** These events are gone for good: nobody else had them. */
+  release(keys: ReadonlySet<string>): void {
+    this.#only((key) => !keys.has(key))
+  }
+
+  #only(isKept: (key: string) => boolean): void {
+    for (const written of this.#written.values()) {
+      for (const key of [...written.events.keys()]) if (!isKept(key)) written.events.delete(key)
+      written.safe = Math.max(0, ...written.events.values())
+    }
   }
 
   /** At the end: each number is shown as its machine last wrote it, or later. */

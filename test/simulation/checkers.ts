@@ -10,6 +10,7 @@ import { LinkChecker } from './checkers-links.ts'
 import { LossChecker } from './checkers-losses.ts'
 import { MemoryChecker } from './checkers-memory.ts'
 import type { Machine, Process, Simulator, Witness } from './simulator.ts'
+import { isHarmed } from './topology.ts'
 import type { Invariant, World } from './world.ts'
 
 /** Failures past this say nothing new. */
@@ -84,6 +85,16 @@ export class Checkers implements Witness, World {
     return this.losses.isContested(document)
   }
 
+  /** Documents of which two honest machines may never hold the same: others are compared without them. */
+  isUncompared(document: DocumentId): boolean {
+    return isHarmed(document) || this.losses.isContested(document)
+  }
+
+  /** Whether some of those are where others are. */
+  get hasUncompared(): boolean {
+    return this.losses.contests || [...this.#moved].some(isHarmed)
+  }
+
   isDue(machine: Machine, message: string, fields: LogFields | undefined): boolean {
     return this.losses.isDue(machine.name, message, fields)
   }
@@ -130,6 +141,7 @@ export class Checkers implements Witness, World {
   restored(machine: Machine): void {
     this.losses.restored(machine.name)
     this.durability.restored(machine.name)
+    this.generations.restored(machine.name)
     this.links.restored(machine.name)
     this.delivery.restored(machine.name)
   }

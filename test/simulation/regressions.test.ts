@@ -57,6 +57,14 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
     'a base that a peer refused stayed, and the logs differed for ever',
   ],
   [{ seed: 421, ...MOVED_AND_CUT }, 'an edit of another that was written again was taken back'],
+  [
+    { seed: 1573, also: ['moves', 'hostile'], without: ['cuts', 'losses', 'rot'] },
+    'documents of the machine that means harm were compared where they had moved to',
+  ],
+  [
+    { seed: 32, also: ['losses', 'cuts'], without: ['moves', 'hostile', 'rot'] },
+    'edits of a log that went back were cut into a state that lost, and were not to be seen',
+  ],
 ]
 
 test.each(REGRESSIONS)('%o: %s', async (options) => {

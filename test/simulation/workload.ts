@@ -101,7 +101,7 @@ export class Workload {
       if (forbidden) this.#checkers.access.forbidden(machine.name, eventKey(document, hash))
       await handle.durable()
       if (!process.alive || forbidden) return
-      this.#checkers.generations.safe(machine.name, document, number)
+      this.#checkers.generations.safe(machine.name, document, number, hash)
       const home = handle.collection
       this.#checkers.durability.promise(machine.name, { hash, document, collection: home })
       this.#world.note(() => `${machine.name} edited ${document}`)

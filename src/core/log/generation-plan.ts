@@ -151,7 +151,9 @@ export class GenerationPlan {
     if (ours?.hash === beginning.hash) return
     if (ours !== undefined && !isNewer(beginning, ours)) return
     const isDeleted = record.deleted || beginning.change === undefined
-    if (ours !== undefined && !isDeleted && !covers(beginning.reach, ours.reach))
+    // Of as many cuts, neither comes of the other: a log that went back may name other edits by one place.
+    const isApart = ours !== undefined && cutsOf(ours.generation) === cutsOf(beginning.generation)
+    if (ours !== undefined && !isDeleted && (isApart || !covers(beginning.reach, ours.reach)))
       this.setStateAside(document, { ...OUTRUN, peer, atMs })
     const isRival = beginning.generation === record.generation
     if (isRival) this.#setAside(document, { ...RIVAL, peer, atMs })

@@ -1,3 +1,5 @@
+import { consoleLogger, systemClock } from 'tideway'
+import { createLeaseGate } from 'tideway/adapters/kubernetes/controllers'
 import type { JsonObject, KubeObject, ObjectKey } from 'tideway/adapters/kubernetes/objects'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { mapAt, mapsAt, numberAt, textAt } from '../../src/adapters/kubernetes/objects/read.ts'
@@ -61,7 +63,7 @@ const ownersOf = (object: KubeObject): readonly (string | undefined)[] =>
   mapsAt(object, 'metadata', 'ownerReferences').map((owner) => textAt(owner, 'name'))
 
 describe('a kube-controller-manager and a kube-scheduler of Kubernetes', () => {
-  test('hold their leases', async () => {
+  test('hold their leases, while which our own controllers rest', async () => {
     for (const name of ['kube-controller-manager', 'kube-scheduler']) {
       const lease = key('leases.coordination.k8s.io', 'kube-system', name)
       await untilShown(target.store, lease, (held) => {
@@ -69,6 +71,24 @@ describe('a kube-controller-manager and a kube-scheduler of Kubernetes', () => {
         return renewals && textAt(held, 'spec', 'holderIdentity') !== undefined
       })
     }
+    let starts = 0
+    let taken = 0
+    const gate = createLeaseGate({
+      store: target.store,
+      clock: systemClock,
+      logger: consoleLogger('silent'),
+      lease: 'kube-controller-manager',
+      start: () => {
+        starts += 1
+        return []
+      },
+      onHeld: () => {
+        taken += 1
+      },
+    })
+    await gate.close()
+    expect(taken).toBe(1)
+    expect(starts).toBe(0)
   })
 
   test('furnish each namespace', async () => {
@@ -258,6 +278,16 @@ describe('a kube-controller-manager and a kube-scheduler of Kubernetes', () => {
     })
     const budget = key('poddisruptionbudgets.policy', home, 'web')
     await untilShown(target.store, budget, count('disruptionsAllowed', 1))
+    const pods = target.store.list('pods', home).items.map(({ metadata }) => metadata.name)
+    const evict = (name = ''): Promise<JsonObject> =>
+      target.create(`${space(home)}/pods/${name}/eviction`, { metadata: { name } })
+    await evict(pods[0])
+    const budgets = apis('policy/v1', home, 'poddisruptionbudgets')
+    await target.patch(`${budgets}/web`, { spec: { minAvailable: 3 } })
+    await untilShown(target.store, budget, count('disruptionsAllowed', 0))
+    await untilShown(target.store, key('deployments.apps', home, 'web'), count('readyReplicas', 3))
+    const [another] = target.store.list('pods', home).items.filter(isRunning)
+    await expect(evict(another?.metadata.name)).rejects.toThrow(/429 .*pod's disruption budget/)
     // A quota that comes later: what is made under one is counted as it is admitted.
     await target.create(`${space(home)}/resourcequotas`, {
       metadata: { name: 'few' },
@@ -301,7 +331,8 @@ describe('a kube-controller-manager and a kube-scheduler of Kubernetes', () => {
 
   test('empty a namespace and let it go', async () => {
     const home = await makeSpace('leaving')
-    const template = templateOf('web', { terminationGracePeriodSeconds: 3 })
+    // It begins after five seconds, and by then expects that pods may still have some of their time.
+    const template = templateOf('web', { terminationGracePeriodSeconds: 8 })
     await target.create(apis('apps/v1', home, 'deployments'), workload('web', 2, { template }))
     await target.create(`${space(home)}/configmaps`, { metadata: { name: 'c' } })
     await untilShown(target.store, key('deployments.apps', home, 'web'), count('readyReplicas', 2))

@@ -8,6 +8,7 @@ import { keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionOf } from './delete.ts'
 import { encodeList, encodeObject } from './encode.ts'
+import { evictPod } from './eviction.ts'
 import { at, isObject, objectAt, textAt } from './json.ts'
 import { listPage } from './list.ts'
 import type { Answer } from './negotiate.ts'
@@ -19,6 +20,10 @@ import { operateOnScale } from './scale-requests.ts'
 import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
 import { includeObject, metadataOf, tableOf } from './table/table.ts'
 import { patchObject, replaceObject, type Written, writeObject } from './update.ts'
+
+/** What is said to who deletes a job and does not say what becomes of its pods. */
+const PODS_STAY =
+  'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning'
 
 /** 405 for a verb that a resource does not have. */
 export function methodNotAllowed(): StatusError {
@@ -63,15 +68,12 @@ export async function operate(
       if (name === undefined) throw methodNotAllowed()
       return writtenReply(context, await write(context, info, name, request, 'object'), answer)
     }
-    case 'delete':
-      return replyWith(
-        shownIfKept(
-          context,
-          await deleteObject(context, name ?? '', await deletion(context, request)),
-        ),
-        200,
-        answer.format,
-      )
+    case 'delete': {
+      const wanted = await deletion(context, request)
+      const isUnsaid = wanted.propagation === undefined && context.resource.id === 'jobs.batch'
+      const left = shownIfKept(context, await deleteObject(context, name ?? '', wanted))
+      return { ...replyWith(left, 200, answer.format), warnings: isUnsaid ? [PODS_STAY] : [] }
+    }
     case 'deletecollection': {
       const gone = await deleteCollection(context, await deletion(context, request))
       const items = gone.map((object) => shownAs(context, object))
@@ -164,7 +166,7 @@ async function evict(
     throw badRequest('name in URL does not match name in Eviction object')
   const options = at(value, 'deleteOptions')
   const bytes = Buffer.from(JSON.stringify(isObject(options) ? options : {}))
-  await deleteObject(context, name, deletionOf(bytes, 'application/json', context.query))
+  await evictPod(context, name, deletionOf(bytes, 'application/json', context.query))
   return replyWith(
     { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
     201,

@@ -1,5 +1,5 @@
 export { RESTART_BACKOFF, type RestartBackoff } from './backoff.ts'
 export { createEdged, type Edged, type EdgedOptions } from './edged.ts'
+export type { ApiPlace } from './link-variables.ts'
 export type { PodApi } from './pod-context.ts'
 export type { IssuePodToken, PodToken, PodTokenAsk } from './pod-tokens.ts'
-export type { ApiPlace } from './service-variables.ts'

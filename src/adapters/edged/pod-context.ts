@@ -4,10 +4,10 @@ import type { ObjectStore } from '../kubernetes/objects/types.ts'
 import type { PodRuntime } from '../runtime/index.ts'
 import type { RestartBackoff } from './backoff.ts'
 import type { Occurrence } from './event-record.ts'
+import type { ApiPlace } from './link-variables.ts'
 import type { NodeFacts } from './node-status.ts'
 import type { IssuePodToken } from './pod-tokens.ts'
 import type { PodView } from './pod-view.ts'
-import type { ApiPlace } from './service-variables.ts'
 
 /** The Kubernetes API that the pods of a node are pointed at. */
 export interface PodApi extends ApiPlace {

@@ -1,10 +1,10 @@
 import type { KubeObject } from '../kubernetes/objects/types.ts'
 import type { ConfigSource } from './env.ts'
 import { asTextMap } from './json.ts'
+import { serviceVariables } from './link-variables.ts'
 import type { PodContext } from './pod-context.ts'
 import { type TokenResult, tokenKey } from './pod-tokens.ts'
 import type { PodView } from './pod-view.ts'
-import { serviceVariables } from './service-variables.ts'
 
 /** The config map that Kubernetes puts into each namespace for clients in pods. */
 const ROOT_CA = 'kube-root-ca.crt'

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
+import { serviceVariables } from '../../../../src/adapters/edged/link-variables.ts'
 import {
   type PodToken,
   type PodTokenAsk,
   PodTokens,
 } from '../../../../src/adapters/edged/pod-tokens.ts'
-import { serviceVariables } from '../../../../src/adapters/edged/service-variables.ts'
 import type { JsonObject, KubeObject } from '../../../../src/adapters/kubernetes/objects/types.ts'
 import { consoleLogger } from '../../../../src/index.ts'
 import { ManualClock } from '../reconciler/manual-clock.ts'

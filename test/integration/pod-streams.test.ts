@@ -1,9 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
+import type { ClientRequest, IncomingHttpHeaders } from 'node:http'
+import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { type CommandResult, kubectlFor, type RunKubectl } from '../support/api-server.ts'
 import { findKubectls, KUBECTL_HINT } from '../support/kubectl.ts'
 import { type NodeServer, startNodeServer } from '../support/node-server.ts'
@@ -123,6 +128,212 @@ describe.each(kubectls)('kubectl $version', ({ path, version }) => {
     }
   })
 })
+
+describe.each(kubectls.slice(-1))('a client of today, $version', ({ path }) => {
+  const kubectl: RunKubectl = (args, options) => kubectlFor(target, path)(args, options)
+
+  test('attaches: to what runs, with a stdin, on a terminal', async () => {
+    const run = ['run', 'typed', '--image=local/shell', '-i', '--restart=Never']
+    const overrides = { spec: { nodeName: 'edge-1' } }
+    const reply = await kubectl(
+      [
+        ...[...run, '--rm', '--quiet', `--overrides=${JSON.stringify(overrides)}`],
+        ...[
+          '--override-type=strategic',
+          '--command',
+          '--',
+          'sh',
+          '-c',
+          'read line; echo "got $line"',
+        ],
+      ],
+      { input: 'hello\n' },
+    )
+    expect(ok(reply)).toContain('got hello\n')
+    await target.run('talk', ['sh', '-c', 'while :; do echo tick; sleep 0.2; done'])
+    const seen = await kubectl(['attach', 'talk'], { until: 'tick\ntick\n' })
+    expect(seen.stdout).toContain('tick\ntick\n')
+    // script(1) is the terminal that kubectl is typed into.
+    const line = `stty rows 33 cols 99; ${path} exec -it shell -- sh -c 'sleep 1; stty size; tty'`
+    const shown = await terminal(line)
+    expect(shown).toMatch(/33 99\r\r?\n\/dev\/pts\/\d+\r\r?\n/)
+  })
+
+  test('a client that is killed takes its command with it', async () => {
+    const beat = join(target.folder, 'beat')
+    const script = `while :; do echo x >> ${beat}; sleep 0.05; done`
+    const child = spawn(path, ['exec', '-i', 'shell', '--', 'sh', '-c', script], {
+      env: { PATH: process.env['PATH'], HOME: target.folder, KUBECONFIG: target.kubeconfig },
+    })
+    await grows(beat, true)
+    child.kill('SIGKILL')
+    await grows(beat, false)
+  })
+
+  test('passes requests on to pods and services', async () => {
+    await target.store.create({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'front', namespace: 'default' },
+      spec: { selector: { app: 'web' }, ports: [{ name: 'web', port: 80, targetPort: 'http' }] },
+    })
+    const root = '/api/v1/namespaces/default'
+    const get = async (tail: string): Promise<string> =>
+      ok(await kubectl(['get', '--raw', `${root}${tail}`]))
+    expect(await get('/pods/web/proxy/a%20b?c=d')).toBe('GET /a%20b?c=d  none\n')
+    expect(await get(`/pods/http:web:${webPort}/proxy/`)).toBe('GET /  none\n')
+    expect(await get('/services/front:web/proxy/x')).toBe('GET /x  none\n')
+    expect(await get('/services/http:front:80/proxy/x')).toBe('GET /x  none\n')
+    // A port that has a name is not found without it, as in Kubernetes.
+    const nameless = await kubectl(['get', '--raw', `${root}/services/front/proxy/x`])
+    expect(nameless.stderr).toContain('no endpoints available for service "front"')
+    const refused = await kubectl(['get', '--raw', `${root}/services/front:81/proxy/x`])
+    expect(refused.stderr).toContain('no service port 81 found for service "front"')
+    const closed = await kubectl(['get', '--raw', `${root}/pods/web:1/proxy/x`])
+    expect(closed.stderr).toContain('error trying to reach service')
+  })
+})
+
+const PROXY = '/api/v1/namespaces/default/pods/web/proxy'
+
+test('a proxy passes on any method, redirects and upgrades, and keeps credentials', async () => {
+  const posted = await ask('POST', `${PROXY}/p`, { body: 'text' })
+  expect(posted).toMatchObject({ status: 200, text: 'POST /p text none\n' })
+  expect(posted.headers['x-answer']).toBe('yes')
+  expect(await ask('OPTIONS', `${PROXY}/o`, {})).toMatchObject({ text: 'OPTIONS /o  none\n' })
+  const moved = await ask('GET', `${PROXY}/moved`, {})
+  expect(moved.headers.location).toBe(`${PROXY}/there?x=1`)
+  const bare = await ask('GET', `${PROXY}?a=b`, {})
+  expect(bare).toMatchObject({ status: 301 })
+  expect(bare.headers.location).toBe(`${PROXY}/?a=b`)
+  const socket = await new Promise<Duplex>((resolve, reject) => {
+    const headers = { connection: 'Upgrade', upgrade: 'echo' }
+    const request = start('GET', `${PROXY}/echo`, headers)
+    request.once('upgrade', (_answer, upgraded) => resolve(upgraded))
+    request.once('error', reject)
+    request.end()
+  })
+  socket.write('round trip')
+  expect(String(await once(socket, 'data'))).toBe('round trip')
+  socket.destroy()
+})
+
+test('refuses before the upgrade, with a Status', async () => {
+  const pods = '/api/v1/namespaces/default/pods'
+  const plain = await ask('GET', `${pods}/shell/exec?command=true&stdout=true`, {})
+  expect(JSON.parse(plain.text)).toMatchObject({ code: 400, message: 'Upgrade request required' })
+  const headers = { connection: 'Upgrade', upgrade: 'SPDY/3.1' }
+  const version = { 'x-stream-protocol-version': 'v4.channel.k8s.io' }
+  const spdy = async (tail: string, more: object = version): Promise<object> => {
+    const { text } = await ask('POST', `${pods}/${tail}`, { headers: { ...headers, ...more } })
+    return JSON.parse(text) as object
+  }
+  expect(await spdy('nobody/exec?command=true&stdout=true')).toMatchObject({ code: 404 })
+  expect(await spdy('shell/exec?command=true&stdout=true&container=x')).toMatchObject({
+    code: 400,
+    message: 'container x is not valid for pod shell',
+  })
+  expect(await spdy('shell/exec?command=true')).toMatchObject({
+    code: 400,
+    message: 'you must specify at least 1 of stdin, stdout, stderr',
+  })
+  const unknown = { 'x-stream-protocol-version': 'v9.channel.k8s.io' }
+  expect(await spdy('shell/exec?command=true&stdout=true', unknown)).toMatchObject({ code: 403 })
+  expect(await spdy('shell/exec?command=no-such&stdout=true')).toMatchObject({
+    code: 500,
+    reason: 'InternalError',
+  })
+})
+
+test('a reader that does not read costs no memory, and gets everything in the end', async () => {
+  const url = `${target.server.url.replace('https', 'wss')}/api/v1/namespaces/default/pods/shell/exec`
+  const query = 'command=head&command=-c&command=100000000&command=/dev/zero&stdout=true'
+  const socket = new WebSocket(`${url}?${query}`, 'v4.channel.k8s.io', {
+    ca: target.caPem,
+    headers: { authorization: `Bearer ${target.token}` },
+  })
+  await once(socket, 'open')
+  socket.pause()
+  const before = process.memoryUsage().rss
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  expect(process.memoryUsage().rss - before).toBeLessThan(60_000_000)
+  let bytes = 0
+  let status = ''
+  socket.on('message', (data: Buffer) => {
+    if (data[0] === 1) bytes += data.length - 1
+    if (data[0] === 3) status = data.subarray(1).toString()
+  })
+  socket.resume()
+  await once(socket, 'close')
+  expect(bytes).toBe(100_000_000)
+  expect(JSON.parse(status)).toEqual({ metadata: {}, status: 'Success' })
+})
+
+interface Reply {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+}
+
+function start(method: string, path: string, headers: object = {}): ClientRequest {
+  const { url, port } = target.server
+  return request(`${url}${path}`, {
+    method,
+    port,
+    ca: target.caPem,
+    headers: { authorization: `Bearer ${target.token}`, ...headers },
+    agent: false,
+  })
+}
+
+function ask(
+  method: string,
+  path: string,
+  { body, headers }: { readonly body?: string; readonly headers?: object },
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const sent = start(method, path, headers)
+    sent.once('error', reject)
+    sent.once('response', (answer) => {
+      let text = ''
+      answer.on('data', (chunk) => {
+        text += String(chunk)
+      })
+      answer.once('end', () => {
+        resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text })
+      })
+    })
+    sent.end(body)
+  })
+}
+
+/** Runs a shell line on a terminal, and gives what it showed. */
+function terminal(line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('script', ['-q', '-e', '-c', line, '/dev/null'], {
+      env: {
+        ...{ PATH: process.env['PATH'], HOME: target.folder, SHELL: '/bin/sh' },
+        KUBECONFIG: target.kubeconfig,
+      },
+    })
+    let shown = ''
+    child.stdout.on('data', (chunk) => {
+      shown += String(chunk)
+    })
+    child.once('error', reject)
+    child.once('close', () => resolve(shown))
+  })
+}
+
+/** Waits until a file grows, or no longer does. */
+async function grows(path: string, isGrowing: boolean): Promise<void> {
+  for (let length = -1; ; ) {
+    const now = (await readFile(path, 'utf8').catch(() => '')).length
+    if (length >= 0 && now > length === isGrowing) return
+    length = now
+    await new Promise((resolve) => setTimeout(resolve, 500))
+  }
+}
 
 function hash(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')

@@ -18,6 +18,7 @@ import { answerOpenId } from './openid.ts'
 import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
+import { checkScope, hasGroup, isInVersionedGroup } from './request-scope.ts'
 import {
   prettied,
   type Reply,
@@ -386,26 +387,6 @@ function isCustomGroup(catalog: Catalog, group: string): boolean {
 function isOutOfScope(info: ResourceRequest, { namespaced }: Served): boolean {
   const isAcross = info.verb === 'list' || info.verb === 'watch'
   return namespaced ? info.namespace === undefined && !isAcross : info.namespace !== undefined
-}
-
-function hasGroup(catalog: Catalog, group: string): boolean {
-  return catalog.all.some((served) => served.group === group)
-}
-
-/** Whether a path is below `/api/VERSION` or `/apis/GROUP/VERSION` of a group that is served. */
-function isInVersionedGroup(catalog: Catalog, path: string): boolean {
-  const [root, first = '', second] = path.split('/').slice(1)
-  if (root === 'api') return first !== ''
-  return root === 'apis' && second !== undefined && second !== '' && hasGroup(catalog, first)
-}
-
-function checkScope(info: ResourceRequest, served: Served): void {
-  const needsNamespace =
-    info.name !== undefined || info.verb === 'create' || info.verb === 'deletecollection'
-  if (served.namespaced && info.namespace === undefined && needsNamespace) {
-    throw info.name === undefined ? methodNotAllowed() : unknownResource()
-  }
-  if (!served.namespaced && info.namespace !== undefined) throw unknownResource()
 }
 
 function unauthorized(): StatusError {

@@ -28,6 +28,9 @@ export class HeaderCodec {
     this.#inflate = createInflate({ dictionary, flush, finishFlush: flush })
     const small = { windowBits: WINDOW_BITS, memLevel: MEMORY_LEVEL }
     this.#deflate = createDeflate({ dictionary, flush, finishFlush: flush, ...small })
+    // Whoever waits for a block is told; the event itself, which may come later, must not end the
+    // process.
+    for (const stream of [this.#inflate, this.#deflate]) stream.on('error', () => undefined)
   }
 
   /** @throws SpdyError for what is no block of headers, or too large a one. */
@@ -52,18 +55,19 @@ function passThrough(stream: Transform, bytes: Uint8Array): Promise<Buffer> {
     let length = 0
     const settle = (error: Error | null | undefined): void => {
       // What was not handed out yet.
-      if (error === null || error === undefined) while (stream.read() !== null);
+      while (!stream.destroyed && stream.read() !== null);
       stream.off('data', take)
       stream.off('error', settle)
       stream.off('close', onClose)
-      if (error === null || error === undefined) resolve(Buffer.concat(pieces))
+      const isWhole = (error ?? undefined) === undefined && length <= HEADERS_BYTES_MAX
+      if (isWhole) resolve(Buffer.concat(pieces))
       else reject(new SpdyError('headers cannot be decompressed'))
     }
     const onClose = (): void => settle(new Error('closed'))
     const take = (piece: Buffer): void => {
       length += piece.length
       pieces.push(piece)
-      if (length > HEADERS_BYTES_MAX) stream.destroy(new Error('too long'))
+      if (length > HEADERS_BYTES_MAX) stream.destroy()
     }
     stream.on('data', take)
     stream.on('error', settle)

@@ -1,6 +1,9 @@
-import type { RuntimeError } from '../adapters/runtime/index.ts'
+import type { ContainerUsage, RuntimeError } from '../adapters/runtime/index.ts'
 import { ComplianceError, check, checkEqual } from './check.ts'
 import type { RuntimeCheck } from './runtime-fixture.ts'
+
+/** How often usage is looked at until it has grown: each look takes milliseconds. */
+const USAGE_LOOKS_MAX = 2_000
 
 /** Lines of a CRI log: time, stream, tag, text. */
 const LOG_LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z (stdout|stderr) ([FP]) (.*)$/
@@ -43,6 +46,26 @@ export const containerChecks: readonly RuntimeCheck[] = [
         (ended.finishedAtMs ?? 0) >= (ended.startedAtMs ?? Number.POSITIVE_INFINITY),
         'it finished before it started',
       )
+    },
+  },
+  {
+    name: 'what a container uses is told while it runs, and its CPU time grows',
+    async run({ runtime, sandbox, shell, until }) {
+      if (!runtime.supports.usage) return checkEqual(await runtime.usage(), [], 'the usage')
+      const spec = shell('i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; exec sleep 60')
+      const { id } = await runtime.startContainer(sandbox.id, spec)
+      const own = async (): Promise<ContainerUsage | undefined> =>
+        (await runtime.usage()).find((usage) => usage.id === id)
+      let found = await own()
+      const first = found?.cpuNanos ?? 0
+      for (let looks = 0; looks < USAGE_LOOKS_MAX && (found?.cpuNanos ?? 0) <= first; looks += 1)
+        found = await own()
+      check((found?.cpuNanos ?? 0) > first, 'its CPU time does not grow')
+      check((found?.memoryBytes ?? 0) > 0, 'it uses no memory')
+      checkEqual([found?.name, found?.podUid], [spec.name, sandbox.uid], 'whose usage it is')
+      await runtime.stopContainer(id, 0)
+      await until(id, (each) => each.state === 'exited', 'waiting for the end')
+      checkEqual(await own(), undefined, 'usage after the end')
     },
   },
   {

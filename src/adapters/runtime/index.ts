@@ -104,6 +104,8 @@ export interface RuntimeFeatures {
   readonly images: boolean
   /** Processes can be given a terminal. */
   readonly terminals: boolean
+  /** It is told what containers use. */
+  readonly usage: boolean
 }
 
 /** Why a runtime refused: a meaning, whatever the runtime behind it says. */

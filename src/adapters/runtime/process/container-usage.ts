@@ -5,14 +5,15 @@ import type { Container } from './container.ts'
 import { allProcesses, familyOf, type ProcessRow } from './process-table.ts'
 import { usageOfProcesses } from './process-usage.ts'
 
-const HAS_PROC = existsSync('/proc/self/stat')
+/** Whether this machine tells what its processes use: Linux does. */
+export const TELLS_USAGE: boolean = existsSync('/proc/self/stat')
 
 /** What every container uses that runs: one look at the process table for all of them. */
 export async function usageOfContainers(
   containers: Iterable<Container>,
   cgroups: Cgroups | undefined,
 ): Promise<readonly ContainerUsage[]> {
-  if (!HAS_PROC) return []
+  if (!TELLS_USAGE) return []
   const rows = await allProcesses()
   const found = await Promise.all(
     [...containers].map((container) => usageOfContainer(container, rows, cgroups)),

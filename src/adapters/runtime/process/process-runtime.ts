@@ -16,15 +16,15 @@ import type {
 } from '../index.ts'
 import { RuntimeError } from '../index.ts'
 import type { ExecSpec } from '../sessions.ts'
-import { namesIn, readIfThere, writeAtomic } from './atomic-file.ts'
 import type { ContainerUsage } from '../usage.ts'
+import { namesIn, readIfThere, writeAtomic } from './atomic-file.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import { commandProblem, throughMounts } from './command-lookup.ts'
 import { Container, type ContainerContext } from './container.ts'
 import { ContainerFiles } from './container-files.ts'
-import { usageOfContainers } from './container-usage.ts'
 import { commandRequired, containerId, recordOf } from './container-identity.ts'
 import { prepareInput } from './container-input.ts'
+import { TELLS_USAGE, usageOfContainers } from './container-usage.ts'
 import { containerRoot, containerVariables, splitByName } from './environment.ts'
 import { LIMITS } from './limits.ts'
 import { cleanMountPath, type MountPlan, planMounts, realHost } from './mount-plan.ts'
@@ -81,6 +81,7 @@ export class ProcessRuntime implements PodRuntime {
       limits: host.cgroups?.limits ?? false,
       images: false,
       terminals: hasTerminals(),
+      usage: TELLS_USAGE,
     }
     this.#context = {
       clock: host.clock,

@@ -62,7 +62,8 @@ function byName(items: readonly unknown[]): unknown {
 function nameOf(item: unknown): string {
   if (typeof item !== 'object' || item === null) return ''
   const { name, resource, subresource, metadata, versions } = item as Record<string, unknown>
-  if (typeof (subresource ?? resource ?? name) === 'string') return `${subresource ?? resource ?? name}`
+  if (typeof (subresource ?? resource ?? name) === 'string')
+    return `${subresource ?? resource ?? name}`
   if (versions === undefined) return ''
   return String((metadata as { name?: string } | undefined)?.name ?? 'core')
 }

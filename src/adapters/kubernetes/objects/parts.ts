@@ -47,6 +47,16 @@ function allOwners(metadata: JsonObject, observed: JsonMap | undefined): readonl
   return [...owners, ...ofStatus].sort((a, b) => (place(a) < place(b) ? -1 : 1))
 }
 
+/** Kinds that show a status, an empty one, also before anything is reported of them. */
+const ALWAYS_REPORTED: ReadonlySet<string> = new Set([
+  'cronjobs.batch',
+  'deployments.apps',
+  'jobs.batch',
+  'resourceclaims.resource.k8s.io',
+  'resourcequotas',
+  'servicecidrs.networking.k8s.io',
+])
+
 /** The object that two documents stand for. */
 export function assemble(
   resource: Resource,
@@ -61,7 +71,8 @@ export function assemble(
   const metadata = isObject(desired['metadata']) ? desired['metadata'] : {}
   const { name, namespace } = derived.key
   const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = desired
-  const status = resource.status ? observed?.['status'] : undefined
+  const empty = ALWAYS_REPORTED.has(resource.id) ? {} : undefined
+  const status = resource.status ? (observed?.['status'] ?? empty) : undefined
   const owners = allOwners(metadata as JsonObject, resource.status ? observed : undefined)
   return freeze({
     apiVersion: apiVersionOf(resource),
@@ -121,6 +132,10 @@ export function amended(resource: Resource, base: KubeObject, wanted: KubeObject
 function sameWish(resource: Resource, a: KubeObject, b: KubeObject): boolean {
   // Of a custom kind nobody knows which part is a wish: all but metadata and a status of its own.
   if (resource.custom === true) return equalValues(wishOf(resource, a), wishOf(resource, b))
+  if (resource.id === 'endpointslices.discovery.k8s.io') {
+    const isSame = equalValues(wishOf(resource, a), wishOf(resource, b))
+    return isSame && equalValues(a.metadata.labels, b.metadata.labels)
+  }
   const [left, right] = [a, b].map((object) => wishedSpec(resource, object))
   const isSame = equalValues(left, right)
   // The annotations of a deployment go on to what it makes.

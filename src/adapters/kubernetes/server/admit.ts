@@ -30,10 +30,15 @@ export function writerOf(context: RequestContext, subresource = ''): Writer {
 /**
  * Reads a body as an object of the resource of this request.
  *
+ * @param isPart whether it is only what somebody applies of an object.
  * @throws StatusError 400 when it is of another kind or version, has fields of a wrong type, or,
  * with `fieldValidation=Strict`, fields that the kind does not have.
  */
-export function decodeObject(context: RequestContext, body: ObjectBody): KubeObject {
+export function decodeObject(
+  context: RequestContext,
+  body: ObjectBody,
+  isPart = false,
+): KubeObject {
   const { served, options } = context
   const apiVersion = apiVersionOf(served)
   const found = {
@@ -60,7 +65,7 @@ export function decodeObject(context: RequestContext, body: ObjectBody): KubeObj
     decoded =
       served.custom === undefined
         ? decodeTyped(served.type, body.value)
-        : decodeCustom(served.custom, body.value)
+        : decodeCustom(served.custom, body.value, isPart)
   } catch (error) {
     if (error instanceof StatusError && error.reason === 'BadRequest')
       throw badRequest(prefix + error.message)

@@ -134,12 +134,31 @@ const PERMANENT: ReadonlySet<string> = new Set([
   'kube-node-lease',
 ])
 
+/** Kinds of which a deletion shows what was there. */
+const RETURNED: ReadonlySet<string> = new Set([
+  'persistentvolumeclaims',
+  'persistentvolumes',
+  'pods',
+  'podtemplates',
+  'resourcequotas',
+  'serviceaccounts',
+  'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+  'deviceclasses.resource.k8s.io',
+  'resourceclaims.resource.k8s.io',
+  'resourceclaimtemplates.resource.k8s.io',
+  'resourceslices.resource.k8s.io',
+  'storageclasses.storage.k8s.io',
+  'volumeattachments.storage.k8s.io',
+  'volumeattributesclasses.storage.k8s.io',
+])
+
 function answerOf(
   { served, resource }: RequestContext,
   object: KubeObject,
   isThere: boolean,
 ): JsonObject {
-  if (isThere || resource.id === 'pods' || resource.id === 'serviceaccounts') return object
+  if (isThere || RETURNED.has(resource.id)) return object
   return successStatus(served, object.metadata.name, object.metadata.uid)
 }
 

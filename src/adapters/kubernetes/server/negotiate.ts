@@ -22,7 +22,10 @@ const RANGES_MAX = 32
 export type AnswerShape = 'object' | 'list' | 'watch'
 
 const TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf']
-const STREAMS = ['application/json;stream=watch', 'application/vnd.kubernetes.protobuf;stream=watch']
+const STREAMS = [
+  'application/json;stream=watch',
+  'application/vnd.kubernetes.protobuf;stream=watch',
+]
 
 /**
  * Refuses an Accept header that names nothing of what a path can answer with.

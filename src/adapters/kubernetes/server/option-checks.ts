@@ -60,9 +60,7 @@ function validationCauses(validation: string): readonly Cause[] {
  */
 export function requireManager(query: URLSearchParams): void {
   if (query.get('fieldManager')) return
-  throw invalid('PatchOptions', META, '', [
-    required('fieldManager', 'is required for apply patch'),
-  ])
+  throw invalid('PatchOptions', META, '', [required('fieldManager', 'is required for apply patch')])
 }
 
 /**

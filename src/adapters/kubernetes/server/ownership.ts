@@ -1,7 +1,7 @@
 import type { Json, JsonObject, KubeObject } from '../objects/types.ts'
 import { recorded } from './admit.ts'
 import type { RequestContext } from './context.ts'
-import { isObject, listAt, numberAt, objectAt, withField } from './json.ts'
+import { at, isObject, listAt, numberAt, objectAt, withField } from './json.ts'
 
 /** What the server gives out by itself below `spec`: whoever creates an object does not own it. */
 const ALLOTTED: Readonly<Record<string, readonly string[]>> = {
@@ -21,6 +21,8 @@ export function ownedByCreator(
   const names = (ALLOTTED[id] ?? []).filter((name) => !(name in asked))
   let owned = withoutSpec(object, names)
   if (id === 'services') owned = withoutPorts(given, owned)
+  if (id === 'jobs.batch') owned = withoutIdentity(given, owned)
+  owned = withoutFinalizers(given, owned)
   if (id === 'namespaces' && !given.metadata.name) owned = withoutNameLabel(owned)
   const { managedFields } = recorded(context, undefined, owned).metadata
   const { managedFields: _, ...metadata } = object.metadata
@@ -56,4 +58,26 @@ function withoutNameLabel(namespace: KubeObject): KubeObject {
   const rest = withField(namespace, path, undefined) as KubeObject
   const isBare = Object.keys(objectAt(rest, 'metadata', 'labels')).length === 0
   return isBare ? (withField(rest, ['metadata', 'labels'], undefined) as KubeObject) : rest
+}
+
+/** What a job got to tell its pods by: the labels with its uid, and the selector of them. */
+function withoutIdentity(given: KubeObject, job: KubeObject): KubeObject {
+  if (objectAt(given, 'spec')['manualSelector'] === true) return job
+  const selector = at(given, 'spec', 'selector')
+  const labels = at(given, 'spec', 'template', 'metadata')
+  const bare = withField(withField(job, ['spec', 'selector'], selector), [...POD_META], labels)
+  return withField(bare, ['metadata', 'labels'], given.metadata.labels) as KubeObject
+}
+
+const POD_META = ['spec', 'template', 'metadata'] as const
+
+/** Finalizers that the client did not ask for are put there to protect what is in use. */
+function withoutFinalizers(given: KubeObject, object: KubeObject): KubeObject {
+  const asked = given.metadata.finalizers ?? []
+  const left = (object.metadata.finalizers ?? []).filter((name) => asked.includes(name))
+  return withField(
+    object,
+    ['metadata', 'finalizers'],
+    left.length === 0 ? undefined : left,
+  ) as KubeObject
 }

@@ -82,8 +82,13 @@ export async function send(
   response.setHeader('Cache-Control', 'no-cache, private')
   response.setHeader('Vary', 'Accept, Accept-Encoding')
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
-  const warnings = (reply.warnings ?? []).slice(0, WARNINGS_MAX)
-  if (warnings.length > 0) response.setHeader('Warning', warnings.map(warningOf))
+  const warnings = (reply.warnings ?? []).slice(0, WARNINGS_MAX).map(warningOf)
+  const earlier = response.getHeader('Warning')
+  if (warnings.length > 0)
+    response.setHeader('Warning', [
+      ...(earlier === undefined ? [] : [String(earlier)]),
+      ...warnings,
+    ])
   if (
     body.length >= COMPRESSED_BYTES_MIN &&
     /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
@@ -97,7 +102,8 @@ export async function send(
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 
-function warningOf(text: string): string {
+/** The value of a `Warning` header. */
+export function warningOf(text: string): string {
   const printable = text.slice(0, WARNING_CHARACTERS_MAX).replace(/[^\x20-\x7e]/g, '?')
   return `299 - "${printable.replace(/[\\"]/g, '\\$&')}"`
 }

@@ -9,6 +9,7 @@ import { mediaType, type ObjectBody, parseJson, parseYaml, unsupportedMediaType 
 import { apiVersionOf } from './catalog.ts'
 import { keptAs, keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
+import { withCustomDefaults } from './custom/admit-custom.ts'
 import { at, isObject, listAt, objectAt, textAt } from './json.ts'
 import { invalidValue } from './kinds/checks.ts'
 import { refuseForce, requireManager } from './option-checks.ts'
@@ -170,7 +171,7 @@ async function applyObject(
   const { type } = context.served
   const wrong = type.name.startsWith('unknown.') ? undefined : typedError(type, body.value)
   if (wrong !== undefined) throw wrong
-  const config = decodeObject(context, { value: body.value, duplicates: body.duplicates })
+  const config = decodeObject(context, { value: body.value, duplicates: body.duplicates }, true)
   checkIdentity(context, config, name)
   const { status, ...main } = config
   const content =
@@ -230,12 +231,13 @@ async function applyOnce(
       options.force,
     )
     await context.permit('create')
-    return { object: await createObject(context, created, true), isNew: true }
+    const whole = withCustomDefaults(context, created)
+    return { object: await createObject(context, whole, true), isNew: true }
   }
   const recipe = (current: KubeObject): KubeObject => {
     const applied = applyConfiguration(served.type, current, config, writer, options.force)
     return {
-      ...applied,
+      ...withCustomDefaults(context, applied),
       metadata: { ...applied.metadata, resourceVersion: config.metadata.resourceVersion ?? '' },
     }
   }

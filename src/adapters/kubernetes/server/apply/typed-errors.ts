@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, isList, isObject, textAt } from '../json.ts'
-import { type Field, type StructType, structType } from '../schema/schema.ts'
+import { type Field, fieldIn, type StructType, structOf } from '../schema/schema.ts'
 import { type StatusError, unexpected } from '../status.ts'
 
 /** Past this many, a configuration is wrong enough. */
@@ -29,10 +29,9 @@ export function typedError(type: StructType, config: JsonObject): StatusError | 
 function checkStruct(type: StructType, value: JsonObject, path: string, errors: string[]): void {
   for (const [key, item] of Object.entries(value)) {
     if (errors.length >= ERRORS_MAX) return
-    const field = type.fields.get(key)
+    const field = fieldIn(type, key)
     if (field === undefined) errors.push(`${path}.${key}: field not declared in schema`)
-    else if (item !== null && item !== undefined)
-      checkField(field, item, `${path}.${key}`, errors)
+    else if (item !== null && item !== undefined) checkField(field, item, `${path}.${key}`, errors)
   }
 }
 
@@ -84,7 +83,7 @@ const SCALARS: Readonly<Record<string, readonly [is: string, name: string]>> = {
 }
 
 function checkItem(field: Field, value: Json, path: string, errors: string[]): void {
-  const struct = structType(field.type)
+  const struct = structOf(field)
   if (struct !== undefined) {
     if (isObject(value)) checkStruct(struct, value, path, errors)
     else if (value !== null) errors.push(`${path}: expected map, got ${goValue(value)}`)

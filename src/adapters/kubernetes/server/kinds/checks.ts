@@ -76,7 +76,7 @@ const ESCAPES: Readonly<Record<string, string>> = { '\\u0007': '\\a', '\\u000b':
 function shown(value: Json | undefined): string {
   const text = JSON.stringify(value ?? null).replace(
     /\\u00[01][0-9a-f]/g,
-    (escape) => ESCAPES[escape] ?? `\\x${escape.slice(4)}`,
+    (found) => ESCAPES[found] ?? `\\x${found.slice(4)}`,
   )
   return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}...` : text
 }

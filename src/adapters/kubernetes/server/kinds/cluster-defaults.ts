@@ -98,7 +98,7 @@ const driver: Fill = always(
 /** What these kinds get where they say nothing, by resource id. */
 export const CLUSTER_DEFAULTS: Readonly<Record<string, Fill>> = {
   endpoints: eachOf('subsets', eachOf('ports', values({ protocol: 'TCP' }))),
-  limitranges: inside('spec', eachOf('limits', limitDefaults)),
+  limitranges: always('spec', eachOf('limits', limitDefaults)),
   nodes: nodeRanges,
   persistentvolumes: inside(
     'spec',
@@ -115,7 +115,7 @@ export const CLUSTER_DEFAULTS: Readonly<Record<string, Fill>> = {
     'spec',
     inside('parameters', values({ scope: 'Cluster' })),
   ),
-  'networkpolicies.networking.k8s.io': inside(
+  'networkpolicies.networking.k8s.io': always(
     'spec',
     eachOf('ingress', policyRule),
     eachOf('egress', policyRule),

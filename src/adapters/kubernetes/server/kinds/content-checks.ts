@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
-import { jsonSyntaxError } from '../json-syntax.ts'
 import { at, objectAt, sameJson, textAt } from '../json.ts'
+import { jsonSyntaxError } from '../json-syntax.ts'
 import { type Cause, forbiddenField, invalidValue, required, tooLong } from './checks.ts'
 import { patternText } from './names.ts'
 import { all, type Check, fixed, sameValue, type UpdateCheck } from './rules.ts'

@@ -13,19 +13,8 @@ export const NAMESPACE_FINALIZER = 'kubernetes'
 
 /** An object with what its kind gets where it says nothing. Applied on every write. */
 export function applyDefaults(resource: string, object: KubeObject): KubeObject {
-  const whole = ALWAYS_ASKED.has(resource) ? withDefaults(object, { spec: {} }) : object
-  return (DEFAULTS[resource]?.(whole) ?? whole) as KubeObject
+  return (DEFAULTS[resource]?.(object) as KubeObject | undefined) ?? object
 }
-
-/** Kinds that have a spec also where nothing is asked for. */
-const ALWAYS_ASKED: ReadonlySet<string> = new Set([
-  'resourcequotas',
-  'csinodes.storage.k8s.io',
-  'deviceclasses.resource.k8s.io',
-  'leases.coordination.k8s.io',
-  'networkpolicies.networking.k8s.io',
-  'poddisruptionbudgets.policy',
-])
 
 /** The first status of a new object, undefined where the kind begins without one. */
 export function initialStatus(resource: string, object: KubeObject): JsonObject | undefined {

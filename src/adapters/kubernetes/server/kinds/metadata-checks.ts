@@ -8,6 +8,10 @@ import { checkLabels, checkName, checkQualifiedName, type NameRule, nameProblems
 const NAME_RULES: Readonly<Record<string, NameRule>> = {
   namespaces: 'label',
   services: 'label',
+  // Its own check says that it is an address.
+  'ipaddresses.networking.k8s.io': 'path',
+  'poddisruptionbudgets.policy': 'path',
+  'statefulsets.apps': 'label',
   'clusterrolebindings.rbac.authorization.k8s.io': 'path',
   'clusterroles.rbac.authorization.k8s.io': 'path',
   'rolebindings.rbac.authorization.k8s.io': 'path',

@@ -143,6 +143,7 @@ const ownedName: Check = (path, value) => {
 
 const ingressClass: Check = field(
   'spec',
+  field('controller', needed()),
   given('controller', ownedName),
   given(
     'parameters',
@@ -282,10 +283,23 @@ const endpoints: Check = each('subsets', (path, subset) => {
   ]
 })
 
+const addressName: Check = (path, value) =>
+  typeof value === 'string' && isIP(value) !== 0
+    ? []
+    : [invalidValue(path, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')]
+
 /** The checks of these kinds, by resource id. */
 export const NETWORK_CHECKS: Readonly<Record<string, Check>> = {
   'ingresses.networking.k8s.io': ingress,
   'ingressclasses.networking.k8s.io': ingressClass,
+  'ipaddresses.networking.k8s.io': all(
+    field('metadata', field('name', addressName)),
+    field('spec', field('parentRef', needed())),
+  ),
+  'servicecidrs.networking.k8s.io': field(
+    'spec',
+    field('cidrs', needed('at least one CIDR required')),
+  ),
   'networkpolicies.networking.k8s.io': networkPolicy,
   'endpointslices.discovery.k8s.io': all(
     field('addressType', neededOneOf('FQDN', 'IPv4', 'IPv6')),

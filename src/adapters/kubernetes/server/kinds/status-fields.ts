@@ -14,6 +14,9 @@ export function completeStatus(
 ): JsonObject | undefined {
   const status = isObject(given) ? given : {}
   if (resource === 'pods') return podStatus(before, status)
+  const time = at(before, 'status', 'lastPhaseTransitionTime')
+  if (resource === 'persistentvolumes' && time !== undefined)
+    return withDefaults(status, { ...emptyStatus(resource), lastPhaseTransitionTime: time })
   const empty = emptyStatus(resource)
   if (empty !== undefined) return withDefaults(status, empty)
   return isObject(given) ? given : undefined

@@ -2,6 +2,7 @@ import { quantityNano } from '../../objects/quantity.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, textAt, withField } from '../json.ts'
 import { type Cause, forbiddenField, invalidValue, notSupported, required } from './checks.ts'
+import { checkName } from './names.ts'
 import {
   all,
   type Check,
@@ -259,11 +260,14 @@ export const VOLUME_CHECKS: Readonly<Record<string, Check>> = {
   'csinodes.storage.k8s.io': field('spec', csiDrivers),
   'csistoragecapacities.storage.k8s.io': all(
     field('nodeTopology', selectorCheck),
-    field('storageClassName', neededName('subdomain')),
+    field('storageClassName', (path, value) => checkName(path, value ?? '', 'subdomain')),
     given('capacity', (path, value) => amountCauses(path, value, true)),
   ),
   'volumeattachments.storage.k8s.io': field('spec', attachment),
-  'volumeattributesclasses.storage.k8s.io': field('driverName', neededName('subdomain')),
+  'volumeattributesclasses.storage.k8s.io': all(
+    field('driverName', neededName('subdomain')),
+    field('parameters', needed('must contain at least one key/value pair')),
+  ),
 }
 
 const parametersKept: UpdateCheck = (before, after) =>

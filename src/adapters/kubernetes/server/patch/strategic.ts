@@ -208,7 +208,7 @@ function omit(object: JsonObject, key: string): JsonObject {
 }
 
 /** A value as Go prints it. */
-function goText(value: Json | undefined): string {
+export function goText(value: Json | undefined): string {
   if (isList(value)) return `[${value.map(goText).join(' ')}]`
   if (!isObject(value)) return value === null || value === undefined ? '<nil>' : String(value)
   const fields = Object.keys(value).sort()

@@ -80,8 +80,7 @@ function writeSchema(writer: ProtobufWriter, schema: JsonObject): void {
   }
   if (textAt(schema, 'type') !== '')
     writer.message(22, () => writer.text(1, textAt(schema, 'type')))
-  if (isObject(items))
-    writer.message(23, () => writer.message(1, () => writeSchema(writer, items)))
+  if (isObject(items)) writer.message(23, () => writer.message(1, () => writeSchema(writer, items)))
   const properties = objects(objectAt(schema, 'properties'))
   if (properties.length > 0) {
     writer.message(25, () => {

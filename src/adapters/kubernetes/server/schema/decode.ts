@@ -214,7 +214,9 @@ function timeError(raw: Json): string {
       return `${start} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(rest)} as "${layout}"`
     rest = rest.slice(found[0].length)
   }
-  return rest === '' ? `${start}: day out of range` : `${start}: extra text: ${JSON.stringify(rest)}`
+  return rest === ''
+    ? `${start}: day out of range`
+    : `${start}: extra text: ${JSON.stringify(rest)}`
 }
 
 function goType(type: string): string {

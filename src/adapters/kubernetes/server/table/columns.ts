@@ -13,6 +13,7 @@ import {
   type TableColumn,
   textCell,
 } from './column.ts'
+import { DEVICE_COLUMNS } from './device-columns.ts'
 import { NETWORK_COLUMNS } from './network-columns.ts'
 import { POD_COLUMNS } from './pod-columns.ts'
 import { STORAGE_COLUMNS } from './storage-columns.ts'
@@ -160,6 +161,7 @@ const EVENT_COLUMNS: readonly TableColumn[] = [
 /** The columns of the kinds that have more than a name and an age, by resource id. */
 export const COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
   ...ACCESS_COLUMNS,
+  ...DEVICE_COLUMNS,
   ...NETWORK_COLUMNS,
   ...STORAGE_COLUMNS,
   ...WORKLOAD_COLUMNS,

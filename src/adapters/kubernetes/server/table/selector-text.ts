@@ -1,11 +1,12 @@
 import type { Json } from '../../objects/types.ts'
-import { listAt, objectAt, textAt } from '../json.ts'
+import { isObject, listAt, objectAt, textAt } from '../json.ts'
 
 /** A label selector as text: `a=b,c in (d,e)`. */
 export function selectorText(selector: Json | undefined): string {
-  const equals = Object.entries(objectAt(selector, 'matchLabels')).map(
-    ([key, value]) => `${key}=${String(value)}`,
-  )
+  // The oldest kinds select by labels alone.
+  const isPlain = isObject(selector) && Object.values(selector).every((v) => typeof v === 'string')
+  const labels = isPlain ? selector : objectAt(selector, 'matchLabels')
+  const equals = Object.entries(labels).map(([key, value]) => `${key}=${String(value)}`)
   const others = listAt(selector, 'matchExpressions').map((item) => {
     const key = textAt(item, 'key')
     const values = `(${listAt(item, 'values').map(String).sort().join(',')})`

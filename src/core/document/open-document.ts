@@ -93,6 +93,8 @@ export class OpenDocument {
   #durableValue: JsonMap | undefined
   /** The first event, while the log does not have it: stored with the first edit. */
   #genesis: CheckedEvent | undefined
+  /** The first event, where it was put in without the log: it need not be taken in again. */
+  #begun: EventHash | undefined
   #value: JsonMap | undefined
   /** Parts of the value by what they were read from: Automerge keeps what did not change. */
   readonly #known: KnownValues = new WeakMap()
@@ -134,7 +136,9 @@ export class OpenDocument {
     for (const hash of loaded.damaged) this.#damaged.add(hash)
     if (getHeads(loaded.doc).length > 0) return
     this.#genesis = genesisEvent(this.kind, this.#sha256)
-    if (this.#genesis !== undefined) this.#doc = loadIncremental(loaded.doc, this.#genesis.bytes)
+    if (this.#genesis === undefined) return
+    this.#begun = this.#genesis.header.hash
+    this.#doc = loadIncremental(loaded.doc, this.#genesis.bytes)
   }
 
   /** It was deleted for good, or it left. */
@@ -317,9 +321,9 @@ export class OpenDocument {
     }
     if (entry.kind !== 'event' || entry.hash === undefined) return false
     if (this.#stored(entry.hash)) return false
+    if (entry.hash === this.#begun) return this.#begins()
     const { heads } = this
     const before = getHeads(this.#current)
-    if (entry.hash === this.#genesis?.header.hash) this.#genesis = undefined
     const doc = loadIncremental(this.#current, entry.bytes)
     this.#doc = doc
     this.#merged = true
@@ -342,6 +346,14 @@ export class OpenDocument {
       throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
     }
     return this.#doc
+  }
+
+  /** The first event is stored now, ours or the same of another. @returns whether that is a change. */
+  #begins(): boolean {
+    if (this.#genesis === undefined) return false
+    this.#genesis = undefined
+    this.#changed()
+    return true
   }
 
   /** An edit made here is durable now. @returns whether it was one. */

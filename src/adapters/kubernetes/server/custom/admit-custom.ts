@@ -3,6 +3,13 @@ import { type RequestContext, shownAs } from '../context.ts'
 import type { Cause } from '../kinds/checks.ts'
 import { forbidden } from '../status.ts'
 import { checkCustom, checkCustomStatus } from './custom-kind.ts'
+import { defaultedObject } from './defaulting.ts'
+
+/** An object that was put together from what managers applied, with the defaults of its kind. */
+export function withCustomDefaults({ served }: RequestContext, object: KubeObject): KubeObject {
+  const { custom } = served
+  return custom === undefined ? object : (defaultedObject(object, custom.schema) as KubeObject)
+}
 
 /** What is wrong with an object of a kind that a definition defines; nothing with others. */
 export function customCauses(

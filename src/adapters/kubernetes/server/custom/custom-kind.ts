@@ -39,14 +39,19 @@ export interface DecodedCustom {
 /**
  * Reads an object as a kind has it: without unknown fields, with defaults.
  *
+ * @param isPart whether it is only what somebody applies of an object: that gets no defaults.
  * @throws StatusError 400 when its metadata is malformed.
  */
-export function decodeCustom({ schema }: CustomKind, body: JsonObject): DecodedCustom {
+export function decodeCustom(
+  { schema }: CustomKind,
+  body: JsonObject,
+  isPart: boolean,
+): DecodedCustom {
   const unknown: string[] = []
   const { metadata, ...rest } = body
   const typed = decodeTyped(METADATA_TYPE, metadata === undefined ? {} : { metadata })
   unknown.push(...typed.unknown)
-  const whole = prunedObject(defaultedObject(rest, schema), schema, unknown)
+  const whole = prunedObject(isPart ? rest : defaultedObject(rest, schema), schema, unknown)
   const { metadata: _metadata, ...value } = whole
   return { value: { ...value, metadata: typed.value['metadata'] ?? {} }, unknown: unknown.sort() }
 }

@@ -22,45 +22,51 @@ const LIMIT_MS = 400_000
 /** With this set, every kubectl of the machine is tried, not only the oldest and the newest. */
 const TRIES_ALL = process.env['GOLDEN_KUBECTLS'] === 'all'
 
-test('kubectl prints the same of a real kube-apiserver and of this one', async (context) => {
-  const programs = await findPrograms()
-  skipUnless(context, programs !== undefined, 'kube-apiserver', CLUSTER_HINT)
-  skipUnless(context, kubectls.length > 0, 'kubectl', KUBECTL_HINT)
-  if (programs === undefined) return
-  const accepted = await readAcceptedLines()
-  const met = new Set<AcceptedLine>()
-  const differing: string[] = []
-  let count = 0
-  await withCluster({ programs }, async (cluster) => {
-    const ours = await startIdentityServer()
-    try {
-      for (const kubectl of chosen()) {
-        const name = kubectl.version.replace(/^v1\.(\d+).*$/, '$1')
-        const commands = await readCommands(name)
-        const sides = {
-          real: kubectlFor(cluster, kubectl.path),
-          ours: asRoot(kubectlFor(ours.api, kubectl.path)),
+test(
+  'kubectl prints the same of a real kube-apiserver and of this one',
+  async (context) => {
+    const programs = await findPrograms()
+    skipUnless(context, programs !== undefined, 'kube-apiserver', CLUSTER_HINT)
+    skipUnless(context, kubectls.length > 0, 'kubectl', KUBECTL_HINT)
+    if (programs === undefined) return
+    const accepted = await readAcceptedLines()
+    const met = new Set<AcceptedLine>()
+    const differing: string[] = []
+    let count = 0
+    await withCluster({ programs }, async (cluster) => {
+      const ours = await startIdentityServer()
+      try {
+        for (const kubectl of chosen()) {
+          const name = kubectl.version.replace(/^v1\.(\d+).*$/, '$1')
+          const commands = await readCommands(name)
+          const sides = {
+            real: kubectlFor(cluster, kubectl.path),
+            ours: asRoot(kubectlFor(ours.api, kubectl.path)),
+          }
+          for (const command of commands) {
+            count += 1
+            const lines = (await differences(command, sides, name)).filter((line) => {
+              const entry = accepted.find((item) => fits(item, command.line, line))
+              if (entry !== undefined) met.add(entry)
+              return entry === undefined
+            })
+            if (lines.length > 0)
+              differing.push(
+                [`kubectl ${kubectl.version} ${command.line}`, ...lines].join('\n    '),
+              )
+          }
         }
-        for (const command of commands) {
-          count += 1
-          const lines = (await differences(command, sides, name)).filter((line) => {
-            const entry = accepted.find((item) => fits(item, command.line, line))
-            if (entry !== undefined) met.add(entry)
-            return entry === undefined
-          })
-          if (lines.length > 0)
-            differing.push([`kubectl ${kubectl.version} ${command.line}`, ...lines].join('\n    '))
-        }
+      } finally {
+        await ours.close()
       }
-    } finally {
-      await ours.close()
-    }
-  })
-  console.warn(`kubectl: ${count - differing.length} of ${count} commands print the same`)
-  expect(differing.join('\n'), 'outputs that differ (- real, + ours)').toBe('')
-  const unmet = accepted.filter((entry) => !met.has(entry)).map((entry) => entry.reason)
-  expect(unmet.join('\n'), 'accepted lines that no command prints any more').toBe('')
-}, LIMIT_MS)
+    })
+    console.warn(`kubectl: ${count - differing.length} of ${count} commands print the same`)
+    expect(differing.join('\n'), 'outputs that differ (- real, + ours)').toBe('')
+    const unmet = accepted.filter((entry) => !met.has(entry)).map((entry) => entry.reason)
+    expect(unmet.join('\n'), 'accepted lines that no command prints any more').toBe('')
+  },
+  LIMIT_MS,
+)
 
 /** The root of our server, who may do anything as the tester of the cluster may. */
 function asRoot(run: RunKubectl): RunKubectl {

@@ -14,6 +14,7 @@ import {
   setToJson,
 } from '../../../../../src/adapters/kubernetes/server/apply/field-set.ts'
 import { readManagers } from '../../../../../src/adapters/kubernetes/server/apply/managers.ts'
+import { typedError } from '../../../../../src/adapters/kubernetes/server/apply/typed-errors.ts'
 import { structType } from '../../../../../src/adapters/kubernetes/server/schema/schema.ts'
 import { StatusError } from '../../../../../src/adapters/kubernetes/server/status.ts'
 
@@ -207,4 +208,50 @@ test('field sets survive their JSON form', () => {
     '.l[="s"]',
   ])
   expect(setToJson(setFromJson({ junk: {}, 'f:ok': 5 }))).toEqual({})
+})
+
+describe('what a write reaches', () => {
+  const pod = (status: JsonObject | undefined, labels: Record<string, string> = {}): KubeObject =>
+    ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p', labels },
+      spec: { nodeName: 'n' },
+      ...(status === undefined ? {} : { status }),
+    }) as unknown as KubeObject
+
+  test('a status has its own owners, also of the labels that come with it', () => {
+    const created = recordUpdate(podType, undefined, pod(undefined, { a: '1' }), by('maker'))
+    const status = by('kubelet', { subresource: 'status' })
+    const reported = {
+      ...pod({ phase: 'Running' }, { a: '2' }),
+      metadata: { ...created.metadata, labels: { a: '2' } },
+    } as KubeObject
+    const managers = readManagers(recordUpdate(podType, created, reported, status))
+    const fields = Object.fromEntries(managers.map((one) => [one.name, pathsOf(one.fields)]))
+    expect(fields['kubelet']).toEqual(['.metadata.labels.a', '.status.phase'])
+    expect(fields['maker']).toEqual(['.metadata.labels', '.spec.nodeName'])
+    expect(managers.map((one) => one.subresource).sort()).toEqual(['', 'status'])
+  })
+
+  test('an apply that changes nothing has no time', () => {
+    const live = recordUpdate(map, undefined, config({ k: 'v' }), by('one'))
+    const applied = applyConfiguration(map, live, config({ k: 'v' }), by('two'), false)
+    expect(readManagers(applied).find((one) => one.name === 'two')?.time).toBe('')
+  })
+
+  test('a configuration that does not fit is told like kube-apiserver does', () => {
+    const told = (value: JsonObject): string | undefined => typedError(podType, value)?.message
+    const start = 'failed to create typed patch object (/p; v1, Kind=Pod): '.replace('v1', '/v1')
+    const base = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' } }
+    expect(told({ ...base, spec: { containers: [{ name: 'a' }] } })).toBeUndefined()
+    expect(told({ ...base, nothing: 1 })).toBe(`${start}.nothing: field not declared in schema`)
+    expect(told({ ...base, spec: { containers: [{ name: 'a' }, { name: 'a' }] } })).toBe(
+      `${start}.spec.containers: duplicate entries for key [name="a"]`,
+    )
+    expect(told({ ...base, spec: { containers: [{ name: 'a', image: 5 }] } })).toBe(
+      `${start}.spec.containers[name="a"].image: expected string, got &value.valueUnstructured{Value:5}`,
+    )
+    expect(told({ ...base, x: 1, y: 2 })).toContain('errors:\n  .x: field')
+  })
 })

@@ -6,6 +6,7 @@ import { podsAt } from '../../examples/demo/cluster-view.ts'
 import { kubectlFor, type RunKubectl } from '../support/api-server.ts'
 import { findKubectls, KUBECTL_HINT } from '../support/kubectl.ts'
 import { skipUnless } from '../support/skip.ts'
+import { steadyPort } from '../support/steady-port.ts'
 import { TestFleet, until } from './fleet-programs.ts'
 
 /** One that speaks SPDY, and one of today. */
@@ -20,14 +21,18 @@ test('there is a kubectl to test with', (context) => {
   expect(kubectls.length).toBeGreaterThan(0)
 })
 
+const PODS = '/api/v1/namespaces/default/pods'
 let fleet: TestFleet
+let port = 0
 
 beforeAll(async () => {
   fleet = await TestFleet.create()
   await fleet.startCloud()
   await fleet.joinEdge('edge-1')
   const api = await fleet.api('cloud')
-  await api.expect('POST', '/api/v1/namespaces/default/pods', {
+  port = await steadyPort()
+  const web = `require('node:http').createServer((q, s) => s.end('hello ' + q.url)).listen(${port}, '127.0.0.1')`
+  await api.expect('POST', PODS, {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name: 'shell', namespace: 'default' },
@@ -36,6 +41,7 @@ beforeAll(async () => {
       terminationGracePeriodSeconds: 0,
       containers: [
         { name: 'main', image: 'shell', command: ['sh', '-c', 'while :; do sleep 1; done'] },
+        { name: 'web', image: 'node', command: [process.execPath, '-e', web] },
       ],
     },
   })
@@ -54,19 +60,33 @@ describe.each(kubectls)('kubectl $version', ({ path, version }) => {
     const folder = fleet.data(place)
     const kubeconfig = fleet.kubeconfig(place)
     const kubectl: RunKubectl = kubectlFor({ folder, kubeconfig }, path)
-    const result = await kubectl(['exec', 'shell', '--', 'sh', '-c', 'echo out; exit 7'])
+    const result = await kubectl([
+      'exec',
+      'shell',
+      '-c',
+      'main',
+      '--',
+      'sh',
+      '-c',
+      'echo out; exit 7',
+    ])
     expect(result).toMatchObject({ code: 7, stdout: 'out\n' })
-    const echoed = await kubectl(['exec', '-i', 'shell', '--', 'cat'], { input: 'one\ntwo\n' })
+    const echoed = await kubectl(['exec', '-i', 'shell', '-c', 'main', '--', 'cat'], {
+      input: 'one\ntwo\n',
+    })
     expect(echoed, JSON.stringify(echoed)).toMatchObject({ code: 0, stdout: 'one\ntwo\n' })
+
+    const page = await kubectl(['get', '--raw', `${PODS}/shell:${port}/proxy/page`])
+    expect(page, JSON.stringify(page)).toMatchObject({ code: 0, stdout: 'hello /page' })
 
     const bytes = randomBytes(BIG_BYTES)
     const file = join(folder, `there-${version}`)
     await writeFile(file, bytes)
     const far = join(folder, `far-${version}`)
-    expect(await kubectl(['cp', file, `shell:${far}`])).toMatchObject({ code: 0 })
+    expect(await kubectl(['cp', '-c', 'main', file, `shell:${far}`])).toMatchObject({ code: 0 })
     expect(hash(await readFile(far))).toBe(hash(bytes))
     const back = join(folder, `back-${version}`)
-    expect(await kubectl(['cp', `shell:${far}`, back])).toMatchObject({ code: 0 })
+    expect(await kubectl(['cp', '-c', 'main', `shell:${far}`, back])).toMatchObject({ code: 0 })
     expect(hash(await readFile(back))).toBe(hash(bytes))
   })
 })

@@ -2,14 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
-import type { ClientRequest, IncomingHttpHeaders } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { type CommandResult, kubectlFor, type RunKubectl } from '../support/api-server.ts'
+import {
+  type CommandResult,
+  kubectlFor,
+  type RunKubectl,
+  startTestApiServer,
+} from '../support/api-server.ts'
 import { findKubectls, KUBECTL_HINT } from '../support/kubectl.ts'
 import { type NodeServer, startNodeServer } from '../support/node-server.ts'
 import { skipUnless } from '../support/skip.ts'
@@ -267,6 +272,101 @@ test('a reader that does not read costs no memory, and gets everything in the en
   await once(socket, 'close')
   expect(bytes).toBe(100_000_000)
   expect(JSON.parse(status)).toEqual({ metadata: {}, status: 'Success' })
+})
+
+const PODS = '/api/v1/namespaces/default/pods'
+
+function dial(tail: string, protocol: string): WebSocket {
+  return new WebSocket(`${target.server.url.replace('https', 'wss')}${PODS}/${tail}`, protocol, {
+    ca: target.caPem,
+    headers: { authorization: `Bearer ${target.token}` },
+  })
+}
+
+/** What came on each channel until the socket closed. */
+async function channelsOf(socket: WebSocket, isBase64 = false): Promise<readonly string[]> {
+  const texts: string[] = []
+  socket.on('message', (data: Buffer) => {
+    const channel = isBase64 ? Number(data.subarray(0, 1)) : (data[0] ?? 0)
+    const rest = data.subarray(1)
+    const bytes = isBase64 ? Buffer.from(rest.toString(), 'base64') : rest
+    texts[channel] = (texts[channel] ?? '') + bytes.toString()
+  })
+  await once(socket, 'close')
+  return texts
+}
+
+test('speaks the older protocols of sessions', async () => {
+  const command = ['sh', '-c', 'read x; echo "$x"; exit 3'].map(
+    (word) => `command=${encodeURIComponent(word)}`,
+  )
+  const tail = `shell/exec?${command.join('&')}&stdin=true&stdout=true&stderr=true`
+  const coded = dial(tail, 'v4.base64.channel.k8s.io')
+  const fromCoded = channelsOf(coded, true)
+  await once(coded, 'open')
+  coded.send(`0${Buffer.from('typed\n').toString('base64')}`)
+  const [, out, , status = ''] = await fromCoded
+  expect(out).toBe('typed\n')
+  expect(JSON.parse(status)).toMatchObject({
+    status: 'Failure',
+    reason: 'NonZeroExitCode',
+    details: { causes: [{ reason: 'ExitCode', message: '3' }] },
+  })
+  const old = dial(tail, 'channel.k8s.io')
+  const fromOld = channelsOf(old)
+  await once(old, 'open')
+  old.send(Buffer.from('\0typed\n'))
+  const [, oldOut, , text] = await fromOld
+  expect(oldOut).toBe('typed\n')
+  expect(text).toContain('command terminated with exit code 3')
+  const newest = dial('shell/exec?command=cat&stdin=true&stdout=true', 'v5.channel.k8s.io')
+  const fromNewest = channelsOf(newest)
+  await once(newest, 'open')
+  newest.send(Buffer.from('\0last words'))
+  newest.send(Buffer.from([255, 0]))
+  const [, said, , end = ''] = await fromNewest
+  expect([said, JSON.parse(end)]).toEqual(['last words', { metadata: {}, status: 'Success' }])
+})
+
+test('forwards ports over the channels of a WebSocket', async () => {
+  const socket = dial(`web/portforward?ports=${webPort}&ports=1`, 'v4.channel.k8s.io')
+  const texts: Buffer[] = [0, 1, 2, 3].map(() => Buffer.alloc(0))
+  let isComplete: () => void = () => undefined
+  const complete = new Promise<void>((resolve) => {
+    isComplete = resolve
+  })
+  socket.on('message', (data: Buffer) => {
+    const channel = data[0] ?? 0
+    texts[channel] = Buffer.concat([texts[channel] ?? Buffer.alloc(0), data.subarray(1)])
+    if (texts[0]?.includes('GET /w') === true && (texts[3]?.length ?? 0) > 2) isComplete()
+  })
+  await once(socket, 'open')
+  socket.send(Buffer.from('\0GET /w HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'))
+  await complete
+  socket.terminate()
+  expect(texts.map((text) => text.readUInt16LE(0))).toEqual([webPort, webPort, 1, 1])
+  expect(String(texts[3])).toContain('error forwarding port 1 to pod web, uid : failed to connect')
+})
+
+test('who may only get may not get in', async () => {
+  const guarded = await startTestApiServer(async () => ({
+    streams: target.streams,
+    authorize: (_user, { verb }) => verb === 'get' || { reason: 'reading only' },
+  }))
+  try {
+    const socket = new WebSocket(
+      `${guarded.server.url.replace('https', 'wss')}${PODS}/shell/exec?command=true&stdout=true`,
+      'v5.channel.k8s.io',
+      { ca: guarded.caPem, headers: { authorization: `Bearer ${guarded.token}` } },
+    )
+    const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage]
+    let text = ''
+    for await (const chunk of answer) text += String(chunk)
+    expect(answer.statusCode).toBe(403)
+    expect(JSON.parse(text)).toMatchObject({ reason: 'Forbidden', details: { name: 'shell' } })
+  } finally {
+    await guarded.close()
+  }
 })
 
 interface Reply {

@@ -1,14 +1,15 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { consoleLogger, systemClock, systemRandom } from 'tideway'
-import { createEdged } from 'tideway/adapters/edged'
-import type { KubeObject } from 'tideway/adapters/kubernetes/objects'
+import { createEdged, type Edged } from 'tideway/adapters/edged'
+import type { KubeObject, PodStreams } from 'tideway/adapters/kubernetes/objects'
 import { processRuntime } from 'tideway/adapters/runtime/process'
 import { startTestApiServer, type TestApiServer } from './api-server.ts'
 import { eventually } from './fleet.ts'
 
 /** A test server beside a node that runs pods as processes, with the way into them. */
 export interface NodeServer extends TestApiServer {
+  readonly streams: PodStreams
   /** Makes a pod with one container that runs a program, and waits until it does. */
   run(name: string, command: readonly string[], main?: object): Promise<void>
 }
@@ -22,9 +23,9 @@ export async function startNodeServer(directory: string): Promise<NodeServer> {
     directory: join(directory, 'runtime'),
     cgroupRoot,
   })
-  let closeNode = async (): Promise<void> => undefined
+  let edged: Edged | undefined
   const server = await startTestApiServer(async (store) => {
-    const edged = createEdged({
+    edged = createEdged({
       ...common,
       node: 'edge-1',
       store,
@@ -35,11 +36,13 @@ export async function startNodeServer(directory: string): Promise<NodeServer> {
       addresses: ['127.0.0.1'],
     })
     await edged.ready
-    closeNode = () => edged.close()
     return { logs: edged.logs, streams: edged.streams }
   })
+  if (edged === undefined) throw new Error('the node was not started')
+  const { streams } = edged
   return {
     ...server,
+    streams,
     async run(name, command, main = {}) {
       const pod: KubeObject = {
         apiVersion: 'v1',
@@ -59,7 +62,7 @@ export async function startNodeServer(directory: string): Promise<NodeServer> {
       }, 30_000)
     },
     async close() {
-      await closeNode()
+      await edged?.close()
       for (const sandbox of (await runtime.list()).sandboxes)
         await runtime.removeSandbox(sandbox.id)
       await runtime.close()

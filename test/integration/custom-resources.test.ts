@@ -104,9 +104,11 @@ describe('kubectl', () => {
     const status = '{"status":{"phase":"Working"}}'
     ok(await kubectl('patch', 'rb/r1', '--subresource=status', '--type=merge', '-p', status))
     expect(ok(await kubectl('get', 'robot', 'r1'))).toMatch(/^r1 +4 +Working$/m)
-    const drill = robot('r1', '{model: b, tools: [{name: drill}]}')
-    ok(await apply(drill, '--server-side', '--field-manager=other'))
-    const tools = ok(await kubectl('get', 'rb/r1', '-o', 'jsonpath={.spec.tools[*].name}'))
+    for (const tool of ['saw', 'drill']) {
+      const part = robot('r3', `{model: b, tools: [{name: ${tool}}]}`)
+      ok(await apply(part, '--server-side', `--field-manager=${tool}`))
+    }
+    const tools = ok(await kubectl('get', 'rb/r3', '-o', 'jsonpath={.spec.tools[*].name}'))
     expect(tools.split(' ').sort()).toEqual(['drill', 'saw'])
     const older = ok(await kubectl('get', 'robots.v1alpha1.shop.example.com/r1', '-o', 'json'))
     expect(JSON.parse(older)).toMatchObject({
@@ -116,7 +118,7 @@ describe('kubectl', () => {
     expect(ok(await apply(robot('r1', '{model: b}', 'v1alpha1'), '--dry-run=server'))).toContain(
       'robot.shop.example.com/r1',
     )
-    ok(await kubectl('delete', 'robot', 'r1'))
+    ok(await kubectl('delete', 'robot', 'r1', 'r3'))
     expect((await kubectl('get', 'rb')).stderr).toContain('No resources found')
   })
 

@@ -410,7 +410,7 @@ function ask(
 /** Runs a shell line on a terminal, and gives what it showed. */
 function terminal(line: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn('script', ['-q', '-e', '-c', line, '/dev/null'], {
+    const child = spawn('/usr/bin/script', ['-q', '-e', '-c', line, '/dev/null'], {
       env: {
         ...{ PATH: process.env['PATH'], HOME: target.folder, SHELL: '/bin/sh' },
         KUBECONFIG: target.kubeconfig,

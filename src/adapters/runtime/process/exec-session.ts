@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type {
@@ -85,6 +86,7 @@ class ExecSession implements ProcessSession {
   readonly #clock: Clock
   readonly #merge = new OutputMerge()
   readonly #resizer: TerminalResizer | undefined
+  readonly #terminalFile: string | undefined
   #moved = 0
   #isExited = false
   #isClosed = false
@@ -93,6 +95,7 @@ class ExecSession implements ProcessSession {
     this.#pid = pid
     this.#pipes = pipes
     this.#clock = start.clock
+    this.#terminalFile = start.terminalFile
     this.output = this.#merge
     this.#resizer =
       start.terminalFile === undefined
@@ -152,6 +155,8 @@ class ExecSession implements ProcessSession {
   async #end(exited: Promise<SessionEnd>, drained: Promise<unknown>): Promise<SessionEnd> {
     const end = await exited
     this.#isExited = true
+    if (this.#terminalFile !== undefined)
+      await rm(this.#terminalFile, { force: true }).catch(() => undefined)
     await Promise.race([drained, this.#quiet()])
     this.#closePipes()
     this.#merge.end()

@@ -110,6 +110,19 @@ for (const where of ['edge-1', 'cloud']) {
   })
 }
 
+test('who may view a namespace may see what is used in it', async () => {
+  const api = await fleet.api('cloud')
+  const view = await until('the role', async () => {
+    const role = await api.expect('GET', '/apis/rbac.authorization.k8s.io/v1/clusterroles/view')
+    return JSON.stringify(role['rules']).includes('metrics.k8s.io') ? role : undefined
+  })
+  expect(view['rules']).toContainEqual({
+    apiGroups: ['metrics.k8s.io'],
+    resources: ['pods', 'nodes'],
+    verbs: ['get', 'list', 'watch'],
+  })
+})
+
 test('nothing else can be done with what is only measured', async () => {
   const api = await fleet.api('cloud')
   const { status } = await api.send('DELETE', `${METRICS}/namespaces/default/pods/busy`)

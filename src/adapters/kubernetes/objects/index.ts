@@ -1,5 +1,5 @@
 /** Kubernetes objects as documents: what is known of each kind, and a store of them on a replica. */
-export { DEFINITIONS, isEstablished, partsOf } from './custom-resources.ts'
+export { DEFINITIONS } from './custom-resources.ts'
 export {
   CLUSTER_COLLECTION,
   homeOf,

@@ -31,8 +31,11 @@ export type ScalarKind =
 
 /** Known only when the value is. */
 export const DYN: CelType = { kind: 'dyn' }
+/** True or false. */
 export const BOOL: CelType = { kind: 'bool' }
+/** Text. */
 export const STRING: CelType = { kind: 'string' }
+/** A whole number of 64 bits. */
 export const INT: CelType = { kind: 'int' }
 
 /** How messages write the types of Kubernetes. */

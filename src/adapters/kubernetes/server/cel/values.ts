@@ -61,6 +61,7 @@ export function opaque(name: ScalarKind, inner: unknown): Special {
   return { special: 'opaque', name, inner }
 }
 
+/** Whether a value is of a type that JavaScript has not. */
 export function isSpecial(value: Value): value is Special {
   return (
     typeof value === 'object' &&
@@ -71,10 +72,12 @@ export function isSpecial(value: Value): value is Special {
   )
 }
 
+/** Whether a value is a list. */
 export function isValueList(value: Value): value is readonly Value[] {
   return Array.isArray(value)
 }
 
+/** Whether a value is a map, or an object. */
 export function isValueMap(value: Value): value is ReadonlyMap<Value, Value> {
   return value instanceof Map
 }

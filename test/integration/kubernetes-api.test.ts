@@ -171,7 +171,7 @@ describe('bad input', () => {
       'POST',
       MAPS,
       { body: '{"metadata":{"name":"x","resourceVersion":"1"}}' },
-      400,
+      500,
       /resourceVersion should not be set/,
     ],
     [
@@ -212,7 +212,7 @@ describe('bad input', () => {
       MAPS,
       { accept: 'text/html' },
       406,
-      /only the following media types/,
+      /Available representations: application\/json, /,
     ],
     [
       'an unknown resource',
@@ -320,7 +320,8 @@ describe('bad input', () => {
 
   test('a path that is no API is a plain 404', async () => {
     expect(await call('GET', '/nope')).toMatchObject({ code: 404, text: '404 page not found\n' })
-    expect((await call('GET', '/openapi/v2')).code).toBe(404)
+    expect((await call('GET', '/openapi/v1')).code).toBe(404)
+    expect((await call('GET', '/openapi/v2')).json).toMatchObject({ swagger: '2.0' })
   })
 })
 

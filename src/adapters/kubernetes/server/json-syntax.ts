@@ -166,11 +166,14 @@ class Scan {
   }
 }
 
+/** What Go escapes otherwise than JSON does. */
+const GO_ESCAPES: Readonly<Record<string, string>> = { '\\u0007': '\\a', '\\u000b': '\\v' }
+
 function quoted(character: string): string {
   if (character === "'") return "'\\''"
   if (character === '"') return `'"'`
   const code = character.charCodeAt(0)
   if (code >= 0x7f && code < 0xa0) return `'\\u${code.toString(16).padStart(4, '0')}'`
-  const text = JSON.stringify(character)
-  return `'${text.slice(1, -1)}'`
+  const text = JSON.stringify(character).slice(1, -1)
+  return `'${GO_ESCAPES[text] ?? text.replace(/^\\u00/, '\\x')}'`
 }

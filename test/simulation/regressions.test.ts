@@ -65,6 +65,10 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
     { seed: 32, also: ['losses', 'cuts'], without: ['moves', 'hostile', 'rot'] },
     'edits of a log that went back were cut into a state that lost, and were not to be seen',
   ],
+  [
+    { seed: 98, also: ['losses', 'cuts'], without: ['moves', 'hostile', 'rot'] },
+    'what a log wrote before it went back was not its own any more once it was opened again',
+  ],
 ]
 
 test.each(REGRESSIONS)('%o: %s', async (options) => {

@@ -7,7 +7,7 @@ import { AUTHOR_PREFIX, authorKey, QUARANTINE_PREFIX, quarantineKey } from './ke
 import { decodeRecord, encodeRecord } from './records.ts'
 
 /** Epochs of one replica that are remembered: one that makes up more forgets its own. */
-const EPOCHS_MAX = 8
+export const EPOCHS_MAX: number = 8
 
 /** Actors of one epoch that are known by name: one more each time that events in a document were refused. */
 const FORKS_MAX = 4
@@ -42,6 +42,11 @@ interface Owner {
   readonly epoch: Epoch
 }
 
+/** Whose log it is, and under which epochs it was written before. */
+interface Self extends Owner {
+  readonly former?: readonly Epoch[] | undefined
+}
+
 /**
  * The actor under which a replica writes.
  *
@@ -67,14 +72,14 @@ export class Authors {
   readonly #owners = new Map<ActorId, ReplicaId>()
   readonly #quarantined = new Map<ActorId, QuarantineRecord>()
 
-  constructor(self: Owner, sha256: Sha256) {
-    this.#self = self.replica
+  constructor({ replica, epoch, former = [] }: Self, sha256: Sha256) {
+    this.#self = replica
     this.#sha256 = sha256
-    this.#bind(self)
+    for (const known of [...former, epoch]) this.#bind({ replica, epoch: known })
   }
 
   /** Reads what is remembered. */
-  static async load(storage: Storage, identity: Owner, sha256: Sha256): Promise<Authors> {
+  static async load(storage: Storage, identity: Self, sha256: Sha256): Promise<Authors> {
     const authors = new Authors(identity, sha256)
     for await (const { key, value } of storage.scan(AUTHOR_PREFIX)) {
       const record = decodeRecord<AuthorRecord>(value, 'epochs')

@@ -5,6 +5,7 @@ import type { Random } from '../interfaces/clock.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Put, Storage } from '../interfaces/storage.ts'
+import { EPOCHS_MAX } from './authors.ts'
 import { Digest, digestTerm } from './digest.ts'
 import { fromRecord, type StoredEntry } from './entry.ts'
 import { readEvent } from './event.ts'
@@ -73,7 +74,10 @@ export async function renewIdentity(storage: Storage, random: Random): Promise<I
   if (bytes === undefined) throw new InvariantError('a log that is open has an identity')
   const fresh = new Uint8Array(8)
   random.fill(fresh)
-  const identity = { ...decodeRecord<Identity>(bytes, 'epoch'), epoch: toHex(fresh) }
+  const before = decodeRecord<Identity>(bytes, 'epoch')
+  // What was written under them stays this replica's own, also when the log is opened again.
+  const former = [...(before.former ?? []), before.epoch].slice(1 - EPOCHS_MAX)
+  const identity: Identity = { ...before, epoch: toHex(fresh), former }
   await write(storage, [{ key: IDENTITY_KEY, value: encodeRecord(identity) }])
   return identity
 }

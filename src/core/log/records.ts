@@ -11,6 +11,8 @@ export interface Identity {
   readonly format: 1 | 2
   readonly replica: ReplicaId
   readonly epoch: Epoch
+  /** Under which it was written before its end was lost, the newest last. Absent: never lost. */
+  readonly former?: readonly Epoch[] | undefined
 }
 
 /** What the log knows of a document without opening it. */

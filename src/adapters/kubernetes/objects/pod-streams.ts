@@ -29,7 +29,10 @@ export interface PortForwardRequest extends PodTarget {
  * not connected), InternalError (what the node says, in kubelet's words).
  */
 export interface PodStreams {
+  /** Runs a command in a container that runs. */
   exec(request: ExecRequest): Promise<ProcessSession>
+  /** Joins the process of a container that runs. */
   attach(request: AttachRequest): Promise<ProcessSession>
+  /** Connects to a port of a pod. */
   portForward(request: PortForwardRequest): Promise<ByteStream>
 }

@@ -119,8 +119,9 @@ function describeFrame(frame: Exclude<Frame, PackedFrame>): string {
       return `ACK received ${frame.received} durable ${frame.durable}, told up to ${frame.upTo}, credit ${frame.credit}${filled}`
     }
     case 'rejects': {
-      const all = frame.rejects.map(({ document, hash, code, message }) => {
-        return `${named(document)} ${hash?.slice(0, HASH_CHARS) ?? 'no hash'} ${named(code)} ${quoted(message)}`
+      const all = frame.rejects.map(({ document, kind, hash, code, message }) => {
+        const which = hash === undefined ? kind : `${kind} ${hash.slice(0, HASH_CHARS)}`
+        return `${named(document)} ${which} ${named(code)} ${quoted(message)}`
       })
       return `REJECTS ${listed(all, SHOWN_MAX)}`
     }

@@ -139,6 +139,7 @@ describe('past a limit', () => {
     const peer = await RawPeer.greet(place.hub, MALLORY)
     const rejects = Array.from({ length: 2_000 }, (_, i) => ({
       document: `open/${i}`,
+      kind: 'event' as const,
       hash: 'ab'.repeat(32),
       code: 'ACCESS_DENIED' as const,
       message: 'no',

@@ -144,7 +144,11 @@ export class HostileWords {
       'ACCESS_AUTHOR',
       'ACCESS_EQUIVOCATION',
     ] as const)
-    return { type: 'rejects', rejects: [{ document, hash, code, message: 'no' }] }
+    // It keeps to which kinds have a hash: else the session ends at once. Not drawn, as all else is.
+    const others = ['tombstone', 'join', 'leave'] as const
+    const other = others[document.length % others.length] ?? 'join'
+    const kind = hash === undefined ? other : hash < '8' ? 'event' : 'base'
+    return { type: 'rejects', rejects: [{ document, kind, hash, code, message: 'no' }] }
   }
 
   #tellRanges(): Frame {

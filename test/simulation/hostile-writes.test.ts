@@ -98,7 +98,8 @@ describe('what the policy does not allow', () => {
     const peer = await RawPeer.greet(place.hub, MALLORY)
     const rejects = [cloud, secret].flatMap((handle) =>
       handle.heads.map((hash) => {
-        return { document: handle.id, hash, code: 'ACCESS_DENIED' as const, message: 'no' }
+        const why = { code: 'ACCESS_DENIED', message: 'no' } as const
+        return { document: handle.id, kind: 'event' as const, hash, ...why }
       }),
     )
     peer.send({ type: 'rejects', rejects }, { type: 'ping' })

@@ -153,7 +153,27 @@ export const frame: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
     type: fc.constant('rejects' as const),
     rejects: fc.array(
-      fc.record({ document: name, hash: fc.option(hash, { nil: undefined }), code, message: name }),
+      fc.oneof(
+        fc.record({
+          document: name,
+          kind: fc.constantFrom('event' as const, 'base' as const),
+          hash,
+          code,
+          message: name,
+        }),
+        fc.record({
+          document: name,
+          kind: fc.constantFrom(
+            'snapshot' as const,
+            'tombstone' as const,
+            'join' as const,
+            'leave' as const,
+          ),
+          hash: fc.constant(undefined),
+          code,
+          message: name,
+        }),
+      ),
       { maxLength: 4 },
     ),
   }),

@@ -42,7 +42,8 @@ export class TinyReplica {
 
   store(entry: WireEntry, from: ReplicaId | undefined): Reject | undefined {
     if (this.refuses !== undefined && from !== undefined && entry.bytes[0] === this.refuses) {
-      return { document: entry.document, hash: hashOf(entry), code: 'ACCESS_DENIED', message: 'no' }
+      const why = { code: 'ACCESS_DENIED', message: 'no' } as const
+      return { document: entry.document, kind: 'event', hash: hashOf(entry), ...why }
     }
     const key = hashOf(entry)
     if (this.known.has(key)) return undefined

@@ -110,6 +110,31 @@ export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
       },
     ],
   },
+  'events-moves': {
+    type: 'events',
+    after: 12,
+    upTo: 15,
+    final: true,
+    backfill: undefined,
+    entries: [
+      {
+        kind: 'join',
+        document: 'notes/c',
+        collection: 'shared/web',
+        generation: 1,
+        bytes: Uint8Array.of(0x80),
+        moves: 3,
+      },
+      {
+        kind: 'leave',
+        document: 'notes/c',
+        collection: 'node/edge-1',
+        generation: 1,
+        bytes: new Uint8Array(0),
+        moves: 2,
+      },
+    ],
+  },
   'events-base': {
     type: 'events',
     after: 7,
@@ -175,7 +200,20 @@ export const WIRE_EXAMPLES: Readonly<Record<string, Frame>> = {
   rejects: {
     type: 'rejects',
     rejects: [
-      { document: 'notes/a', hash: 'ab'.repeat(32), code: 'ACCESS_DENIED', message: 'not yours' },
+      {
+        document: 'notes/a',
+        kind: 'event',
+        hash: 'ab'.repeat(32),
+        code: 'ACCESS_DENIED',
+        message: 'not yours',
+      },
+      {
+        document: 'notes/b',
+        kind: 'join',
+        hash: undefined,
+        code: 'ACCESS_DENIED',
+        message: 'not there',
+      },
     ],
   },
   check: { type: 'check', attempt: 0, digest: new Uint8Array(16).fill(7), ours: 44, theirs: 7 },

@@ -18,12 +18,13 @@ export function rejectEntries(
   submission: RejectSubmission,
 ): void {
   for (const reject of submission.rejects) {
-    const { document, hash, code, message } = reject
+    const { document, kind, hash, code, message } = reject
     const { peer, atMs } = submission
     const record = writes.record(document)
     if (record === undefined || record.left) continue
     if (hash === undefined) {
-      if (record.deleted) revive(writes, rejected, reject, submission, record)
+      if (kind === 'tombstone' && record.deleted)
+        revive(writes, rejected, reject, submission, record)
       continue
     }
     const events = writes.eventsOf(document)

@@ -93,7 +93,7 @@ export class Plan {
         const { kind } = entry.wire
         const named = kind === 'event' ? entry.events[0]?.header : entry.base
         const hash = kind === 'event' || kind === 'base' ? named?.hash : undefined
-        rejects.push({ document: entry.wire.document, hash, ...denial })
+        rejects.push({ document: entry.wire.document, kind, hash, ...denial })
       }
     }
     if (submission.peer !== undefined) this.peer(submission.peer)

@@ -136,11 +136,10 @@ export class Refusals {
     const { policy, logger } = this.#options
     const binding: Reject[] = []
     for (const reject of rejects) {
-      const { document, hash } = reject
+      const { document, kind, hash } = reject
       const record = await this.#log.record(document)
       if (record === undefined || record.left || !link.granted.includes(record.collection)) continue
       const { collection } = record
-      const kind = hash === undefined ? 'tombstone' : 'event'
       const request = { kind, document, collection, exists: true } as const
       const mayWrite = policy.mayWrite(link.principal, request) === undefined
       if (reject.code === 'DOCUMENT_COMPACTED') {
@@ -153,7 +152,9 @@ export class Refusals {
         continue
       }
       if (hash === undefined) {
-        if (mayWrite && record.deleted && (await this.#isOurEnd(document))) binding.push(reject)
+        // A move stays: all but this peer may have followed it.
+        const isEnd = kind === 'tombstone' && record.deleted && (await this.#isOurEnd(document))
+        if (mayWrite && isEnd) binding.push(reject)
         else logger.warn('a peer refused that a document ends or moves', { ...reject })
         continue
       }
@@ -163,15 +164,10 @@ export class Refusals {
     return binding
   }
 
-  /**
-   * Whether a refusal without a hash can only mean that we deleted the document: it says not what was
-   * refused, so where we moved it as well nothing is taken back.
-   */
+  /** Whether we deleted the document, and do not only pass on that it ended. */
   async #isOurEnd(document: DocumentId): Promise<boolean> {
     const entries = await this.#log.readDocument(document)
-    const ours = entries.filter(({ from }) => from === undefined)
-    const moves = ours.some(({ kind }) => kind === 'join' || kind === 'leave')
-    return !moves && ours.some(({ kind }) => kind === 'tombstone')
+    return entries.some(({ kind, from }) => kind === 'tombstone' && from === undefined)
   }
 
   /** Whose edit an event is, and whether it was written again; undefined for what is no event. */

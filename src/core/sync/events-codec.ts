@@ -1,6 +1,6 @@
 import type { CollectionId, DocumentId } from '../ids.ts'
+import { kindNumber, readKind } from './entry-kinds.ts'
 import type { FieldReader } from './field-reader.ts'
-import type { EntryKind } from './io.ts'
 import {
   COLLECTION_BYTES_MAX,
   COLLECTIONS_MAX,
@@ -15,9 +15,6 @@ import { type EventsFrame, FRAME_NUMBERS, type FrameEntry } from './message.ts'
 const FINAL = 1
 const BACKFILL = 2
 const ANSWER = 4
-
-/** The numbers of the kinds on the wire. Only ever added to. */
-const KINDS: readonly EntryKind[] = ['event', 'snapshot', 'tombstone', 'join', 'leave', 'base']
 
 /** Where an entry belongs. Each is written once per frame; entries refer to it by index. */
 interface Place {
@@ -53,7 +50,7 @@ export function eventsItems(frame: EventsFrame): unknown[] {
       index = places.push(placeItem(entry, collections)) - 1
       known.set(key, index)
     }
-    const kind = KINDS.indexOf(entry.kind)
+    const kind = kindNumber(entry.kind)
     entries.push(index, kind === 0 ? entry.bytes : payloadOf(kind, entry))
   }
   return [...head, collections, places, entries]
@@ -118,8 +115,7 @@ function readEntries(fields: FieldReader, places: readonly Place[]): readonly Fr
 function readEntry(fields: FieldReader, place: Place, item: unknown, first: boolean): FrameEntry {
   const [number, payload, told] = Array.isArray(item) ? (item as unknown[]) : [0, item]
   const moves = readMoves(fields, told)
-  const kind = typeof number === 'number' ? KINDS[number] : undefined
-  if (kind === undefined) fields.fail('entries', 'holds an entry of unknown kind')
+  const kind = readKind(fields, 'entries', number)
   // One frame holds at most one entry that came in parts, and it is the first.
   if (typeof payload === 'number' && first && Number.isSafeInteger(payload) && payload > 0) {
     if (payload > ENTRY_BYTES_MAX) fields.exceed('entries', 'holds an entry that is too large')

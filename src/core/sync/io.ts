@@ -50,7 +50,8 @@ export interface Refusal {
 /** An entry that was not taken, and why. It is not in the log of the one who refuses. */
 export interface Reject {
   readonly document: DocumentId
-  /** For events: which. Absent for other kinds. */
+  readonly kind: EntryKind
+  /** For events and bases: which. Absent for other kinds, which a document has once. */
   readonly hash: EventHash | undefined
   readonly code: ErrorCode
   readonly message: string

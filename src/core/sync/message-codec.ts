@@ -1,6 +1,7 @@
 import { fromHex } from '../bytes.ts'
 import { CborError, CborReader } from '../cbor-reader.ts'
 import { encodeCbor } from '../cbor-writer.ts'
+import { kindNumber, readKind } from './entry-kinds.ts'
 import { eventsItems, readEvents } from './events-codec.ts'
 import { FieldReader, MalformedError, type Violation } from './field-reader.ts'
 import {
@@ -163,7 +164,7 @@ function ackItems(frame: AckFrame): unknown[] {
 
 function rejectItem(reject: Reject): unknown[] {
   const hash = reject.hash === undefined ? null : fromHex(reject.hash)
-  return [reject.document, hash, reject.code, cut(reject.message)]
+  return [reject.document, kindNumber(reject.kind), hash, reject.code, cut(reject.message)]
 }
 
 function closeItems(frame: CloseFrame): unknown[] {
@@ -237,9 +238,14 @@ function readAck(fields: FieldReader): Frame {
 function readRejects(fields: FieldReader): Frame {
   const rejects = fields.records('rejects', ITEMS_MAX).map((record): Reject => {
     const document = record.document('document')
+    const kind = readKind(record, 'kind', record.uint('kind'))
     const hash = record.optionalHash('hash')
+    const isNamed = kind === 'event' || kind === 'base'
+    if (isNamed && hash === undefined) record.fail('hash', 'of an event or a base is missing')
+    if (!isNamed && hash !== undefined) record.fail('hash', 'is of what has none')
     return {
       document,
+      kind,
       hash,
       code: readCode(record),
       message: record.text('message', TEXT_BYTES_MAX),

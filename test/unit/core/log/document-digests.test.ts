@@ -29,7 +29,7 @@ async function live(log: EventLog): Promise<void> {
     await log.commit(remote([incoming(document, author.fork('cc'.repeat(8)).set('z', 3), 'one')]))
     if (document !== 'e') continue
     const hash = events[1]?.header.hash
-    const rejects = [{ document, hash, ...GONE }]
+    const rejects = [{ document, kind: 'event' as const, hash, ...GONE }]
     await log.commit({ type: 'reject', peer: 'peer', rejects, atMs: 0 })
   }
   await log.commit({ type: 'delete', document: 'b' })

@@ -277,7 +277,13 @@ test('refused events of ours stop counting, with what builds on them, and are ke
   const sum = await digest(log)
   await log.commit(local('d', [bad, child]))
   const rejects = [
-    { document: 'd', hash: bad.header.hash, code: 'ACCESS_DENIED', message: 'no' },
+    {
+      document: 'd',
+      kind: 'event',
+      hash: bad.header.hash,
+      code: 'ACCESS_DENIED',
+      message: 'no',
+    },
   ] as const
   await log.commit({ type: 'reject', peer: 'cloud', rejects, atMs: 5 })
   expect(await digest(log)).toBe(sum)

@@ -101,7 +101,13 @@ test('the place of a refused event is free for it again', async () => {
   const [good, bad] = [author.set('a', 1), author.set('a', 2)]
   await commitEach(log, [good, bad])
   const rejects = [
-    { document: 'd', hash: bad.header.hash, code: 'ACCESS_DENIED', message: 'no' } as const,
+    {
+      document: 'd',
+      kind: 'event',
+      hash: bad.header.hash,
+      code: 'ACCESS_DENIED',
+      message: 'no',
+    } as const,
   ]
   await log.commit({ type: 'reject', peer: 'cloud', rejects, atMs: 1 })
   await commitEach(log, [bad])

@@ -122,7 +122,13 @@ test('a base that a peer refuses is taken back: the document begins anew with wh
   await set(b, 'later')
   const { entries } = await b.log.read({ after: 0, document: 'd', bytesMax: 1 << 24 })
   const hash = entries.find(({ kind }) => kind === 'base')?.hash
-  const reject = { document: 'd', hash, code: 'ACCESS_DENIED', message: 'no' } as const
+  const reject = {
+    document: 'd',
+    kind: 'base',
+    hash,
+    code: 'ACCESS_DENIED',
+    message: 'no',
+  } as const
   await b.log.commit({ type: 'reject', peer: 'a', rejects: [reject], atMs: 1 })
   expect((await rejected(b)).toSorted()).toEqual(['base', 'event'])
   expect(await b.log.record('d')).toMatchObject({ generation: 1, entries: 0, left: false })

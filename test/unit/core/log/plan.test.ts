@@ -134,6 +134,7 @@ test('two refusals in one message take each event off the digest once', async ()
   await log.commit(local('d', [bad, child]))
   const rejects = [bad, child].map((event) => ({
     document: 'd',
+    kind: 'event' as const,
     hash: event.header.hash,
     code: 'ACCESS_DENIED' as const,
     message: 'no',
@@ -152,6 +153,7 @@ test('what builds on a refused event is refused also when it stands before it', 
   await log.commit(remote(incoming('d', child), incoming('d', bad)))
   const reject = {
     document: 'd',
+    kind: 'event',
     hash: bad.header.hash,
     code: 'ACCESS_DENIED',
     message: 'no',
@@ -366,7 +368,8 @@ test('a document of which every event was refused does not show what a join brou
   const log = await openLog()
   const { header, bytes } = new Author().set('a', 1)
   await log.commit(remote(numbered(join('d', [{ header, bytes }], 'c'), 1)))
-  const reject = { document: 'd', hash: header.hash, code: 'ACCESS_DENIED', message: 'no' } as const
+  const why = { code: 'ACCESS_DENIED', message: 'no' } as const
+  const reject = { document: 'd', kind: 'event', hash: header.hash, ...why } as const
   await log.commit({ type: 'reject', peer: 'cloud', rejects: [reject], atMs: 1 })
   expect(laterEvents(await log.readDocument('d'))).toEqual([])
 })

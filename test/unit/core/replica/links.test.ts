@@ -93,7 +93,9 @@ test('what a reader refuses stays, and the two logs are still found equal', asyn
   const peer = await RawPeer.dial(hub, { principal: 'reader', address: 'memory:a' })
   peer.send(hello, { ...eventsFrame(), final: true })
   const welcome = await peer.next('welcome')
-  const rejects = [{ document: 'c/1', hash, code: 'ACCESS_DENIED' as const, message: 'no' }]
+  const rejects = [
+    { document: 'c/1', kind: 'event', hash, code: 'ACCESS_DENIED', message: 'no' } as const,
+  ]
   peer.send({ type: 'rejects', rejects })
   await peer.next('check')
   // As a log without anything would say it: the accepter takes off what was refused.

@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
 import { DENIED, grants, type Policy } from '../../../../src/core/access/policy.ts'
+import type { EntryKind } from '../../../../src/core/sync/io.ts'
 import { consoleLogger, createReplica, type Replica } from '../../../../src/index.ts'
 import { nodeSha256 } from '../../../../src/node/index.ts'
 import { MemoryHub } from '../../../../src/transports/memory/index.ts'
@@ -32,19 +33,19 @@ async function rejectedOf(replica: Replica): Promise<readonly unknown[]> {
   return all
 }
 
-/** A node that may write documents of the cloud, and delete them only while `mayDelete`. */
+/** A node that may edit documents of the cloud, and delete or move them only as far as it is allowed. */
 async function fleet(): Promise<{
   readonly cloud: Replica
   readonly node: Replica
-  readonly allow: () => void
+  readonly allow: (...kinds: readonly EntryKind[]) => void
 }> {
   const all = { read: ['*'], write: ['*'] }
   const table = grants({ cloud: all, node: all })
-  let mayDelete = false
+  const allowed = new Set<EntryKind>(['event'])
   const cloud = await start('cloud', {
     ...table,
     mayWrite: (principal, request) =>
-      request.kind === 'event' || mayDelete ? table.mayWrite(principal, request) : DENIED,
+      allowed.has(request.kind) ? table.mayWrite(principal, request) : DENIED,
   })
   const node = await start('node', table)
   const hub = new MemoryHub()
@@ -58,8 +59,8 @@ async function fleet(): Promise<{
   return {
     cloud,
     node,
-    allow: () => {
-      mayDelete = true
+    allow: (...kinds) => {
+      for (const kind of kinds) allowed.add(kind)
     },
   }
 }
@@ -88,7 +89,7 @@ test('a document whose end was refused goes on, and the refusal is seen', async 
   expect(await node.digest(['c'])).toBe(await cloud.digest(['c']))
 
   // And deleted, when that is allowed.
-  allow()
+  allow('tombstone')
   await node.delete('c/1')
   await eventually(() => cloud.peers().length > 0)
   const marker = await node.open<{ n?: number }>('c/2', { collection: 'c' })
@@ -101,12 +102,42 @@ test('a document whose end was refused goes on, and the refusal is seen', async 
   expect((await node.open('c/1')).deleted).toBe(true)
 })
 
+test('of a document that was moved and deleted only the refused end is taken back', async () => {
+  const { cloud, node } = await fleet()
+  const seen: string[] = []
+  node.onRejected((documents) => seen.push(...documents))
+  await node.move('c/1', 'd')
+  await node.delete('c/1')
+  await eventually(() => seen.length > 0)
+  expect(await rejectedOf(node)).toEqual([
+    { document: 'c/1', hash: 'tombstone', code: 'ACCESS_DENIED' },
+  ])
+  expect(await node.record('c/1')).toMatchObject({ deleted: false, collection: 'd' })
+  expect(await cloud.record('c/1')).toMatchObject({ deleted: false, collection: 'c' })
+})
+
+test('a refused move does not take back the end of the document', async () => {
+  const { cloud, node, allow } = await fleet()
+  allow('tombstone')
+  await node.move('c/1', 'd')
+  await node.delete('c/1')
+  const marker = await node.open<{ n?: number }>('c/2', { collection: 'c' })
+  marker.change(() => ({ n: 1 }))
+  await marker.durable('cloud')
+  await marker.close()
+  expect((await cloud.record('c/1'))?.deleted).toBe(true)
+  expect((await node.record('c/1'))?.deleted).toBe(true)
+  expect(await rejectedOf(node)).toEqual([])
+})
+
 test('what was refused once and comes from elsewhere counts again', async () => {
   const log = await openLog({ replica: 'here' })
   const event = new Author(log.actor(0)).set('a', 1)
   await log.commit({ type: 'local', document: 'd', collection: 'c', events: [event] })
   const { hash } = event.header
-  const rejects = [{ document: 'd', hash, code: 'ACCESS_DENIED' as const, message: 'no' }]
+  const rejects = [
+    { document: 'd', kind: 'event', hash, code: 'ACCESS_DENIED', message: 'no' } as const,
+  ]
   await log.commit({ type: 'reject', peer: 'p', rejects, atMs: 1 })
   expect(await log.readDocument('d')).toEqual([])
   const entries = [incoming('d', event)]

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { fromHex, toHex } from '../../../../src/core/bytes.ts'
+import { encodeCbor } from '../../../../src/core/cbor-writer.ts'
 import { FRAME_NUMBERS } from '../../../../src/core/sync/message.ts'
 import { decodeMessage, encodeFrame } from '../../../../src/core/sync/message-codec.ts'
 import { WIRE_EXAMPLES } from '../../../support/wire-examples.ts'
@@ -46,6 +47,10 @@ describe('frames of later versions', () => {
     )
     expect(decodeMessage(Uint8Array.of(0x81, 4)).violation?.message).toBe(
       'ACK: received is missing',
+    )
+    const named = ['d', 0, null, 'ACCESS_DENIED', 'no']
+    expect(decodeMessage(encodeCbor([5, [named]])).violation?.message).toBe(
+      'REJECTS.rejects: hash of an event or a base is missing',
     )
     expect(decodeMessage(wrong).violation?.code).toBe('PROTOCOL_REMOTE')
   })

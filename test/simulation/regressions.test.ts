@@ -69,6 +69,10 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
     { seed: 98, also: ['losses', 'cuts'], without: ['moves', 'hostile', 'rot'] },
     'what a log wrote before it went back was not its own any more once it was opened again',
   ],
+  [
+    { seed: 198, also: ['losses', 'cuts'], without: ['moves', 'hostile', 'rot'] },
+    'edits of a log that went back past a cut were taken to be in a later state, and not to be seen',
+  ],
 ]
 
 test.each(REGRESSIONS)('%o: %s', async (options) => {

@@ -15,6 +15,30 @@ export const OUTDATED: Denial = {
   message: 'the history that the edit builds on is over',
 }
 
+/** Why what was written on one of two beginnings of the same number does not count. */
+export const RIVAL: Denial = {
+  code: 'DOCUMENT_COMPACTED',
+  message: 'the history that the edit builds on lost against another of the same number',
+}
+
+/** Why a state that edits are only in does not count any more. */
+export const OUTRUN: Denial = {
+  code: 'DOCUMENT_COMPACTED',
+  message: 'the state that the document began with lost against another, which lacks edits in it',
+}
+
+/** Why an own edit of a log that went back does not count after a cut. */
+export const BEHIND: Denial = {
+  code: 'DOCUMENT_COMPACTED',
+  message: 'the log went back before the edit, and the history that it builds on is over',
+}
+
+/** Why an edit of another generation is not kept. */
+export const FULL: Denial = {
+  code: 'DOCUMENT_COMPACTED',
+  message: 'no more edits of another generation of the document are kept aside',
+}
+
 /** Why an own edit is not taken where another one stands. */
 export const TAKEN: Denial = {
   code: 'ACCESS_EQUIVOCATION',

@@ -109,12 +109,13 @@ export class EventLog {
     const shared = await SharedLog.open(storage)
     const [before] = await storage.get([IDENTITY_KEY])
     const identity = await openIdentity(options)
-    const cache = new LogCache(options)
+    const authors = await Authors.load(storage, identity, options.sha256)
+    const isOwn = (actor: ActorId): boolean => authors.of(actor) === identity.replica
+    const cache = new LogCache({ ...options, isOwn })
     for await (const { value } of storage.scan(PEER_PREFIX)) {
       const peer = decodeRecord<PeerState>(value, 'cursor')
       cache.peers.set(peer.replica, peer)
     }
-    const authors = await Authors.load(storage, identity, options.sha256)
     const isNew = before === undefined
     return new EventLog(options, identity, await storage.head(), cache, shared, authors, isNew)
   }

@@ -1,6 +1,7 @@
 import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { WireEntry } from '../sync/io.ts'
+import { BEHIND, FULL, OUTRUN, RIVAL } from './denials.ts'
 import { packEvents } from './entry.ts'
 import {
   type Beginning,
@@ -16,6 +17,7 @@ import {
   reaches,
 } from './generation.ts'
 import { AUTHORS_MAX, makeBeginning, reachOf } from './generation-beginning.ts'
+import { eventsBehind } from './generation-behind.ts'
 import { firstPlaceOf, isSameFirst, originOf } from './generation-origin.ts'
 import { lateKey } from './keys.ts'
 import type { LateRoom } from './late-room.ts'
@@ -64,21 +66,6 @@ const NOTHING: Rewritten = { events: [], waiting: [] }
 
 /** What is known of the delivery of an entry. */
 type Delivered = Pick<RemoteSubmission, 'from' | 'atMs'>
-
-const RIVAL: Denial = {
-  code: 'DOCUMENT_COMPACTED',
-  message: 'the history that the edit builds on lost against another of the same number',
-}
-
-const OUTRUN: Denial = {
-  code: 'DOCUMENT_COMPACTED',
-  message: 'the state that the document began with lost against another, which lacks edits in it',
-}
-
-const FULL: Denial = {
-  code: 'DOCUMENT_COMPACTED',
-  message: 'no more edits of another generation of the document are kept aside',
-}
 
 /**
  * The part of a plan that ends generations of documents and begins new ones.
@@ -148,7 +135,8 @@ export class GenerationPlan {
       return
     }
     const ours = this.#beginning(document)
-    if (ours?.hash === beginning.hash) return
+    // Without a state the bytes are the same after any number of cuts.
+    if (ours?.hash === beginning.hash && ours.generation === beginning.generation) return
     if (ours !== undefined && !isNewer(beginning, ours)) return
     const isDeleted = record.deleted || beginning.change === undefined
     // Of as many cuts, neither comes of the other: a log that went back may name other edits by one place.
@@ -158,6 +146,11 @@ export class GenerationPlan {
     const isRival = beginning.generation === record.generation
     if (isRival) this.#setAside(document, { ...RIVAL, peer, atMs })
     const rewritten = isDeleted || isRival ? NOTHING : this.#rewrite(document, beginning)
+    if (!isDeleted && !isRival) {
+      const all = this.#writes.eventsOf(document)
+      const behind = eventsBehind(all, record.generation, beginning, this.#view)
+      this.#setAside(document, { ...BEHIND, peer, atMs }, behind)
+    }
     this.#begin({ document, collection, beginning, from, rewritten })
     // Our next events must not stand at places that we took on another beginning of the same cut.
     if (ours === undefined || cutsOf(ours.generation) !== cutsOf(beginning.generation)) return
@@ -218,8 +211,12 @@ export class GenerationPlan {
    * Events whose generation is to be another one of the same number: no mark could tell where they were
    * written first. They are kept where their authors see them.
    */
-  #setAside(document: DocumentId, why: SetAside): void {
-    for (const event of this.#writes.eventsOf(document)) this.#writes.setAside(document, event, why)
+  #setAside(
+    document: DocumentId,
+    why: SetAside,
+    events: readonly CheckedEvent[] = this.#writes.eventsOf(document),
+  ): void {
+    for (const event of events) this.#writes.setAside(document, event, why)
   }
 
   /**

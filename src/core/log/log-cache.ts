@@ -27,6 +27,8 @@ export interface LogCacheOptions {
   readonly sha256: Sha256
   readonly genesisActor: ActorId
   readonly isGenesis: (hash: EventHash, message: string | undefined) => boolean
+  /** Whether this actor is ours, or was under an epoch that is over. Default: none is. */
+  readonly isOwn?: ((actor: ActorId) => boolean) | undefined
   /** Looks inside events when a generation ends. Without it nothing is cut. */
   readonly rewriter?: Rewriter | undefined
   /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
@@ -43,6 +45,7 @@ export class LogCache implements PlanView {
   readonly sha256: Sha256
   readonly genesisActor: ActorId
   readonly isGenesis: (hash: EventHash, message: string | undefined) => boolean
+  readonly isOwn: (actor: ActorId) => boolean
   readonly peers: Map<ReplicaId, PeerState> = new Map()
   /** `undefined` as a value: the storage has no such document. Oldest use first. */
   readonly #records = new Map<DocumentId, DocumentRecord | undefined>()
@@ -63,6 +66,7 @@ export class LogCache implements PlanView {
     this.sha256 = options.sha256
     this.genesisActor = options.genesisActor
     this.isGenesis = options.isGenesis
+    this.isOwn = options.isOwn ?? (() => false)
     this.generations = new GenerationCache(options.rewriter, options.lateLimits)
     this.#recordsMax = options.recordsMax ?? RECORDS_MAX
   }

@@ -12,6 +12,8 @@ export interface PlanView {
   /** The hash stored for (document, actor, sequence). */
   sequence(key: string): EventHash | undefined
   digest(collection: CollectionId): bigint
+  /** Whether this actor is ours, or was under an epoch that is over. */
+  readonly isOwn: (actor: ActorId) => boolean
   /** Whether this actor was ours under an epoch that is over. */
   isRetired(actor: ActorId): boolean
   /** Whether the event of this hash and message is the first one of a known kind of document. */

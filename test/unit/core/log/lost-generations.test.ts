@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+
+import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
+import { checkEntry } from '../../../../src/core/replica/incoming.ts'
+import { copyMedium } from '../../../support/copy-medium.ts'
+import { LogNode } from '../../../support/log-node.ts'
+import { sha256 } from '../../../support/memory-log.ts'
+
+/** Gives everything, also what came from there: as to a log that lost it. */
+async function giveAll(from: LogNode, to: LogNode): Promise<void> {
+  const { entries } = await from.log.read({ after: 0, bytesMax: 1 << 24 })
+  const wires = entries.map(({ kind, document, collection, generation, bytes }) =>
+    checkEntry({ kind, document, collection, generation, bytes }, sha256),
+  )
+  const delivery = { from: from.name, entries: wires, peer: undefined, check: () => undefined }
+  await to.log.commit({ type: 'remote', ...delivery })
+}
+
+function set(node: LogNode, key: string): Promise<void> {
+  return node.edit('d', (draft) => {
+    draft[key] = 1
+  })
+}
+
+test('what a log wrote after it went back is to be seen when a cut reaches past its generation', async () => {
+  const storage = memoryStorage({ medium: new MemoryMedium() })
+  const lost = await LogNode.open('a', storage)
+  const b = await LogNode.open('b')
+  await set(b, 'first')
+  await giveAll(b, lost)
+  const backup = await copyMedium(storage)
+  await b.cut('d')
+  await giveAll(b, lost)
+  await set(lost, 'on the cut')
+  await giveAll(lost, b)
+  await b.cut('d')
+  const a = await LogNode.open('a', memoryStorage({ medium: backup }))
+  await set(a, 'restored')
+  const edit = (await a.log.readDocument('d')).at(-1)?.hash
+  await giveAll(b, a)
+  expect(await a.value('d')).toEqual({ first: 1, 'on the cut': 1 })
+  expect(await a.digest('d')).toBe(await b.digest('d'))
+  const seen: string[] = []
+  for await (const { hash } of a.log.rejected()) seen.push(hash)
+  expect(seen).toEqual([edit])
+})
+
+test('a document that is deleted and cut here and cut more often there ends in one generation', async () => {
+  const [a, b] = await Promise.all([LogNode.open('a'), LogNode.open('b')])
+  await set(a, 'first')
+  await giveAll(a, b)
+  await b.cut('d')
+  for (const node of [a, b]) {
+    await node.log.commit({ type: 'delete', document: 'd' })
+    await node.cut('d')
+  }
+  const generations = [a, b].map(async ({ log }) => (await log.record('d'))?.generation)
+  const [one, other] = await Promise.all(generations)
+  expect(one).toBeLessThan(other ?? 0)
+  await giveAll(b, a)
+  expect((await a.log.record('d'))?.generation).toBe(other)
+  expect(await a.digest('d')).toBe(await b.digest('d'))
+})

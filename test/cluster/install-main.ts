@@ -1,6 +1,7 @@
 // Builds and fetches the programs of a real cluster ahead of the tests that want one. Ends well
 // where that is not possible: those tests are then skipped, by name and counted.
 
+import { installOperator } from './operator-program.ts'
 import { findPrograms, installPrograms } from './programs.ts'
 
 /** A first build on two cores takes most of this. */
@@ -9,9 +10,9 @@ const INSTALL_MS = 25 * 60_000
 const tell = (line: string): void => console.warn(`cluster: ${line}`)
 
 try {
-  if ((await findPrograms()) === undefined) {
-    await installPrograms(tell, AbortSignal.timeout(INSTALL_MS))
-  }
+  const signal = AbortSignal.timeout(INSTALL_MS)
+  if ((await findPrograms()) === undefined) await installPrograms(tell, signal)
+  await installOperator(tell, signal)
 } catch (error) {
   const why = error instanceof Error ? error.message : String(error)
   tell(`NOT INSTALLED: ${why}`)

@@ -66,16 +66,24 @@ type GivenOptions = Partial<ApiServerOptions>
 /**
  * Starts one with the namespaces that every cluster has, and one node that is ready.
  *
- * @param options without controllers, another program has to run them.
+ * @param options without controllers, another program has to run them. One that is reopened remembers
+ * no change from before it is served, as after a restart.
  */
 export async function startTestApiServer(
   given: Partial<ApiServerOptions> | ((store: OpenObjectStore) => Promise<GivenOptions>) = {},
-  { controllers = true }: { readonly controllers?: boolean } = {},
+  {
+    controllers = true,
+    reopened = false,
+  }: { readonly controllers?: boolean; readonly reopened?: boolean } = {},
 ): Promise<TestApiServer> {
   const replica = await openTestReplica()
-  const store = await openTestStore(replica)
+  let store = await openTestStore(replica)
   for (const name of NAMESPACES) await store.create(namespace(name))
   await store.create(NODE)
+  if (reopened) {
+    await store.close()
+    store = await openTestStore(replica)
+  }
   const options = typeof given === 'function' ? await given(store) : given
   const authority = await createAuthority()
   const tls = await issueServerCertificate(authority, { names: ['localhost'], ips: ['127.0.0.1'] })

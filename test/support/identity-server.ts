@@ -64,7 +64,7 @@ interface IdentityParts {
 /** Starts one. */
 export async function startIdentityServer(
   clock: Clock = systemClock,
-  options: { readonly controllers?: boolean } = {},
+  options: { readonly controllers?: boolean; readonly reopened?: boolean } = {},
 ): Promise<IdentityServer> {
   const audited: JsonObject[] = []
   let parts: IdentityParts | undefined

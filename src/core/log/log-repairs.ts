@@ -1,10 +1,13 @@
 import { toHex } from '../bytes.ts'
-import type { CollectionId, DocumentId, EventHash, Position } from '../ids.ts'
+import type { ActorId, CollectionId, DocumentId, EventHash, Position } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Put, Storage } from '../interfaces/storage.ts'
 import { Digest } from './digest.ts'
+import type { StoredEntry } from './entry.ts'
 import type { EventLog } from './event-log.ts'
 import { documentOf } from './find-document.ts'
+import { reaches } from './generation.ts'
+import { readBeginning } from './generation-beginning.ts'
 import { homeOf } from './homes.ts'
 import { refusedOf } from './kept-aside.ts'
 import { DAMAGE_PREFIX, damageKey, digestKey, sequencePrefix } from './keys.ts'
@@ -19,7 +22,15 @@ export interface LogRepairsOptions {
   readonly sha256: Sha256
   readonly log: Pick<
     EventLog,
-    'barrier' | 'record' | 'digest' | 'documents' | 'documentsAt' | 'isShared' | 'actor'
+    | 'barrier'
+    | 'record'
+    | 'digest'
+    | 'documents'
+    | 'documentsAt'
+    | 'isShared'
+    | 'actor'
+    | 'authors'
+    | 'replica'
   >
 }
 
@@ -44,8 +55,21 @@ export class LogRepairs {
       const here = new Set<EventHash>()
       for await (const place of storage.scan(sequencePrefix(document))) here.add(toHex(place.value))
       const lost = damage.lost.filter((hash) => !here.has(hash))
-      if (lost.length > 0 || damage.lost.length === 0) yield [document, { ...damage, lost }]
+      const isWhole = lost.length === 0 && damage.lost.length > 0
+      if (!isWhole || damage.beginning === true) yield [document, { ...damage, lost }]
     }
+  }
+
+  /**
+   * What is lost of a document when it gets a beginning. That stands for everything before it, but for what we wrote
+   * and it does not reach: nobody else has that.
+   */
+  begun(damage: DamageRecord, { document, generation, bytes }: StoredEntry): DamageRecord {
+    const { reach } = readBeginning(document, generation, bytes, this.#options.sha256)
+    const own = (damage.own ?? []).filter(
+      (loss) => damage.lost.includes(loss.hash) && !reaches(reach, loss.actor, loss),
+    )
+    return { ...damage, lost: own.map(({ hash }) => hash), own, beginning: undefined }
   }
 
   /** The document of an entry that cannot be read. */
@@ -73,7 +97,8 @@ export class LogRepairs {
       const [known] = await storage.get([damageKey(document)])
       const before = known === undefined ? undefined : decodeRecord<DamageRecord>(known, 'lost')
       const actor = log.actor(record.fork)
-      const view = { storage, sha256, record, refused, before, actor, atMs }
+      const isOwn = (writer: ActorId): boolean => log.authors.of(writer) === log.replica
+      const view = { storage, sha256, record, refused, before, actor, isOwn, atMs }
       const repair = await planRepair(view, document)
       if (repair === undefined) return undefined
       const digests = new Map<CollectionId, Digest>()

@@ -1,9 +1,10 @@
 import { decodeCbor } from '../cbor-reader.ts'
 import { encodeCbor } from '../cbor-writer.ts'
 import { StorageCorruptError } from '../errors.ts'
-import type { CollectionId, Epoch, EventHash, Position, ReplicaId } from '../ids.ts'
+import type { ActorId, CollectionId, Epoch, EventHash, Position, ReplicaId } from '../ids.ts'
 import type { PeerState } from '../sync/io.ts'
 import type { AuthorRecord, QuarantineRecord } from './authors.ts'
+import type { Place } from './generation.ts'
 
 /** Who a log belongs to. */
 export interface Identity {
@@ -59,12 +60,22 @@ export interface LateRecord {
   readonly bytes: Uint8Array
 }
 
+/** An event of ours that was lost. */
+export interface OwnLoss extends Place {
+  readonly hash: EventHash
+  readonly actor: ActorId
+}
+
 /** What was damaged of a document, and is not all back. */
 export interface DamageRecord {
   /** Where the damaged entries stood, up to 1,000. They have been dropped. */
   readonly positions: readonly Position[]
   /** The events that were lost with them, up to 1,000. */
   readonly lost: readonly EventHash[]
+  /** Of those, what we wrote ourselves, and where: nobody else may have it. */
+  readonly own?: readonly OwnLoss[] | undefined
+  /** The state that the document began with was lost as well. Absent: it was not, or is back. */
+  readonly beginning?: true | undefined
   /** When it was found. */
   readonly atMs: number
 }

@@ -9,7 +9,13 @@ import { readEvent } from './event.ts'
 import { cutsOf, FIRST_GENERATION } from './generation.ts'
 import { damageKey, documentKey, lateKey, sequenceKey, sequencePrefix } from './keys.ts'
 import { baseOf, countingEntries, laterEvents, TOMBSTONE } from './lineage.ts'
-import { type DamageRecord, type DocumentRecord, encodeRecord, type LateRecord } from './records.ts'
+import {
+  type DamageRecord,
+  type DocumentRecord,
+  encodeRecord,
+  type LateRecord,
+  type OwnLoss,
+} from './records.ts'
 
 /** How much of a document is read at once. */
 const PAGE_BYTES_MAX = 1 << 20
@@ -28,6 +34,8 @@ export interface RepairView {
   readonly before: DamageRecord | undefined
   /** Under whom we write in the document. */
   readonly actor: ActorId
+  /** Whether an actor is ours, or was. */
+  readonly isOwn: (actor: ActorId) => boolean
   readonly atMs: number
 }
 
@@ -72,10 +80,10 @@ export async function planRepair(
     puts.push({ key: lateKey(document, own), value: encodeRecord(late) })
   }
   // Of a document that left nothing is kept, so nothing of it is lost.
-  const { forgotten, lost, isOurs } = record.left
-    ? NONE_LOST
-    : await lostPlaces(view, document, kept)
-  puts.push(...forgotten)
+  const places = record.left ? NONE_LOST : await lostPlaces(view, document, kept)
+  const waiting = new Set(isHeadless ? events.map(({ header }) => header.hash) : [])
+  const lost = places.lost.filter(({ hash }) => !waiting.has(hash))
+  puts.push(...places.forgotten)
   const digest = new Digest()
   const generation = isHeadless ? FIRST_GENERATION : record.generation
   const count = (name: string): void => digest.add(digestTerm(document, generation, name, sha256))
@@ -91,10 +99,10 @@ export async function planRepair(
     bytes: left.reduce((sum, { bytes }) => sum + bytes.length, 0),
     digest: digest.bytes(),
     // A peer may have what we lost of our own: its places are not ours to fill again.
-    fork: record.fork + (isOurs ? 1 : 0),
+    fork: record.fork + (places.isOurs ? 1 : 0),
   }
   const here = new Set(kept.map(({ header }) => header.hash))
-  const damage = damageOf(view, damaged, lost, here)
+  const damage = damageOf(view, damaged, lost, here, isHeadless)
   puts.push({ key: documentKey(document), value: encodeRecord(repaired) })
   puts.push({ key: damageKey(document), value: encodeRecord(damage) })
   const headless = isHeadless ? entries.map(({ position }) => position) : []
@@ -102,18 +110,23 @@ export async function planRepair(
 }
 
 function damageOf(
-  { before, atMs }: RepairView,
+  { before, atMs, isOwn }: RepairView,
   damaged: readonly Position[],
-  lost: readonly EventHash[],
+  lost: readonly OwnLoss[],
   here: ReadonlySet<EventHash>,
+  isHeadless: boolean,
 ): DamageRecord {
   const positions = [...new Set([...(before?.positions ?? []), ...damaged])]
   // Some of what was lost before has come back since.
   const missed = (before?.lost ?? []).filter((hash) => !here.has(hash))
-  const all = [...new Set([...missed, ...lost])]
+  const all = [...new Set([...missed, ...lost.map(({ hash }) => hash)])].slice(-LOST_NAMED_MAX)
+  const own = [...(before?.own ?? []), ...lost.filter(({ actor }) => isOwn(actor))]
+  const named = new Set(all)
   return {
     positions: positions.slice(-LOST_NAMED_MAX),
-    lost: all.slice(-LOST_NAMED_MAX),
+    lost: all,
+    own: own.filter(({ hash }) => named.has(hash)),
+    beginning: isHeadless || before?.beginning === true ? true : undefined,
     atMs: before?.atMs ?? atMs,
   }
 }
@@ -167,7 +180,7 @@ function take(
 /** What is forgotten of the places of a document. */
 interface LostPlaces {
   readonly forgotten: readonly Put[]
-  readonly lost: readonly EventHash[]
+  readonly lost: readonly OwnLoss[]
   readonly isOurs: boolean
 }
 
@@ -175,7 +188,7 @@ const NONE_LOST: LostPlaces = { forgotten: [], lost: [], isOurs: false }
 
 /** Places of events that are not here any more: another may not stand there, but they may come again. */
 async function lostPlaces(
-  { storage, actor }: RepairView,
+  { storage, actor, record }: RepairView,
   document: DocumentId,
   kept: readonly { readonly header: { readonly actor: string; readonly sequence: number } }[],
 ): Promise<LostPlaces> {
@@ -183,13 +196,16 @@ async function lostPlaces(
     kept.map(({ header }) => sequenceKey(document, header.actor, header.sequence)),
   )
   const forgotten: Put[] = []
-  const lost: EventHash[] = []
-  const ours = `${sequencePrefix(document)}${actor}/`
+  const lost: OwnLoss[] = []
+  const prefix = sequencePrefix(document)
+  const ours = `${prefix}${actor}/`
   let isOurs = false
-  for await (const { key, value } of storage.scan(sequencePrefix(document))) {
+  for await (const { key, value } of storage.scan(prefix)) {
     if (here.has(key)) continue
     forgotten.push({ key, value: undefined })
-    lost.push(toHex(value))
+    const [writer = '', sequence] = key.slice(prefix.length).split('/')
+    const place = { generation: record.generation, sequence: Number(sequence) }
+    lost.push({ hash: toHex(value), actor: writer, ...place })
     isOurs ||= key.startsWith(ours)
   }
   return { forgotten, lost, isOurs }

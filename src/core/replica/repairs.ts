@@ -6,7 +6,7 @@ import type { Logger } from '../interfaces/logger.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
 import { damageKey } from '../log/keys.ts'
-import type { DamageRecord } from '../log/records.ts'
+import { type DamageRecord, encodeRecord } from '../log/records.ts'
 import { damagedPosition } from '../log/repair.ts'
 import type { Committed, Submission } from '../log/submission.ts'
 import type { AcknowledgementTable } from './acknowledgements.ts'
@@ -163,26 +163,40 @@ export class Repairs {
   #appended(entries: readonly StoredEntry[]): void {
     if (this.#damaged.size === 0) return
     const touched = new Set<DocumentId>()
-    for (const { document, kind, hash } of entries) {
+    const begun = new Set<DocumentId>()
+    for (const entry of entries) {
+      const { document, kind, hash } = entry
       const damage = this.#damaged.get(document)
       if (damage === undefined || hash === undefined) continue
       touched.add(document)
-      // A new beginning stands for everything before it.
-      const lost = kind === 'base' ? [] : damage.lost.filter((name) => name !== hash)
-      this.#damaged.set(document, { ...damage, lost })
+      if (kind === 'base') begun.add(document)
+      const lost = damage.lost.filter((name) => name !== hash)
+      const { repairs } = this.#options.log
+      const now = kind === 'base' ? repairs.begun(damage, entry) : { ...damage, lost }
+      this.#damaged.set(document, now)
     }
     for (const document of touched) {
-      if (this.#damaged.get(document)?.lost.length === 0) this.#healed(document)
+      const damage = this.#damaged.get(document)
+      if (damage === undefined || damage.beginning === true) continue
+      if (damage.lost.length === 0) this.#healed(document)
+      else if (begun.has(document)) this.#write(document, damage)
     }
   }
 
   #healed(document: DocumentId): void {
-    const { log, logger } = this.#options
+    const { logger } = this.#options
     this.#damaged.delete(document)
     logger.info('a damaged document is whole again', { document })
-    const puts = [{ key: damageKey(document), value: undefined }]
+    this.#write(document, undefined)
+  }
+
+  #write(document: DocumentId, damage: DamageRecord | undefined): void {
+    const { log, logger } = this.#options
+    const puts = [
+      { key: damageKey(document), value: damage === undefined ? damage : encodeRecord(damage) },
+    ]
     log.commit({ type: 'note', puts }).catch((error: unknown) => {
-      logger.warn('a document that is whole again is still reported as damaged', { error })
+      logger.warn('what came back of a damaged document could not be written down', { error })
     })
   }
 }

@@ -4,29 +4,12 @@ import { isRefused } from './lineage.ts'
 import type { Plan } from './plan.ts'
 import { readWhatIsLeft } from './repair.ts'
 
-type Stopped = Pick<Plan, 'dropped' | 'rejected'>
-
-/** Where the entries of a plan begin, and where the log ends now. */
-interface Written {
-  readonly first: Position
-  readonly head: Position
-}
-
-/**
- * Takes off the disk what stopped counting with a plan that is durable since `first`.
- *
- * @returns undefined when nothing did: most appends have nothing to wait for.
- */
-export function dropStopped(
+/** Takes off the disk what stopped counting with a plan that is durable since `first`. */
+export async function dropStopped(
   storage: Storage,
-  plan: Stopped,
-  written: Written,
-): Promise<void> | undefined {
-  if (plan.dropped.size + plan.rejected.size === 0) return undefined
-  return dropEach(storage, plan, written)
-}
-
-async function dropEach(storage: Storage, plan: Stopped, { first, head }: Written): Promise<void> {
+  plan: Pick<Plan, 'dropped' | 'rejected'>,
+  { first, head }: { readonly first: Position; readonly head: Position },
+): Promise<void> {
   for (const [document, index] of plan.dropped) await dropAll(storage, document, first + index - 1)
   for (const [document, hashes] of plan.rejected) {
     const { entries } = await readWhatIsLeft(storage, document, head)

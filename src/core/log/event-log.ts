@@ -326,10 +326,9 @@ export class EventLog {
   /** Plans and writes: once, or again each time that another opener was faster. */
   async #carryOut(submissions: readonly Submission[]): Promise<readonly Outcome[]> {
     for (let tries = 0; ; tries++) {
-      const preparing = this.#cache.prepare(this.#storage, submissions, (document) =>
+      await this.#cache.prepare(this.#storage, submissions, (document) =>
         this.readDocument(document),
       )
-      if (preparing !== undefined) await preparing
       const plan = new Plan(this.#cache)
       const outcomes = submissions.map((submission) => carryOut(plan, submission))
       try {
@@ -374,11 +373,7 @@ export class EventLog {
     this.#shared?.appended(appended)
     this.#cache.adopt(plan)
     this.#tell(plan.entries.map((entry, index) => ({ ...entry, position: appended.first + index })))
-    // What stopped counting does not count either way, so a failure is no harm.
-    const written = { first: appended.first, head: this.#head }
-    await dropStopped(this.#storage, plan, written)?.catch((error: unknown) => {
-      this.#logger?.error('entries that stopped counting could not be dropped', { error })
-    })
+    await this.#clear(plan, appended.first)
   }
 
   #tell(stored: readonly StoredEntry[]): void {
@@ -388,6 +383,15 @@ export class EventLog {
       } catch (error) {
         this.#logger?.error('a listener of the log failed', { head: this.#head, error })
       }
+    }
+  }
+
+  /** What stopped counting does not count either way, so a failure is no harm. */
+  async #clear(plan: Plan, first: Position): Promise<void> {
+    try {
+      await dropStopped(this.#storage, plan, { first, head: this.#head })
+    } catch (error) {
+      this.#logger?.error('entries that stopped counting could not be dropped', { error })
     }
   }
 }

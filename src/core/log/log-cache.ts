@@ -105,61 +105,36 @@ export class LogCache implements PlanView {
     return unsent
   }
 
-  /**
-   * Fetches all that planning these submissions will ask for.
-   *
-   * @returns undefined when everything is here: an edit of what is edited now loses no turn.
-   */
-  prepare(
+  /** Fetches all that planning these submissions will ask for. */
+  async prepare(
     storage: Storage,
     submissions: readonly Submission[],
     readDocument: (document: DocumentId) => Promise<readonly StoredEntry[]>,
-  ): Promise<void> | undefined {
-    const all = submissions.flatMap(touched)
-    this.#planned = new Set(all.map(({ document }) => document))
-    if (!this.#isHere(all, submissions))
-      return this.#prepare(storage, submissions, all, this.#planned, readDocument)
-    this.#forgetEvents()
-    return undefined
-  }
-
-  /** Whether planning needs nothing of the storage. */
-  #isHere(all: readonly Touched[], submissions: readonly Submission[]): boolean {
-    for (const { document, collection, reads } of all) {
-      const home = this.#records.get(document)?.collection
-      if (reads || home === undefined || !this.#places.has(document)) return false
-      if (!this.#digests.has(home)) return false
-      if (collection !== undefined && !this.#digests.has(collection)) return false
+  ): Promise<void> {
+    const documents = new Set<DocumentId>()
+    const whole = new Set<DocumentId>()
+    for (const submission of submissions) {
+      for (const { document, reads } of touched(submission)) {
+        documents.add(document)
+        if (reads) whole.add(document)
+      }
     }
-    if (this.#strays(submissions).length > 0 || isOfLaterGeneration(submissions)) return false
-    return this.#unknownPlaces(all).length === 0
-  }
-
-  #forgetEvents(): void {
+    this.#planned = documents
+    await this.fetch(storage, [...documents], [], [])
+    for (const document of this.#strays(submissions)) whole.add(document)
+    const homes = new Set<CollectionId>()
+    for (const submission of submissions) {
+      for (const { document, collection } of touched(submission)) {
+        const home = this.record(document)?.collection
+        if (home !== undefined) homes.add(home)
+        if (collection !== undefined) homes.add(collection)
+      }
+    }
+    await this.#follow(storage, documents)
+    await this.fetch(storage, [], this.#unknownPlaces(submissions), [...homes])
     this.#events = new Map()
     this.#entries = new Map()
     this.generations.clear()
-  }
-
-  async #prepare(
-    storage: Storage,
-    submissions: readonly Submission[],
-    all: readonly Touched[],
-    documents: ReadonlySet<DocumentId>,
-    readDocument: (document: DocumentId) => Promise<readonly StoredEntry[]>,
-  ): Promise<void> {
-    await this.fetch(storage, [...documents], [], [])
-    const whole = new Set(this.#strays(submissions))
-    const homes = new Set<CollectionId>()
-    for (const { document, collection, reads } of all) {
-      if (reads) whole.add(document)
-      const home = this.record(document)?.collection
-      if (home !== undefined) homes.add(home)
-      if (collection !== undefined) homes.add(collection)
-    }
-    await this.#follow(storage, documents)
-    await this.fetch(storage, [], this.#unknownPlaces(all), [...homes])
-    this.#forgetEvents()
     if (whole.size > 0 || isOfLaterGeneration(submissions)) await this.generations.measure(storage)
     for (const document of whole) {
       const entries = await readDocument(document)
@@ -183,7 +158,7 @@ export class LogCache implements PlanView {
   }
 
   /** The keys of places that planning will ask for and only the storage knows. Notes those that are known. */
-  #unknownPlaces(all: readonly Touched[]): readonly string[] {
+  #unknownPlaces(submissions: readonly Submission[]): readonly string[] {
     const unknown = new Set<string>()
     this.#sequences = new Map()
     const look = (document: DocumentId, actor: ActorId, sequence: number): void => {
@@ -193,10 +168,13 @@ export class LogCache implements PlanView {
       if (known === undefined) unknown.add(key)
       else this.#sequences.set(key, known)
     }
-    for (const { document, events, isLocal } of all) {
-      for (const { header } of events) {
-        look(document, header.actor, header.sequence)
-        if (isLocal && header.sequence > 1) look(document, header.actor, header.sequence - 1)
+    for (const submission of submissions) {
+      for (const { document, events } of touched(submission)) {
+        for (const { header } of events) {
+          look(document, header.actor, header.sequence)
+          if (submission.type === 'local' && header.sequence > 1)
+            look(document, header.actor, header.sequence - 1)
+        }
       }
     }
     return [...unknown]
@@ -302,15 +280,13 @@ interface Touched {
   readonly events: readonly CheckedEvent[]
   /** Whether planning needs every event of the document. */
   readonly reads: boolean
-  /** Whether an event has to follow the one before it of its writer. */
-  readonly isLocal?: boolean
 }
 
 function touched(submission: Submission): readonly Touched[] {
   switch (submission.type) {
     case 'local': {
       const { document, collection, events } = submission
-      return [{ document, collection, events, reads: false, isLocal: true }]
+      return [{ document, collection, events, reads: false }]
     }
     case 'remote':
       return submission.entries.map(({ wire, events }) => ({

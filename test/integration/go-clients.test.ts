@@ -25,11 +25,13 @@ const WAYS = [
     media: 'protobuf',
     lists: 'watch-list',
     watch: /^WATCH configmaps sendInitialEvents=true .* 200 OK .*protobuf;stream=watch$/,
+    again: /^WATCH configmaps sendInitialEvents=true .* resourceVersion=N 200 OK /,
   },
   {
     media: 'json',
     lists: 'list and watch',
     watch: /^WATCH configmaps allowWatchBookmarks=true resourceVersion=N 200 OK application\/json/,
+    again: /^GET configmaps resourceVersion=N 200 OK /,
   },
 ] as const
 
@@ -63,7 +65,7 @@ let runs = 0
 describe('an operator written in Go', () => {
   const met = new Set<AcceptedDifference>()
 
-  test.each(WAYS)('sees of both servers the same ($media, $lists)', async (way, context) => {
+  test.for(WAYS)('sees of both servers the same ($media, $lists)', async (way, context) => {
     skipUnless(context, real !== undefined, 'the operator', CLUSTER_HINT)
     if (real === undefined) return
     runs++
@@ -75,10 +77,12 @@ describe('an operator written in Go', () => {
     expect(expected.get('informers/requests')).toContainEqual(expect.stringMatching(way.watch))
     // The history of a server that was started anew begins there.
     expect(seen.get('watches/expired')).toEqual({ isExpired: true, reason: 'Expired' })
+    expect(seen.get('informers/all-requests')).toContainEqual(expect.stringMatching(way.again))
     const one = new Normalizer()
     const other = new Normalizer()
     const differing: string[] = []
     for (const [step, value] of expected) {
+      if (BY_HISTORY.has(step)) continue
       const there = one.normalize(answerOf(value))
       const here = other.normalize(answerOf(seen.get(step)))
       for (const difference of compareAnswers(there, here)) {
@@ -96,8 +100,42 @@ describe('an operator written in Go', () => {
   })
 })
 
+/** What depends on how much a server remembers, which for a young cluster is everything. */
+const BY_HISTORY: ReadonlySet<string> = new Set(['watches/expired', 'informers/all-requests'])
+
 /** What is otherwise on purpose. */
-const ACCEPTED: readonly AcceptedDifference[] = []
+const ACCEPTED: readonly AcceptedDifference[] = [
+  {
+    reason: 'what is wrong is told once, not once for each check that finds it',
+    path: '^body\\.details\\.causes(\\.1)?$',
+    request: '^(owners/held-by-more|apply/other-uid)$',
+  },
+  {
+    reason: 'what is wrong is shown with its fields in another order',
+    path: '^body\\.(message|details\\.causes\\.0\\.message)$',
+    request: '^(owners/two-controllers|objects/patch-wrong-type)$',
+  },
+  {
+    reason: 'a JSON patch that does not fit is refused with what did not fit',
+    path: '^body\\.(message|details)$',
+    request: '^objects/patch-json-',
+  },
+  {
+    reason: 'nobody owns the fields that the server itself writes',
+    path: '^body\\.metadata\\.managedFields\\.',
+    request: '^custom/definition$',
+  },
+  {
+    reason: 'what goes is shown with the version at which it went',
+    path: '^body\\.metadata\\.resourceVersion$',
+    request: '^owners/let-go$',
+  },
+  {
+    reason:
+      'later pages of a list show what is there now, and a watch from the list tells the rest',
+    request: '^lists/next-page-of-then$',
+  },
+]
 
 function answerOf(saw: unknown): GoldenAnswer {
   return { status: 0, contentType: '', warnings: [], body: saw }

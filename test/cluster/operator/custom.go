@@ -125,17 +125,21 @@ func gaugeInformer(
 	if err != nil {
 		return err
 	}
+	if err := until(ctx, "the gauge one", log.has("one")); err != nil {
+		return err
+	}
+	told := log.take()
 	if err := gauges.Delete(ctx, "zero", metav1.DeleteOptions{}); err != nil {
 		return err
 	}
-	if err := until(ctx, "gauges", func(context.Context) (bool, error) {
-		_, zero := informer.Lister().ByNamespace(r.namespace).Get("zero")
-		_, one := informer.Lister().ByNamespace(r.namespace).Get("one")
-		return zero != nil && one == nil, nil
-	}); err != nil {
+	if err := until(ctx, "no gauge zero", log.has("zero")); err != nil {
 		return err
 	}
-	r.say("informed", log.take())
+	if _, err := informer.Lister().ByNamespace(r.namespace).Get("one"); err != nil {
+		return err
+	}
+	r.say("informed-of-zero", log.take())
+	r.say("informed", told)
 	r.say("requests", seen.all())
 	close(stop)
 	factory.Shutdown()

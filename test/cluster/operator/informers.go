@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	coreinformers "k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
@@ -57,16 +58,10 @@ func shared(ctx context.Context, r *room) error {
 		return fmt.Errorf("informer: %w", ctx.Err())
 	}
 	r.say("synced", log.take())
-	isOld := func(name string, value string) func(context.Context) (bool, error) {
-		return func(context.Context) (bool, error) {
-			found, err := lister.Get(name)
-			return err == nil && found.Data["value"] == value, nil
-		}
-	}
 	if err := edits(ctx, r, "live"); err != nil {
 		return err
 	}
-	if err := until(ctx, "live", isOld("last-live", "live")); err != nil {
+	if err := until(ctx, "live", log.has("last-live")); err != nil {
 		return err
 	}
 	r.say("live", log.take())
@@ -75,7 +70,7 @@ func shared(ctx context.Context, r *room) error {
 	if err := edits(ctx, r, "resumed"); err != nil {
 		return err
 	}
-	if err := until(ctx, "resumed", isOld("last-resumed", "resumed")); err != nil {
+	if err := until(ctx, "resumed", log.has("last-resumed")); err != nil {
 		return err
 	}
 	r.say("resumed", log.take())
@@ -90,7 +85,7 @@ func shared(ctx context.Context, r *room) error {
 	if err := edits(ctx, r, "expired"); err != nil {
 		return err
 	}
-	if err := until(ctx, "expired", isOld("last-expired", "expired")); err != nil {
+	if err := until(ctx, "expired", log.has("last-expired")); err != nil {
 		return err
 	}
 	found, err := lister.List(labels.Everything())
@@ -117,11 +112,11 @@ func edits(ctx context.Context, r *room, value string) error {
 			return err
 		}
 	}
-	for name, patch := range map[string]string{
-		"map-0":           `{"data":{"value":"` + value + `"}}`,
-		"hidden-" + value: `{"metadata":{"labels":{"watched":"no"}}}`,
+	for _, edit := range []struct{ name, patch string }{
+		{"map-0", `{"data":{"value":"` + value + `"}}`},
+		{"hidden-" + value, `{"metadata":{"labels":{"watched":"no"}}}`},
 	} {
-		_, err := maps.Patch(ctx, name, "application/merge-patch+json", []byte(patch), patched)
+		_, err := maps.Patch(ctx, edit.name, types.MergePatchType, []byte(edit.patch), patched)
 		if err != nil {
 			return err
 		}
@@ -169,6 +164,15 @@ func (log *calls) OnAdd(object any, isInitial bool) {
 func (log *calls) OnUpdate(_ any, object any) { log.add("update", object) }
 func (log *calls) OnDelete(object any)        { log.add("delete", object) }
 
+// Has waits for a call about something; what was told before it is here as well then.
+func (log *calls) has(name string) func(context.Context) (bool, error) {
+	return func(context.Context) (bool, error) {
+		log.mutex.Lock()
+		defer log.mutex.Unlock()
+		return log.of[name] != nil, nil
+	}
+}
+
 func (log *calls) take() map[string][]string {
 	log.mutex.Lock()
 	defer log.mutex.Unlock()
@@ -199,10 +203,7 @@ func metadataInformer(ctx context.Context, r *room) error {
 	if err := edits(ctx, r, "bare"); err != nil {
 		return err
 	}
-	if err := until(ctx, "metadata", func(context.Context) (bool, error) {
-		_, err := informer.Lister().ByNamespace(r.namespace).Get("last-bare")
-		return err == nil, nil
-	}); err != nil {
+	if err := until(ctx, "metadata", log.has("last-bare")); err != nil {
 		return err
 	}
 	r.say("metadata-live", log.take())

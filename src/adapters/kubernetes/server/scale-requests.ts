@@ -2,6 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { writerOf } from './admit.ts'
 import { applyConfiguration } from './apply/apply.ts'
+import { type FieldSet, intersection, isEmptySet } from './apply/field-set.ts'
+import { type Manager, readManagers, withManagers } from './apply/managers.ts'
+import { fieldsOf } from './apply/typed-value.ts'
 import { mediaType, parseJson, parseObject, parseYaml, readBody } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
 import { keyOf, type RequestContext, shownAs } from './context.ts'
@@ -96,17 +99,14 @@ function applied(context: RequestContext, name: string, bytes: Uint8Array): Scal
     kind: served.kind,
     metadata: { name },
   }
-  const config = withField(
-    named,
-    fieldsOfPath(paths?.spec ?? '.spec.replicas'),
-    replicas,
-  ) as KubeObject
+  const replicasPath = fieldsOfPath(paths?.spec ?? '.spec.replicas')
+  const config = withField(named, replicasPath, replicas) as KubeObject
   const change = (object: KubeObject): KubeObject => {
     const checked = withScale(object, { ...value, spec: { replicas: replicas ?? 0 } }, paths)
     const { resourceVersion, uid } = checked.metadata
     const result = applyConfiguration(
       served.type,
-      object,
+      withReplicasOwned(object, fieldsOf(served.type, withField({}, replicasPath, replicas))),
       config,
       writerOf(context, 'scale'),
       options.force,
@@ -117,4 +117,20 @@ function applied(context: RequestContext, name: string, bytes: Uint8Array): Scal
     }
   }
   return { change, isApplied: true }
+}
+
+/** Replicas that nobody set, but a default, are taken over only by force: they were there first. */
+function withReplicasOwned(object: KubeObject, replicas: FieldSet): KubeObject {
+  const managers = readManagers(object)
+  const isOwned = managers.some(({ fields }) => !isEmptySet(intersection(fields, replicas)))
+  if (isOwned) return object
+  const first: Manager = {
+    name: 'before-first-apply',
+    operation: 'Update',
+    apiVersion: 'autoscaling/v1',
+    subresource: 'scale',
+    time: '',
+    fields: replicas,
+  }
+  return withManagers(object, [...managers, first])
 }

@@ -235,6 +235,9 @@ async function applyOnce(
     return { object: await createObject(context, whole, true), isNew: true }
   }
   const recipe = (current: KubeObject): KubeObject => {
+    const { uid = '' } = config.metadata
+    if (uid !== '' && uid !== current.metadata.uid)
+      refuse(context, name, [invalidValue('metadata.uid', uid, 'field is immutable')])
     const applied = applyConfiguration(served.type, current, config, writer, options.force)
     return {
       ...withCustomDefaults(context, applied),

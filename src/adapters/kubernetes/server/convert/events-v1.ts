@@ -41,11 +41,11 @@ export const eventsV1: Conversion = {
       reportingInstance: kept['reportingInstance'] ?? '',
     } as unknown as KubeObject
   },
-  fromKept: (event) =>
-    ({
-      eventTime: null,
-      ...renamed(event, 'events.k8s.io/v1', FROM_KEPT),
-    }) as unknown as KubeObject,
+  fromKept: (event) => {
+    const view = renamed(event, 'events.k8s.io/v1', FROM_KEPT)
+    // What it is stays in front, where a list leaves it out.
+    return { ...view, eventTime: view['eventTime'] ?? null } as unknown as KubeObject
+  },
   fields: {
     ...Object.fromEntries(
       REFERENCE.map((field) => [`regarding.${field}`, `involvedObject.${field}`]),

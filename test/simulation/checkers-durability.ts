@@ -70,7 +70,7 @@ export class DurabilityChecker {
   ): Promise<void> {
     // What was promised so far: what comes from now on may not be in what was read.
     const promised = [...(this.#promised.get(machine.name)?.keys() ?? [])]
-    await this.#noteRefusals(replica)
+    await this.noteRefusals(replica)
     const log = await this.#logOf(replica, entries)
     await this.#check(machine.name, replica, log, 'lost', new Set(promised))
   }
@@ -97,7 +97,7 @@ export class DurabilityChecker {
   /** Notes what can be seen to be set aside. */
   async lookAside(machines: readonly Machine[]): Promise<void> {
     for (const { process } of machines)
-      if (process !== undefined) await this.#noteRefusals(process.replica)
+      if (process !== undefined) await this.noteRefusals(process.replica)
   }
 
   async #check(
@@ -127,7 +127,7 @@ export class DurabilityChecker {
   }
 
   /** What a peer refused, and its author can see, is kept there. */
-  async #noteRefusals(replica: Replica): Promise<void> {
+  async noteRefusals(replica: Replica): Promise<void> {
     for await (const { document, hash } of replica.rejected()) {
       const key = eventKey(document, hash)
       this.#world.setAside(key)

@@ -6,6 +6,9 @@ import type { Replica } from '../../src/core/replica/replica.ts'
 import { type Machine, nativeSha256 } from './simulator.ts'
 import { eventKey, type World } from './world.ts'
 
+/** What nobody has any more: whose disk lost it, its key, its document. */
+export type Gone = readonly [machine: ReplicaId, key: string, document: DocumentId]
+
 /** An event that rotted on a disk. */
 interface Rotten {
   readonly machine: ReplicaId
@@ -45,6 +48,7 @@ export class LossChecker {
     const log = this.#logs.get(machine) ?? new Map<Position, StoredEntry>()
     this.#logs.set(machine, log)
     for (const entry of entries) {
+      if (entry.kind === 'leave') dropLeft(log, entry)
       log.set(entry.position, entry)
       if (entry.kind !== 'event' || entry.hash === undefined) continue
       const key = eventKey(entry.document, entry.hash)
@@ -132,25 +136,31 @@ export class LossChecker {
    * Everything has been read and everybody agrees. What rotted is back, or nobody has it and it is
    * reported.
    *
-   * @returns by machine what is gone for good.
+   * @returns what is gone for good, with the machine that had it.
    */
-  async atRest(machines: readonly Machine[]): Promise<readonly (readonly [ReplicaId, string])[]> {
+  async atRest(machines: readonly Machine[]): Promise<readonly Gone[]> {
     if (this.#struck.size === 0) return []
     const held = new Map<ReplicaId, ReadonlySet<string>>()
     for (const { name, process } of machines)
       if (process !== undefined) held.set(name, await eventsOf(process.replica))
-    const gone: (readonly [ReplicaId, string])[] = []
+    const gone: Gone[] = []
     for (const { name, process } of machines) {
       const here = held.get(name)
       if (process === undefined || here === undefined) continue
       await this.#checkReport(name, process.replica, here)
       for (const [key, rotten] of [...(this.#rotten.get(name) ?? [])]) {
-        if (here.has(key)) this.#rotten.get(name)?.delete(key)
-        else if (await this.#isMissed(process.replica, key, rotten)) {
-          const holders = [...held].filter(([, keys]) => keys.has(key)).map(([other]) => other)
-          if (holders.length === 0) gone.push([name, key])
-          else this.#fail(`${name} was not given back ${key}, which ${holders.join('+')} has`)
+        if (here.has(key)) {
+          this.#rotten.get(name)?.delete(key)
+          continue
         }
+        const holders = [...held].filter(([, keys]) => keys.has(key)).map(([other]) => other)
+        const isMissed = await this.#isMissed(process.replica, key, rotten)
+        if (isMissed && holders.length > 0)
+          this.#fail(`${name} was not given back ${key}, which ${holders.join('+')} has`)
+        const { document } = rotten
+        const record = await process.replica.record(document)
+        const isElsewhere = record === undefined || record.left
+        if (holders.length === 0 && (isMissed || isElsewhere)) gone.push([name, key, document])
       }
     }
     return gone
@@ -181,6 +191,14 @@ export class LossChecker {
   #fail(what: string): void {
     this.#world.fail('I1', what)
   }
+}
+
+/** What stood here of a document that left is dropped, and can rot no more; not where it was moved before. */
+function dropLeft(log: Map<Position, StoredEntry>, leave: StoredEntry): void {
+  const before = [...log.values()].filter(({ document }) => document === leave.document)
+  const home = before.findLast(({ kind }) => kind !== 'leave')?.collection
+  if (home !== leave.collection) return
+  for (const { position } of before) log.delete(position)
 }
 
 /** The names of all events in a log. */

@@ -109,7 +109,11 @@ export class Checkers implements Witness, World {
 
   started(machine: Machine, process: Process): void {
     const { replica } = process
-    replica.onRejected((documents) => this.delivery.forget(machine.name, documents))
+    replica.onRejected((documents) => {
+      this.delivery.forget(machine.name, documents)
+      // Now: its author may be down when somebody else is asked for what was refused.
+      this.#looking.push(this.durability.noteRefusals(replica).catch(() => undefined))
+    })
     this.#looking.push(this.#look(machine, replica).catch(() => undefined))
     this.onStarted(machine, process)
   }
@@ -133,8 +137,11 @@ export class Checkers implements Witness, World {
 
   /** Everything has been read, and everybody agrees. */
   async lossesAtRest(): Promise<void> {
-    for (const [machine, key] of await this.losses.atRest(this.machines()))
-      this.durability.release(machine, key)
+    for (const [machine, key, document] of await this.losses.atRest(this.machines())) {
+      // Who let a document go relied on who took it, and its copy may have rotted since.
+      const relied = this.hasMoved(document) ? this.machines().map(({ name }) => name) : [machine]
+      for (const name of relied) this.durability.release(name, key)
+    }
   }
 
   /** The disk of a machine that is down went back to an older state. */

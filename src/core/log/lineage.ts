@@ -41,18 +41,14 @@ export function eventBytes(entries: readonly StoredEntry[]): readonly Uint8Array
 
 /**
  * The events in entries of a document, each once, in order. Those inside joins and snapshots stand as
- * entries of their own too, unless nothing else is left.
+ * entries of their own: where such an entry is lost, the event is, as what is counted and passed on is these.
  */
 export function laterEvents(entries: readonly StoredEntry[]): readonly Uint8Array[] {
   const all = new Map<EventHash, Uint8Array>()
   for (const entry of entries) {
     if (entry.kind === 'event' && entry.hash !== undefined) all.set(entry.hash, entry.bytes)
   }
-  if (all.size > 0 || entries.some(({ kind }) => kind === 'base')) return [...all.values()]
-  const packs = entries.filter((entry) => entry.kind === 'join' || entry.kind === 'snapshot')
-  return packs.flatMap((entry) =>
-    unpackEvents(entry.bytes).slice(cutsOf(entry.generation) > 0 ? 1 : 0),
-  )
+  return [...all.values()]
 }
 
 /** The bytes of what the generation of a document begins with, from entries of it that count. */

@@ -40,7 +40,7 @@ export class PeerLink {
   /** What the peer refused and nobody has written down yet. */
   readonly refused: KeptEvents = new KeptEvents(REFUSALS_MAX)
   /** Events of ours that the peer refused because their document was not there: it may come there yet. */
-  readonly absent: KeptEvents = new KeptEvents(REFUSALS_MAX)
+  absent: KeptEvents = new KeptEvents(REFUSALS_MAX)
   readonly streams: StreamTable
   readonly #questions: LogQuestions
   readonly #options: LinkOptions
@@ -70,7 +70,7 @@ export class PeerLink {
     })
     const { replica, epoch } = log
     this.#session = new SyncSession({ role, replica, epoch, packings: this.#channel.packings })
-    this.#questions = new LogQuestions(this.#session, options.repairs, this.absent)
+    this.#questions = new LogQuestions(this.#session, options.repairs, () => this.absent)
     this.streams = new StreamTable(carrierOf(this.#session, (input) => this.#tell(input)))
     this.closed = new Promise((resolve) => {
       this.#end = resolve
@@ -307,7 +307,10 @@ export class PeerLink {
   }
 
   #meet(peer: ReplicaId, granted: readonly CollectionId[]): void {
-    if (this.peer !== peer) this.kept = this.#options.kept.of(peer)
+    if (this.peer !== peer) {
+      this.kept = this.#options.kept.of(peer)
+      this.absent = this.#options.absent.of(peer)
+    }
     this.peer = peer
     this.granted = granted
   }

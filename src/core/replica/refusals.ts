@@ -37,8 +37,8 @@ export interface RefusalsOptions {
   readonly clock: Clock
   readonly sha256: Sha256
   readonly logger: Logger
-  /** Repairs what an error speaks of, if it is damage. Resolves to whether it was. */
-  readonly heal: (error: unknown) => Promise<boolean>
+  /** Runs what reads the log, and again past damage. */
+  readonly retried: <T>(run: () => Promise<T>) => Promise<T>
 }
 
 /** Of whom an event is. */
@@ -96,27 +96,28 @@ export class Refusals {
 
   /** Never rejects. */
   async #write(link: PeerLink, rejects: readonly Reject[]): Promise<void> {
-    const { clock, logger } = this.#options
+    const { logger } = this.#options
     const peer = link.peer ?? ''
     try {
-      const binding = await this.#binding(link, rejects)
-      const bases = await this.#homesOfBases(binding)
-      if (binding.length > 0) {
-        for (const reject of binding) logger.warn('a peer refused an entry', { peer, ...reject })
-        await this.#log.commit({ type: 'reject', peer, rejects: binding, atMs: clock.wallMs() })
-        await this.#onTaken([...new Set(binding.map((reject) => reject.document))])
-        // Instead of a beginning that is taken back we need what the peer has of the document.
-        if (bases.size > 0) link.reconcile([...bases])
-      }
+      await this.#options.retried(() => this.#writeOnce(link, peer, rejects))
       for (const { document, hash } of rejects) if (hash) link.refused.remove(document, [hash])
     } catch (error) {
-      // What stood in the way is repaired by the time that it is refused again.
-      const isDamage = await this.#options.heal(error)
-      const say = isDamage ? logger.warn : logger.error
-      say.call(logger, 'a refusal could not be written down', { peer, error })
+      logger.error('a refusal could not be written down', { peer, error })
       // The peer has forgotten it: at the next meeting the digests differ, and it refuses again.
       link.refuse(UNWRITTEN)
     }
+  }
+
+  async #writeOnce(link: PeerLink, peer: string, rejects: readonly Reject[]): Promise<void> {
+    const { clock, logger } = this.#options
+    const binding = await this.#binding(link, rejects)
+    const bases = await this.#homesOfBases(binding)
+    if (binding.length === 0) return
+    for (const reject of binding) logger.warn('a peer refused an entry', { peer, ...reject })
+    await this.#log.commit({ type: 'reject', peer, rejects: binding, atMs: clock.wallMs() })
+    await this.#onTaken([...new Set(binding.map((reject) => reject.document))])
+    // Instead of a beginning that is taken back we need what the peer has of the document.
+    if (bases.size > 0) link.reconcile([...bases])
   }
 
   /** Where documents are at home of which the beginning was refused. */

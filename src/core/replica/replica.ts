@@ -77,8 +77,7 @@ export class Replica {
     const documents = new Documents({ log, clock, sha256, logger, ...reading })
     this.#documents = documents
     const taken = (documents: readonly DocumentId[]) => this.#taken(documents)
-    const heal = (error: unknown): Promise<boolean> => this.#repairs.heal(error)
-    const refusals = new Refusals(log, { policy, clock, sha256, logger, heal }, taken)
+    const refusals = new Refusals(log, { policy, clock, sha256, logger, retried }, taken)
     const acknowledgements = this.#acknowledgements
     this.#handles = { acknowledgements, logger, replicaOf: (actor) => log.authors.of(actor) }
     const lag = new LagTable(log.head)

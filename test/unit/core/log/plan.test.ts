@@ -373,3 +373,20 @@ test('a document of which every event was refused does not show what a join brou
   await log.commit({ type: 'reject', peer: 'cloud', rejects: [reject], atMs: 1 })
   expect(laterEvents(await log.readDocument('d'))).toEqual([])
 })
+
+test('an event that rots is lost although a join has it too: what counts stands on its own', async () => {
+  const medium = new MemoryMedium()
+  const author = new Author()
+  const [one, two] = [author.set('a', 1), author.set('a', 2)]
+  const first = await openLog({ storage: memoryStorage({ medium }), replica: 'here' })
+  await first.commit(remote(numbered(join('d', [one], 'c'), 1)))
+  await first.close()
+  medium.corrupt(2)
+  const log = await openLog({ storage: memoryStorage({ medium }), replica: 'here' })
+  expect(await log.repairs.repair('d', 0)).toMatchObject({ lost: [one.header.hash] })
+  expect(laterEvents(await log.readDocument('d'))).toEqual([])
+  expect(await sum(log)).toBe(0n)
+  // It comes back as it came first, and what builds on it is not alone.
+  await log.commit(remote(incoming('d', one), incoming('d', two)))
+  expect(laterEvents(await log.readDocument('d'))).toHaveLength(2)
+})

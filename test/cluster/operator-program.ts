@@ -62,7 +62,8 @@ async function operatorPath(): Promise<string> {
 
 function goBuild(target: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn('go', ['build', '-trimpath', '-ldflags', '-s -w', '-o', target, '.'], {
+    const args = ['build', '-trimpath', '-ldflags', '-s -w', '-o', target, '.']
+    const child = spawn('go', args, {
       cwd: SOURCES,
       stdio: ['ignore', 2, 2],
       env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },

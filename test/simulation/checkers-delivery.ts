@@ -26,7 +26,8 @@ export class DeliveryChecker {
   }
 
   appended(machine: Machine, entries: readonly StoredEntry[]): void {
-    for (const { kind, document, hash, bytes } of entries) {
+    for (const { kind, document, hash: named, generation, bytes } of entries) {
+      const hash = nameOf(kind, named, generation)
       // A document that left and comes back is told of again.
       if (kind === 'leave') this.#of(machine.name).delete(document)
       if (hash === undefined) continue
@@ -104,7 +105,8 @@ export class DeliveryChecker {
 
   /** It starts with this log. */
   resume(machine: ReplicaId, entries: readonly StoredEntry[]): void {
-    for (const { kind, document, hash } of entries) {
+    for (const { kind, document, hash: named, generation } of entries) {
+      const hash = nameOf(kind, named, generation)
       // What a document had before it left may still be there, and does not count.
       if (kind === 'leave') this.#of(machine).delete(document)
       if (hash === undefined) continue
@@ -121,4 +123,13 @@ export class DeliveryChecker {
     this.#delivered.set(machine, made)
     return made
   }
+}
+
+/** A base without a state has the same bytes after any number of cuts. */
+function nameOf(
+  kind: StoredEntry['kind'],
+  hash: EventHash | undefined,
+  generation: number,
+): EventHash | undefined {
+  return kind === 'base' ? `${hash}@${generation}` : hash
 }

@@ -16,8 +16,18 @@ interface First {
   readonly place: Place
 }
 
-/** What one machine wrote into one document, where nobody else writes: a number that only grows. */
+/** A number that one machine wrote into one document, where nobody else writes. */
+export interface Mark {
+  readonly document: DocumentId
+  /** Where it stands. */
+  readonly key: string
+  readonly number: number
+}
+
+/** What one machine wrote into one place of one document: a number that only grows. */
 interface Written {
+  readonly document: DocumentId
+  readonly key: string
   last: number
   safe: number
   /** The events that set numbers which were safe. */
@@ -39,7 +49,12 @@ export class GenerationChecker {
   readonly #firsts: Map<string, First> = new Map()
   /** What is in the states that documents began with. */
   readonly #bases: Map<DocumentId, Map<EventHash, Reach>> = new Map()
+  /** By document and place. */
   readonly #written: Map<string, Written> = new Map()
+  /** By machine and document: how often it began at another place. */
+  readonly #lives: Map<string, number> = new Map()
+  /** Edits of older generations that were on one disk only, and went with it. */
+  readonly #orphans: Set<string> = new Set()
   /** Whether histories are cut in this world at all: to look costs a little. */
   enabled = false
 
@@ -55,6 +70,7 @@ export class GenerationChecker {
       if (kind === 'base') this.#noteBase(document, hash, generation, bytes)
       if (kind !== 'event') continue
       const key = eventKey(document, hash)
+      this.#orphans.delete(key)
       if (this.#firsts.has(key)) continue
       this.#firsts.set(key, firstPlaceOf(readEvent(bytes, nativeSha256), generation, nativeSha256))
     }
@@ -114,18 +130,34 @@ export class GenerationChecker {
     )
   }
 
-  /** The next number that a machine writes into a document. */
-  next(machine: ReplicaId, document: DocumentId): number {
-    const key = `${machine} ${document}`
-    const written = this.#written.get(key) ?? { last: 0, safe: 0, events: new Map() }
-    this.#written.set(key, written)
+  /**
+   * The next number that a machine writes into a document, of which it sees this. Where its last number is
+   * gone, it begins at another place: the edit that set it may come back, and would be beside the new one.
+   */
+  next(machine: ReplicaId, document: DocumentId, shown: Readonly<Record<string, unknown>>): Mark {
+    const name = `${machine} ${document}`
+    let written = this.#writtenAt(document, machine, this.#lives.get(name) ?? 0)
+    if (Number(shown[written.key] ?? 0) !== written.last) {
+      const life = (this.#lives.get(name) ?? 0) + 1
+      this.#lives.set(name, life)
+      written = this.#writtenAt(document, machine, life)
+    }
     written.last += 1
-    return written.last
+    return { document, key: written.key, number: written.last }
+  }
+
+  #writtenAt(document: DocumentId, machine: ReplicaId, life: number): Written {
+    const key = life === 0 ? `by ${machine}` : `by ${machine}, ${life}`
+    const known = this.#written.get(`${document} ${key}`)
+    if (known !== undefined) return known
+    const written: Written = { document, key, last: 0, safe: 0, events: new Map() }
+    this.#written.set(`${document} ${key}`, written)
+    return written
   }
 
   /** The machine was told that this number, which an event set, is on its disk. */
-  safe(machine: ReplicaId, document: DocumentId, number: number, hash: EventHash): void {
-    const written = this.#written.get(`${machine} ${document}`)
+  safe({ document, key, number }: Mark, hash: EventHash): void {
+    const written = this.#written.get(`${document} ${key}`)
     if (written === undefined) return
     written.safe = Math.max(written.safe, number)
     written.events.set(eventKey(document, hash), number)
@@ -134,7 +166,19 @@ export class GenerationChecker {
   /** The disk of a machine went back: numbers are safe where another machine has their events. */
   restored(machine: ReplicaId): void {
     const others = this.#world.machines().filter(({ name }) => name !== machine)
-    this.#only((key) => others.some(({ name }) => this.#world.has(name, key)))
+    const isElsewhere = (key: string): boolean =>
+      others.some(({ name }) => this.#world.has(name, key))
+    this.#only(isElsewhere)
+    for (const key of this.#firsts.keys())
+      if (this.#world.has(machine, key) && !isElsewhere(key)) this.#orphans.add(key)
+  }
+
+  /**
+   * Whether its author lost an edit before it was written again, which nobody else can do: at most it is
+   * kept aside, by who had cut the history already when it came.
+   */
+  isOrphaned(key: string): boolean {
+    return this.#orphans.has(key)
   }
 
   /** These events are gone for good: nobody else had them. */
@@ -155,26 +199,20 @@ export class GenerationChecker {
     isExcused: (document: DocumentId) => boolean,
   ): Promise<void> {
     for (const { name, process, collections } of machines) {
-      for (const [key, written] of process === undefined ? [] : this.#written) {
-        const [machine = '', document = ''] = key.split(' ')
+      for (const written of process === undefined ? [] : this.#written.values()) {
+        const { document, key, safe, last } = written
         const record = await process?.replica.record(document)
         if (record === undefined || record.deleted || record.left || isExcused(document)) continue
         if (isHarmed(document)) continue
         if (!collections.includes(record.collection)) continue
         const handle = await process?.replica.open<Record<string, unknown>>(document)
-        const shown = Number(handle?.value[numberKey(machine)] ?? 0)
+        const shown = Number(handle?.value[key] ?? 0)
         await handle?.close()
-        const { safe, last } = written
         if (shown < safe || shown > last) {
-          const what = `${name} shows ${shown} of ${machine} in ${document}`
+          const what = `${name} shows ${shown} ${key} in ${document}`
           this.#world.fail('I1', `${what}, where ${safe} was safe of ${last}`)
         }
       }
     }
   }
-}
-
-/** Where a machine writes its number. */
-export function numberKey(machine: ReplicaId): string {
-  return `by ${machine}`
 }

@@ -100,7 +100,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   world.compaction = (machine) => cutting?.options(machine)
   // What comes back after a loss is not followed through these yet.
   const unfollowed: Habit[] = cuts || habits.moves ? ['rot'] : []
-  if (cuts || (habits.moves && hasHostile)) unfollowed.push('losses')
+  if ([cuts, habits.moves, hasHostile].filter(Boolean).length > 1) unfollowed.push('losses')
   const faults = new Faults(world, checkers, faultsOf(world, options, unfollowed))
   checkers.onStarted = (machine, process) => {
     traffic.started(machine, process)
@@ -288,6 +288,8 @@ async function keptAside(
       if (isHarmed(document)) continue
       // Who had what it builds on cut it into a state that lost against another: nobody can write it again.
       if (generations.isSetAside(eventKey(document, hash))) continue
+      // Its author lost it before it had heard of the cut: it is seen here, and nobody can write it again.
+      if (generations.isOrphaned(eventKey(document, hash))) continue
       const record = await process.replica.record(document)
       if (record?.deleted !== true) waiting.push(`${name} keeps ${hash} of ${document} aside`)
     }

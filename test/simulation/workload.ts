@@ -2,7 +2,7 @@ import type { DocumentHandle } from '../../src/core/document/handle.ts'
 import type { CollectionId, DocumentId } from '../../src/core/ids.ts'
 import type { Checkers } from './checkers.ts'
 import type { Promised } from './checkers-durability.ts'
-import { numberKey } from './checkers-generations.ts'
+import type { Mark } from './checkers-generations.ts'
 import type { Machine, Process, Simulator } from './simulator.ts'
 import { CLOUD, ownCollection, SHARED } from './topology.ts'
 import { eventKey } from './world.ts'
@@ -85,7 +85,7 @@ export class Workload {
   ): Promise<void> {
     const { random } = this.#world
     const change = this.#change()
-    let number = 0
+    let mark: Mark | undefined
     const asks = machine.name !== CLOUD && random.chance(0.2)
     const handle = await process.replica.open<Note>(document, { collection })
     try {
@@ -93,15 +93,15 @@ export class Workload {
       const hash = handle.change((draft) => {
         change(draft)
         if (!this.#checkers.generations.enabled || forbidden) return
-        number = this.#checkers.generations.next(machine.name, document)
-        draft[numberKey(machine.name)] = number
+        mark = this.#checkers.generations.next(machine.name, document, draft)
+        draft[mark.key] = mark.number
       })
       if (hash === undefined) return
       this.#edits += 1
       if (forbidden) this.#checkers.access.forbidden(machine.name, eventKey(document, hash))
       await handle.durable()
       if (!process.alive || forbidden) return
-      this.#checkers.generations.safe(machine.name, document, number, hash)
+      if (mark !== undefined) this.#checkers.generations.safe(mark, hash)
       const home = handle.collection
       this.#checkers.durability.promise(machine.name, { hash, document, collection: home })
       this.#world.note(() => `${machine.name} edited ${document}`)

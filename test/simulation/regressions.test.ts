@@ -16,6 +16,12 @@ const MOVED_AND_CUT: Omit<RunOptions, 'seed'> = {
   without: ['hostile', 'losses', 'rot'],
 }
 
+/** Documents move, and entries rot. */
+const MOVED_AND_ROTTEN: Omit<RunOptions, 'seed'> = {
+  also: ['moves', 'rot'],
+  without: ['cuts', 'hostile', 'losses'],
+}
+
 /** Seeds that once failed, and why. */
 const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
   [
@@ -72,6 +78,18 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
   [
     { seed: 198, also: ['losses', 'cuts'], without: ['moves', 'hostile', 'rot'] },
     'edits of a log that went back past a cut were taken to be in a later state, and not to be seen',
+  ],
+  [
+    { seed: 15, ...MOVED_AND_ROTTEN },
+    'edits that a peer had refused were lost with a leave that came over the next connection',
+  ],
+  [
+    { seed: 295, ...MOVED_AND_ROTTEN },
+    'an event that had rotted was taken for there, as a join had a copy of it',
+  ],
+  [
+    { seed: 379, ...MOVED_AND_ROTTEN },
+    'a full disk and damage made an error of a refusal that was to be written down later',
   ],
 ]
 

@@ -37,6 +37,7 @@ export {
   type ObjectKey,
   type ObjectList,
   type ObjectMeta,
+  type ObjectRow,
   type ObjectStore,
   type PodLogs,
   type Propagation,

@@ -10,6 +10,7 @@ import { KeyedLock } from './keyed-lock.ts'
 import { documentKind } from './kinds.ts'
 import { amended, apiVersionOf, desiredPart, observedPart, sameDesired } from './parts.ts'
 import { Projector } from './projector.ts'
+import type { Shown } from './rows.ts'
 import {
   type CreateOptions,
   type DeleteOptions,
@@ -19,12 +20,13 @@ import {
   type ObjectFate,
   type ObjectKey,
   type ObjectList,
+  type ObjectRow,
   type ObjectStore,
   type Resource,
   type UpdateOptions,
   type WatchOptions,
 } from './types.ts'
-import { ObjectView, type Shown } from './view.ts'
+import { ObjectView } from './view.ts'
 
 /** What {@link createObjectStore} needs. */
 export interface ObjectStoreOptions {
@@ -100,6 +102,10 @@ class DocumentStore implements OpenObjectStore {
 
   get(key: ObjectKey): KubeObject | undefined {
     return this.#view.get(key)?.object
+  }
+
+  row(key: ObjectKey): ObjectRow | undefined {
+    return this.#view.get(key)
   }
 
   fateOf(key: ObjectKey, uid: string): Promise<ObjectFate> {

@@ -68,7 +68,7 @@ export class Projector {
       if (parsed.part !== 'desired' || record.deleted || record.left) continue
       const object = (await this.#kept(id, parsed.identity)) ?? (await this.#read(parsed.identity))
       if (object === undefined) continue
-      view.seed({ identity: parsed.identity, object })
+      view.seed(parsed.identity, object)
       if (record.collection !== homeOf(parsed.identity.resource, object)) {
         this.misplaced.push(parsed.identity)
       }
@@ -181,10 +181,9 @@ export class Projector {
 
   #hideAll(resource: string, head: Position): void {
     const { view } = this.#options
-    for (const { identity, object } of view.shownOf(resource)) {
-      const metadata = { ...object.metadata, resourceVersion: String(head) }
-      view.hide(identity, { ...object, metadata }, head)
-      this.#rows.drop(documentId(identity, 'desired'))
+    for (const shown of view.shownOf(resource)) {
+      view.hide(shown, head)
+      this.#rows.drop(documentId(shown.identity, 'desired'))
     }
   }
 
@@ -203,10 +202,9 @@ export class Projector {
       if (object !== undefined) {
         const isNew = shown?.identity.incarnation !== identity.incarnation
         if (isNew || again || !sameContent(shown.object, object))
-          view.show({ identity, object }, position)
+          view.show(identity, object, position)
       } else if (shown?.identity.incarnation === identity.incarnation) {
-        const metadata = { ...shown.object.metadata, resourceVersion: String(position) }
-        view.hide(identity, { ...shown.object, metadata }, position)
+        view.hide(shown, position)
         this.#rows.drop(documentId(identity, 'desired'))
       }
     } catch (error) {

@@ -101,6 +101,32 @@ export interface Resource {
 }
 
 /**
+ * An object as a store keeps it: as text, and as a tree when somebody looks. Whoever can do with the text,
+ * or with a part of the tree, spares the rest.
+ */
+export interface ObjectRow {
+  /** Its `metadata.name`. */
+  readonly name: string
+  /** Its `metadata.namespace`; undefined on cluster-scoped kinds. */
+  readonly namespace: string | undefined
+  /**
+   * The object as JSON in UTF-8, in this order: `apiVersion`, `kind`, `metadata`, everything else. It may
+   * not be written to.
+   */
+  readonly json: Uint8Array
+  /** Where in `json` the value of `metadata` begins, in bytes. */
+  readonly metadataStart: number
+  /** Where it ends. */
+  readonly metadataEnd: number
+  /** The object, frozen. */
+  readonly object: KubeObject
+  /** The object, but `metadata.managedFields` may be missing: cheaper, for one look. Not to be changed. */
+  readonly lean: KubeObject
+  /** What of the object its metadata tells; anything else may be missing. Not to be changed. */
+  readonly head: KubeObject
+}
+
+/**
  * What became of an object: it is shown; it was deleted; it was made somewhere and is not here, or not
  * yet; or no object of that name ever had the uid.
  */
@@ -113,6 +139,10 @@ export interface ObjectEvent {
   readonly object: KubeObject
   /** The object before a MODIFIED: for selectors that it may have left or entered. */
   readonly previous?: KubeObject | undefined
+  /** `object` as the store keeps it, where it does. */
+  readonly row?: ObjectRow | undefined
+  /** `previous` as the store keeps it. */
+  readonly previousRow?: ObjectRow | undefined
   readonly resourceVersion: number
 }
 
@@ -120,6 +150,8 @@ export interface ObjectEvent {
 export interface ObjectList {
   /** Ordered by namespace, then name. */
   readonly items: readonly KubeObject[]
+  /** The same objects as the store keeps them, where it does: for who need not look at each. */
+  readonly rows?: readonly ObjectRow[] | undefined
   /** Everything up to here is in `items`. A watch from here misses nothing. */
   readonly resourceVersion: number
 }
@@ -189,10 +221,12 @@ export interface ObjectStore {
   resource(id: string): Resource | undefined
   /** The newest resourceVersion that is durable here. */
   readonly resourceVersion: number
-  /** One object as it is, frozen, or undefined when there is none. */
+  /** One object as it is, frozen, or undefined when there is none. Two looks may give two equal trees. */
   get(key: ObjectKey): KubeObject | undefined
   /** What became of the object that had this uid under this name. It may not be here any more, or yet. */
   fateOf(key: ObjectKey, uid: string): Promise<ObjectFate>
+  /** One object as it is kept, or undefined when there is none. */
+  row?(key: ObjectKey): ObjectRow | undefined
   /** All objects of a kind, or those of one namespace. */
   list(resource: string, namespace?: string): ObjectList
   /**

@@ -1,22 +1,19 @@
 import type { Identity } from './identity.ts'
 import { nameOf } from './identity.ts'
+import { KindRows } from './kind-rows.ts'
+import { Shown, TreeCache } from './rows.ts'
 import {
   type KubeObject,
   ObjectError,
   type ObjectEvent,
   type ObjectKey,
   type ObjectList,
+  type ObjectRow,
   type WatchOptions,
 } from './types.ts'
 
 /** How many changes a watch can go back. */
 const HISTORY_MAX = 4096
-
-/** One object as it is shown, with the documents behind it. */
-export interface Shown {
-  readonly identity: Identity
-  readonly object: KubeObject
-}
 
 interface Watcher {
   readonly resource: string
@@ -24,13 +21,41 @@ interface Watcher {
   readonly listener: (event: ObjectEvent) => void
 }
 
-interface Change extends ObjectEvent {
+/** An event as it is remembered: trees are made for who looks at them. */
+class Change implements ObjectEvent {
   readonly resource: string
+  readonly type: ObjectEvent['type']
+  readonly row: ObjectRow
+  readonly previousRow: ObjectRow | undefined
+  readonly resourceVersion: number
+
+  constructor(
+    resource: string,
+    type: ObjectEvent['type'],
+    row: ObjectRow,
+    resourceVersion: number,
+    previousRow?: ObjectRow,
+  ) {
+    this.resource = resource
+    this.type = type
+    this.row = row
+    this.resourceVersion = resourceVersion
+    this.previousRow = previousRow
+  }
+
+  get object(): KubeObject {
+    return this.row.object
+  }
+
+  get previous(): KubeObject | undefined {
+    return this.previousRow?.object
+  }
 }
 
 /** The objects of a store in memory: current ones by name, recent changes, and who watches. */
 export class ObjectView {
-  readonly #objects = new Map<string, Map<string, Shown>>()
+  readonly #kinds = new Map<string, KindRows>()
+  readonly #trees = new TreeCache()
   readonly #watchers = new Set<Watcher>()
   #history: Change[] = []
   /** A watch from before this has missed something. */
@@ -55,22 +80,26 @@ export class ObjectView {
   }
 
   get(key: ObjectKey): Shown | undefined {
-    return this.#objects.get(key.resource)?.get(nameOf(key))
+    return this.#kinds.get(key.resource)?.get(nameOf(key))
   }
 
   list(resource: string, namespace: string | undefined): ObjectList {
-    const all = [...(this.#objects.get(resource)?.values() ?? [])].map((shown) => shown.object)
-    const items =
-      namespace === undefined
-        ? all
-        : all.filter((object) => object.metadata.namespace === namespace)
-    items.sort(byName)
-    return { items, resourceVersion: this.#resourceVersion }
+    const rows = this.#kinds.get(resource)?.list(namespace) ?? []
+    const resourceVersion = this.#resourceVersion
+    let items: readonly KubeObject[] | undefined
+    return {
+      rows,
+      get items() {
+        items ??= rows.map((row) => row.object)
+        return items
+      },
+      resourceVersion,
+    }
   }
 
   /** The objects of a kind with what they are made of. */
   shownOf(resource: string): readonly Shown[] {
-    return [...(this.#objects.get(resource)?.values() ?? [])]
+    return this.#kinds.get(resource)?.list(undefined) ?? []
   }
 
   watch(
@@ -93,10 +122,10 @@ export class ObjectView {
   }
 
   /** Shows an object without telling anyone: while the store is loaded. */
-  seed(shown: Shown): void {
-    const known = this.get(shown.identity)
-    if (known === undefined || known.identity.incarnation < shown.identity.incarnation) {
-      this.#put(shown)
+  seed(identity: Identity, object: KubeObject): void {
+    const known = this.get(identity)
+    if (known === undefined || known.identity.incarnation < identity.incarnation) {
+      this.#put(new Shown(identity, object, this.#trees, false))
     }
   }
 
@@ -107,30 +136,30 @@ export class ObjectView {
     this.#settled = resourceVersion
   }
 
-  show(shown: Shown, resourceVersion: number): void {
-    const previous = this.get(shown.identity)
+  show(identity: Identity, object: KubeObject, resourceVersion: number): void {
+    const previous = this.get(identity)
+    const shown = new Shown(identity, object, this.#trees, true)
     this.#put(shown)
-    const { resource } = shown.identity
-    if (previous !== undefined && previous.identity.incarnation !== shown.identity.incarnation) {
-      const metadata = { ...previous.object.metadata, resourceVersion: String(resourceVersion) }
-      const object = { ...previous.object, metadata }
-      this.#tell({ type: 'DELETED', object, resourceVersion, resource })
+    const { resource } = identity
+    const isSame = previous?.identity.incarnation === identity.incarnation
+    if (previous !== undefined && !isSame) {
+      const row = new Shown(previous.identity, previous.at(resourceVersion), this.#trees, true)
+      this.#tell(new Change(resource, 'DELETED', row, resourceVersion))
     }
-    const type =
-      previous?.identity.incarnation === shown.identity.incarnation ? 'MODIFIED' : 'ADDED'
-    this.#tell({
-      type,
-      object: shown.object,
-      previous: type === 'MODIFIED' ? previous?.object : undefined,
-      resourceVersion,
-      resource,
-    })
+    const change = isSame
+      ? new Change(resource, 'MODIFIED', shown, resourceVersion, previous)
+      : new Change(resource, 'ADDED', shown, resourceVersion)
+    this.#tell(change)
   }
 
-  /** @param object the last state, at the resourceVersion of the deletion. */
-  hide(identity: Identity, object: KubeObject, resourceVersion: number): void {
-    this.#objects.get(identity.resource)?.delete(nameOf(identity))
-    this.#tell({ type: 'DELETED', object, resourceVersion, resource: identity.resource })
+  /** Takes an object away, which is told at the resourceVersion of the deletion. */
+  hide(shown: Shown, resourceVersion: number): void {
+    const { identity } = shown
+    this.#kinds.get(identity.resource)?.delete(nameOf(identity))
+    // Kept as text as all others: the history is long.
+    const last = new Shown(identity, shown.at(resourceVersion), this.#trees, true)
+    this.#trees.drop(shown)
+    this.#tell(new Change(identity.resource, 'DELETED', last, resourceVersion))
   }
 
   /** Everything up to here has been looked at. */
@@ -145,9 +174,9 @@ export class ObjectView {
 
   #put(shown: Shown): void {
     const { resource } = shown.identity
-    const objects = this.#objects.get(resource) ?? new Map<string, Shown>()
-    objects.set(nameOf(shown.identity), shown)
-    this.#objects.set(resource, objects)
+    const rows = this.#kinds.get(resource) ?? new KindRows(resource)
+    rows.set(nameOf(shown.identity), shown)
+    this.#kinds.set(resource, rows)
   }
 
   #tell(change: Change): void {
@@ -177,13 +206,6 @@ export class ObjectView {
 
 function deliver({ resource, options, listener }: Watcher, change: Change): void {
   if (change.resource !== resource) return
-  if (options.namespace !== undefined && change.object.metadata.namespace !== options.namespace)
-    return
+  if (options.namespace !== undefined && change.row.namespace !== options.namespace) return
   listener(change)
-}
-
-function byName(a: KubeObject, b: KubeObject): number {
-  const left = `${a.metadata.namespace ?? ''}/${a.metadata.name}`
-  const right = `${b.metadata.namespace ?? ''}/${b.metadata.name}`
-  return left < right ? -1 : left > right ? 1 : 0
 }

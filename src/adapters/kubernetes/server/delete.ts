@@ -1,9 +1,9 @@
-import type { Json, JsonObject, KubeObject, Propagation } from '../objects/types.ts'
+import type { Json, JsonObject, KubeObject, ObjectRow, Propagation } from '../objects/types.ts'
 import { type ObjectBody, parseObject } from './body.ts'
 import { keyOf, type RequestContext } from './context.ts'
 import { isList, numberAt, textAt } from './json.ts'
 import { invalidValue, notSupported } from './kinds/checks.ts'
-import { selectorOf } from './list.ts'
+import { rowsOf, selectorOf } from './list.ts'
 import { dryRunCauses } from './option-checks.ts'
 import { wholeNumber } from './request.ts'
 import { decodeTyped } from './schema/decode.ts'
@@ -166,15 +166,14 @@ function answerOf(
 export async function deleteCollection(
   context: RequestContext,
   deletion: Deletion,
-): Promise<readonly KubeObject[]> {
+): Promise<readonly ObjectRow[]> {
   const { store, resource, query, namespace } = context
-  const selected = store
-    .list(resource.id, namespace)
-    .items.filter(selectorOf(resource, query, context.served.conversion))
-  for (const object of selected) {
-    const inside: RequestContext = { ...context, namespace: object.metadata.namespace }
+  const select = selectorOf(resource, query, context.served.conversion)
+  const selected = rowsOf(store.list(resource.id, namespace)).filter(select)
+  for (const { name, namespace: home } of selected) {
+    const inside: RequestContext = { ...context, namespace: home }
     try {
-      await deleteObject(inside, object.metadata.name, deletion)
+      await deleteObject(inside, name, deletion)
     } catch (error) {
       // Somebody else was faster: that is what was wanted.
       const isGone = error instanceof Error && 'reason' in error && error.reason === 'NotFound'

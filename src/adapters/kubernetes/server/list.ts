@@ -1,22 +1,34 @@
-import type { Json, JsonObject, KubeObject, ObjectStore, Resource } from '../objects/types.ts'
+import { rowOf } from '../objects/rows.ts'
+import type {
+  Json,
+  JsonObject,
+  KubeObject,
+  ObjectList,
+  ObjectRow,
+  ObjectStore,
+  Resource,
+} from '../objects/types.ts'
 import type { Conversion } from './convert/conversion.ts'
 import { at } from './json.ts'
 import { jsonSyntaxError } from './json-syntax.ts'
 import { selectableFields } from './kinds/fields.ts'
 import { checkListOptions } from './option-checks.ts'
 import { wholeNumber } from './request.ts'
-import { fieldSelector, labelSelector, type SelectableFields, type Selector } from './selectors.ts'
+import { fieldSelector, labelSelector, type SelectableFields } from './selectors.ts'
 import { badRequest, StatusError, unexpected } from './status.ts'
 
 /** One page of a list. */
 export interface Page {
-  readonly items: readonly KubeObject[]
+  readonly rows: readonly ObjectRow[]
   /** metav1.ListMeta. */
   readonly metadata: JsonObject
 }
 
+/** Decides whether a row is selected. */
+export type RowSelector = (row: ObjectRow) => boolean
+
 /**
- * What `labelSelector` and `fieldSelector` select.
+ * What `labelSelector` and `fieldSelector` select. A row is read as far as that takes.
  *
  * @throws StatusError 400 when one of them is malformed.
  */
@@ -24,18 +36,41 @@ export function selectorOf(
   resource: Resource,
   query: URLSearchParams,
   conversion?: Conversion,
-): Selector {
-  const byLabels = labelSelector(query.get('labelSelector'))
+): RowSelector {
+  const labels = query.get('labelSelector')
+  const text = query.get('fieldSelector')
+  const byLabels = labelSelector(labels)
   const fields = selectableFields(resource.id)
   const renamed = Object.entries(conversion?.fields ?? {}).map(
     ([name, kept]) => [name, fields[kept]] as const,
   )
   const byFields = fieldSelector(
-    query.get('fieldSelector'),
+    text,
     conversion?.selectable ?? ({ ...fields, ...Object.fromEntries(renamed) } as SelectableFields),
     conversion?.selectable !== undefined,
   )
-  return (object) => byLabels(object) && byFields(object)
+  const hasLabels = labels !== null && labels.trim() !== ''
+  const checksLabels: RowSelector = hasLabels ? (row) => byLabels(row.head) : () => true
+  if (text === null || text.trim() === '') return checksLabels
+  if (ONLY_NAMES.test(text) && conversion?.selectable === undefined)
+    return (row) => byFields(namesOf(row)) && checksLabels(row)
+  return (row) => {
+    const { lean } = row
+    return byFields(lean) && byLabels(lean)
+  }
+}
+
+/** A field selector that asks for nothing but names. */
+const ONLY_NAMES = /^(?:metadata\.name(?:space)?(?:=|!=)[^,\\]*(?:,|$))+$/
+
+function namesOf({ name, namespace }: ObjectRow): KubeObject {
+  const metadata = { name, ...(namespace === undefined ? {} : { namespace }) }
+  return { apiVersion: '', kind: '', metadata }
+}
+
+/** The rows of a list, also of a store that has none. */
+export function rowsOf(list: ObjectList): readonly ObjectRow[] {
+  return list.rows ?? list.items.map(rowOf)
 }
 
 /**
@@ -67,39 +102,52 @@ export function listPage(
   else if ((query.get('resourceVersion') ?? '0') !== '0') {
     throw badRequest('specifying resource version is not allowed when using continue')
   }
-  const { items, resourceVersion } = store.list(resource.id, namespace)
+  const list = store.list(resource.id, namespace)
+  const { resourceVersion } = list
+  const rows = rowsOf(list)
   const version = start?.version ?? resourceVersion
-  const from = start === undefined ? 0 : firstAfter(items, start.place)
-  const page: KubeObject[] = []
-  let index = from
-  for (; index < items.length && (limit <= 0 || page.length < limit); index++) {
-    const item = items[index]
-    if (item !== undefined && select(item)) page.push(item)
+  const page: ObjectRow[] = []
+  let index = start === undefined ? 0 : firstAfter(rows, start.place)
+  for (; index < rows.length && (limit <= 0 || page.length < limit); index++) {
+    const row = rows[index]
+    if (row !== undefined && select(row)) page.push(row)
   }
   const last = page[page.length - 1]
-  const hasMore = limit > 0 && last !== undefined && items.slice(index).some(select)
-  if (!hasMore) return { items: page, metadata: { resourceVersion: String(version) } }
+  const hasMore = limit > 0 && last !== undefined && isAnyFrom(rows, index, select)
+  if (!hasMore) return { rows: page, metadata: { resourceVersion: String(version) } }
   const isWhole = !query.get('labelSelector') && !query.get('fieldSelector')
   return {
-    items: page,
+    rows: page,
     metadata: {
       resourceVersion: String(version),
       continue: writeToken(version, last),
-      ...(isWhole ? { remainingItemCount: items.length - index } : {}),
+      ...(isWhole ? { remainingItemCount: rows.length - index } : {}),
     },
   }
 }
 
-/** The first index whose object is after this one, in the order of a store. */
-function firstAfter(items: readonly KubeObject[], start: string): number {
-  const exact = items.findIndex((item) => placeOf(item) === start)
-  if (exact >= 0) return exact + 1
-  const index = items.findIndex((item) => placeOf(item) > start)
-  return index < 0 ? items.length : index
+function isAnyFrom(rows: readonly ObjectRow[], start: number, select: RowSelector): boolean {
+  for (let index = start; index < rows.length; index++) {
+    const row = rows[index]
+    if (row !== undefined && select(row)) return true
+  }
+  return false
 }
 
-function placeOf(object: KubeObject): string {
-  return `${object.metadata.namespace ?? ''}/${object.metadata.name}`
+/** The first index whose object is after this one, in the order of a store. */
+function firstAfter(rows: readonly ObjectRow[], start: string): number {
+  let [low, high] = [0, rows.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const row = rows[middle]
+    if (row !== undefined && placeOf(row) <= start) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function placeOf({ namespace, name }: ObjectRow): string {
+  return `${namespace ?? ''}/${name}`
 }
 
 interface Token {
@@ -108,7 +156,7 @@ interface Token {
   readonly place: string
 }
 
-function writeToken(version: number, last: KubeObject): string {
+function writeToken(version: number, last: ObjectRow): string {
   const token = { v: 'meta.k8s.io/v1', rv: version, start: placeOf(last) }
   return Buffer.from(JSON.stringify(token)).toString('base64url')
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import type { JsonObject, KubeObject } from '../objects/types.ts'
+import type { JsonObject, KubeObject, ObjectRow } from '../objects/types.ts'
 import { decodeObject } from './admit.ts'
 import { bindPod } from './binding.ts'
 import { parseObject, readBody } from './body.ts'
@@ -7,18 +7,20 @@ import { apiVersionOf } from './catalog.ts'
 import { keyOf, type RequestContext, shownAs } from './context.ts'
 import { createObject } from './create.ts'
 import { type Deletion, deleteCollection, deleteObject, deletionOf } from './delete.ts'
-import { encodeList, encodeObject } from './encode.ts'
+import { convertedListBody, listBody, objectBytes, partialOf } from './encode.ts'
 import { evictPod } from './eviction.ts'
 import { at, isObject, objectAt, textAt } from './json.ts'
 import { listPage } from './list.ts'
 import type { Answer } from './negotiate.ts'
 import { checkWriteOptions } from './option-checks.ts'
+import { wholeOf } from './pieces.ts'
 import { encodeProtobufList, PROTOBUF } from './protobuf/encode.ts'
 import type { ResourceRequest } from './request.ts'
 import { type Reply, replyWith } from './respond.ts'
 import { operateOnScale } from './scale-requests.ts'
 import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
 import { includeObject, metadataOf, tableOf } from './table/table.ts'
+import { tableBody } from './table/table-text.ts'
 import { patchObject, replaceObject, type Written, writeObject } from './update.ts'
 
 /** What is said to who deletes a job and does not say what becomes of its pods. */
@@ -51,7 +53,11 @@ export async function operate(
   const type = request.headers['content-type']
   switch (info.verb) {
     case 'get': {
-      const object = context.store.get(keyOf(context, name ?? ''))
+      const key = keyOf(context, name ?? '')
+      const row = context.store.row?.(key)
+      if (row !== undefined && isKept(context, answer))
+        return { ...jsonText(''), bytes: objectBytes(row), warnings: context.warnings }
+      const object = row?.object ?? context.store.get(key)
       if (object === undefined) throw notFound(context.served, name ?? '')
       return objectReply(context, object, answer)
     }
@@ -76,9 +82,8 @@ export async function operate(
     }
     case 'deletecollection': {
       const gone = await deleteCollection(context, await deletion(context, request))
-      const items = gone.map((object) => shownAs(context, object))
       const metadata = { resourceVersion: String(context.store.resourceVersion) }
-      return listOf(context, metadata, items, answer)
+      return listOf(context, metadata, gone, answer)
     }
     case 'watch':
     case '':
@@ -210,7 +215,7 @@ function objectReply(
     return { ...replyWith(withoutUndefined(body), code, 'yaml'), warnings }
   if (answer.format === 'protobuf') return { ...replyWith(body, code, 'protobuf'), warnings }
   return {
-    ...jsonText(answer.as === 'metadata' ? JSON.stringify(body) : encodeObject(shown)),
+    ...jsonText(`${JSON.stringify(body)}\n`),
     code,
     warnings,
   }
@@ -222,59 +227,80 @@ function withoutUndefined(body: JsonObject): JsonObject {
 }
 
 function jsonText(text: string): Reply {
-  return {
-    code: 200,
-    contentType: 'application/json',
-    text: text.endsWith('\n') ? text : `${text}\n`,
-  }
+  return { code: 200, contentType: 'application/json', text }
+}
+
+/** Whether what is asked for is the very text that is kept. */
+function isKept({ served }: RequestContext, { as, format }: Answer): boolean {
+  return as === 'object' && format === 'json' && served.conversion === undefined
 }
 
 function listReply(context: RequestContext, answer: Answer): Reply {
   const { store, resource, served, namespace, query, clock } = context
-  const { items: kept, metadata } = listPage(store, resource, namespace, query, served.conversion)
-  const items = kept.map((object) => shownAs(context, object))
-  if (answer.as === 'table') {
-    const table = tableOf({
+  const { conversion } = served
+  const { rows, metadata } = listPage(store, resource, namespace, query, conversion)
+  const { as, format, metaVersion } = answer
+  if (as === 'table') {
+    const source = {
       resource,
       columns: served.custom?.columns,
-      objects: kept,
-      shown: (item) => shownAs(context, item),
+      shown: conversion?.fromKept,
       metadata,
       include: includeObject(query),
-      metaVersion: answer.metaVersion,
+      metaVersion,
       nowMs: clock.wallMs(),
       hasHeader: true,
-    })
-    return replyWith(table, 200, answer.format)
+    }
+    if (format === 'json') return { ...jsonText(''), body: tableBody({ ...source, rows }) }
+    return replyWith(tableOf({ ...source, objects: rows.map((row) => row.object) }), 200, format)
   }
-  if (answer.as === 'metadata') {
-    const partial = items.map((item) => metadataOf(item, answer.metaVersion))
-    return replyWith(
-      {
-        kind: 'PartialObjectMetadataList',
-        apiVersion: `meta.k8s.io/${answer.metaVersion}`,
-        metadata,
-        items: partial,
-      },
-      200,
-      answer.format,
-    )
+  if (as !== 'metadata') return listOf(context, metadata, rows, answer)
+  const kind = 'PartialObjectMetadataList'
+  const apiVersion = `meta.k8s.io/${metaVersion}`
+  if (format === 'json' && conversion === undefined) {
+    const texts = rows.map((row) => partialOf(row, metaVersion))
+    return { ...jsonText(''), body: convertedListBody(kind, apiVersion, metadata, texts) }
   }
-  return listOf(context, metadata, items, answer)
+  const partial = Array.from(shownItems(context, rows), (item) => metadataOf(item, metaVersion))
+  return replyWith({ kind, apiVersion, metadata, items: partial }, 200, format)
+}
+
+/** The objects of a list, each made when it is its turn. */
+function* shownItems(
+  context: RequestContext,
+  rows: readonly ObjectRow[],
+): Generator<KubeObject, undefined> {
+  for (const row of rows) yield shownAs(context, row.object)
 }
 
 function listOf(
-  { served }: RequestContext,
+  context: RequestContext,
   metadata: JsonObject,
-  items: readonly KubeObject[],
+  rows: readonly ObjectRow[],
   { format }: Answer,
 ): Reply {
+  const { served } = context
   const kind = served.listKind ?? `${served.kind}List`
   const apiVersion = apiVersionOf(served)
   if (format === 'protobuf') {
-    const bytes = encodeProtobufList(kind, apiVersion, metadata, items)
+    const bytes = encodeProtobufList(kind, apiVersion, metadata, shownItems(context, rows))
     if (bytes !== undefined) return { code: 200, contentType: PROTOBUF, text: '', bytes }
   }
-  const text = encodeList(kind, apiVersion, metadata, items, served.custom !== undefined)
-  return format === 'yaml' ? replyWith(JSON.parse(text) as JsonObject, 200, 'yaml') : jsonText(text)
+  const body =
+    served.conversion === undefined && served.custom === undefined
+      ? listBody(kind, apiVersion, metadata, rows)
+      : convertedListBody(kind, apiVersion, metadata, textsOf(context, rows))
+  if (format !== 'yaml') return { ...jsonText(''), body }
+  return replyWith(JSON.parse(wholeOf(body).toString('utf8')) as JsonObject, 200, 'yaml')
+}
+
+/** Items of a list of Kubernetes' own kinds do not say again what they are; those of definitions do. */
+function* textsOf(
+  context: RequestContext,
+  rows: readonly ObjectRow[],
+): Generator<string, undefined> {
+  for (const item of shownItems(context, rows)) {
+    const { apiVersion: _version, kind: _kind, ...rest } = item
+    yield JSON.stringify(context.served.custom === undefined ? rest : item)
+  }
 }

@@ -5,6 +5,7 @@ import { stringify } from 'yaml'
 import type { Json, JsonObject } from '../objects/types.ts'
 import { isObject, numberAt } from './json.ts'
 import type { Answer } from './negotiate.ts'
+import { type PiecedBody, sendPieces, wholeOf } from './pieces.ts'
 import { encodeProtobuf, PROTOBUF } from './protobuf/encode.ts'
 import { isTrue } from './request.ts'
 
@@ -21,9 +22,11 @@ const WARNING_CHARACTERS_MAX = 512
 export interface Reply {
   readonly code: number
   readonly contentType: string
-  /** Empty where the answer is `bytes`. */
+  /** Empty where the answer is `bytes` or `body`. */
   readonly text: string
   readonly bytes?: Uint8Array
+  /** An answer that may be long. */
+  readonly body?: PiecedBody
   readonly headers?: Readonly<Record<string, string>>
   readonly warnings?: readonly string[]
 }
@@ -46,13 +49,17 @@ const READERS = /^(?:curl|Wget|Mozilla\/5\.0)/
 
 /** A JSON answer with line breaks and indents, where the client asks for it. */
 export function prettied(reply: Reply, request: IncomingMessage): Reply {
-  if (reply.contentType !== 'application/json' || reply.text === '') return reply
+  if (reply.contentType !== 'application/json') return reply
   const query = new URLSearchParams(request.url?.split('?')[1] ?? '')
   const isAsked = query.has('pretty')
     ? isTrue(query.get('pretty'))
     : READERS.test(request.headers['user-agent'] ?? '')
   if (!isAsked) return reply
-  return { ...reply, text: JSON.stringify(JSON.parse(reply.text), undefined, 2) }
+  const { body, bytes, ...rest } = reply
+  const text = body === undefined ? bytes : wholeOf(body)
+  const whole = text === undefined ? reply.text : Buffer.from(text).toString('utf8')
+  if (whole === '') return reply
+  return { ...rest, text: JSON.stringify(JSON.parse(whole), undefined, 2) }
 }
 
 /** A plain text as an answer. */
@@ -77,7 +84,6 @@ export async function send(
   reply: Reply,
 ): Promise<void> {
   if (response.destroyed || response.headersSent) return
-  let body: Uint8Array = reply.bytes ?? Buffer.from(reply.text)
   if (reply.contentType !== '') response.setHeader('Content-Type', reply.contentType)
   response.setHeader('Cache-Control', 'no-cache, private')
   response.setHeader('Vary', 'Accept, Accept-Encoding')
@@ -89,10 +95,14 @@ export async function send(
       ...(earlier === undefined ? [] : [String(earlier)]),
       ...warnings,
     ])
-  if (
-    body.length >= COMPRESSED_BYTES_MIN &&
-    /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
-  ) {
+  const takesZip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+  if (reply.body !== undefined && request.method !== 'HEAD') {
+    return await sendPieces(response, reply.code, reply.body, (length) => {
+      return takesZip && length >= COMPRESSED_BYTES_MIN
+    })
+  }
+  let body: Uint8Array = reply.bytes ?? Buffer.from(reply.text)
+  if (takesZip && body.length >= COMPRESSED_BYTES_MIN) {
     body = await compress(body, { level: constants.Z_BEST_SPEED })
     response.setHeader('Content-Encoding', 'gzip')
   }

@@ -1,6 +1,6 @@
-import type { JsonObject, KubeObject } from '../objects/types.ts'
+import type { JsonObject, KubeObject, ObjectRow } from '../objects/types.ts'
 import { apiVersionOf } from './catalog.ts'
-import { encodeObject } from './encode.ts'
+import { eventLine } from './encode.ts'
 import type { Answer } from './negotiate.ts'
 import { encodeProtobuf, encodeProtobufEvent, PROTOBUF } from './protobuf/encode.ts'
 import { kindType } from './schema/schema.ts'
@@ -9,7 +9,7 @@ import type { WatchSource } from './watch.ts'
 
 /** What a watch tells, one at a time. */
 export type Frame =
-  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
+  | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly row: ObjectRow }
   | { readonly type: 'BOOKMARK'; readonly version: number; readonly isInitialEnd: boolean }
   | { readonly type: 'ERROR'; readonly status: JsonObject }
 
@@ -35,7 +35,7 @@ function protobufFrames(source: WatchSource): (frame: Frame) => Uint8Array {
     if (frame.type === 'ERROR') return frame.status
     if (frame.type === 'BOOKMARK')
       return bookmark(source, frame.version, frame.isInitialEnd, answer)
-    const object = served.conversion?.fromKept(frame.object) ?? frame.object
+    const object = served.conversion?.fromKept(frame.row.object) ?? frame.row.object
     return answer.as === 'metadata' ? metadataOf(object, answer.metaVersion) : object
   }
   return (frame) => {
@@ -44,7 +44,7 @@ function protobufFrames(source: WatchSource): (frame: Frame) => Uint8Array {
   }
 }
 
-function jsonFrames(source: WatchSource): (frame: Frame) => string {
+function jsonFrames(source: WatchSource): (frame: Frame) => string | Uint8Array {
   const { resource, answer, clock } = source
   const shown = (object: KubeObject): KubeObject =>
     source.served.conversion?.fromKept(object) ?? object
@@ -74,15 +74,17 @@ function jsonFrames(source: WatchSource): (frame: Frame) => string {
         JSON.stringify(answer.as === 'table' ? table([mark], String(frame.version)) : mark),
       )
     }
-    if (answer.as === 'table') {
-      return line(
-        frame.type,
-        JSON.stringify(table([frame.object], frame.object.metadata.resourceVersion ?? '')),
-      )
-    }
-    if (answer.as === 'metadata')
-      return line(frame.type, JSON.stringify(metadataOf(shown(frame.object), answer.metaVersion)))
-    return line(frame.type, encodeObject(shown(frame.object)))
+    const { type, row } = frame
+    const isKept = answer.as === 'object' && source.served.conversion === undefined
+    if (isKept) return eventLine(type, row)
+    const { object } = row
+    if (answer.as === 'table')
+      return line(type, JSON.stringify(table([object], object.metadata.resourceVersion ?? '')))
+    const told = shown(object)
+    return line(
+      type,
+      JSON.stringify(answer.as === 'metadata' ? metadataOf(told, answer.metaVersion) : told),
+    )
   }
 }
 

@@ -1,19 +1,22 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../../core/interfaces/clock.ts'
-import type { KubeObject, ObjectEvent, ObjectStore, Resource } from '../objects/types.ts'
+import { rowOf } from '../objects/rows.ts'
+import type { KubeObject, ObjectEvent, ObjectRow, ObjectStore, Resource } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
 import type { Served } from './catalog.ts'
 import { withField } from './json.ts'
-import { selectorOf, tooLargeVersion, versionParameter } from './list.ts'
+import { type RowSelector, rowsOf, selectorOf, tooLargeVersion, versionParameter } from './list.ts'
 import type { Answer } from './negotiate.ts'
 import { checkListOptions } from './option-checks.ts'
 import { isTrue, wholeNumber } from './request.ts'
-import type { Selector } from './selectors.ts'
 import { StatusError, toStatus } from './status.ts'
 import { encoder, type Frame, watchType } from './watch-frames.ts'
 
 /** How many events may wait for a slow reader, beside those that there were at the start. */
 export const PENDING_EVENTS_MAX = 4096
+
+/** How much of what waits is written at once. */
+const PIECE_BYTES = 32 * 1024
 
 /** How often a quiet watch tells how far it is. */
 const BOOKMARK_MS = 60_000
@@ -46,7 +49,7 @@ export interface RunningWatch {
 }
 
 interface Plan {
-  readonly select: Selector
+  readonly select: RowSelector
   readonly allowsBookmarks: boolean
   readonly durationMs: number
   readonly start: 'state' | 'now' | number
@@ -155,11 +158,12 @@ class WatchStream {
     const { start, select, sendsInitialEnd } = this.#plan
     if (start === 'now') return store.resourceVersion
     if (start !== 'state') return start
-    const { items, resourceVersion } = store.list(resource.id, namespace)
-    for (const object of items) if (select(object)) this.#push({ type: 'ADDED', object })
-    this.#position = resourceVersion
+    const list = store.list(resource.id, namespace)
+    for (const row of rowsOf(list)) if (select(row)) this.#pending.push({ type: 'ADDED', row })
+    this.#flush()
+    this.#position = list.resourceVersion
     if (sendsInitialEnd) this.#bookmark(true)
-    return resourceVersion
+    return list.resourceVersion
   }
 
   #subscribe(since: number): void {
@@ -193,14 +197,29 @@ class WatchStream {
   #flush(): void {
     if (this.#state === 'closed') return
     while (this.#head < this.#pending.length && !this.#response.writableNeedDrain) {
-      const frame = this.#pending[this.#head]
-      this.#head += 1
-      if (frame !== undefined) this.#response.write(this.#encode(frame))
+      this.#response.write(this.#nextPiece())
     }
     if (this.#head < this.#pending.length) return
     this.#pending = []
     this.#head = 0
     if (this.#state === 'ending') this.#response.end()
+  }
+
+  /** The next frame, and what waits behind it as far as one write is good for. */
+  #nextPiece(): string | Uint8Array {
+    const parts: (string | Uint8Array)[] = []
+    let size = 0
+    while (this.#head < this.#pending.length && size < PIECE_BYTES) {
+      const frame = this.#pending[this.#head]
+      this.#head += 1
+      if (frame === undefined) continue
+      const part = this.#encode(frame)
+      parts.push(part)
+      size += part.length
+    }
+    const [first = '', ...more] = parts
+    if (more.length === 0) return first
+    return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
   }
 
   #close(): void {
@@ -232,14 +251,20 @@ class WatchStream {
 }
 
 /** What a change of an object means to one who sees only what is selected. */
-function transition(event: ObjectEvent, select: Selector): Frame | undefined {
-  const isIn = select(event.object)
-  if (event.type === 'ADDED') return isIn ? { type: 'ADDED', object: event.object } : undefined
-  if (event.type === 'DELETED') return isIn ? { type: 'DELETED', object: event.object } : undefined
-  const wasIn = event.previous === undefined ? undefined : select(event.previous)
-  if (isIn) return { type: wasIn === false ? 'ADDED' : 'MODIFIED', object: event.object }
+function transition(event: ObjectEvent, select: RowSelector): Frame | undefined {
+  const { type } = event
+  const row = event.row ?? rowOf(event.object)
+  const isIn = select(row)
+  if (type !== 'MODIFIED') return isIn ? { type, row } : undefined
+  const before = event.previousRow ?? rowOfAny(event.previous)
+  const wasIn = before === undefined ? undefined : select(before)
+  if (isIn) return { type: wasIn === false ? 'ADDED' : 'MODIFIED', row }
   if (wasIn === false) return undefined
-  const last = event.previous ?? event.object
+  const last = (before ?? row).object
   const object = withField(last, ['metadata', 'resourceVersion'], String(event.resourceVersion))
-  return { type: 'DELETED', object: object as KubeObject }
+  return { type: 'DELETED', row: rowOf(object as KubeObject) }
+}
+
+function rowOfAny(object: KubeObject | undefined): ObjectRow | undefined {
+  return object === undefined ? undefined : rowOf(object)
 }

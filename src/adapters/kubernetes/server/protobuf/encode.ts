@@ -44,7 +44,7 @@ export function encodeProtobufList(
   kind: string,
   apiVersion: string,
   metadata: JsonObject,
-  items: readonly JsonObject[],
+  items: Iterable<JsonObject>,
 ): Uint8Array | undefined {
   const type = typeOf(apiVersion, kind.slice(0, -'List'.length))
   const listMeta = structType('meta.ListMeta')

@@ -1,4 +1,4 @@
-import type { JsonObject, KubeObject, Resource } from '../../objects/types.ts'
+import type { Json, JsonObject, KubeObject, Resource } from '../../objects/types.ts'
 import { badRequest } from '../status.ts'
 import type { TableColumn } from './column.ts'
 import { COLUMNS, PLAIN_COLUMNS } from './columns.ts'
@@ -39,7 +39,7 @@ export function includeObject(query: URLSearchParams): IncludeObject {
 
 /** Objects as rows (metav1.Table). */
 export function tableOf(source: TableSource): JsonObject {
-  const columns = source.columns ?? COLUMNS[source.resource.id] ?? PLAIN_COLUMNS
+  const columns = columnsOf(source)
   return {
     kind: 'Table',
     apiVersion: `meta.k8s.io/${source.metaVersion}`,
@@ -54,10 +54,24 @@ export function tableOf(source: TableSource): JsonObject {
         }))
       : null,
     rows: source.objects.map((object) => ({
-      cells: columns.map((column) => column.cell(object, source.nowMs)),
+      cells: cellsOf(source, object),
       ...rowObject(object, source),
     })),
   }
+}
+
+function columnsOf({ resource, columns }: TableColumns): readonly TableColumn[] {
+  return columns ?? COLUMNS[resource.id] ?? PLAIN_COLUMNS
+}
+
+type TableColumns = Pick<TableSource, 'resource' | 'columns'>
+
+/** What the columns say of an object. */
+export function cellsOf(
+  source: TableColumns & Pick<TableSource, 'nowMs'>,
+  object: KubeObject,
+): readonly Json[] {
+  return columnsOf(source).map((column) => column.cell(object, source.nowMs))
 }
 
 function rowObject(object: KubeObject, source: TableSource): JsonObject {

@@ -50,6 +50,7 @@ test('a document that is deleted and cut here and cut more often there ends in o
   await set(a, 'first')
   await giveAll(a, b)
   await b.cut('d')
+  await set(b, 'second')
   for (const node of [a, b]) {
     await node.log.commit({ type: 'delete', document: 'd' })
     await node.cut('d')

@@ -70,7 +70,9 @@ export class DurabilityChecker {
   ): Promise<void> {
     // What was promised so far: what comes from now on may not be in what was read.
     const promised = [...(this.#promised.get(machine.name)?.keys() ?? [])]
+    // What a peer refused, or lacked of a document that left, may be seen at any machine that had it.
     await this.noteRefusals(replica)
+    await this.lookAside(this.#world.machines())
     const log = await this.#logOf(replica, entries)
     await this.#check(machine.name, replica, log, 'lost', new Set(promised))
   }

@@ -45,7 +45,7 @@ test('who is gone before its turn is passed over, and is told', async () => {
 test('only the first message waits, and none that is too large to be kept', () => {
   const turns = new AnswerTurns(1)
   const busy = turns.turn()
-  busy.begin(MESSAGE)
+  void busy.begin(MESSAGE)
   const large = turns.turn()
   expect(large.begin(new Uint8Array(200_000))).toBeUndefined()
   expect(large.begin(MESSAGE)).toBeUndefined()

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { OPEN_SEEDS } from './open-seeds.ts'
 import { simulate } from './run.ts'
 
 /** How many seeds `npm test` runs; SIM_SEEDS asks for more or fewer. */
@@ -40,6 +41,12 @@ function blocksOf(part: number, count: number): readonly (readonly [number, numb
 
 async function run(seed: number, tells: boolean): Promise<void> {
   const { failures, topology, trace } = await simulate({ seed })
+  const known = OPEN_SEEDS.get(seed)
+  if (known !== undefined && !tells) {
+    console.warn(`seed ${seed} is known to fail: ${known}`)
+    expect(failures, `seed ${seed} passes now: take it off the list of open ones`).not.toEqual([])
+    return
+  }
   if (failures.length > 0 || tells) {
     console.error(
       trace()

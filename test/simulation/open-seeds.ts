@@ -1,0 +1,10 @@
+/**
+ * Seeds that are known to fail, each with what is wrong in its world: defects that are found and not mended yet.
+ * Each must fail until it is taken off this list, so the list cannot outlive them. A change of the order
+ * in which things happen gives other seeds the same fate.
+ */
+export const OPEN_SEEDS: ReadonlyMap<number, string> = new Map([
+  [664, 'documents move while histories are cut: an edit waits aside for ever'],
+  [781, 'a log loses its end while a document moves: its edits are gone with a deletion'],
+  [1550, 'documents move while histories are cut: an edit is not in the state that is kept'],
+])

@@ -51,7 +51,8 @@ function isCount(value: unknown): boolean {
   return value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)
 }
 
-function parseObject(bytes: Uint8Array): Record<string, unknown> | undefined {
+/** A message of JSON, or undefined when it is not an object. */
+export function parseObject(bytes: Uint8Array): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
     return typeof value === 'object' && value !== null

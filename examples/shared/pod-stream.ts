@@ -3,6 +3,7 @@ import type {
   ExecRequest,
   PortForwardRequest,
 } from 'tideway/adapters/kubernetes/objects'
+import { parseObject } from './log-stream.ts'
 
 /** The protocols of streams that lead into the pods of a node. */
 export const EXEC_PROTOCOL = 'exec/v1'
@@ -52,16 +53,5 @@ function attachOf(value: Record<string, unknown>): AttachRequest {
     stdout: stdout === true,
     stderr: stderr === true,
     tty: tty === true,
-  }
-}
-
-function parseObject(bytes: Uint8Array): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
-    return typeof value === 'object' && value !== null
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
   }
 }

@@ -15,6 +15,7 @@ import { readAt } from './log-pump.ts'
 import { sizeOf } from './log-rotation.ts'
 import { OutputMerge } from './output-merge.ts'
 import { TerminalResizer } from './terminal.ts'
+import { writeGently } from './write-gently.ts'
 
 const INPUT_TRIES_MAX = 50
 const INPUT_RETRY_MS = 40
@@ -76,16 +77,7 @@ class AttachSession implements ProcessSession {
 
   async writeInput(bytes: Uint8Array): Promise<void> {
     const stdin = await this.#stdin
-    if (stdin === undefined || stdin.destroyed || stdin.writableEnded || stdin.write(bytes)) return
-    await new Promise<void>((resolve) => {
-      const settle = (): void => {
-        stdin.off('drain', settle)
-        stdin.off('close', settle)
-        resolve()
-      }
-      stdin.once('drain', settle)
-      stdin.once('close', settle)
-    })
+    if (stdin !== undefined) await writeGently(stdin, bytes)
   }
 
   endInput(): void {

@@ -15,6 +15,7 @@ import { killFamily } from './kill-family.ts'
 import { LIMITS } from './limits.ts'
 import { OutputMerge } from './output-merge.ts'
 import { TerminalResizer } from './terminal.ts'
+import { writeGently } from './write-gently.ts'
 
 /** What is needed to start one command of a session. */
 export interface ExecStart {
@@ -111,17 +112,7 @@ class ExecSession implements ProcessSession {
   }
 
   async writeInput(bytes: Uint8Array): Promise<void> {
-    const { stdin } = this.#pipes
-    if (stdin.destroyed || stdin.writableEnded || stdin.write(bytes)) return
-    await new Promise<void>((resolve) => {
-      const settle = (): void => {
-        stdin.off('drain', settle)
-        stdin.off('close', settle)
-        resolve()
-      }
-      stdin.once('drain', settle)
-      stdin.once('close', settle)
-    })
+    await writeGently(this.#pipes.stdin, bytes)
   }
 
   endInput(): void {

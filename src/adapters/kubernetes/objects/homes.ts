@@ -1,5 +1,6 @@
 import { nodeCollection } from '../../../core/index.ts'
-import type { JsonObject, KubeObject } from './types.ts'
+import { textAt } from './read.ts'
+import type { KubeObject } from './types.ts'
 
 /** What every replica of a fleet may see: namespaces and what belongs to none. */
 export const CLUSTER_COLLECTION = 'cluster'
@@ -32,7 +33,7 @@ export function homeOf(resource: string, object: KubeObject): string {
   const { name, namespace = 'default' } = object.metadata
   switch (resource) {
     case 'pods':
-      return nodeHome(text(child(object, 'spec'), 'nodeName')) ?? UNSCHEDULED_COLLECTION
+      return nodeHome(textAt(object, 'spec', 'nodeName')) ?? UNSCHEDULED_COLLECTION
     case 'nodes':
       return nodeCollection(name)
     case 'secrets':
@@ -42,8 +43,8 @@ export function homeOf(resource: string, object: KubeObject): string {
     case 'leases.coordination.k8s.io':
       return namespace === 'kube-node-lease' ? nodeCollection(name) : namespaceCollection(namespace)
     case 'replicasets.apps': {
-      const template = child(child(object, 'spec'), 'template')
-      return nodeHome(text(child(template, 'spec'), 'nodeName')) ?? namespaceCollection(namespace)
+      const node = textAt(object, 'spec', 'template', 'spec', 'nodeName')
+      return nodeHome(node) ?? namespaceCollection(namespace)
     }
     default:
       return object.metadata.namespace === undefined
@@ -53,23 +54,12 @@ export function homeOf(resource: string, object: KubeObject): string {
 }
 
 function eventHome(event: KubeObject): string | undefined {
-  const involved = child(event, 'involvedObject')
-  if (text(involved, 'kind') === 'Node') return nodeHome(text(involved, 'name'))
-  return nodeHome(text(child(event, 'source'), 'host'))
+  const isOfNode = textAt(event, 'involvedObject', 'kind') === 'Node'
+  return nodeHome(
+    isOfNode ? textAt(event, 'involvedObject', 'name') : textAt(event, 'source', 'host'),
+  )
 }
 
 function nodeHome(node: string | undefined): string | undefined {
-  return node === undefined || node === '' ? undefined : nodeCollection(node)
-}
-
-function child(object: JsonObject | undefined, key: string): JsonObject | undefined {
-  const value = object?.[key]
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : undefined
-}
-
-function text(object: JsonObject | undefined, key: string): string | undefined {
-  const value = object?.[key]
-  return typeof value === 'string' ? value : undefined
+  return node === undefined ? undefined : nodeCollection(node)
 }

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import { RuntimeError } from '../index.ts'
 import { LIMITS } from './limits.ts'
+import { writeGently } from './write-gently.ts'
 
 /** Where something in a pod may listen: its processes share the network of the machine. */
 const LOOPBACKS = ['127.0.0.1', '::1'] as const
@@ -63,17 +64,8 @@ class SocketStream implements ByteStream {
   async write(bytes: Uint8Array): Promise<void> {
     const socket = this.#socket
     if (socket.destroyed || socket.writableEnded) throw new Error('the connection is closed')
-    if (socket.write(bytes)) return
-    await new Promise<void>((resolve, reject) => {
-      const settle = (): void => {
-        socket.off('drain', settle)
-        socket.off('close', settle)
-        if (socket.destroyed) reject(new Error('the connection is closed'))
-        else resolve()
-      }
-      socket.once('drain', settle)
-      socket.once('close', settle)
-    })
+    await writeGently(socket, bytes)
+    if (socket.destroyed) throw new Error('the connection is closed')
   }
 
   end(): void {

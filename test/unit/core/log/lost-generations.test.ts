@@ -1,20 +1,8 @@
 import { expect, test } from 'vitest'
 
 import { MemoryMedium, memoryStorage } from '../../../../src/adapters/storage/memory/index.ts'
-import { checkEntry } from '../../../../src/core/replica/incoming.ts'
 import { copyMedium } from '../../../support/copy-medium.ts'
-import { LogNode } from '../../../support/log-node.ts'
-import { sha256 } from '../../../support/memory-log.ts'
-
-/** Gives everything, also what came from there: as to a log that lost it. */
-async function giveAll(from: LogNode, to: LogNode): Promise<void> {
-  const { entries } = await from.log.read({ after: 0, bytesMax: 1 << 24 })
-  const wires = entries.map(({ kind, document, collection, generation, bytes }) =>
-    checkEntry({ kind, document, collection, generation, bytes }, sha256),
-  )
-  const delivery = { from: from.name, entries: wires, peer: undefined, check: () => undefined }
-  await to.log.commit({ type: 'remote', ...delivery })
-}
+import { giveAll, LogNode } from '../../../support/log-node.ts'
 
 function set(node: LogNode, key: string): Promise<void> {
   return node.edit('d', (draft) => {

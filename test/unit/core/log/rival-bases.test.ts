@@ -7,18 +7,8 @@ import { cutActor } from '../../../../src/core/log/generation-origin.ts'
 import { checkEntry } from '../../../../src/core/replica/incoming.ts'
 import { Author } from '../../../support/author.ts'
 import { copyMedium } from '../../../support/copy-medium.ts'
-import { LogNode } from '../../../support/log-node.ts'
+import { giveAll, LogNode } from '../../../support/log-node.ts'
 import { sha256 } from '../../../support/memory-log.ts'
-
-/** Gives everything, also what came from there: as to a log that lost it. */
-async function giveAll(from: LogNode, to: LogNode): Promise<void> {
-  const { entries } = await from.log.read({ after: 0, bytesMax: 1 << 24 })
-  const wires = entries.map(({ kind, document, collection, generation, bytes }) =>
-    checkEntry({ kind, document, collection, generation, bytes }, sha256),
-  )
-  const delivery = { from: from.name, entries: wires, peer: undefined, check: () => undefined }
-  await to.log.commit({ type: 'remote', ...delivery })
-}
 
 /** Until both hold the same. */
 async function agree(a: LogNode, b: LogNode): Promise<void> {

@@ -53,6 +53,32 @@ export const sessionChecks: readonly RuntimeCheck[] = [
     },
   },
   {
+    name: 'a command that is run to its end gives its exit code and what fits of its output',
+    async run(scene) {
+      const { runtime } = scene
+      const { id } = await start(scene, 'sleep 1000')
+      const command = ['sh', '-c', 'echo out; echo err >&2; exit 3']
+      const result = await runtime.run(id, { command, timeoutMs: 60_000, outputBytesMax: 100 })
+      checkEqual(result.type === 'exited' && result.exitCode, 3, 'the exit code')
+      checkEqual(result.output.split('\n').sort(), ['', 'err', 'out'], 'the output')
+      const long = ['sh', '-c', 'i=0; while [ $i -lt 200 ]; do echo 123456789; i=$((i+1)); done']
+      const cut = await runtime.run(id, { command: long, timeoutMs: 60_000, outputBytesMax: 100 })
+      checkEqual(cut.output.length, 100, 'characters of a long output')
+    },
+  },
+  {
+    name: 'a command that takes too long is killed, and the container is not',
+    async run(scene) {
+      const { runtime, until } = scene
+      const { id } = await start(scene, 'sleep 1000')
+      const script = 'echo begun; while :; do sleep 0.05; done'
+      const command = ['sh', '-c', script]
+      const result = await runtime.run(id, { command, timeoutMs: 500, outputBytesMax: 100 })
+      checkEqual(result, { type: 'timedOut', output: 'begun\n' }, 'the result')
+      await until(id, (each) => each.state === 'running', 'the container running on')
+    },
+  },
+  {
     name: 'stdout of a command can be opened by name',
     async run(scene) {
       const { id } = await start(scene, 'sleep 1000')

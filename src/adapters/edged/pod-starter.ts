@@ -207,6 +207,9 @@ function waitingAfter(error: RuntimeError): Waiting | undefined {
       return { reason: 'CommandRequired', message }
     case 'InvalidSpec':
       return { reason: 'CreateContainerConfigError', message }
+    case 'ImageNotPresent':
+    case 'PullFailed':
+      return { reason: 'ErrImagePull', message }
     case 'NotFound':
     case 'Unavailable':
       return { reason: 'CreateContainerError', message }

@@ -1,7 +1,13 @@
+import type { RuntimeImages } from './images.ts'
+import type { DnsConfig, PortMapping, SandboxNamespaces } from './network.ts'
+import type { ContainerSecurity, SecurityField } from './security.ts'
 import type { RuntimeSessions } from './sessions.ts'
 import type { RuntimeUsage } from './usage.ts'
 
-export type { ExecSpec, RuntimeSessions } from './sessions.ts'
+export type { ImageStatus, ImageStoreUsage, RegistryLogin, RuntimeImages } from './images.ts'
+export type { DnsConfig, PortMapping, SandboxNamespaces } from './network.ts'
+export type { ContainerSecurity, SeccompProfile, SecurityField } from './security.ts'
+export type { CommandResult, CommandSpec, ExecSpec, RuntimeSessions } from './sessions.ts'
 export type { ContainerUsage, RuntimeUsage } from './usage.ts'
 
 /** What a pod sandbox is asked to be. Names and uid are those of the Kubernetes pod. */
@@ -12,6 +18,18 @@ export interface SandboxSpec {
   readonly hostname: string
   /** Where the pod's files live: volumes, logs, state. Made by the caller before the sandbox. */
   readonly directory: string
+  /** The directory that the log files of its containers are below, absolute. Default: `/`. */
+  readonly logDirectory?: string | undefined
+  /** What it shares with the machine. Default: as little as the runtime can. */
+  readonly namespaces?: SandboxNamespaces | undefined
+  /** Ports of the machine that lead into the pod, where the runtime `supports.networks`. */
+  readonly ports?: readonly PortMapping[] | undefined
+  /** Default: as the machine has it. */
+  readonly dns?: DnsConfig | undefined
+  /** Kernel parameters of its namespaces, as in `net.ipv4.ip_unprivileged_port_start`. */
+  readonly sysctls?: Readonly<Record<string, string>> | undefined
+  /** Whom the sandbox itself runs as, and whether containers in it may be privileged. */
+  readonly security?: ContainerSecurity | undefined
 }
 
 /** A volume as the runtime sees it: a directory or file on this machine, shown at a path in the container. */
@@ -21,6 +39,8 @@ export interface Mount {
   readonly source: string
   readonly path: string
   readonly readOnly: boolean
+  /** What is mounted below later on is seen in the container, or in both. Default: `private`. */
+  readonly propagation?: 'private' | 'hostToContainer' | 'bidirectional' | undefined
 }
 
 /** Limits in the units of Kubernetes after parsing: bytes, and thousandths of a CPU. */
@@ -29,6 +49,8 @@ export interface Limits {
   readonly cpuMillis?: number | undefined
   /** Share of CPU under contention, from the request. */
   readonly cpuRequestMillis?: number | undefined
+  /** How willingly the kernel ends it when memory is short: -1000 (never) to 1000. Default: 0. */
+  readonly oomScoreAdjust?: number | undefined
 }
 
 /** What one container is asked to be. */
@@ -51,6 +73,8 @@ export interface ContainerSpec {
   readonly stdin?: 'once' | 'open' | undefined
   /** Its process runs on a terminal. Default: no. */
   readonly tty?: boolean | undefined
+  /** Fields that are not in `supports.security` are ignored. Default: as image and runtime have it. */
+  readonly security?: ContainerSecurity | undefined
 }
 
 /** One sandbox as observed. */
@@ -72,6 +96,8 @@ export interface ContainerStatus {
   readonly name: string
   readonly attempt: number
   readonly image: string
+  /** What `image` stood for at the start. Undefined on a runtime without images. */
+  readonly imageId?: string | undefined
   readonly state: 'created' | 'running' | 'exited' | 'unknown'
   readonly createdAtMs: number
   readonly startedAtMs: number | undefined
@@ -106,6 +132,12 @@ export interface RuntimeFeatures {
   readonly terminals: boolean
   /** It is told what containers use. */
   readonly usage: boolean
+  /** Pods have addresses of their own. When false all share the network of the machine. */
+  readonly networks: boolean
+  /** The limits of a running container can be changed. */
+  readonly resize: boolean
+  /** What of {@link ContainerSecurity} is applied. */
+  readonly security: ReadonlySet<SecurityField>
 }
 
 /** Why a runtime refused: a meaning, whatever the runtime behind it says. */
@@ -116,6 +148,10 @@ export type RuntimeErrorReason =
   | 'CommandRequired'
   /** The command does not exist or cannot be executed. */
   | 'StartFailed'
+  /** The image is not here. */
+  | 'ImageNotPresent'
+  /** The image could not be had from its registry. */
+  | 'PullFailed'
   | 'Unavailable'
 
 /** A refusal by a runtime. */
@@ -143,6 +179,8 @@ export interface PodRuntime extends RuntimeSessions, RuntimeUsage {
   readonly name: string
   readonly version: string
   readonly supports: RuntimeFeatures
+  /** Its images; undefined unless `supports.images`. */
+  readonly images: RuntimeImages | undefined
   /**
    * The variables that this runtime adds to a container unless its own `env` has them. Known before
    * the start, so that `$(NAME)` in a command or a value can refer to them.
@@ -165,6 +203,13 @@ export interface PodRuntime extends RuntimeSessions, RuntimeUsage {
    * less time shortens the wait of the first.
    */
   stopContainer(id: string, graceMs: number): Promise<void>
+  /**
+   * Gives a running container other limits, where the runtime `supports.resize`.
+   *
+   * @throws RuntimeError `NotFound` when the container does not run, `InvalidSpec` when the machine
+   * refuses, as for less memory than is in use: the old limits stay.
+   */
+  updateLimits(id: string, limits: Limits): Promise<void>
   /** Forgets an exited container. Its log file stays. */
   removeContainer(id: string): Promise<void>
   /** Kills what still runs in the sandbox and forgets it and its containers. */

@@ -6,6 +6,20 @@ export interface ExecSpec extends SessionSpec {
   readonly command: readonly string[]
 }
 
+/** A command whose end and output are all that is wanted of it: a probe, or a hook. */
+export interface CommandSpec {
+  readonly command: readonly string[]
+  /** After this it is killed, in milliseconds. */
+  readonly timeoutMs: number
+  /** What it writes beyond this, stdout and stderr together, is dropped. */
+  readonly outputBytesMax: number
+}
+
+/** How a command ended. */
+export type CommandResult =
+  | { readonly type: 'exited'; readonly exitCode: number; readonly output: string }
+  | { readonly type: 'timedOut'; readonly output: string }
+
 /** The part of a runtime that lets people into running pods. */
 export interface RuntimeSessions {
   /**
@@ -16,6 +30,13 @@ export interface RuntimeSessions {
    * cannot be started, `Unavailable` when too many sessions are open.
    */
   exec(containerId: string, spec: ExecSpec): Promise<ProcessSession>
+  /**
+   * Runs a command like {@link exec} and waits for its end. Costs less than a session where the
+   * runtime has a call for it.
+   *
+   * @throws RuntimeError as {@link exec} does.
+   */
+  run(containerId: string, spec: CommandSpec): Promise<CommandResult>
   /**
    * Joins the process of a running container: what it writes from now on, and its stdin where it was
    * started with one.

@@ -15,7 +15,7 @@ import type {
   SandboxStatus,
 } from '../index.ts'
 import { RuntimeError } from '../index.ts'
-import type { ExecSpec } from '../sessions.ts'
+import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
 import type { ContainerUsage } from '../usage.ts'
 import { namesIn, readIfThere, writeAtomic } from './atomic-file.ts'
 import type { Cgroups } from './cgroup-files.ts'
@@ -26,11 +26,10 @@ import { commandRequired, containerId, recordOf } from './container-identity.ts'
 import { prepareInput } from './container-input.ts'
 import { TELLS_USAGE, usageOfContainers } from './container-usage.ts'
 import { containerRoot, containerVariables, splitByName } from './environment.ts'
+import { killUnreadable } from './kill-unreadable.ts'
 import { LIMITS } from './limits.ts'
 import { cleanMountPath, type MountPlan, planMounts, realHost } from './mount-plan.ts'
 import type { Unshare } from './mount-support.ts'
-import { isAlive } from './process-table.ts'
-import { ProcessTree } from './process-tree.ts'
 import { formatSandbox, parseSandbox } from './sandbox-files.ts'
 import { PodSessions } from './sessions.ts'
 import { checkContainer, checkSandbox } from './spec-check.ts'
@@ -63,6 +62,7 @@ export class ProcessRuntime implements PodRuntime {
   readonly name = 'process'
   readonly version: string
   readonly supports: RuntimeFeatures
+  readonly images: undefined
   readonly #host: Host
   readonly #context: ContainerContext
   readonly #sandboxes = new Map<string, Sandbox>()
@@ -82,6 +82,9 @@ export class ProcessRuntime implements PodRuntime {
       images: false,
       terminals: hasTerminals(),
       usage: TELLS_USAGE,
+      networks: false,
+      resize: false,
+      security: new Set(),
     }
     this.#context = {
       clock: host.clock,
@@ -151,6 +154,10 @@ export class ProcessRuntime implements PodRuntime {
     await this.#containers.get(id)?.stop(graceMs)
   }
 
+  async updateLimits(): Promise<void> {
+    throw new RuntimeError('InvalidSpec', 'this runtime cannot change the limits of what runs')
+  }
+
   async removeContainer(id: string): Promise<void> {
     this.#check()
     await this.#alone(id, async () => {
@@ -191,6 +198,11 @@ export class ProcessRuntime implements PodRuntime {
   async exec(containerId: string, spec: ExecSpec): Promise<ProcessSession> {
     this.#check()
     return await this.#sessions.exec(containerId, spec)
+  }
+
+  async run(containerId: string, spec: CommandSpec): Promise<CommandResult> {
+    this.#check()
+    return await this.#sessions.run(containerId, spec)
   }
 
   async attach(containerId: string, spec: SessionSpec): Promise<ProcessSession> {
@@ -327,19 +339,9 @@ export class ProcessRuntime implements PodRuntime {
       await container.adopt()
       this.#containers.set(id, container)
     } catch (error) {
-      await this.#endUnreadable(id, files)
+      await killUnreadable(this.#host, id, files)
       throw error
     }
-  }
-
-  /** A container that nobody can know any more must not run on beside its replacement. */
-  async #endUnreadable(id: string, files: ContainerFiles): Promise<void> {
-    const claim = await files.claim().catch(() => undefined)
-    if (claim === undefined || !(await isAlive(claim.pid, claim.start))) return
-    const { cgroups, clock, logger } = this.#host
-    logger.error('killing a container whose record is damaged', { id, pid: claim.pid })
-    await new ProcessTree({ id, directory: files.directory, claim, cgroups, clock }).kill()
-    await cgroups?.remove(id).catch(() => {})
   }
 
   #addSandbox(spec: SandboxSpec, createdAtMs: number): Sandbox {

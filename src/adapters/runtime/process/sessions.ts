@@ -4,7 +4,8 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
 import { RuntimeError } from '../index.ts'
-import type { ExecSpec, RuntimeSessions } from '../sessions.ts'
+import { runCommand } from '../run-command.ts'
+import type { CommandResult, CommandSpec, ExecSpec, RuntimeSessions } from '../sessions.ts'
 import { startAttach } from './attach-session.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import { commandProblem } from './command-lookup.ts'
@@ -69,6 +70,11 @@ export class PodSessions implements RuntimeSessions {
     const { directory } = files
     const session = await startExec({ ...started, directory, terminalFile, stdin, clock })
     return this.#keep(session)
+  }
+
+  async run(containerId: string, spec: CommandSpec): Promise<CommandResult> {
+    const exec: RuntimeSessions['exec'] = (id, streams) => this.exec(id, streams)
+    return await runCommand(exec, containerId, spec, this.#context.clock)
   }
 
   async attach(containerId: string, spec: SessionSpec): Promise<ProcessSession> {

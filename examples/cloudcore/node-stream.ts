@@ -14,6 +14,9 @@ export interface NodeStream {
   readonly pieces: AsyncGenerator<Uint8Array>
 }
 
+/** What a client is told that was in the middle of something. */
+export const CONNECTION_LOST = 'the connection to the node was lost'
+
 /** The node of a pod. @throws ObjectError without a pod, or without a node. */
 export function nodeOfPod(store: ObjectStore, namespace: string, pod: string): string {
   const object = store.get({ resource: 'pods', namespace, name: pod })
@@ -66,6 +69,16 @@ async function* rest(
 ): AsyncGenerator<Uint8Array> {
   if (first.length > 0) yield first
   yield* pieces
+}
+
+/**
+ * What a stream's error is to who reads it: undefined when the node itself gave the stream up, as it
+ * does where what it leads to failed; it resets with one code alone.
+ */
+export function lostConnection(error: unknown): ObjectError | undefined {
+  if (!isTidewayError(error) || error.code !== 'TRANSPORT_CLOSED') return undefined
+  if (error.fields['code'] === 'CANCELLED') return undefined
+  return new ObjectError('ServiceUnavailable', CONNECTION_LOST, { cause: error })
 }
 
 function notConnected(node: string, cause: unknown): ObjectError {

@@ -1,7 +1,7 @@
-import { isTidewayError, type Replica } from 'tideway'
+import type { Replica } from 'tideway'
 import type { ObjectStore, PodLogs } from 'tideway/adapters/kubernetes/objects'
 import { encodeLogHead, LOG_PROTOCOL } from '../shared/log-stream.ts'
-import { agreed, nodeOfPod, openNodeStream } from './node-stream.ts'
+import { agreed, lostConnection, nodeOfPod, openNodeStream } from './node-stream.ts'
 
 /** The logs of containers, wherever their node is: asked for over the node's connection. */
 export function relayedLogs(replica: Replica, store: ObjectStore): PodLogs {
@@ -16,19 +16,20 @@ export function relayedLogs(replica: Replica, store: ObjectStore): PodLogs {
       if (signal.aborted) onAbort()
       stream.end()
       const { pieces } = await agreed(stream, node)
-      return untilItBreaks(pieces, signal)
+      return untilTheReaderLeaves(pieces, signal)
     },
   }
 }
 
-async function* untilItBreaks(
+async function* untilTheReaderLeaves(
   pieces: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   try {
     for await (const piece of pieces) yield piece
   } catch (error) {
-    // The connection broke, or the reader left: the log ends where it is, as it does with kubelet.
-    if (!signal.aborted && !isTidewayError(error)) throw error
+    if (signal.aborted) return
+    // Whoever reads is told, as one that follows a log would take an end for that of the container.
+    throw lostConnection(error) ?? error
   }
 }

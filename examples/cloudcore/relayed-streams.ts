@@ -9,7 +9,14 @@ import type {
 import type { ObjectStore, PodStreams, PodTarget } from 'tideway/adapters/kubernetes/objects'
 import { ATTACH_PROTOCOL, EXEC_PROTOCOL, encodeHead, PORT_PROTOCOL } from '../shared/pod-stream.ts'
 import { readFrames, type SessionFrame, writeFrame } from '../shared/session-frames.ts'
-import { agreed, type NodeStream, nodeOfPod, openNodeStream } from './node-stream.ts'
+import {
+  agreed,
+  CONNECTION_LOST,
+  lostConnection,
+  type NodeStream,
+  nodeOfPod,
+  openNodeStream,
+} from './node-stream.ts'
 
 /** The way into containers, wherever their node is: over the node's connection. */
 export function relayedStreams(replica: Replica, store: ObjectStore): PodStreams {
@@ -38,7 +45,15 @@ function afterAgreement({ stream, pieces }: NodeStream): ByteStream {
     write: (bytes) => stream.write(bytes),
     end: () => stream.end(),
     reset: (code, message) => stream.reset(code, message),
-    [Symbol.asyncIterator]: () => pieces,
+    [Symbol.asyncIterator]: () => told(pieces),
+  }
+}
+
+async function* told(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces
+  } catch (error) {
+    throw lostConnection(error) ?? error
   }
 }
 
@@ -80,7 +95,7 @@ class RelayedSession implements ProcessSession {
   }
 
   async *#read(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<OutputPiece> {
-    const lost: SessionEnd = { type: 'failed', message: 'the connection to the node was lost' }
+    const lost: SessionEnd = { type: 'failed', message: CONNECTION_LOST }
     try {
       for await (const frame of readFrames(pieces)) {
         if (frame.type === 'stdout' || frame.type === 'stderr')

@@ -23,33 +23,45 @@ export async function forwardPort(
   try {
     remote = await target.dial(port)
   } catch (error) {
-    const why = error instanceof ObjectError ? error.message : 'the connection failed'
-    return `error forwarding port ${port} to pod ${target.pod}, uid : ${why}`
+    return failureOf(target, port, error)
+  }
+  let failure: string | undefined
+  const lost = (error: unknown): void => {
+    // A server in a pod may well cut its connection; that the way to it is gone is told.
+    if (error instanceof ObjectError) failure = failureOf(target, port, error)
   }
   await Promise.all([
     copy(client, remote, touch),
-    copy(remote, client, touch),
+    copy(remote, client, touch, lost),
     // A client that left wants nothing more of the pod.
     client.closed.then(() => {
       remote.reset('CANCELLED', 'the client left')
-      return true
     }),
   ])
-  return undefined
+  return failure
+}
+
+function failureOf({ pod }: ForwardTarget, port: number, error: unknown): string {
+  const why = error instanceof ObjectError ? error.message : 'the connection failed'
+  return `error forwarding port ${port} to pod ${pod}, uid : ${why}`
 }
 
 /** Passes on what one side writes, and its end. A side that fails takes the other with it. */
-async function copy(from: ByteStream, to: ByteStream, touch: () => void): Promise<boolean> {
+async function copy(
+  from: ByteStream,
+  to: ByteStream,
+  touch: () => void,
+  onFailure: (error: unknown) => void = () => undefined,
+): Promise<void> {
   try {
     for await (const bytes of from) {
       touch()
       await to.write(bytes)
     }
     to.end()
-    return true
-  } catch {
+  } catch (error) {
+    onFailure(error)
     to.reset('CANCELLED', 'the other side of the connection failed')
-    return false
   }
 }
 

@@ -2,8 +2,9 @@ import { nodeCollection } from 'tideway'
 import {
   CLUSTER_COLLECTION,
   homeOf,
-  type JsonObject,
   type KubeObject,
+  mapAt,
+  mapsAt,
   namespaceCollection,
   type ObjectKey,
   secretCollection,
@@ -51,28 +52,29 @@ export function refusalAtNode(
 /** A pod made at a node is for that node, unless it says otherwise: no scheduler is asked, so it works offline. */
 export function boundTo(node: string, pod: KubeObject): KubeObject {
   if (nodeNameOf('pods', pod) !== undefined) return pod
-  return { ...pod, spec: { ...at(pod, 'spec'), nodeName: node } }
+  return { ...pod, spec: { ...mapAt(pod, 'spec'), nodeName: node } }
 }
 
 /** The collections of the secrets that a pod, or a replica set's template, needs on its node. */
 export function secretsOf(resource: string, object: KubeObject): readonly string[] {
-  const spec = resource === 'pods' ? at(object, 'spec') : at(object, 'spec', 'template', 'spec')
+  const spec =
+    resource === 'pods' ? mapAt(object, 'spec') : mapAt(object, 'spec', 'template', 'spec')
   const namespace = object.metadata.namespace ?? 'default'
   const names = new Set<string>()
   const add = (name: unknown): void => {
     if (typeof name === 'string' && name !== '') names.add(name)
   }
-  for (const reference of items(spec, 'imagePullSecrets')) add(reference['name'])
-  for (const volume of items(spec, 'volumes')) {
-    add(at(volume, 'secret')?.['secretName'])
-    for (const source of items(at(volume, 'projected'), 'sources'))
-      add(at(source, 'secret')?.['name'])
+  for (const reference of mapsAt(spec, 'imagePullSecrets')) add(reference['name'])
+  for (const volume of mapsAt(spec, 'volumes')) {
+    add(mapAt(volume, 'secret')?.['secretName'])
+    for (const source of mapsAt(mapAt(volume, 'projected'), 'sources'))
+      add(mapAt(source, 'secret')?.['name'])
   }
   for (const list of ['initContainers', 'containers', 'ephemeralContainers']) {
-    for (const container of items(spec, list)) {
-      for (const from of items(container, 'envFrom')) add(at(from, 'secretRef')?.['name'])
-      for (const variable of items(container, 'env'))
-        add(at(variable, 'valueFrom', 'secretKeyRef')?.['name'])
+    for (const container of mapsAt(spec, list)) {
+      for (const from of mapsAt(container, 'envFrom')) add(mapAt(from, 'secretRef')?.['name'])
+      for (const variable of mapsAt(container, 'env'))
+        add(mapAt(variable, 'valueFrom', 'secretKeyRef')?.['name'])
     }
   }
   return [...names].map((name) => secretCollection(namespace, name))
@@ -80,36 +82,19 @@ export function secretsOf(resource: string, object: KubeObject): readonly string
 
 /** The service account that a pod, or the pods of a replica set, run as. */
 export function accountNameOf(resource: string, object: KubeObject): string {
-  const spec = resource === 'pods' ? at(object, 'spec') : at(object, 'spec', 'template', 'spec')
+  const spec =
+    resource === 'pods' ? mapAt(object, 'spec') : mapAt(object, 'spec', 'template', 'spec')
   const name = spec?.['serviceAccountName'] ?? spec?.['serviceAccount']
   return typeof name === 'string' && name !== '' ? name : 'default'
 }
 
 /** The node that a pod, or the pods of a replica set, are bound to; undefined for any. */
 export function nodeNameOf(resource: string, object: KubeObject): string | undefined {
-  const spec = resource === 'pods' ? at(object, 'spec') : at(object, 'spec', 'template', 'spec')
+  const spec =
+    resource === 'pods' ? mapAt(object, 'spec') : mapAt(object, 'spec', 'template', 'spec')
   const node = spec?.['nodeName']
   return typeof node === 'string' && node !== '' ? node : undefined
 }
 
 /** The kinds whose objects can bring secrets to a node. */
 export const SECRET_USERS: readonly string[] = ['pods', 'replicasets.apps']
-
-function at(object: JsonObject | undefined, ...path: readonly string[]): JsonObject | undefined {
-  let value: unknown = object
-  for (const key of path) {
-    if (typeof value !== 'object' || value === null) return undefined
-    value = (value as Record<string, unknown>)[key]
-  }
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as JsonObject)
-    : undefined
-}
-
-function items(object: JsonObject | undefined, key: string): readonly JsonObject[] {
-  const list = object?.[key]
-  if (!Array.isArray(list)) return []
-  return list.filter(
-    (item) => typeof item === 'object' && item !== null && !Array.isArray(item),
-  ) as JsonObject[]
-}

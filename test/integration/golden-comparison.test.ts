@@ -1,5 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { readFile } from 'node:fs/promises'
 import { type ApiServerOptions, bearerToken, sameToken } from 'tideway/adapters/kubernetes/server'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -12,10 +11,6 @@ import { startTestApiServer } from '../support/api-server.ts'
 import { skipUnless } from '../support/skip.ts'
 
 const GOLDEN = new URL('../cluster/golden/', import.meta.url)
-const OPEN = fileURLToPath(new URL('open-differences.json', GOLDEN))
-
-/** With this set, a run writes what it found into the file of open differences. */
-const UPDATES = process.env['GOLDEN_UPDATE'] === '1'
 
 /** How many of the differences of one request are told. */
 const SHOWN_MAX = 3
@@ -42,12 +37,8 @@ test('a real kube-apiserver and this one give the same answers', async (context)
     `golden comparison: ${count - differing.size} of ${count} requests agree, ` +
       `${differing.size} differ, ${accepted.length} kinds of difference are accepted`,
   )
-  if (UPDATES) await writeFile(OPEN, openText(result))
-  const open = JSON.parse(await readFile(OPEN, 'utf8')) as OpenDifferences
-  const grown = [...differing].filter(([id]) => !(id in open.requests))
-  expect(grown.map(([id]) => tell(id, result)).join('\n'), 'answers that began to differ').toBe('')
-  const gone = Object.keys(open.requests).filter((id) => !differing.has(id))
-  expect(gone, 'agree now: run with GOLDEN_UPDATE=1 and commit the shorter list').toEqual([])
+  const told = [...differing.keys()].map((id) => tell(id, result))
+  expect(told.join('\n'), 'answers that differ').toBe('')
   const unmet = accepted.filter((entry) => !result.met.has(entry)).map((entry) => entry.reason)
   expect(unmet.join('\n'), 'accepted differences that no answer shows any more').toBe('')
 })
@@ -61,23 +52,9 @@ function testerBy(token: string): ApiServerOptions['authenticate'] {
       : undefined
 }
 
-interface OpenDifferences {
-  readonly count: number
-  /** What differs, by request. Only the names count; the rest is for readers. */
-  readonly requests: Readonly<Record<string, readonly string[]>>
-}
-
 async function readAccepted(): Promise<readonly AcceptedDifference[]> {
   const text = await readFile(new URL('accepted-differences.yaml', GOLDEN), 'utf8')
   return parse(text) as readonly AcceptedDifference[]
-}
-
-function openText({ differing }: GoldenResult): string {
-  const requests = Object.fromEntries(
-    [...differing].map(([id, list]) => [id, list.slice(0, SHOWN_MAX).map(differenceText)]),
-  )
-  const open: OpenDifferences = { count: differing.size, requests }
-  return `${JSON.stringify(open, undefined, 2)}\n`
 }
 
 function tell(id: string, { differing }: GoldenResult): string {

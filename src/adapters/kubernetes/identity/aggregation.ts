@@ -1,10 +1,10 @@
 import type { Clock, Logger, Random } from '../../../core/index.ts'
 import { equalValues } from '../../../core/index.ts'
 import { createReconciler } from '../../reconciler/index.ts'
+import { selects } from '../objects/label-selector.ts'
 import { mapsAt } from '../objects/read.ts'
 import type { JsonObject, KubeObject, ObjectStore } from '../objects/types.ts'
 import { RBAC_RESOURCES } from './rbac-index.ts'
-import { labelsMatch } from './rule.ts'
 
 const RESOURCE = RBAC_RESOURCES.clusterRoles
 const AUTHOR = 'clusterrole-aggregation-controller'
@@ -73,7 +73,7 @@ export function aggregatedRules(
   for (const selector of selectorsOf(role)) {
     for (const other of sorted) {
       if (other.metadata.name === role.metadata.name) continue
-      if (!labelsMatch(selector, other.metadata.labels ?? {})) continue
+      if (!selects(selector, other.metadata.labels ?? {})) continue
       for (const rule of mapsAt(other, 'rules')) rules.set(canonical(rule), rule)
     }
   }

@@ -1,4 +1,4 @@
-import { isObject, mapAt } from '../objects/read.ts'
+import { isObject } from '../objects/read.ts'
 import type { Json, JsonObject } from '../objects/types.ts'
 import type { Attributes } from './attributes.ts'
 
@@ -65,35 +65,4 @@ function resourceMatches({ resources }: Rule, resource: string, subresource: str
 export function urlCovers(owner: string, path: string): boolean {
   if (owner === path) return true
   return owner.endsWith(ALL) && path.startsWith(owner.replace(/\*+$/, ''))
-}
-
-/**
- * Whether labels are what a selector asks for (metav1.LabelSelector). A selector that is empty takes
- * everything, one that is malformed nothing.
- */
-export function labelsMatch(
-  selector: JsonObject,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  const equal = mapAt(selector, 'matchLabels') ?? {}
-  if (Object.entries(equal).some(([key, value]) => labels[key] !== value)) return false
-  const expressions = selector['matchExpressions'] ?? []
-  if (!Array.isArray(expressions)) return false
-  return expressions.every((item) => {
-    if (!isObject(item) || typeof item['key'] !== 'string') return false
-    const value = Object.hasOwn(labels, item['key']) ? labels[item['key']] : undefined
-    const values = texts(item['values'])
-    switch (item['operator']) {
-      case 'In':
-        return value !== undefined && values.includes(value)
-      case 'NotIn':
-        return value === undefined || !values.includes(value)
-      case 'Exists':
-        return value !== undefined
-      case 'DoesNotExist':
-        return value === undefined
-      default:
-        return false
-    }
-  })
 }

@@ -19,6 +19,7 @@ export type {
   PodTarget,
   PortForwardRequest,
 } from './pod-streams.ts'
+export { mapAt, mapsAt } from './read.ts'
 export { builtinResources } from './resources.ts'
 export {
   type Column,

@@ -5,8 +5,8 @@ import type { JsonObject, KubeObject, ObjectStore } from './types.ts'
 
 // What objects use up of resource quotas, as Kubernetes counts it (pkg/quota/v1/evaluator/core).
 
-/** Names of an earlier day for the number of objects of a kind. */
-const OLD_COUNTS: ReadonlySet<string> = new Set([
+/** The kinds whose number a quota limits by their own name, as it was done before there was `count/`. */
+export const COUNTED_KINDS: ReadonlySet<string> = new Set([
   'configmaps',
   'persistentvolumeclaims',
   'pods',
@@ -16,7 +16,7 @@ const OLD_COUNTS: ReadonlySet<string> = new Set([
   'services',
 ])
 
-/** The requests and limits of pods that are limited by names of their own. */
+/** What pods ask for and is limited by names of its own. */
 const POD_AMOUNTS = ['cpu', 'memory', 'ephemeral-storage'] as const
 const HUGE_PAGES = 'hugepages-'
 const CLASS_INFIX = '.storageclass.storage.k8s.io/'
@@ -32,7 +32,7 @@ export function quotaUsage(resource: string, object: KubeObject, nowMs: number):
     case 'persistentvolumeclaims':
       return { ...one, persistentvolumeclaims: '1', ...claimUsage(object) }
     default:
-      return OLD_COUNTS.has(resource) ? { ...one, [resource]: '1' } : one
+      return COUNTED_KINDS.has(resource) ? { ...one, [resource]: '1' } : one
   }
 }
 
@@ -98,10 +98,14 @@ export function limitedNames(resource: string, names: readonly string[]): readon
   return names.filter((name) => isLimited(resource, name))
 }
 
-const POD_NAMES: ReadonlySet<string> = new Set([
-  'pods',
-  ...POD_AMOUNTS.flatMap((name) => [name, `requests.${name}`, `limits.${name}`]),
+/** The names by which a quota limits what pods ask for. */
+export const POD_AMOUNT_NAMES: readonly string[] = POD_AMOUNTS.flatMap((name) => [
+  name,
+  `requests.${name}`,
+  `limits.${name}`,
 ])
+
+const POD_NAMES: ReadonlySet<string> = new Set(['pods', ...POD_AMOUNT_NAMES])
 
 function isLimited(resource: string, name: string): boolean {
   if (name === `count/${resource}`) return true
@@ -120,7 +124,7 @@ function isLimited(resource: string, name: string): boolean {
         name,
       )
     default:
-      return OLD_COUNTS.has(resource) && name === resource
+      return COUNTED_KINDS.has(resource) && name === resource
   }
 }
 
@@ -221,7 +225,7 @@ function looksOutside(spec: JsonObject): boolean {
 /** The resource that a name of a quota is about; undefined for one that nobody counts. */
 function resourceOf(name: string): string | undefined {
   if (name.startsWith('count/')) return name.slice('count/'.length)
-  return ['pods', 'services', 'persistentvolumeclaims', ...OLD_COUNTS].find((resource) =>
+  return ['pods', 'services', 'persistentvolumeclaims', ...COUNTED_KINDS].find((resource) =>
     isLimited(resource, name),
   )
 }

@@ -2,6 +2,7 @@ import type { JsonObject } from './types.ts'
 
 // Reading JSON that anybody may have written: what is not of the expected type counts as absent.
 
+/** Whether a value is a JSON map. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

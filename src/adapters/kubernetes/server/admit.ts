@@ -9,6 +9,7 @@ import { decodeCustom } from './custom/custom-kind.ts'
 import { at, objectAt, sameJson, textAt } from './json.ts'
 import { CAUSES_MAX, type Cause, forbiddenField, invalidValue } from './kinds/checks.ts'
 import { applyDefaults } from './kinds/defaults.ts'
+import { partUpdateOf } from './kinds/part-updates.ts'
 import { prepareUpdate } from './kinds/prepare.ts'
 import { completeStatus } from './kinds/status-fields.ts'
 import { checkObject, checkUpdate } from './kinds/validate.ts'
@@ -191,7 +192,9 @@ export function admitUpdate(
     if (before.metadata[key] === undefined) delete metadata[key]
     else metadata[key] = before.metadata[key]
   }
-  const kept = { ...given, metadata } as unknown as KubeObject
+  const told = { ...given, metadata } as unknown as KubeObject
+  const part = partUpdateOf(subresource)
+  const kept = part === undefined ? told : withOwners(part.reduce(before, told), told)
   const full = resource.status ? withStatus(kept, before['status']) : kept
   const { object: defaulted, causes } = prepareUpdate(
     resource.id,
@@ -202,14 +205,14 @@ export function admitUpdate(
   refuse(context, name, [
     ...lateFinalizers(before, defaulted),
     ...checkObject(resource, defaulted),
-    ...checkUpdate(resource, before, defaulted),
+    ...(part?.check(before, defaulted) ?? checkUpdate(resource, before, defaulted)),
     ...customCauses(context, defaulted, before),
     ...causes,
   ])
   const after = isApplied ? defaulted : recorded(context, before, defaulted, subresource)
   const why = context.mayWrite(keyOf(context, name), after)
   if (why !== undefined) throw forbidden(served, name, why)
-  context.admission.check({ served, resource: resource.id, object: after, before })()
+  context.admission.check({ served, resource: resource.id, object: after, before, subresource })()
   const isSame =
     sameJson(withoutManagers(before), withoutManagers(after)) && sameOwnership(before, after)
   return isSame ? live : after

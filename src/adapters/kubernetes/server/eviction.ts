@@ -1,8 +1,8 @@
+import { selects } from '../objects/label-selector.ts'
 import type { Json, JsonObject, KubeObject } from '../objects/types.ts'
 import { keyOf, nowText, type RequestContext } from './context.ts'
 import { type Deletion, deleteObject } from './delete.ts'
-import { at, isObject, listAt, numberAt, objectAt, textAt } from './json.ts'
-import { selects } from './kinds/selector-checks.ts'
+import { at, listAt, numberAt, objectAt, textAt } from './json.ts'
 import { forbidden, notFound, StatusError } from './status.ts'
 
 const BUDGETS = 'poddisruptionbudgets.policy'
@@ -48,10 +48,8 @@ async function takeFromBudget(
   dryRun: boolean,
 ): Promise<void> {
   const { store, namespace, options } = context
-  const covers = (budget: KubeObject): boolean => {
-    const selector = at(budget, 'spec', 'selector')
-    return isObject(selector) && selects(selector, (pod.metadata.labels ?? {}) as JsonObject)
-  }
+  const covers = (budget: KubeObject): boolean =>
+    selects(at(budget, 'spec', 'selector'), pod.metadata.labels ?? {})
   const [budget, ...more] = store.list(BUDGETS, namespace).items.filter(covers)
   if (budget === undefined || isAllowedUnready(pod, budget)) return
   if (more.length > 0) throw new StatusError('InternalError', SEVERAL)

@@ -21,11 +21,14 @@ import { operateOnScale } from './scale-requests.ts'
 import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
 import { includeObject, metadataOf, tableOf } from './table/table.ts'
 import { tableBody } from './table/table-text.ts'
-import { patchObject, replaceObject, type Written, writeObject } from './update.ts'
+import { type Part, patchObject, replaceObject, type Written, writeObject } from './update.ts'
 
 /** What is said to who deletes a job and does not say what becomes of its pods. */
 const PODS_STAY =
   'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning'
+
+/** Parts of a pod that are shown whole, also to who would rather have a table. */
+const TABLELESS: ReadonlySet<string> = new Set(['ephemeralcontainers', 'resize'])
 
 /** 405 for a verb that a resource does not have. */
 export function methodNotAllowed(): StatusError {
@@ -100,7 +103,7 @@ async function write(
   info: ResourceRequest,
   name: string,
   request: IncomingMessage,
-  part: 'object' | 'status',
+  part: Part,
 ): Promise<Written> {
   const bytes = await readBody(request)
   const type = request.headers['content-type']
@@ -121,12 +124,15 @@ async function operateOnPart(
   if (part === undefined) throw unknownResource()
   if (!part.verbs.includes(info.verb)) throw methodNotAllowed()
   switch (subresource) {
-    case 'status': {
+    case 'status':
+    case 'ephemeralcontainers':
+    case 'resize': {
+      const shown: Answer = TABLELESS.has(subresource) ? { ...answer, as: 'object' } : answer
       if (info.verb !== 'get')
-        return writtenReply(context, await write(context, info, name, request, 'status'), answer)
+        return writtenReply(context, await write(context, info, name, request, subresource), shown)
       const object = context.store.get(keyOf(context, name))
       if (object === undefined) throw notFound(context.served, name)
-      return objectReply(context, object, answer)
+      return objectReply(context, object, shown)
     }
     case 'scale':
       return await operateOnScale(context, info.verb, name, request, answer)

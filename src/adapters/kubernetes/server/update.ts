@@ -19,7 +19,7 @@ import { applyStrategicPatch, goText } from './patch/strategic.ts'
 import { badRequest, invalid, notFound, resourceText, StatusError } from './status.ts'
 
 /** Which part of an object a request is about. */
-export type Part = 'object' | 'status'
+export type Part = 'object' | 'status' | 'ephemeralcontainers' | 'resize'
 
 /** An object that was written, and whether it is new. */
 export interface Written {
@@ -109,12 +109,30 @@ export async function patchObject(
     const told = isStrategic ? goText(patch) : JSON.stringify(patched)
     const given = decodePatched(context, patched, duplicates, told)
     checkIdentity(context, given, name)
-    const { uid } = given.metadata
-    if (uid !== current.metadata.uid)
-      refuse(context, name, [invalidValue('metadata.uid', uid ?? '', 'field is immutable')])
-    return given
+    return withoutForeignUid(context, current, given)
   }
   return { object: await writeObject(context, name, part, recipe, false), isNew: false }
+}
+
+/**
+ * What a patch leaves, without the uid of the object, which no patch has to name. A patch of another
+ * version of the object is told that first, so the uid is not looked at.
+ *
+ * @throws StatusError 422 for the uid of another object.
+ */
+function withoutForeignUid(
+  context: RequestContext,
+  current: KubeObject,
+  given: KubeObject,
+): KubeObject {
+  const { uid = '', ...metadata } = given.metadata
+  const { resourceVersion = '' } = metadata
+  const isOfThis = resourceVersion === '' || resourceVersion === current.metadata.resourceVersion
+  if (uid !== '' && uid !== current.metadata.uid && isOfThis)
+    refuse(context, current.metadata.name, [
+      invalidValue('metadata.uid', uid, 'field is immutable'),
+    ])
+  return { ...given, metadata } as KubeObject
 }
 
 /** What a patch leaves has to be an object of the kind: 422, as it is not the body that is wrong. */
@@ -212,9 +230,9 @@ async function applyOnce(
   part: Part,
 ): Promise<Written> {
   const { served, options, store } = context
-  const writer = writerOf(context, part === 'status' ? 'status' : '')
+  const writer = writerOf(context, part === 'object' ? '' : part)
   if (store.get(keyOf(context, name)) === undefined) {
-    if (part === 'status') throw notFound(served, name)
+    if (part !== 'object') throw notFound(served, name)
     if ((config.metadata.uid ?? '') !== '') {
       throw new StatusError(
         'Conflict',
@@ -263,7 +281,7 @@ export async function writeObject(
     const changed = keptAs(context, change(shownAs(context, current)))
     return part === 'status'
       ? admitStatus(context, current, changed, isApplied)
-      : admitUpdate(context, current, changed, isApplied, subresource)
+      : admitUpdate(context, current, changed, isApplied, part === 'object' ? subresource : part)
   }
   const current = store.get(key)
   if (current === undefined) throw notFound(served, name)

@@ -24,6 +24,8 @@ export interface AdmittedWrite {
   readonly object: KubeObject
   /** As it is stored; undefined for a new object. */
   readonly before: KubeObject | undefined
+  /** The part that is written, where it is not the whole. */
+  readonly subresource?: string
 }
 
 /** What is decided of an object by what else there is, as the admission plugins of Kubernetes do. */
@@ -65,16 +67,19 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const limited = withLimitDefaults(object, rangesOf(object))
       return serviceAccounts ? withServiceAccount(limited, store) : limited
     },
-    check: ({ served, resource, object, before }) => {
+    check: ({ served, resource, object, before, subresource }) => {
       const { name } = object.metadata
       // What has begun to go does not get more.
       if (before?.metadata.deletionTimestamp !== undefined) return () => undefined
+      // What pods use changes by a resize only.
+      const isResize = subresource === 'resize'
       const isLimited =
-        resource === 'persistentvolumeclaims' || (resource === 'pods' && before === undefined)
+        resource === 'persistentvolumeclaims' ||
+        (resource === 'pods' && (before === undefined || isResize))
       const problem = isLimited ? limitProblem(resource, object, rangesOf(object)) : undefined
       if (problem !== undefined) throw forbidden(served, name, problem)
       const nowMs = clock.wallMs()
-      const answer = askQuotas({ store, reservations, resource, object, before, nowMs })
+      const answer = askQuotas({ store, reservations, resource, object, before, isResize, nowMs })
       if ('problem' in answer) throw forbidden(served, name, answer.problem)
       return answer.release
     },

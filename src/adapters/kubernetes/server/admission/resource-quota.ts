@@ -38,6 +38,8 @@ export interface QuotaAsk {
   readonly object: KubeObject
   /** What the object was; undefined for a new one. */
   readonly before: KubeObject | undefined
+  /** Whether an update may change what a pod uses. */
+  readonly isResize: boolean
   readonly nowMs: number
 }
 
@@ -55,9 +57,10 @@ const GROWING: ReadonlySet<string> = new Set(['services', 'persistentvolumeclaim
 
 /** Looks for room for a write in every quota of its namespace, and reserves it. */
 export function askQuotas(ask: QuotaAsk): QuotaAnswer {
-  const { store, reservations, resource, object, before, nowMs } = ask
+  const { store, reservations, resource, object, before, isResize, nowMs } = ask
   const { namespace } = object.metadata
-  const isFree = namespace === undefined || (before !== undefined && !GROWING.has(resource))
+  const mayGrow = before === undefined || GROWING.has(resource) || isResize
+  const isFree = namespace === undefined || !mayGrow
   const quotas = isFree ? [] : store.list('resourcequotas', namespace).items
   if (quotas.length === 0) return { release: () => undefined }
   const usage = quotaUsage(resource, object, nowMs)

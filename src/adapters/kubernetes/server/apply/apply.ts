@@ -159,7 +159,9 @@ export function recordUpdate(
   const blank = emptyObject(type)
   const base = before === undefined ? blank : { ...statusOf(blank, writer), ...was }
   const changed = changedFields(type, base, is)
-  const removed = difference(fieldsOf(type, was), fieldsOf(type, is))
+  const lost = difference(fieldsOf(type, was), fieldsOf(type, is))
+  // What was empty and is not any more is no path of its own, but is still there.
+  const removed = difference(lost, existingIn(lost, is))
   const mine = {
     name: writer.manager,
     operation: 'Update' as const,

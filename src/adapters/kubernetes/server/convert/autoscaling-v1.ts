@@ -110,6 +110,8 @@ function fromKept(scaler: KubeObject): KubeObject {
       ? {}
       : {
           status: {
+            // It is not left out here where there is none.
+            currentReplicas: 0,
             ...status,
             ...(current === undefined ? {} : { currentCPUUtilizationPercentage: current }),
           },

@@ -50,7 +50,7 @@ const CPU_TARGET = {
   resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } },
 }
 
-const autoscaler: Fill = inside(
+const autoscaler: Fill = always(
   'spec',
   values({ minReplicas: 1 }),
   where(

@@ -1,3 +1,4 @@
+import { selects } from '../../objects/label-selector.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, textAt, withField } from '../json.ts'
 import { type Cause, duplicate, invalidValue, notSupported, required } from './checks.ts'
@@ -15,7 +16,7 @@ import {
   oneOf,
   type UpdateCheck,
 } from './rules.ts'
-import { isEmptySelector, selectorCheck, selects } from './selector-checks.ts'
+import { isEmptySelector, selectorCheck } from './selector-checks.ts'
 import { templateCheck } from './workload-checks.ts'
 
 // What jobs and cron jobs have to look like.

@@ -2,6 +2,7 @@ import type { Json } from '../../objects/types.ts'
 import { at, listAt, numberAt, objectAt, textAt } from '../json.ts'
 import { address, portNumberOrName } from './address-checks.ts'
 import { type Cause, duplicate, forbiddenField, invalidValue, required } from './checks.ts'
+import { resizePolicyCauses } from './resize-policy.ts'
 import { type Check, each, field, given, named, needed, oneOf, qualified } from './rules.ts'
 import { selectorCheck } from './selector-checks.ts'
 
@@ -124,6 +125,7 @@ const image: Check = (path, value) =>
 /** What is wrong with a container beside its name, ports, variables and mounts. */
 export const containerPartsCheck: Check = (path, container) => [
   ...resourceNames(path, container),
+  ...resizePolicyCauses(path, listAt(container, 'resizePolicy')),
   ...given('lifecycle', given('postStart', handler), given('preStop', handler))(path, container),
   ...given('livenessProbe', action, once)(path, container),
   ...given('readinessProbe', action)(path, container),

@@ -39,7 +39,8 @@ function checkProbe(field: string, probe: Json | undefined): readonly Cause[] {
   ]
 }
 
-function checkContainer(
+/** What is wrong with a container, whose mounts are of these volumes. */
+export function checkContainer(
   field: string,
   container: JsonObject,
   volumes: ReadonlySet<string>,

@@ -1,7 +1,7 @@
 import type { JsonObject, KubeObject, ObjectStore } from '../../objects/types.ts'
 import { at, listAt, numberAt, objectAt, sameJson, textAt } from '../json.ts'
 import { forbidden } from '../status.ts'
-import type { Cause } from './checks.ts'
+import { type Cause, forbiddenField } from './checks.ts'
 import { withDefaults } from './filling.ts'
 import { JOB_UID_LABEL } from './job-checks.ts'
 import { SYSTEM_PRIORITIES } from './policy-checks.ts'
@@ -38,7 +38,10 @@ export function prepareCreate(
     const { service, causes } = allocate(object, undefined, servicesOf(preparation.store))
     return { object: service, causes }
   }
-  return { object: CREATES[resource]?.(object, preparation) ?? object, causes: [] }
+  return {
+    object: CREATES[resource]?.(object, preparation) ?? object,
+    causes: CREATE_CAUSES[resource]?.(object) ?? [],
+  }
 }
 
 /** Prepares what an update makes of an object, once its defaults are filled in. */
@@ -223,6 +226,14 @@ const CREATES: Readonly<
   'daemonsets.apps': (set) => withTemplateGeneration(set, 1),
   'jobs.batch': (job) => jobWithUid(job, NO_UID),
   'volumeattributesclasses.storage.k8s.io': withFinalizer('kubernetes.io/vac-protection'),
+}
+
+/** What new objects may not have. */
+const CREATE_CAUSES: Readonly<Record<string, (object: KubeObject) => readonly Cause[]>> = {
+  pods: (pod) =>
+    listAt(pod, 'spec', 'ephemeralContainers').length === 0
+      ? []
+      : [forbiddenField('spec.ephemeralContainers', 'cannot be set on create')],
 }
 
 const UPDATES: Readonly<Record<string, (before: KubeObject, after: KubeObject) => KubeObject>> = {

@@ -1,4 +1,5 @@
 import { quantityNano } from '../../objects/quantity.ts'
+import { COUNTED_KINDS, POD_AMOUNT_NAMES } from '../../objects/quota-usage.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, textAt } from '../json.ts'
 import { type Cause, duplicate, forbiddenField, invalidValue } from './checks.ts'
@@ -11,23 +12,11 @@ const ONE = 1_000_000_000n
 const amountOf = (value: Json | undefined): bigint => quantityNano(String(value)) ?? 0n
 
 const COUNTED: ReadonlySet<string> = new Set([
-  'configmaps',
-  'persistentvolumeclaims',
-  'pods',
-  'replicationcontrollers',
-  'resourcequotas',
-  'secrets',
-  'services',
+  ...COUNTED_KINDS,
   'services.loadbalancers',
   'services.nodeports',
 ])
-const MEASURED = ['cpu', 'memory', 'ephemeral-storage'] as const
-const STANDARD: ReadonlySet<string> = new Set([
-  ...COUNTED,
-  ...MEASURED,
-  ...MEASURED.flatMap((name) => [`requests.${name}`, `limits.${name}`]),
-  'requests.storage',
-])
+const STANDARD: ReadonlySet<string> = new Set([...COUNTED, ...POD_AMOUNT_NAMES, 'requests.storage'])
 const isHuge = (name: string): boolean => /^(requests\.)?hugepages-/.test(name)
 
 /** The quotas that each scope may have; undefined means all. */

@@ -1,3 +1,4 @@
+import { selects } from '../../objects/label-selector.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, textAt } from '../json.ts'
 import { type Cause, forbiddenField, invalidValue, required } from './checks.ts'
@@ -52,28 +53,6 @@ export function isEmptySelector(selector: Json | undefined): boolean {
   return (
     Object.keys(objectAt(selector, 'matchLabels')).length === 0 &&
     listAt(selector, 'matchExpressions').length === 0
-  )
-}
-
-/** Whether labels are what a label selector, one without mistakes, demands. */
-export function selects(selector: Json | undefined, labels: JsonObject): boolean {
-  const wanted = Object.entries(objectAt(selector, 'matchLabels'))
-  return (
-    wanted.every(([key, value]) => labels[key] === value) &&
-    listAt(selector, 'matchExpressions').every((item) => {
-      const found = labels[textAt(item, 'key')]
-      const isListed = found !== undefined && listAt(item, 'values').includes(found)
-      switch (textAt(item, 'operator')) {
-        case 'In':
-          return isListed
-        case 'NotIn':
-          return !isListed
-        case 'Exists':
-          return found !== undefined
-        default:
-          return found === undefined
-      }
-    })
   )
 }
 

@@ -5,6 +5,8 @@ import { at, objectAt, sameJson, textAt } from '../json.ts'
 import { AUTOSCALER_CHECK } from './autoscaler-checks.ts'
 import { type Cause, invalidValue } from './checks.ts'
 import { CONTENT_CHECKS, CONTENT_UPDATES } from './content-checks.ts'
+import { DEVICE_CHECKS, DEVICE_UPDATES } from './device-checks.ts'
+import { checkEphemeralContainers } from './ephemeral-containers.ts'
 import { JOB_CHECKS, JOB_UPDATES } from './job-checks.ts'
 import { checkMetadata } from './metadata-checks.ts'
 import { NETWORK_CHECKS, NETWORK_UPDATES } from './network-checks.ts'
@@ -69,6 +71,7 @@ function checkEvent(object: KubeObject): readonly Cause[] {
 /** What each kind has to look like, by resource id. */
 const CHECKS: Readonly<Record<string, Check>> = {
   ...CONTENT_CHECKS,
+  ...DEVICE_CHECKS,
   ...JOB_CHECKS,
   ...NETWORK_CHECKS,
   ...POLICY_CHECKS,
@@ -79,13 +82,17 @@ const CHECKS: Readonly<Record<string, Check>> = {
   'horizontalpodautoscalers.autoscaling': AUTOSCALER_CHECK,
   [DEFINITIONS]: DEFINITION_CHECK,
   nodes: NODE_CHECK,
-  pods: (_path, pod) => checkPodSpec('spec', objectAt(pod, 'spec')),
+  pods: (_path, pod) => [
+    ...checkPodSpec('spec', objectAt(pod, 'spec')),
+    ...checkEphemeralContainers(objectAt(pod, 'spec')),
+  ],
   services: SERVICE_CHECK,
 }
 
 /** What updates of each kind may not change, by resource id; stands instead of a list of paths. */
 const UPDATES: Readonly<Record<string, readonly UpdateCheck[]>> = {
   ...CONTENT_UPDATES,
+  ...DEVICE_UPDATES,
   ...JOB_UPDATES,
   ...NETWORK_UPDATES,
   ...POLICY_UPDATES,

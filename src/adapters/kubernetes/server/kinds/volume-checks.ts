@@ -2,7 +2,6 @@ import { quantityNano } from '../../objects/quantity.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, textAt, withField } from '../json.ts'
 import { type Cause, forbiddenField, invalidValue, notSupported, required } from './checks.ts'
-import { checkName } from './names.ts'
 import {
   all,
   type Check,
@@ -260,7 +259,7 @@ export const VOLUME_CHECKS: Readonly<Record<string, Check>> = {
   'csinodes.storage.k8s.io': field('spec', csiDrivers),
   'csistoragecapacities.storage.k8s.io': all(
     field('nodeTopology', selectorCheck),
-    field('storageClassName', (path, value) => checkName(path, value ?? '', 'subdomain')),
+    field('storageClassName', (path, value) => named('subdomain')(path, value ?? '')),
     given('capacity', (path, value) => amountCauses(path, value, true)),
   ),
   'volumeattachments.storage.k8s.io': field('spec', attachment),

@@ -1,6 +1,7 @@
+import { selects } from '../../objects/label-selector.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, isObject, listAt, objectAt, textAt } from '../json.ts'
-import { type Cause, forbiddenField, invalidValue, notSupported } from './checks.ts'
+import { type Cause, forbiddenField, invalidValue, notSupported, required } from './checks.ts'
 import { checkLabels, patternText } from './names.ts'
 import { checkPodSpec } from './pod-validate.ts'
 import {
@@ -15,7 +16,7 @@ import {
   sameValue,
   type UpdateCheck,
 } from './rules.ts'
-import { selects, templateSelectorCauses } from './selector-checks.ts'
+import { templateSelectorCauses } from './selector-checks.ts'
 
 // What the kinds that make pods have to look like.
 
@@ -49,6 +50,14 @@ function isNone(value: Json | undefined): boolean {
 export const templateCheck: Check = (path, template) => [
   ...checkLabels(`${path}.labels`, at(template, 'metadata', 'labels')),
   ...checkPodSpec(`${path}.spec`, objectAt(template, 'spec')),
+  ...(listAt(template, 'spec', 'ephemeralContainers').length === 0
+    ? []
+    : [
+        forbiddenField(
+          `${path}.spec.ephemeralContainers`,
+          'ephemeral containers not allowed in pod template',
+        ),
+      ]),
 ]
 
 /** The restart policy of a template of pods that are kept running. */
@@ -60,7 +69,10 @@ const restartedCheck: Check = field(
 function selectorAndTemplate(kind: string): Check {
   return (path, spec) => {
     const isSpec = isObject(spec) ? spec : {}
-    const causes = templateSelectorCauses(path, isSpec, `empty selector is invalid for ${kind}`)
+    const found = templateSelectorCauses(path, isSpec, `empty selector is invalid for ${kind}`)
+    // Of daemon sets it is only said that one that is not there selects nothing.
+    const isUnsaid = kind === 'daemonset' && isSpec['selector'] === undefined
+    const causes = isUnsaid ? found.slice(1) : found
     const isUnreadable = causes.some((cause) => cause.message.endsWith('invalid label selector'))
     return isUnreadable
       ? causes
@@ -167,8 +179,10 @@ const controllerTemplate: Check = (path, spec) => {
   const text = '`selector` does not match template `labels`'
   return [
     ...(isMatched ? [] : [invalidValue(`${path}.template.metadata.labels`, labels, text)]),
-    ...templateCheck(`${path}.template`, at(spec, 'template')),
-    ...restartedCheck(path, spec),
+    ...(at(spec, 'template') === undefined
+      ? [required(`${path}.template`)]
+      : templateCheck(`${path}.template`, at(spec, 'template'))),
+    ...(at(spec, 'template') === undefined ? [] : restartedCheck(path, spec)),
   ]
 }
 

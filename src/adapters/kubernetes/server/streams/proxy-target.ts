@@ -1,3 +1,4 @@
+import { selects } from '../../objects/label-selector.ts'
 import type { Json, JsonObject, KubeObject, ObjectStore } from '../../objects/types.ts'
 import { isObject, listAt, numberAt, objectAt, textAt } from '../json.ts'
 import { badRequest, notFound, StatusError } from '../status.ts'
@@ -134,8 +135,7 @@ function sliceBackends(
 }
 
 function isSelected(pod: KubeObject, selector: JsonObject): boolean {
-  const labels: JsonObject = pod.metadata.labels ?? {}
-  return Object.entries(selector).every(([key, value]) => labels[key] === value)
+  return selects({ matchLabels: selector }, pod.metadata.labels ?? {})
 }
 
 function isReady(pod: KubeObject): boolean {

@@ -4,6 +4,7 @@ import type { ApiServer, AuditSink, UsageTable } from 'tideway/adapters/kubernet
 import { startProgramApi } from '../shared/program-api.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
 import type { CloudSettings } from './cloud-settings.ts'
+import type { EnrolledNodes } from './enrolled-nodes.ts'
 import type { FleetIdentity } from './fleet-identity.ts'
 import { relayedLogs } from './relayed-logs.ts'
 import { relayedStreams } from './relayed-streams.ts'
@@ -18,12 +19,14 @@ export async function startCloudApi(
   identity: ProgramIdentity,
   audit: AuditSink | undefined,
   usage: UsageTable,
+  nodes: EnrolledNodes,
 ): Promise<ApiServer> {
   return await startProgramApi({
     directory: settings.data,
     authority,
     address: settings.apiAddress,
     places: ['kubernetes', ...settings.apiNames],
+    isNode: (request) => nodes.principal(request) !== undefined,
     user: 'admin',
     cluster: fleet,
     store,

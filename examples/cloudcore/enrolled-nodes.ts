@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { TLSSocket } from 'node:tls'
 import { nodePrincipal } from 'tideway'
 import type { ObjectKey, ObjectStore } from 'tideway/adapters/kubernetes/objects'
 import {
   type Authority,
   certificateFingerprint,
+  certificateUser,
+  clientCertificate,
   issueClientCertificate,
 } from 'tideway/adapters/kubernetes/server'
 import { isNodeName } from '../shared/settings.ts'
@@ -71,14 +73,14 @@ export class EnrolledNodes {
 
   /** The principal of a request by the client certificate of its connection; undefined for none that counts. */
   principal(request: IncomingMessage): string | undefined {
-    const { socket } = request
-    if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
-    const { subject, raw } = socket.getPeerCertificate()
-    const name = String(subject?.CN ?? '')
-    if (!name.startsWith(COMMON_NAME) || subject.O !== ORGANIZATION) return undefined
-    const node = name.slice(COMMON_NAME.length)
-    const pem = `-----BEGIN CERTIFICATE-----${raw.toString('base64')}-----END CERTIFICATE-----`
-    return isNodeName(node) && this.#counts(node, certificateFingerprint(pem))
+    const user = certificateUser(request)
+    const raw = clientCertificate(request)?.raw
+    if (user === undefined || raw === undefined) return undefined
+    const [group, another] = user.groups
+    if (!user.name.startsWith(COMMON_NAME) || group !== ORGANIZATION || another !== undefined)
+      return undefined
+    const node = user.name.slice(COMMON_NAME.length)
+    return isNodeName(node) && this.#counts(node, fingerprintOf(raw))
       ? nodePrincipal(node)
       : undefined
   }
@@ -92,6 +94,10 @@ export class EnrolledNodes {
     const { fingerprint: known } = (object?.['data'] ?? {}) as { readonly fingerprint?: unknown }
     return object?.['type'] === TYPE && known === Buffer.from(fingerprint).toString('base64')
   }
+}
+
+function fingerprintOf(certificate: Uint8Array): string {
+  return createHash('sha256').update(certificate).digest('hex')
 }
 
 function keyOf(node: string): ObjectKey {

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
-import { createReplica, type Logger, type Replica, systemClock, systemRandom } from 'tideway'
+import { createReplica, type Logger, systemClock, systemRandom } from 'tideway'
 import {
   type AccountName,
   createNamespaceContent,
@@ -85,7 +85,10 @@ export async function startCloud(
   teardown.add('secret access', () => access?.close())
   startControllers(settings, store, replica, logger, teardown)
   const accounts = await startIdentity(settings, identity, store, access, logger, teardown)
-  sync = await startSync(settings.syncAddress, identity, store, replica, logger, teardown)
+  const { authority } = identity
+  const nodes = new EnrolledNodes(store, authority, (principal) => replica.disconnect(principal))
+  teardown.add('nodes', () => nodes.close())
+  sync = await startSync(settings.syncAddress, identity, store, nodes, logger, teardown)
   replica.serve(sync.listener)
   const audit = openAuditLog(settings.auditLog, logger, teardown)
   const usage = createUsageTable({ clock: systemClock })
@@ -99,6 +102,7 @@ export async function startCloud(
     accounts,
     audit,
     usage,
+    nodes,
   )
   teardown.add('Kubernetes API', () => api.close())
   const endpoints: CloudEndpoints = {
@@ -106,7 +110,7 @@ export async function startCloud(
     pid: process.pid,
     api: api.url,
     sync: advertised(settings, sync.port).map(addressText),
-    fingerprint: certificateFingerprint(identity.authority.certificate),
+    fingerprint: certificateFingerprint(authority.certificate),
     metrics: operations.url,
   }
   await writeSecretFile(
@@ -147,12 +151,10 @@ async function startSync(
   address: Address,
   { authority, fleet }: FleetIdentity,
   store: ObjectStore,
-  replica: Replica,
+  nodes: EnrolledNodes,
   logger: Logger,
   teardown: Teardown,
 ): Promise<SyncServer> {
-  const nodes = new EnrolledNodes(store, authority, (principal) => replica.disconnect(principal))
-  teardown.add('nodes', () => nodes.close())
   const tokens = new JoinTokens(store, systemClock)
   const sweep = (): void => {
     tokens

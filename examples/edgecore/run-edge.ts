@@ -95,7 +95,8 @@ export async function startEdge(
   const audit = openAuditLog(settings.auditLog, logger, teardown)
   const authority = await loadOrCreateAuthority(join(directory, 'pki'))
   const api = await startLocalApi({
-    ...{ directory, node, authority, address: settings.apiAddress, store, logs: edged.logs },
+    ...{ directory, self: identity, authority, address: settings.apiAddress },
+    ...{ store, logs: edged.logs },
     streams: edged.streams,
     ...{ logger, identity: access, audit, usage: pods.usage },
   })

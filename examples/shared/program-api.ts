@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +8,7 @@ import {
   type ApiServer,
   type ApiServerOptions,
   type Authority,
+  clientCertificate,
   createApiServer,
   createAuthenticator,
   loadOrCreateToken,
@@ -15,8 +18,8 @@ import {
 import type { ProgramIdentity } from './program-identity.ts'
 import type { Address } from './settings.ts'
 
-/** The groups whose members are let in by their own programs only. */
-const NOT_BY_CERTIFICATE: ReadonlySet<string> = new Set(['system:nodes'])
+/** The group of nodes, whose certificates can be taken back. */
+const NODES = 'system:nodes'
 
 /** What a program's Kubernetes API is made of, beside what the server itself takes. */
 export interface ProgramApiOptions
@@ -30,6 +33,10 @@ export interface ProgramApiOptions
   readonly address: Address
   /** Names and addresses under which it is reached, beside those of this machine. */
   readonly places: readonly string[]
+  /** PEM, beside that of `authority`: what else may sign the certificate of a node. */
+  readonly nodeAuthority?: string | undefined
+  /** Whether the certificate of a connection is one of a node that counts here, now. */
+  readonly isNode: (request: IncomingMessage) => boolean
   /** The name of the user of the kubeconfig, who may do everything. */
   readonly user: string
   /** Says who everybody else is, and what they may. */
@@ -41,6 +48,7 @@ export interface ProgramApiOptions
 /** Starts the Kubernetes API of a program, and writes the kubeconfig that leads to it. */
 export async function startProgramApi(options: ProgramApiOptions): Promise<ApiServer> {
   const { directory, authority, user, cluster, places: given, address, ...parts } = options
+  const { nodeAuthority, isNode } = options
   const { accounts } = options.identity
   const { host, port } = address
   const token = await loadOrCreateToken(join(directory, 'admin-token'))
@@ -58,11 +66,16 @@ export async function startProgramApi(options: ProgramApiOptions): Promise<ApiSe
     ...parts,
     host,
     port,
-    tls: { cert: credential.certificate, key: credential.key, ca: authority.certificate },
+    tls: {
+      cert: credential.certificate,
+      key: credential.key,
+      ca: [authority.certificate, nodeAuthority ?? ''].join('\n'),
+    },
     authenticate: createAuthenticator({
       tokens: [{ token, user: { name: user, groups: ['system:masters'] } }],
       accounts,
-      certificates: ({ groups }) => !groups.some((group) => NOT_BY_CERTIFICATE.has(group)),
+      certificates: ({ groups }, request) =>
+        isNode(request) || (!groups.includes(NODES) && isIssuedBy(authority, request)),
       anonymous: true,
     }),
     authorize: options.identity.authorize,
@@ -77,6 +90,12 @@ export async function startProgramApi(options: ProgramApiOptions): Promise<ApiSe
     name: cluster,
   })
   return { ...api, url: server, close: () => api.close() }
+}
+
+/** What another authority signed counts for nodes only. */
+function isIssuedBy({ certificate }: Authority, request: IncomingMessage): boolean {
+  const raw = clientCertificate(request)?.raw
+  return raw !== undefined && new X509Certificate(raw).checkIssued(new X509Certificate(certificate))
 }
 
 /** Whether to listen there is to listen at every address of the machine. */

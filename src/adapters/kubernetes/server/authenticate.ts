@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { TLSSocket } from 'node:tls'
+import { type PeerCertificate, TLSSocket } from 'node:tls'
 import type { AccountTokens } from '../identity/account-tokens.ts'
 import { anonymousUser, authenticated, type User } from '../identity/user.ts'
 import { bearerToken, sameToken } from './token.ts'
@@ -12,9 +12,10 @@ export interface AuthenticatorOptions {
   readonly accounts?: AccountTokens | undefined
   /**
    * Whether a client certificate of the server's authority is taken: its CN is the user, its Os are
-   * the groups. A function decides for each user.
+   * the groups. A function decides for each user, and may look at the certificate of the connection. Who
+   * has a certificate that is not taken needs another proof, and is never anonymous.
    */
-  readonly certificates?: boolean | ((user: User) => boolean) | undefined
+  readonly certificates?: boolean | ((user: User, request: IncomingMessage) => boolean) | undefined
   /** Whether a request without any credentials is `system:anonymous`. Default: it is refused. */
   readonly anonymous?: boolean | undefined
 }
@@ -26,11 +27,13 @@ export function createAuthenticator(
   const { tokens = [], accounts, certificates = false, anonymous = false } = options
   return (request) => {
     const fromCertificate = certificates === false ? undefined : certificateUser(request)
-    if (fromCertificate !== undefined && (certificates === true || takes(options, fromCertificate)))
+    if (fromCertificate !== undefined && takes(options, fromCertificate, request))
       return authenticated(fromCertificate)
     const token = bearerToken(request)
     if (token === undefined) {
-      const hasCredentials = request.headers.authorization !== undefined
+      const hasCredentials =
+        request.headers.authorization !== undefined ||
+        (certificates !== false && clientCertificate(request) !== undefined)
       return anonymous && !hasCredentials ? anonymousUser : undefined
     }
     const known = tokens.find((item) => sameToken(token, item.token))
@@ -40,16 +43,32 @@ export function createAuthenticator(
   }
 }
 
-function takes({ certificates }: AuthenticatorOptions, user: User): boolean {
-  return typeof certificates === 'function' && certificates(user)
+function takes(
+  { certificates = false }: AuthenticatorOptions,
+  user: User,
+  request: IncomingMessage,
+): boolean {
+  return typeof certificates === 'function' ? certificates(user, request) : certificates
+}
+
+/**
+ * The certificate with which a client opened its connection, whether it counts or not; undefined for
+ * none.
+ */
+export function clientCertificate({ socket }: IncomingMessage): PeerCertificate | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined
+  const certificate = socket.getPeerCertificate()
+  // Without one, an empty object, or null once the connection is gone.
+  return certificate?.raw === undefined ? undefined : certificate
 }
 
 /** The user that the client certificate of a connection names; undefined when none was proven. */
-export function certificateUser({ socket }: IncomingMessage): User | undefined {
+export function certificateUser(request: IncomingMessage): User | undefined {
+  const { socket } = request
   if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined
-  const { subject } = socket.getPeerCertificate()
+  const { subject } = clientCertificate(request) ?? {}
   const name: unknown = subject?.CN
   if (typeof name !== 'string' || name === '') return undefined
-  const groups: unknown = subject.O ?? []
+  const groups: unknown = subject?.O ?? []
   return { name, groups: (Array.isArray(groups) ? groups : [groups]).map(String) }
 }

@@ -9,7 +9,12 @@ export {
   type ServerIdentity,
 } from './api-server.ts'
 export type { AuditSink } from './audit.ts'
-export { type AuthenticatorOptions, certificateUser, createAuthenticator } from './authenticate.ts'
+export {
+  type AuthenticatorOptions,
+  certificateUser,
+  clientCertificate,
+  createAuthenticator,
+} from './authenticate.ts'
 export type { Admit, User, WriteGuard } from './context.ts'
 export { loadOrIssueServerCertificate } from './kept-certificate.ts'
 export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubeconfig.ts'

@@ -145,7 +145,7 @@ export class DurabilityChecker {
     const record = await replica.record(document)
     if (this.#generations.enabled) {
       if (this.#world.isSetAside(this.#generations.firstKey(key))) return true
-      if (this.#generations.isSetAside(key)) return true
+      if (this.#generations.isSetAside(key) || this.#generations.isEnded(key)) return true
       // Cut, a deleted document is nothing but deleted.
       if (record?.deleted === true) return true
     }

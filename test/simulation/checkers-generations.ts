@@ -4,6 +4,7 @@ import { type EventHeader, readEvent } from '../../src/core/log/event.ts'
 import { type Place, type Reach, reaches } from '../../src/core/log/generation.ts'
 import { readBeginning } from '../../src/core/log/generation-beginning.ts'
 import { firstPlaceOf, originOf } from '../../src/core/log/generation-origin.ts'
+import { TOMBSTONE } from '../../src/core/log/lineage.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
 import { type Machine, nativeSha256 } from './simulator.ts'
 import { isHarmed } from './topology.ts'
@@ -55,6 +56,8 @@ export class GenerationChecker {
   readonly #lives: Map<string, number> = new Map()
   /** Edits of older generations that were on one disk only, and went with it. */
   readonly #orphans: Set<string> = new Set()
+  /** Edits in documents that were deleted and cut. */
+  readonly #ended: Set<string> = new Set()
   /** Whether histories are cut in this world at all: to look costs a little. */
   enabled = false
 
@@ -62,12 +65,16 @@ export class GenerationChecker {
     this.#world = world
   }
 
-  /** These events are in somebody's log. */
-  note(entries: readonly StoredEntry[]): void {
+  /** These entries are in the log of a machine. */
+  note(machine: ReplicaId, entries: readonly StoredEntry[]): void {
     if (!this.enabled) return
     for (const { kind, document, hash, generation, bytes } of entries) {
       if (hash === undefined) continue
-      if (kind === 'base') this.#noteBase(document, hash, generation, bytes)
+      if (kind === 'base') {
+        const { reach, change } = readBeginning(document, generation, bytes, nativeSha256)
+        this.#noteBase(document, hash, reach)
+        if (change === undefined) this.#end(machine, document)
+      }
       if (kind !== 'event') continue
       const key = eventKey(document, hash)
       this.#orphans.delete(key)
@@ -76,11 +83,25 @@ export class GenerationChecker {
     }
   }
 
-  #noteBase(document: DocumentId, hash: EventHash, generation: number, bytes: Uint8Array): void {
+  #noteBase(document: DocumentId, hash: EventHash, reach: Reach): void {
     const bases = this.#bases.get(document) ?? new Map<EventHash, Reach>()
     this.#bases.set(document, bases)
-    if (!bases.has(hash))
-      bases.set(hash, readBeginning(document, generation, bytes, nativeSha256).reach)
+    if (!bases.has(hash)) bases.set(hash, reach)
+  }
+
+  /** A machine cut a document that was deleted there: nothing is left of what it had of it. */
+  #end(machine: ReplicaId, document: DocumentId): void {
+    for (const key of this.#firsts.keys())
+      if (key.startsWith(`${document} `) && this.#world.has(machine, key)) this.#ended.add(key)
+  }
+
+  /**
+   * Whether an edit was in a document that was deleted and cut, and left before others had heard of that: the
+   * end stands for all that was in it, and can be seen.
+   */
+  isEnded(key: string): boolean {
+    const [document = ''] = key.split(' ')
+    return this.#ended.has(key) && this.#world.isSetAside(eventKey(document, TOMBSTONE))
   }
 
   /** An event as it was written first. */

@@ -100,7 +100,7 @@ export class Checkers implements Witness, World {
   }
 
   appended(machine: Machine, entries: readonly StoredEntry[]): void {
-    this.generations.note(entries)
+    this.generations.note(machine.name, entries)
     this.losses.note(machine.name, entries)
     this.access.appended(machine, entries)
     this.delivery.appended(machine, entries)
@@ -121,7 +121,7 @@ export class Checkers implements Witness, World {
   /** What a machine starts with: the last write may have reached the disk although nobody was told. */
   async #look(machine: Machine, replica: Replica): Promise<void> {
     const entries = await storedEntries(replica)
-    this.generations.note(entries)
+    this.generations.note(machine.name, entries)
     this.losses.note(machine.name, entries)
     this.delivery.resume(machine.name, entries)
     await this.durability.started(machine, replica, entries)

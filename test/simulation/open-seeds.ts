@@ -4,7 +4,5 @@
  * in which things happen gives other seeds the same fate.
  */
 export const OPEN_SEEDS: ReadonlyMap<number, string> = new Map([
-  [664, 'documents move while histories are cut: an edit waits aside for ever'],
   [781, 'a log loses its end while a document moves: its edits are gone with a deletion'],
-  [1550, 'documents move while histories are cut: an edit is not in the state that is kept'],
 ])

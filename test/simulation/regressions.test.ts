@@ -64,6 +64,14 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
   ],
   [{ seed: 421, ...MOVED_AND_CUT }, 'an edit of another that was written again was taken back'],
   [
+    { seed: 664, ...MOVED_AND_CUT },
+    'an edit that a peer had kept aside was gone when its document left its author',
+  ],
+  [
+    { seed: 1550, ...MOVED_AND_CUT },
+    'a deletion that nobody had heard of was gone when its document left, with what was deleted',
+  ],
+  [
     { seed: 1573, also: ['moves', 'hostile'], without: ['cuts', 'losses', 'rot'] },
     'documents of the machine that means harm were compared where they had moved to',
   ],

@@ -275,10 +275,8 @@ async function differencesOf(world: Simulator, checkers: Checkers): Promise<read
 }
 
 /** Edits that wait to be written again in another generation. */
-async function keptAside(
-  world: Simulator,
-  { durability, generations }: Checkers,
-): Promise<readonly string[]> {
+async function keptAside(world: Simulator, checkers: Checkers): Promise<readonly string[]> {
+  const { durability, generations } = checkers
   const waiting: string[] = []
   await durability.lookAside(world.machines)
   for (const { name, process } of world.machines) {
@@ -288,6 +286,8 @@ async function keptAside(
       if (isHarmed(document)) continue
       // Who had what it builds on cut it into a state that lost against another: nobody can write it again.
       if (generations.isSetAside(eventKey(document, hash))) continue
+      // Its author keeps it where it can be seen, as the document left there: nobody writes it again.
+      if (checkers.isSetAside(generations.firstKey(eventKey(document, hash)))) continue
       // Its author lost it before it had heard of the cut: it is seen here, and nobody can write it again.
       if (generations.isOrphaned(eventKey(document, hash))) continue
       const record = await process.replica.record(document)

@@ -6,6 +6,12 @@ export const LEFT: Denial = {
   message: 'the document left before a peer had this edit',
 }
 
+/** Why an own event goes aside with a document that left as another generation of it. */
+export const PARTED: Denial = {
+  code: 'DOCUMENT_DELETED',
+  message: 'the document left after its history was cut elsewhere, perhaps without this edit',
+}
+
 /** Why nothing of a document that left is taken: it comes back with a join, or with a base. */
 export const GONE: Denial = { code: 'DOCUMENT_DELETED', message: 'the document is no longer here' }
 

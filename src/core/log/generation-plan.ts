@@ -197,7 +197,7 @@ export class GenerationPlan {
 
   /** The document left: nothing of it stays. */
   forget(document: DocumentId): void {
-    for (const late of this.#late(document)) this.#settle(late)
+    for (const late of this.late(document)) this.#settle(late)
   }
 
   /** A document as it travels in one entry. */
@@ -249,7 +249,7 @@ export class GenerationPlan {
     const first = { generation: FIRST_GENERATION, begun: undefined, deleted: false }
     const fork = record.fork + 1
     this.#writes.set(document, { ...record, ...first, entries: 0, bytes: 0, fork })
-    for (const late of this.#late(document)) {
+    for (const late of this.late(document)) {
       if (late.record.generation !== FIRST_GENERATION) continue
       this.#settle(late)
       this.#writes.take(document, collection, late.event, late.record.from)
@@ -261,7 +261,7 @@ export class GenerationPlan {
     const before = this.#writes.record(document) ?? newRecord(collection)
     const homes = new Set(this.#view.generations.formerHomes(document))
     if (!before.left) homes.add(before.collection)
-    const late = this.#late(document)
+    const late = this.late(document)
     this.#writes.clear(document, before.collection)
     const moves = before.collection === collection ? before.moves : (before.moves ?? 0) + 1
     const { generation, hash, bytes } = beginning
@@ -370,7 +370,8 @@ export class GenerationPlan {
     this.#room.apply([put])
   }
 
-  #late(document: DocumentId): readonly LateEvent[] {
+  /** What is kept aside of a document because it is of another generation. */
+  late(document: DocumentId): readonly LateEvent[] {
     return [...this.#view.generations.late(document), ...(this.#aside.get(document) ?? [])]
   }
 

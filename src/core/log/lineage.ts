@@ -8,9 +8,14 @@ import type { CheckedEvent } from './submission.ts'
 /** The name under which the end of a document is counted and refused, where an event has its hash. */
 export const TOMBSTONE = 'tombstone'
 
+/** Under what an entry is counted and refused; undefined for one that is not. */
+export function nameOf({ kind, hash }: Pick<StoredEntry, 'kind' | 'hash'>): string | undefined {
+  return kind === 'tombstone' ? TOMBSTONE : hash
+}
+
 /** Whether an entry is one of those that were refused, by hash. */
-export function isRefused({ kind, hash }: StoredEntry, refused: ReadonlySet<string>): boolean {
-  return refused.has(kind === 'tombstone' ? TOMBSTONE : (hash ?? ''))
+export function isRefused(entry: StoredEntry, refused: ReadonlySet<string>): boolean {
+  return refused.has(nameOf(entry) ?? '')
 }
 
 /** An event and every one that builds on it, in whatever order they came; none when it is not there. */

@@ -11,7 +11,7 @@ import { fetchGeneration, GenerationCache } from './generation-cache.ts'
 import { digestKey, documentKey, sequenceKey } from './keys.ts'
 import { KnownPlaces } from './known-places.ts'
 import type { LateLimits } from './late-room.ts'
-import { laterEvents } from './lineage.ts'
+import { laterEvents, nameOf } from './lineage.ts'
 import type { Plan } from './plan.ts'
 import type { PlanView } from './plan-view.ts'
 import { type DocumentRecord, decodeRecord } from './records.ts'
@@ -98,9 +98,10 @@ export class LogCache implements PlanView {
 
   unsent(document: DocumentId, peer: PeerState): ReadonlySet<EventHash> {
     const unsent = new Set<EventHash>()
-    for (const { hash, from, position, collection } of this.#entries.get(document) ?? []) {
-      if (hash === undefined || from === peer.replica) continue
-      if (position > peer.acked || !peer.complete.includes(collection)) unsent.add(hash)
+    for (const entry of this.#entries.get(document) ?? []) {
+      const name = nameOf(entry)
+      if (name === undefined || entry.from === peer.replica) continue
+      if (entry.position > peer.acked || !peer.complete.includes(entry.collection)) unsent.add(name)
     }
     return unsent
   }

@@ -1,10 +1,9 @@
 import type { DocumentId, EventHash } from '../ids.ts'
 import type { Reject } from '../sync/io.ts'
 import type { GenerationPlan } from './generation-plan.ts'
-import { rejectedKey } from './keys.ts'
 import { TOMBSTONE, withDescendants } from './lineage.ts'
 import type { PlanWrites } from './plan-writes.ts'
-import { type DocumentRecord, encodeRecord } from './records.ts'
+import type { DocumentRecord } from './records.ts'
 import type { RejectSubmission } from './submission.ts'
 
 /** Documents of which events of ours stopped counting, and which. */
@@ -60,12 +59,8 @@ function revive(
   { peer, atMs }: RejectSubmission,
   record: DocumentRecord,
 ): void {
-  const bytes = new Uint8Array(0)
   writes.uncount(document, record.collection, TOMBSTONE)
-  writes.puts.push({
-    key: rejectedKey(document, TOMBSTONE),
-    value: encodeRecord({ code, message, peer, atMs, bytes }),
-  })
+  writes.setEndAside(document, { code, message, peer, atMs })
   note(rejected, document, [TOMBSTONE])
   writes.set(document, { ...record, deleted: false, fork: record.fork + 1 })
 }

@@ -21,7 +21,7 @@ export interface PlanView {
   readonly genesisActor: string
   /** The events that count in a document, for a change of home. Only asked for documents in `moves`. */
   events(document: DocumentId): readonly CheckedEvent[]
-  /** Of the same events, those that no peer is known to have, but for who delivered them here. */
+  /** Of the same events, and the end of the document, those that no peer is known to have, but for who delivered them here. */
   unsent(document: DocumentId, peer: PeerState): ReadonlySet<EventHash>
   readonly generations: GenerationView
 }

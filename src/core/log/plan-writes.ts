@@ -10,7 +10,7 @@ import { originOf } from './generation-origin.ts'
 import { homePuts } from './homes.ts'
 import { digestKey, documentKey, lateKey, rejectedKey, sequenceKey } from './keys.ts'
 import type { PlaceChanges } from './known-places.ts'
-import { TOMBSTONE } from './lineage.ts'
+import { nameOf, TOMBSTONE } from './lineage.ts'
 import type { PlanView } from './plan-view.ts'
 import { type DocumentRecord, encodeRecord, type RejectedRecord } from './records.ts'
 import type { CheckedEvent } from './submission.ts'
@@ -141,11 +141,14 @@ export class PlanWrites {
     this.set(document, { ...record, collection: to, moves: (record.moves ?? 0) + 1 })
   }
 
-  /** Events of a document that a peer lacks, as far as it said, and did not bring. */
+  /** Events of a document, and its end, that a peer lacks, as far as it said, and did not bring. */
   unsent(document: DocumentId, peer: PeerState): ReadonlySet<EventHash> {
     const unsent = new Set(this.#view.unsent(document, peer))
-    for (const { document: of, hash, from } of this.entries)
-      if (of === document && hash !== undefined && from !== peer.replica) unsent.add(hash)
+    for (const entry of this.entries) {
+      const name = nameOf(entry)
+      if (entry.document === document && name !== undefined && entry.from !== peer.replica)
+        unsent.add(name)
+    }
     return unsent
   }
 
@@ -153,6 +156,12 @@ export class PlanWrites {
   setAside(document: DocumentId, { header, bytes }: CheckedEvent, why: SetAside): void {
     const value = encodeRecord({ ...why, bytes })
     this.puts.push({ key: rejectedKey(document, header.hash), value })
+  }
+
+  /** Keeps the end of a document that stops counting where it can be seen. */
+  setEndAside(document: DocumentId, why: SetAside): void {
+    const value = encodeRecord({ ...why, bytes: new Uint8Array(0) })
+    this.puts.push({ key: rejectedKey(document, TOMBSTONE), value })
   }
 
   /** Keeps the beginning of a generation that stops counting where it can be seen. */

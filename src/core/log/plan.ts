@@ -1,22 +1,25 @@
 import { assert } from '../errors.ts'
 import type { CollectionId, DocumentId } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
-import type { PeerState, Reject } from '../sync/io.ts'
-import { GONE, LEFT, OUTDATED, RETIRED, TAKEN, UNFOUNDED } from './denials.ts'
+import type { PeerState, Reject, WireEntry } from '../sync/io.ts'
+import { GONE, LEFT, OUTDATED, PARTED, RETIRED, TAKEN, UNFOUNDED } from './denials.ts'
 import type { Digest } from './digest.ts'
 import type { LogEntry } from './entry.ts'
 import type { EventHeader } from './event.ts'
 import { FIRST_GENERATION, normalGeneration } from './generation.ts'
 import { originOf } from './generation-origin.ts'
+import { isParted, ownEvents } from './generation-parting.ts'
 import { GenerationPlan } from './generation-plan.ts'
 import { peerKey, sequenceKey } from './keys.ts'
 import type { PlaceChanges } from './known-places.ts'
+import { TOMBSTONE } from './lineage.ts'
 import { joinedEvents, noteMoves, placed } from './moves.ts'
 import { type Rejected, rejectEntries } from './plan-rejects.ts'
 import type { PlanView } from './plan-view.ts'
 import { PlanWrites } from './plan-writes.ts'
 import { type DocumentRecord, encodeRecord } from './records.ts'
 import type {
+  CheckedEvent,
   CutSubmission,
   Denial,
   IncomingEntry,
@@ -198,7 +201,7 @@ export class Plan {
       }
       case 'leave': {
         if (record !== undefined && !record.left && record.collection === wire.collection) {
-          this.#leave(wire.document, record, submission)
+          this.#leave(wire, record, submission)
         }
         return undefined
       }
@@ -340,19 +343,45 @@ export class Plan {
     return all === undefined ? wire.bytes : this.#generations.pack(document, all)
   }
 
-  #leave(document: DocumentId, record: DocumentRecord, submission: RemoteSubmission): void {
+  #leave(wire: WireEntry, record: DocumentRecord, submission: RemoteSubmission): void {
+    const { document } = wire
     const { from, peer, refused, atMs = 0 } = submission
+    const events = this.#writes.eventsOf(document)
     // Who tells of the leave takes no more events in the old home: what it lacks would be lost with it.
     const unsent = peer === undefined ? [] : this.#writes.unsent(document, peer)
     const lacks = new Set([...unsent, ...(refused?.(document) ?? [])])
-    const aside = this.#writes.eventsOf(document).filter(({ header }) => lacks.has(header.hash))
-    for (const event of aside) this.#writes.setAside(document, event, { ...LEFT, peer: from, atMs })
+    const aside = new Map<CheckedEvent, Denial>()
+    const parted = isParted(wire.generation, record)
+    if (parted && !record.deleted)
+      for (const event of this.#ownOf(document, record, events)) aside.set(event, PARTED)
+    for (const event of events) if (lacks.has(event.header.hash)) aside.set(event, LEFT)
+    for (const [event, why] of aside)
+      this.#writes.setAside(document, event, { ...why, peer: from, atMs })
+    const isEndAside = record.deleted && lacks.has(TOMBSTONE)
+    if (isEndAside) this.#writes.setEndAside(document, { ...LEFT, peer: from, atMs })
     this.#generations.setStateAside(document, { ...LEFT, peer: from, atMs }, lacks)
     this.#writes.clear(document, record.collection)
     this.#generations.forget(document)
-    this.#writes.push('leave', document, record.collection, new Uint8Array(0), from)
     const now = this.#writes.record(document) ?? record
-    const fork = now.fork + (aside.length > 0 ? 1 : 0)
-    this.#writes.set(document, { ...now, left: true, entries: 0, bytes: 0, fork })
+    // Passed on as it came: those behind us have to know what became of their edits.
+    const generation = parted ? wire.generation : now.generation
+    this.#writes.set(document, { ...now, generation })
+    this.#writes.push('leave', document, record.collection, new Uint8Array(0), from)
+    const fork = now.fork + (aside.size > 0 || isEndAside ? 1 : 0)
+    const left = { left: true, entries: 0, bytes: 0 }
+    this.#writes.set(document, { ...now, ...left, generation, fork })
+  }
+
+  /** What this replica wrote first of a document: of the events that count, and of those aside. */
+  #ownOf(
+    document: DocumentId,
+    { generation }: DocumentRecord,
+    events: readonly CheckedEvent[],
+  ): readonly CheckedEvent[] {
+    const late = this.#generations.late(document)
+    return [
+      ...ownEvents(events, generation, this.#view),
+      ...late.flatMap(({ event, record }) => ownEvents([event], record.generation, this.#view)),
+    ]
   }
 }

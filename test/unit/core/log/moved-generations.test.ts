@@ -27,6 +27,18 @@ async function tell(from: LogNode, to: LogNode, only?: WireEntry['kind']): Promi
   await to.log.commit({ type: 'remote', ...delivery })
 }
 
+/** Tells `to` that the document left, once `from` has acknowledged its log up to a position. */
+async function tellLeave(from: LogNode, to: LogNode, acked = to.log.head): Promise<void> {
+  const { entries } = await from.log.read({ after: 0, document: 'd', bytesMax: 1 << 24 })
+  const leave = entries.findLast(({ kind, collection }) => kind === 'leave' && collection === 'c')
+  if (leave === undefined) throw new Error('it did not leave')
+  const { kind, document, collection, generation, bytes } = leave
+  const wire = checkEntry({ kind, document, collection, generation, bytes, moves: 1 }, sha256)
+  const peer = { replica: from.name, epoch: '0', cursor: 0, acked, complete: ['c'] }
+  const delivery = { from: from.name, entries: [wire], peer, check: () => undefined }
+  await to.log.commit({ type: 'remote', ...delivery })
+}
+
 async function rejected(node: LogNode): Promise<readonly (string | undefined)[]> {
   const kinds: (string | undefined)[] = []
   for await (const { kind } of node.log.rejected()) kinds.push(kind ?? 'event')
@@ -153,4 +165,50 @@ test('a join that a comparison sends begins with the base', async () => {
   if (join === undefined) throw new Error('nothing was sent')
   expect(unpackEvents(join.bytes)).toHaveLength(2)
   expect(checkEntry(join, sha256).base?.generation).toBe((await cutter.log.record('d'))?.generation)
+})
+
+test('an own edit that a peer has aside stays to be seen when its document leaves', async () => {
+  const nodes = await Promise.all(['author', 'owner', 'behind'].map((name) => LogNode.open(name)))
+  const [author, owner, behind] = nodes as [LogNode, LogNode, LogNode]
+  await set(author, 'both')
+  await settleAll(nodes)
+  await owner.cut('d')
+  await set(author, 'mine')
+  await set(behind, 'theirs')
+  await settleAll([author, behind])
+  await author.give(owner)
+  expect(await owner.value('d')).toEqual({ both: 1 })
+  await move(owner, 'e')
+  await tellLeave(owner, author)
+  // Both edits of its own, as it cannot tell which of them are in the state of the owner.
+  expect(await rejected(author)).toEqual(['event', 'event'])
+  expect(await author.log.record('d')).toMatchObject({ left: true, fork: 1 })
+  await tellLeave(author, behind)
+  expect(await rejected(behind)).toEqual(['event'])
+})
+
+test('nothing goes aside with a document that leaves in the generation that is here', async () => {
+  const [author, owner] = await Promise.all([LogNode.open('author'), LogNode.open('owner')])
+  await set(author, 'both')
+  await settleAll([author, owner])
+  await move(owner, 'e')
+  await tellLeave(owner, author)
+  expect(await author.log.record('d')).toMatchObject({ left: true, fork: 0 })
+  expect(await rejected(author)).toEqual([])
+})
+
+test('the end of a document that nobody heard of stays to be seen when it leaves', async () => {
+  const [author, owner] = await Promise.all([LogNode.open('author'), LogNode.open('owner')])
+  await Promise.all([set(author, 'mine'), set(owner, 'theirs')])
+  await author.log.commit({ type: 'delete', document: 'd' })
+  await author.cut('d')
+  await move(owner, 'e')
+  await tellLeave(owner, author, 0)
+  const aside: string[] = []
+  for await (const { hash } of author.log.rejected()) aside.push(hash)
+  expect(aside).toEqual(['tombstone'])
+  // It counts again once the document is back.
+  await tell(owner, author, 'join')
+  expect(await author.log.record('d')).toMatchObject({ left: false, deleted: true })
+  expect(await rejected(author)).toEqual([])
 })

@@ -10,8 +10,8 @@ import {
   type Frame,
   FrameReader,
   SpdyError,
-} from '../../src/adapters/kubernetes/server/streams/spdy/frames.ts'
-import { HeaderCodec } from '../../src/adapters/kubernetes/server/streams/spdy/headers.ts'
+} from '../../src/adapters/spdy/frames.ts'
+import { HeaderCodec } from '../../src/adapters/spdy/headers.ts'
 
 const stream = fc.integer({ min: 1, max: 0x7fff_ffff })
 const bytes = fc.uint8Array({ maxLength: 300 })

@@ -16,6 +16,7 @@ const LOG = /^src\/core\/log\//
 const RECONCILER = /^src\/adapters\/reconciler\//
 const OBJECTS = /^src\/adapters\/kubernetes\/objects\//
 const IDENTITY = /^src\/adapters\/kubernetes\/identity\//
+const SPDY = /^src\/adapters\/spdy\//
 const RUNTIME_INTERFACE = /^src\/adapters\/runtime\/(?:index|[a-z-]+)\.ts$/
 /** The vocabulary that the log and the session share. Types only. */
 const SYNC_WORDS = /^src\/core\/sync\/io\.ts$/
@@ -51,11 +52,12 @@ const ROOMS: readonly Room[] = [
   // It shows what the engine says, so it may look into it; nothing of the package looks into it.
   { files: /^src\/inspect\//, may: [/^src\/core\//], packages: CORE_PACKAGES },
   { files: /^src\/adapters\/reconciler\//, may: [BASE], packages: [] },
+  { files: SPDY, may: [BASE], packages: [NODE] },
   { files: OBJECTS, may: [BASE], packages: CORE_PACKAGES },
   { files: IDENTITY, may: [BASE, RECONCILER, OBJECTS], packages: [NODE] },
   {
     files: /^src\/adapters\/kubernetes\//,
-    may: [BASE, RECONCILER, OBJECTS, IDENTITY],
+    may: [BASE, RECONCILER, OBJECTS, IDENTITY, SPDY],
     packages: [
       NODE,
       /^@marcbachmann\/cel-js$/,
@@ -68,6 +70,11 @@ const ROOMS: readonly Room[] = [
     ],
   },
   { files: /^src\/adapters\/runtime\/[a-z-]+\.ts$/, may: [BASE], packages: [NODE] },
+  {
+    files: /^src\/adapters\/runtime\/cri\//,
+    may: [BASE, RUNTIME_INTERFACE, SPDY],
+    packages: [NODE, /^protobufjs\/light\.js$/],
+  },
   { files: /^src\/adapters\/runtime\//, may: [BASE, RUNTIME_INTERFACE], packages: [NODE] },
   {
     files: /^src\/adapters\/edged\//,

@@ -9,10 +9,10 @@ import type {
   SessionSpec,
   TerminalSize,
 } from '../../../core/interfaces/process-session.ts'
+import { sizeOf } from '../log-rotation.ts'
 import { delay } from './delay.ts'
 import { LIMITS } from './limits.ts'
 import { readAt } from './log-pump.ts'
-import { sizeOf } from './log-rotation.ts'
 import { OutputMerge } from './output-merge.ts'
 import { TerminalResizer } from './terminal.ts'
 import { writeGently } from './write-gently.ts'

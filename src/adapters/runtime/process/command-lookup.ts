@@ -1,7 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative } from 'node:path'
+import { errorCode } from '../atomic-file.ts'
 import type { Mount } from '../index.ts'
-import { errorCode } from './atomic-file.ts'
 import { isUnder } from './mount-plan.ts'
 
 /** What decides where a command is looked for. */

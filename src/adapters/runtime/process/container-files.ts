@@ -1,7 +1,7 @@
 import { access, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isNotFound, readIfThere, writeAtomic } from '../atomic-file.ts'
 import type { Limits, Mount } from '../index.ts'
-import { isNotFound, readIfThere, writeAtomic } from './atomic-file.ts'
 
 /** What is known of a container from the moment before its start. Never changes afterwards. */
 export interface ContainerRecord {

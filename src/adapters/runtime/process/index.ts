@@ -15,7 +15,7 @@ import { findUnshare } from './mount-support.ts'
 import { ProcessRuntime } from './process-runtime.ts'
 import { RUN_SCRIPT } from './run-script.ts'
 
-export { rotatedLogs } from './log-rotation.ts'
+export { rotatedLogs } from '../log-rotation.ts'
 
 /** What {@link processRuntime} needs. */
 export interface ProcessRuntimeOptions {

@@ -2,10 +2,10 @@ import { mkdir, open, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
-import { readIfThere, writeAtomic } from './atomic-file.ts'
+import { readIfThere, writeAtomic } from '../atomic-file.ts'
+import { rotateLog, sizeOf } from '../log-rotation.ts'
 import { LIMITS } from './limits.ts'
 import { encodeLog, type LogStream } from './log-format.ts'
-import { rotateLog, sizeOf } from './log-rotation.ts'
 
 /** The bounds of one container's log. */
 export interface LogLimits {

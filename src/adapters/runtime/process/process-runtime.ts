@@ -4,6 +4,7 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
+import { namesIn, readIfThere, writeAtomic } from '../atomic-file.ts'
 import type {
   ContainerSpec,
   ContainerStatus,
@@ -17,7 +18,6 @@ import type {
 import { RuntimeError } from '../index.ts'
 import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
 import type { ContainerUsage } from '../usage.ts'
-import { namesIn, readIfThere, writeAtomic } from './atomic-file.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import { commandProblem, throughMounts } from './command-lookup.ts'
 import { Container, type ContainerContext } from './container.ts'

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
 import { createWebSocketStream } from 'ws'
+import type { SpdyStream } from '../../../spdy/stream.ts'
 import { StatusError } from '../status.ts'
 import type { StreamHost } from './host.ts'
 import { type ForwardTarget, forwardPort, parsePort } from './port-forward.ts'
-import type { SpdyStream } from './spdy/stream.ts'
 import { spdyLine } from './spdy-line.ts'
 import {
   negotiateSpdy,

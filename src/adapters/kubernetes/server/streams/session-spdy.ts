@@ -1,8 +1,8 @@
 import type { ProcessSession, SessionSpec } from '../../../../core/interfaces/process-session.ts'
+import type { SpdyStream } from '../../../spdy/stream.ts'
 import type { JsonObject } from '../../objects/types.ts'
 import type { StreamHost } from './host.ts'
 import { runSession, type SessionClient, SizeReader } from './session-bridge.ts'
-import type { SpdyStream } from './spdy/stream.ts'
 import { spdyLine } from './spdy-line.ts'
 import { negotiateSpdy, openSpdy, type Upgrade } from './upgrade.ts'
 

@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
+import { SpdyConnection } from '../../../spdy/connection.ts'
+import type { SpdyStream } from '../../../spdy/stream.ts'
 import type { StreamHost } from './host.ts'
 import { IdleWatch, STREAM_LINGER_MS } from './idle.ts'
-import { SpdyConnection } from './spdy/connection.ts'
-import type { SpdyStream } from './spdy/stream.ts'
 
 /** A SPDY connection that is watched over by the server. */
 export interface SpdyLine {

@@ -1,28 +1,30 @@
 import type { Duplex } from 'node:stream'
 import { dataHeader, encodeFrame, type Frame, FrameReader, RESET, SpdyError } from './frames.ts'
-import { HeaderCodec } from './headers.ts'
+import { HeaderCodec, type Headers } from './headers.ts'
 import { SpdyStream, type StreamLine } from './stream.ts'
 
 /** What a {@link SpdyConnection} needs. */
 export interface SpdyOptions {
   /** Carries the frames; destroyed when the connection ends. */
   readonly socket: Duplex
-  /** A stream that the client opened. False refuses it. */
+  /** Which side this is. Default: `server`. */
+  readonly role?: 'client' | 'server'
+  /** A stream that the other side opened. False refuses it. */
   readonly accept: (stream: SpdyStream) => boolean
-  /** Called whenever the client has sent something but a ping. */
+  /** Called whenever the other side has sent something but a ping. */
   readonly onActivity: () => void
 }
 
-/** A client that opens more streams at once is refused the rest. */
+/** Another side that opens more streams at once is refused the rest. */
 const STREAMS_MAX = 512
 
 /** Larger pieces are cut, so that streams take turns. */
 const PIECE_BYTES_MAX = 32 * 1024
 
 /**
- * The server's side of one SPDY/3.1 connection, as Kubernetes speaks it.
+ * One side of a SPDY/3.1 connection, as Kubernetes and container engines speak it.
  *
- * Flow control by windows is left out, because no client of Kubernetes takes part in it: TCP holds
+ * Flow control by windows is left out, because no program of Kubernetes takes part in it: TCP holds
  * both sides back. So a stream that nobody reads holds up the others of its connection.
  */
 export class SpdyConnection {
@@ -31,14 +33,24 @@ export class SpdyConnection {
   readonly #options: SpdyOptions
   readonly #codec = new HeaderCodec()
   readonly #streams = new Map<number, SpdyStream>()
+  /** Streams of ours that the other side has not answered yet. */
+  readonly #opening = new Map<number, () => void>()
   readonly #line: StreamLine
+  /** Numbers that are odd are a client's, the even ones a server's. */
+  readonly #isClient: boolean
+  /** The last number that the other side has used. */
   #newest = 0
+  /** The last number that this side has used. */
+  #last: number
   #isOver = false
   #drained: Promise<void> | undefined
   #pings = 0
+  #lastOpen: Promise<void> = Promise.resolve()
 
   constructor(options: SpdyOptions) {
     this.#options = options
+    this.#isClient = options.role === 'client'
+    this.#last = this.#isClient ? -1 : 0
     this.#line = {
       send: (stream, bytes, fin) => this.#sendData(stream, bytes, fin),
       reset: (stream) => {
@@ -57,7 +69,38 @@ export class SpdyConnection {
     this.closed = Promise.all([this.#read(), gone]).then(() => undefined)
   }
 
-  /** Sends what was written, says goodbye and ends the connection when the client has left. */
+  /**
+   * Opens a stream, and resolves when the other side has it.
+   *
+   * @throws Error when the other side refuses it, or the connection is over.
+   */
+  async open(headers: Headers): Promise<SpdyStream> {
+    if (this.#isOver) throw new Error('the connection is closed')
+    this.#last += 2
+    const id = this.#last
+    const stream = new SpdyStream(id, headers, this.#line)
+    this.#streams.set(id, stream)
+    void stream.closed.then(() => this.#streams.delete(id))
+    let isAnswered = false
+    const answered = new Promise<void>((resolve) => {
+      this.#opening.set(id, () => {
+        isAnswered = true
+        resolve()
+      })
+    })
+    // One after the other: blocks are compressed in the order in which they are sent.
+    this.#lastOpen = this.#lastOpen.then(async () => {
+      const block = await this.#codec.encode(headers)
+      await this.#send({ type: 'open', stream: id, fin: false, block })
+    })
+    await this.#lastOpen
+    await Promise.race([answered, stream.closed])
+    this.#opening.delete(id)
+    if (!isAnswered) throw new Error('the other side has refused the stream')
+    return stream
+  }
+
+  /** Sends what was written, says goodbye and ends the connection when the other side has left. */
   end(): void {
     if (this.#isOver) return
     void this.#send({ type: 'go-away' })
@@ -70,12 +113,11 @@ export class SpdyConnection {
     this.#fail()
   }
 
-  /** Finds out whether the client is still there: if not, the connection ends soon after. */
+  /** Finds out whether the other side is still there: if not, the connection ends soon after. */
   ping(): void {
     if (this.#isOver) return
-    // A server's numbers are even.
     this.#pings = (this.#pings + 2) % 0x7fff_fffe
-    void this.#send({ type: 'ping', id: this.#pings })
+    void this.#send({ type: 'ping', id: this.#pings + (this.#isClient ? 1 : 0) })
   }
 
   async #read(): Promise<void> {
@@ -85,7 +127,7 @@ export class SpdyConnection {
         for (const frame of reader.push(chunk)) await this.#handle(frame)
       }
     } catch (error) {
-      // What the client did wrong, or that it is gone: both end its connection, and nothing else.
+      // What the other side did wrong, or that it is gone: both end its connection, and nothing else.
       if (error instanceof SpdyError) void this.#send({ type: 'go-away' })
     }
     this.abort()
@@ -100,14 +142,17 @@ export class SpdyConnection {
         await this.#streams.get(frame.stream)?.push(frame.bytes, frame.fin)
         return this.#checkStream(frame.stream)
       case 'reset':
-        this.#streams.get(frame.stream)?.fail(new Error('the client has reset the stream'))
+        this.#streams.get(frame.stream)?.fail(new Error('the other side has reset the stream'))
         this.#streams.delete(frame.stream)
         return
       case 'ping':
-        // An odd number is the client's own, an even one the answer to ours.
-        if (frame.id % 2 === 1) await this.#send(frame)
+        if (!this.#isOwn(frame.id)) await this.#send(frame)
         return
       case 'reply':
+        await this.#codec.decode(frame.block)
+        this.#opening.get(frame.stream)?.()
+        if (frame.fin) await this.#streams.get(frame.stream)?.push(new Uint8Array(), true)
+        return
       case 'headers':
         // Of no use, but what comes later is compressed with it in mind.
         await this.#codec.decode(frame.block)
@@ -119,8 +164,8 @@ export class SpdyConnection {
 
   async #open({ stream: id, fin, block }: Frame & { readonly type: 'open' | 'reply' | 'headers' }) {
     const headers = await this.#codec.decode(block)
-    if (id <= this.#newest || id % 2 === 0)
-      throw new SpdyError('the number of a stream is not a new one of a client')
+    if (id <= this.#newest || this.#isOwn(id))
+      throw new SpdyError('the number of a stream is not a new one of the other side')
     this.#newest = id
     const stream = new SpdyStream(id, headers, this.#line)
     if (this.#streams.size >= STREAMS_MAX || this.#isOver)
@@ -137,8 +182,13 @@ export class SpdyConnection {
     if (fin) await stream.push(new Uint8Array(), true)
   }
 
+  #isOwn(id: number): boolean {
+    return (id % 2 === 1) === this.#isClient
+  }
+
   #checkStream(id: number): void {
-    if (id > this.#newest) throw new SpdyError('there are data of a stream that was never opened')
+    if (id > (this.#isOwn(id) ? this.#last : this.#newest))
+      throw new SpdyError('there are data of a stream that was never opened')
   }
 
   async #sendData(stream: number, bytes: Uint8Array, fin: boolean): Promise<void> {

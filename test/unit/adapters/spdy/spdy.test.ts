@@ -3,16 +3,16 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { deflateSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { SpdyConnection } from '../../../../../../src/adapters/kubernetes/server/streams/spdy/connection.ts'
-import { headerDictionary } from '../../../../../../src/adapters/kubernetes/server/streams/spdy/dictionary.ts'
+import { SpdyConnection } from '../../../../src/adapters/spdy/connection.ts'
+import { headerDictionary } from '../../../../src/adapters/spdy/dictionary.ts'
 import {
   CONTROL_BYTES_MAX,
   encodeFrame,
   type Frame,
   FrameReader,
-} from '../../../../../../src/adapters/kubernetes/server/streams/spdy/frames.ts'
-import { HeaderCodec } from '../../../../../../src/adapters/kubernetes/server/streams/spdy/headers.ts'
-import type { SpdyStream } from '../../../../../../src/adapters/kubernetes/server/streams/spdy/stream.ts'
+} from '../../../../src/adapters/spdy/frames.ts'
+import { HeaderCodec } from '../../../../src/adapters/spdy/headers.ts'
+import type { SpdyStream } from '../../../../src/adapters/spdy/stream.ts'
 
 let client: Socket
 let connection: SpdyConnection

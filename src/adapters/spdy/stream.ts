@@ -1,4 +1,4 @@
-import type { ByteStream } from '../../../../../core/interfaces/byte-stream.ts'
+import type { ByteStream } from '../../core/interfaces/byte-stream.ts'
 import type { Headers } from './headers.ts'
 
 /** How a stream reaches its connection. */

@@ -25,6 +25,12 @@ export interface ProjectorOptions {
   readonly onError: (error: unknown) => void
 }
 
+/** An object and what it was made of, where that is known. */
+interface Reading {
+  readonly object: KubeObject
+  readonly sources: Sources | undefined
+}
+
 /**
  * Keeps a view as the log says: looks at each object that an append touched, once, in order, after it is
  * durable.
@@ -66,9 +72,12 @@ export class Projector {
       if (parsed === undefined || !this.#serves(parsed.identity)) continue
       this.#note(parsed.identity)
       if (parsed.part !== 'desired' || record.deleted || record.left) continue
-      const object = (await this.#kept(id, parsed.identity)) ?? (await this.#read(parsed.identity))
+      const kept = await this.#kept(id, parsed.identity)
+      const read = kept === undefined ? await this.#read(parsed.identity) : undefined
+      const object = kept ?? read?.object
       if (object === undefined) continue
       view.seed(parsed.identity, object)
+      this.#keep(parsed.identity, read?.sources)
       if (record.collection !== homeOf(parsed.identity.resource, object)) {
         this.misplaced.push(parsed.identity)
       }
@@ -157,7 +166,7 @@ export class Projector {
       if (parsed?.part !== 'desired' || record.deleted || record.left) continue
       if (!this.#serves(parsed.identity)) continue
       const definition = await this.#read(parsed.identity)
-      if (definition !== undefined) definitions.push(definition)
+      if (definition !== undefined) definitions.push(definition.object)
     }
     this.#options.kinds.follow(definitions)
   }
@@ -198,11 +207,12 @@ export class Projector {
     try {
       const shown = view.get(identity)
       if (shown !== undefined && shown.identity.incarnation > identity.incarnation) return
-      const object = await this.#read(identity, own)
-      if (object !== undefined) {
+      const read = await this.#read(identity, own)
+      if (read !== undefined) {
         const isNew = shown?.identity.incarnation !== identity.incarnation
-        if (isNew || again || !sameContent(shown.object, object))
-          view.show(identity, object, position)
+        if (isNew || again || !sameContent(shown.object, read.object))
+          view.show(identity, read.object, position)
+        this.#keep(identity, read.sources)
       } else if (shown?.identity.incarnation === identity.incarnation) {
         view.hide(shown, position)
         this.#rows.drop(documentId(identity, 'desired'))
@@ -231,8 +241,18 @@ export class Projector {
     return { desired, observed: isThere ? observed : undefined }
   }
 
-  /** The object as its documents say now, or undefined when it is not (or no longer) there. */
-  async #read(identity: Identity, position?: Position): Promise<KubeObject | undefined> {
+  /** Keeps what is shown for the next start, where it is known what it was made of. */
+  #keep(identity: Identity, sources: Sources | undefined): void {
+    const shown = this.#options.view.get(identity)
+    if (sources === undefined || shown?.identity.incarnation !== identity.incarnation) return
+    this.#rows.keep(documentId(identity, 'desired'), sources, shown.json)
+  }
+
+  /**
+   * The object as its documents say now, or undefined when it is not (or no longer) there; and what it is
+   * made of, unless that has changed meanwhile.
+   */
+  async #read(identity: Identity, position?: Position): Promise<Reading | undefined> {
     const { replica, kinds, fleet, sha256 } = this.#options
     const resource = kinds.byId.get(identity.resource)
     const sources = await this.#sources(identity)
@@ -250,8 +270,8 @@ export class Projector {
     })
     // What changed while it was read is looked at again; until then it is not known what this shows.
     const after = await this.#sources(identity)
-    if (after !== undefined && sameSources(sources, after)) this.#rows.keep(id, after, object)
-    return object
+    const isSame = after !== undefined && sameSources(sources, after)
+    return { object, sources: isSame ? after : undefined }
   }
 
   async #observed(identity: Identity, resource: Resource): Promise<JsonMap> {

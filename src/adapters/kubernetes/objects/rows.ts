@@ -108,7 +108,7 @@ export class Shown implements ObjectRow {
 }
 
 /** How many bytes of text the trees stand for that are kept, twice at most. A tree is several times as large. */
-const TREE_BYTES_MAX = 2 << 20
+const TREE_BYTES_MAX = 512 * 1024
 
 /**
  * The trees of the objects that were looked at last. Two generations: when the young one is full, the

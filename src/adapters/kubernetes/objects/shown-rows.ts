@@ -1,4 +1,4 @@
-import { equalBytes, toHex } from '../../../core/bytes.ts'
+import { concatBytes, equalBytes, toHex, utf8 } from '../../../core/bytes.ts'
 import {
   type DocumentRecord,
   freeze,
@@ -25,6 +25,8 @@ interface Row {
   readonly observed?: string | undefined
   readonly object: KubeObject
 }
+
+const END = utf8('}')
 
 /**
  * The objects as they were last shown, so that a start does not open every document: one row an object,
@@ -68,14 +70,14 @@ export class ShownRows {
     }
   }
 
-  keep(id: string, sources: Sources, object: KubeObject): void {
-    const { desired, observed } = sources
-    const row: Row = {
+  /** @param json the text of the object, which is shown anyway: nothing else is held until it is written. */
+  keep(id: string, { desired, observed }: Sources, json: Uint8Array): void {
+    const digests = {
       desired: toHex(desired.digest),
       observed: observed === undefined ? undefined : toHex(observed.digest),
-      object,
     }
-    this.#projection.put(id, () => new TextEncoder().encode(JSON.stringify(row)))
+    const head = `${JSON.stringify(digests).slice(0, -1)},"object":`
+    this.#projection.put(id, () => concatBytes([utf8(head), json, END]))
   }
 
   drop(id: string): void {

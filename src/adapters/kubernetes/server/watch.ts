@@ -11,6 +11,7 @@ import { checkListOptions } from './option-checks.ts'
 import { isTrue, wholeNumber } from './request.ts'
 import { StatusError, toStatus } from './status.ts'
 import { encoder, type Frame, watchType } from './watch-frames.ts'
+import { WatchSink } from './watch-sink.ts'
 
 /** How many events may wait for a slow reader, beside those that there were at the start. */
 export const PENDING_EVENTS_MAX = 4096
@@ -99,6 +100,7 @@ class WatchStream {
   readonly #source: WatchSource
   readonly #plan: Plan
   readonly #response: ServerResponse
+  readonly #sink: WatchSink
   readonly #encode: (frame: Frame) => string | Uint8Array
   readonly #cancels = new Set<() => void>()
   #pending: Frame[] = []
@@ -113,6 +115,7 @@ class WatchStream {
     this.#source = source
     this.#plan = plan
     this.#response = response
+    this.#sink = new WatchSink(response, () => this.#flush())
     this.#encode = encoder(source)
     this.#position = source.store.resourceVersion
     this.done = new Promise((resolve) => {
@@ -123,7 +126,6 @@ class WatchStream {
   start(): void {
     const response = this.#response
     response.on('close', () => this.#close())
-    response.on('drain', () => this.#flush())
     response.writeHead(200, {
       'Content-Type': watchType(this.#source),
       'Cache-Control': 'no-cache, private',
@@ -196,8 +198,8 @@ class WatchStream {
 
   #flush(): void {
     if (this.#state === 'closed') return
-    while (this.#head < this.#pending.length && !this.#response.writableNeedDrain) {
-      this.#response.write(this.#nextPiece())
+    while (this.#head < this.#pending.length && !this.#sink.isFull) {
+      this.#sink.write(this.#nextPiece())
     }
     if (this.#head < this.#pending.length) return
     this.#pending = []

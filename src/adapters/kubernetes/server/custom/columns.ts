@@ -1,7 +1,7 @@
 import { mapsAt } from '../../objects/read.ts'
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
 import { numberAt, textAt } from '../json.ts'
-import { AGE, ageOf, NAME, type TableColumn } from '../table/column.ts'
+import { AGE, NAME, type Since, since, type TableColumn } from '../table/column.ts'
 import { type JsonPath, parsePath } from './json-path.ts'
 
 /**
@@ -31,11 +31,11 @@ function ownColumn(given: JsonObject, shown: (object: KubeObject) => KubeObject)
     format: textAt(given, 'format') as TableColumn['format'],
     description,
     priority: (numberAt(given, 'priority') ?? 0) as TableColumn['priority'],
-    cell: (object, nowMs) => (path === undefined ? null : cellOf(type, path, shown(object), nowMs)),
+    cell: (object) => (path === undefined ? null : cellOf(type, path, shown(object))),
   }
 }
 
-function cellOf(type: string, path: JsonPath, object: KubeObject, nowMs: number): Json {
+function cellOf(type: string, path: JsonPath, object: KubeObject): Json | Since {
   const [value] = path.find(object)
   if (value === undefined) return null
   switch (type) {
@@ -47,7 +47,7 @@ function cellOf(type: string, path: JsonPath, object: KubeObject, nowMs: number)
       return typeof value === 'boolean' ? value : null
     case 'date':
       if (typeof value !== 'string') return null
-      return Number.isNaN(Date.parse(value)) ? '<invalid>' : ageOf(value, nowMs)
+      return Number.isNaN(Date.parse(value)) ? '<invalid>' : since(value)
     default:
       return textOf(value)
   }

@@ -1,8 +1,27 @@
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
 import { at, numberAt, textAt } from '../json.ts'
 
-/** What a column shows of an object. */
-export type Cell = (object: KubeObject, nowMs: number) => Json
+/** What a column shows of an object, which holds as long as the object does. */
+export type Cell = (object: KubeObject) => Json | Since
+
+/** A cell that tells how long ago something was: what it says is known when it is looked at. */
+export class Since {
+  /** Milliseconds since the Unix epoch. */
+  readonly thenMs: number
+  /** What encloses the duration. */
+  readonly before: string
+  readonly after: string
+
+  constructor(thenMs: number, before: string = '', after: string = '') {
+    this.thenMs = thenMs
+    this.before = before
+    this.after = after
+  }
+
+  at(nowMs: number): string {
+    return `${this.before}${durationText(nowMs - this.thenMs)}${this.after}`
+  }
+}
 
 /** A column of `kubectl get`, and how its cells are read (metav1.TableColumnDefinition). */
 export interface TableColumn {
@@ -37,10 +56,8 @@ export const NAME: TableColumn = column(
 )
 
 /** The age of the object. */
-export const AGE: TableColumn = column(
-  'Age',
-  'Time since the object was created.',
-  (object, nowMs) => ageOf(object.metadata.creationTimestamp, nowMs),
+export const AGE: TableColumn = column('Age', 'Time since the object was created.', (object) =>
+  since(object.metadata.creationTimestamp),
 )
 
 /** Text at a path, with a word for nothing. */
@@ -48,10 +65,10 @@ export function textCell(path: readonly string[], nothing = ''): Cell {
   return (object) => textAt(object, ...path) || nothing
 }
 
-/** The time since a moment, as kubectl writes it; `<unknown>` where there is none. */
-export function ageOf(moment: Json | undefined, nowMs: number): string {
+/** The time since a moment, as kubectl writes it, between two texts; `<unknown>` where there is none. */
+export function since(moment: Json | undefined, before = '', after = ''): Since | string {
   const then = typeof moment === 'string' ? Date.parse(moment) : Number.NaN
-  return Number.isNaN(then) ? '<unknown>' : durationText(nowMs - then)
+  return Number.isNaN(then) ? `${before}<unknown>${after}` : new Since(then, before, after)
 }
 
 /** A duration in at most two units: `45s`, `5m10s`, `3h`, `2d4h`, `400d`. */

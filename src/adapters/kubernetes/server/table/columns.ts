@@ -5,11 +5,12 @@ import { NODE_METRICS, POD_METRICS } from '../metrics/metrics-objects.ts'
 import { ACCESS_COLUMNS } from './access-columns.ts'
 import {
   AGE,
-  ageOf,
   column,
   countCell,
   labelsText,
   NAME,
+  type Since,
+  since,
   type TableColumn,
   textCell,
 } from './column.ts'
@@ -78,16 +79,16 @@ function eventSource(event: KubeObject): string {
   return parts.filter((part) => part !== '').join(', ')
 }
 
-function lastSeen(event: KubeObject, nowMs: number): string {
+function lastSeen(event: KubeObject): string | Since {
   const moment =
     textAt(event, 'series', 'lastObservedTime') ||
     textAt(event, 'lastTimestamp') ||
     textAt(event, 'eventTime')
-  return ageOf(moment, nowMs)
+  return since(moment)
 }
 
-function firstSeen(event: KubeObject, nowMs: number): string {
-  return ageOf(textAt(event, 'firstTimestamp') || textAt(event, 'eventTime'), nowMs)
+function firstSeen(event: KubeObject): string | Since {
+  return since(textAt(event, 'firstTimestamp') || textAt(event, 'eventTime'))
 }
 
 const NODE_COLUMNS: readonly TableColumn[] = [

@@ -1,6 +1,6 @@
 import type { Json, KubeObject } from '../../objects/types.ts'
 import { at, listAt, numberAt, textAt } from '../json.ts'
-import { AGE, ageOf, column, NAME, type TableColumn, textCell } from './column.ts'
+import { AGE, column, NAME, type Since, since, type TableColumn, textCell } from './column.ts'
 
 const isTrueCondition = (pod: KubeObject, type: string): boolean =>
   listAt(pod, 'status', 'conditions').some(
@@ -89,7 +89,7 @@ export function podStatusText(pod: KubeObject): string {
   return phase === 'Succeeded' || phase === 'Failed' ? text : 'Terminating'
 }
 
-function restartsText(pod: KubeObject, nowMs: number): string {
+function restartsText(pod: KubeObject): string | Since {
   const sidecars = sidecarNames(pod)
   const init = listAt(pod, 'status', 'initContainerStatuses')
   const isStarting = initText(pod) !== undefined
@@ -107,7 +107,7 @@ function restartsText(pod: KubeObject, nowMs: number): string {
   const last = ends[ends.length - 1]
   return restarts === 0 || last === undefined
     ? String(restarts)
-    : `${restarts} (${ageOf(last, nowMs)} ago)`
+    : since(last, `${restarts} (`, ' ago)')
 }
 
 function gatesText(pod: KubeObject): string {

@@ -1,6 +1,6 @@
 import type { Json, JsonObject, KubeObject, Resource } from '../../objects/types.ts'
 import { badRequest } from '../status.ts'
-import type { TableColumn } from './column.ts'
+import { Since, type TableColumn } from './column.ts'
 import { COLUMNS, PLAIN_COLUMNS } from './columns.ts'
 
 /** How much of each object goes along with its row. */
@@ -54,7 +54,9 @@ export function tableOf(source: TableSource): JsonObject {
         }))
       : null,
     rows: source.objects.map((object) => ({
-      cells: cellsOf(source, object),
+      cells: cellsOf(source, object).map((cell) =>
+        cell instanceof Since ? cell.at(source.nowMs) : cell,
+      ),
       ...rowObject(object, source),
     })),
   }
@@ -67,11 +69,8 @@ function columnsOf({ resource, columns }: TableColumns): readonly TableColumn[] 
 type TableColumns = Pick<TableSource, 'resource' | 'columns'>
 
 /** What the columns say of an object. */
-export function cellsOf(
-  source: TableColumns & Pick<TableSource, 'nowMs'>,
-  object: KubeObject,
-): readonly Json[] {
-  return columnsOf(source).map((column) => column.cell(object, source.nowMs))
+export function cellsOf(source: TableColumns, object: KubeObject): readonly (Json | Since)[] {
+  return columnsOf(source).map((column) => column.cell(object))
 }
 
 function rowObject(object: KubeObject, source: TableSource): JsonObject {

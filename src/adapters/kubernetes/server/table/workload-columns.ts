@@ -2,7 +2,6 @@ import type { KubeObject } from '../../objects/types.ts'
 import { at, listAt, numberAt, objectAt, textAt } from '../json.ts'
 import {
   AGE,
-  ageOf,
   type Cell,
   column,
   durationText,
@@ -10,6 +9,8 @@ import {
   listText,
   NAME,
   numberCell,
+  Since,
+  since,
   type TableColumn,
   textCell,
 } from './column.ts'
@@ -84,11 +85,11 @@ function jobCompletions(job: KubeObject): string {
   return beside > 1 ? `${done}/1 of ${beside}` : `${done}/1`
 }
 
-function jobDuration(job: KubeObject, nowMs: number): string {
+function jobDuration(job: KubeObject): string | Since {
   const start = Date.parse(textAt(job, 'status', 'startTime'))
   if (Number.isNaN(start)) return ''
   const end = Date.parse(textAt(job, 'status', 'completionTime'))
-  return durationText((Number.isNaN(end) ? nowMs : end) - start)
+  return Number.isNaN(end) ? new Since(start) : durationText(end - start)
 }
 
 const JOB_COLUMNS: readonly TableColumn[] = [
@@ -114,9 +115,9 @@ const CRON_JOB_COLUMNS: readonly TableColumn[] = [
   column('Active', 'Jobs that run.', (job) => listAt(job, 'status', 'active').length, {
     type: 'integer',
   }),
-  column('Last Schedule', 'When a job was made last.', (job, nowMs) => {
+  column('Last Schedule', 'When a job was made last.', (job) => {
     const last = textAt(job, 'status', 'lastScheduleTime')
-    return last === '' ? '<none>' : ageOf(last, nowMs)
+    return last === '' ? '<none>' : since(last)
   }),
   AGE,
   ...containerColumns(JOB_TEMPLATE),

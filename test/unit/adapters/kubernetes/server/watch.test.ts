@@ -1,5 +1,5 @@
 import { createServer, get, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { systemClock } from 'tideway'
 import { afterEach, describe, expect, test } from 'vitest'
 import { builtinResources } from '../../../../../src/adapters/kubernetes/objects/resources.ts'
@@ -128,6 +128,43 @@ describe('a watch', () => {
     expect(sent).toBeGreaterThan(PENDING_EVENTS_MAX)
     response.resume()
     await failed
+  })
+
+  test('of a reader that was behind goes on in order, with nothing left out', async () => {
+    const feed = new Feed()
+    const { response } = await watched(
+      feed,
+      'resourceVersion=5&allowWatchBookmarks=true&timeoutSeconds=1',
+    )
+    response.pause()
+    const { metadata } = big
+    const count = 600
+    for (let index = 0; index < count; index++) {
+      feed.change({ ...big, metadata: { ...metadata, resourceVersion: String(index) } })
+      if (index % 100 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    const lines = await linesOf(response)
+    const versions = lines.slice(0, count).map((line) => line.object.metadata.resourceVersion)
+    expect(versions).toEqual(Array.from({ length: count }, (_, index) => String(index)))
+    expect(lines.slice(count).map((line) => line.type)).toEqual(['BOOKMARK'])
+  })
+
+  test('of a client that knows no chunks is answered without', async () => {
+    const feed = new Feed()
+    const { response, running } = await watched(feed, 'resourceVersion=5')
+    response.destroy()
+    await running.done
+    const port = (server?.address() as AddressInfo | undefined)?.port ?? 0
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.0\r\n\r\n'))
+    let text = ''
+    for await (const piece of socket) {
+      text += String(piece)
+      if (feed.listeners.size > 0 && !text.includes('MODIFIED')) feed.change(big)
+      if (text.endsWith('}\n')) break
+    }
+    const [head = '', body = ''] = text.split('\r\n\r\n')
+    expect(head).not.toContain('chunked')
+    expect(JSON.parse(body)).toMatchObject({ type: 'MODIFIED' })
   })
 
   test('of a reader that is gone is forgotten', async () => {

@@ -2,6 +2,7 @@ import { type Logger, type Replica, systemClock, systemRandom } from 'tideway'
 import {
   type Controller,
   createDefinitionController,
+  createDisruptionController,
   createGarbageCollector,
   createLeaseGate,
   createNamespaceController,
@@ -13,7 +14,7 @@ import {
 } from 'tideway/adapters/kubernetes/controllers'
 import { bootstrapObjects, reconcileBootstrap } from 'tideway/adapters/kubernetes/identity'
 import type { ObjectStore } from 'tideway/adapters/kubernetes/objects'
-import { admittedStore } from 'tideway/adapters/kubernetes/server'
+import { admittedStore, createAddressRepair } from 'tideway/adapters/kubernetes/server'
 import type { Teardown } from '../shared/lifetime.ts'
 import type { CloudSettings } from './cloud-settings.ts'
 
@@ -55,6 +56,8 @@ export function startControllers(
   // The API server of Kubernetes does this itself, so no other program may hold its place.
   const definitions = createDefinitionController(parts)
   teardown.add('definitions of kinds', () => definitions.close())
+  const addresses = createAddressRepair(parts)
+  teardown.add('addresses of services', () => addresses.close())
   const lifecycle = createNodeLifecycle(parts)
   teardown.add('node life cycle', () => lifecycle.close())
   const stop = replica.onSignal('lease/', ({ key, value, peer }) => {
@@ -73,6 +76,7 @@ function ownControllers(parts: Parameters<typeof createScheduler>[0]): readonly 
       runs: (node) => node === undefined || node === '',
     }),
     createQuotaController(parts),
+    createDisruptionController(parts),
     createGarbageCollector(parts),
     createVolumeProtection(parts),
   ]

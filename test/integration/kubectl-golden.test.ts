@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { withCluster } from '../cluster/cluster.ts'
 import {
   type AcceptedLine,
+  type CommandFile,
   differingLines,
   type KubectlCommand,
   outputLines,
@@ -19,8 +20,11 @@ const kubectls = await findKubectls()
 /** Some two hundred programs are started for each server. */
 const LIMIT_MS = 400_000
 
-/** With this set, every kubectl of the machine is tried, not only the oldest and the newest. */
+/** With this set, every kubectl of the machine is tried with all commands, not only the oldest and the newest. */
 const TRIES_ALL = process.env['GOLDEN_KUBECTLS'] === 'all'
+
+/** The releases between them that are tried with fewer commands: those with which much changed. */
+const BETWEEN = /^v1\.(?:32|33|35)\./
 
 test(
   'kubectl prints the same of a real kube-apiserver and of this one',
@@ -36,9 +40,9 @@ test(
     await withCluster({ programs }, async (cluster) => {
       const ours = await startIdentityServer()
       try {
-        for (const kubectl of chosen()) {
+        for (const { kubectl, file } of chosen()) {
           const name = kubectl.version.replace(/^v1\.(\d+).*$/, '$1')
-          const commands = await readCommands(name)
+          const commands = await readCommands(file, name)
           const sides = {
             real: kubectlFor(cluster, kubectl.path),
             ours: asRoot(kubectlFor(ours.api, kubectl.path)),
@@ -78,9 +82,18 @@ function asRoot(run: RunKubectl): RunKubectl {
   }
 }
 
-function chosen(): readonly Kubectl[] {
-  if (TRIES_ALL) return kubectls
-  return [...new Set([kubectls[0], kubectls.at(-1)])].filter((kubectl) => kubectl !== undefined)
+interface Chosen {
+  readonly kubectl: Kubectl
+  readonly file: CommandFile
+}
+
+function chosen(): readonly Chosen[] {
+  const isWhole = (kubectl: Kubectl): boolean =>
+    TRIES_ALL || kubectl === kubectls[0] || kubectl === kubectls.at(-1)
+  return kubectls.flatMap((kubectl): readonly Chosen[] => {
+    if (isWhole(kubectl)) return [{ kubectl, file: 'commands.yaml' }]
+    return BETWEEN.test(kubectl.version) ? [{ kubectl, file: 'commands-between.yaml' }] : []
+  })
 }
 
 async function differences(

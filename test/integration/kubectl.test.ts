@@ -1,5 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { consoleLogger, systemClock, systemRandom } from 'tideway'
+import { createDisruptionController } from 'tideway/adapters/kubernetes/controllers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type CommandResult,
@@ -340,4 +342,35 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
     ok(await kubectl('delete', 'cm,secret,svc,sa', '--all'))
     expect(ok(await kubectl('get', 'cm,secret,svc,sa,pods', '-o', 'name'))).toBe('')
   })
+})
+
+test('a drain goes on without kube-controller-manager where the budget of its pods allows it', async (context) => {
+  const kubectl = kubectls.at(-1)
+  skipUnless(context, kubectl !== undefined, 'kubectl', KUBECTL_HINT)
+  if (kubectl === undefined) return
+  const api = await startTestApiServer()
+  const { store } = api
+  const logger = consoleLogger('silent')
+  const parts = { store, clock: systemClock, random: systemRandom, logger }
+  const controller = createDisruptionController(parts)
+  try {
+    const run = kubectlFor(api, kubectl.path)
+    await store.create({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'leaving' } })
+    const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] }
+    for (const name of ['a', 'b', 'stays'])
+      await store.create({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name, namespace: 'default', labels: { app: 'web' } },
+        spec: { nodeName: name === 'stays' ? 'other' : 'leaving', containers: [] },
+        status,
+      })
+    ok(await run(['create', 'pdb', 'web', '--selector=app=web', '--min-available=1']))
+    const drain = ['drain', 'leaving', '--force', '--grace-period=0', '--timeout=60s']
+    expect(ok(await run(drain))).toContain('node/leaving drained')
+    expect(store.list('pods').items.map((pod) => pod.metadata.name)).toEqual(['stays'])
+  } finally {
+    await controller.close()
+    await api.close()
+  }
 })

@@ -1,5 +1,6 @@
 /** Controllers: programs that keep objects as other objects ask. Each is level-triggered. */
 export { createDefinitionController } from './definitions.ts'
+export { createDisruptionController } from './disruption.ts'
 export { createGarbageCollector, type GarbageCollectorOptions } from './garbage-collector.ts'
 export { createLeaseGate, type LeaseGateOptions } from './lease-gate.ts'
 export { createNamespaceController } from './namespace.ts'

@@ -19,9 +19,9 @@ const RETRY_SECONDS = 10
 
 /**
  * Evicts a pod: deletes it when the disruption budget that covers it allows one more, and takes that from
- * the budget. Budgets are counted by the disruption controller of kube-controller-manager.
+ * the budget. Budgets are counted by the disruption controller, that of Kubernetes or our own.
  *
- * @throws StatusError: 429 when the budget does not allow it, 403, 404, 409, 500 for several budgets.
+ * @throws StatusError: 429 when the budget does not allow it, 403 also where it is not to be taken from here, 404, 409, 500 for several budgets.
  */
 export async function evictPod(
   context: RequestContext,
@@ -53,16 +53,19 @@ async function takeFromBudget(
   const [budget, ...more] = store.list(BUDGETS, namespace).items.filter(covers)
   if (budget === undefined || isAllowedUnready(pod, budget)) return
   if (more.length > 0) throw new StatusError('InternalError', SEVERAL)
+  const key = { resource: BUDGETS, namespace, name: budget.metadata.name }
   const take = (current: KubeObject): KubeObject => {
     const why = whyNot(current)
     if (why !== undefined) throw why
-    return oneLess(current, pod.metadata.name, nowText(context.clock))
+    const less = oneLess(current, pod.metadata.name, nowText(context.clock))
+    const refused = context.mayWrite(key, less)
+    if (refused !== undefined) throw forbidden(BUDGET_KIND, current.metadata.name, refused)
+    return less
   }
   if (dryRun) {
     take(budget)
     return
   }
-  const key = { resource: BUDGETS, namespace, name: budget.metadata.name }
   await context.exclusive(key, () =>
     store.update(key, take, { part: 'observed', author: options.author }),
   )

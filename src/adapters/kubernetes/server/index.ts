@@ -1,4 +1,9 @@
 export type { Attributes } from '../identity/attributes.ts'
+export {
+  type AddressRepair,
+  type AddressRepairOptions,
+  createAddressRepair,
+} from './address-repair.ts'
 export { type AdmittedStoreOptions, admittedStore } from './admission/admitted-store.ts'
 export {
   type ApiServer,

@@ -25,10 +25,16 @@ interface Entry {
   readonly editor?: string
 }
 
-/** The commands of the files, for a namespace of their own. */
-export async function readCommands(name: string): Promise<readonly KubectlCommand[]> {
+/** The files of commands: all that are tried, and the fewer for releases that are not tried with all. */
+export type CommandFile = 'commands.yaml' | 'commands-between.yaml'
+
+/** The commands of a file, for a namespace of their own. */
+export async function readCommands(
+  file: CommandFile,
+  name: string,
+): Promise<readonly KubectlCommand[]> {
   const manifests = (await read('manifests.yaml')) as Readonly<Record<string, string>>
-  const entries = (await read('commands.yaml')) as readonly (Entry | string)[]
+  const entries = (await read(file)) as readonly (Entry | string)[]
   return entries.map((entry) => {
     const { run, input, editor } = typeof entry === 'string' ? { run: entry } : (entry as Entry)
     const line = run.replaceAll('NS', `golden-${name}`).replaceAll('NN', name)

@@ -7,7 +7,8 @@ import { needsHealthCheck } from './service-checks.ts'
 // Which address in the cluster and which ports of nodes a service gets. There is no counter that all
 // replicas share: the address follows from the name of the service, so each replica comes to the same
 // one while apart. Where another service here has it already, the next free one is taken. Two services
-// that were made on two sides while apart may so get one address; the range is wide, so it is rare.
+// that were made on two sides while apart may so get one address; the range is wide, so it is rare, and
+// the younger one is given another when they come together (address-repair.ts).
 
 /** The range of cluster addresses, 10.96.0.0/12, as a number and a count. The first is the API's own. */
 const RANGE_START = (10 << 24) | (96 << 16)

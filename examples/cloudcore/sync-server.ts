@@ -49,6 +49,8 @@ export async function createSyncServer(options: SyncServerOptions): Promise<Sync
       minVersion: 'TLSv1.3',
       requestTimeout: REQUEST_MS,
       headersTimeout: REQUEST_MS,
+      handshakeTimeout: REQUEST_MS,
+      connectionsCheckingInterval: REQUEST_MS / 3,
       ALPNProtocols: ['http/1.1'],
     },
     (request, response) => void join.serve(request, response),

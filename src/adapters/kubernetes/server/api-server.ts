@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../../core/interfaces/clock.ts'
@@ -9,6 +9,12 @@ import type { Rbac } from '../identity/rbac.ts'
 import type { PodStreams } from '../objects/pod-streams.ts'
 import type { ObjectStore, PodLogs } from '../objects/types.ts'
 import type { AuditSink } from './audit.ts'
+import {
+  acceptConnections,
+  CONNECTION_LIMITS,
+  type ConnectionLimits,
+  timeoutsOf,
+} from './connections.ts'
 import type { Admit, User, WriteGuard } from './context.ts'
 import { liveCatalog } from './custom/live-catalog.ts'
 import { Dispatcher } from './dispatch.ts'
@@ -70,6 +76,8 @@ export interface ApiServerOptions {
   readonly streams?: PodStreams | undefined
   /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
   readonly version?: string | undefined
+  /** How long clients may take, and how many they may be. Default: {@link CONNECTION_LIMITS}. */
+  readonly limits?: Partial<ConnectionLimits> | undefined
   readonly logger: Logger
   readonly clock: Clock
 }
@@ -88,13 +96,6 @@ export interface ApiServer {
 
 /** How long requests get to finish when the server closes. */
 export const CLOSE_GRACE_MS = 2_000
-
-/** More connections than this are refused. */
-const CONNECTIONS_MAX = 4_096
-
-/** The time to send headers, and a whole request, in milliseconds. */
-const HEADERS_MS = 30_000
-const REQUEST_MS = 60_000
 
 /** Longer than the keep-alive of Go clients, so that the client closes first. */
 const KEEP_ALIVE_MS = 100_000
@@ -116,6 +117,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const computed = options.usage === undefined ? [] : METRICS_RESOURCES
   const catalog = liveCatalog(store, computed)
   const host = options.host ?? '127.0.0.1'
+  const limits: ConnectionLimits = { ...CONNECTION_LIMITS, ...options.limits }
   const server = createServer({
     cert: tls.cert,
     key: tls.key,
@@ -123,16 +125,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     requestCert: true,
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
-    headersTimeout: HEADERS_MS,
-    requestTimeout: REQUEST_MS,
+    ...timeoutsOf(limits),
     keepAliveTimeout: KEEP_ALIVE_MS,
     ALPNProtocols: ['http/1.1'],
   })
-  server.maxConnections = CONNECTIONS_MAX
   let address = ''
   const openApi = openApiOf(catalog, version)
   const dispatcher = new Dispatcher({
     ...options,
+    limits,
     catalog,
     paths: {
       catalog,
@@ -144,13 +145,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
       },
     },
   })
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+  acceptConnections(server, limits, clock, logger, (request, response) => {
     void dispatcher.serve(request, response)
   })
   acceptUpgrades(server, (upgrade) => dispatcher.serve(upgrade.request, upgrade.response, upgrade))
-  server.on('tlsClientError', (error) => {
-    logger.debug('a TLS handshake failed', { error: error.message })
-  })
   const port = await listen(server, host, options.port ?? 0)
   server.on('error', (error) => {
     logger.error('the API server failed', { error: error.message })

@@ -33,13 +33,12 @@ export interface ObjectBody {
 /**
  * Reads a request body whole.
  *
- * @throws StatusError 413 past {@link BODY_BYTES_MAX}.
+ * @throws StatusError 413 past {@link BODY_BYTES_MAX}, 400 when it does not come whole.
  */
 export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   let pieces: Uint8Array[] = []
   let bytes = 0
-  for await (const piece of request) {
-    const chunk = piece as Uint8Array
+  for await (const chunk of piecesOf(request)) {
     bytes += chunk.length
     if (bytes > DISCARDED_BYTES_MAX) throw tooLarge()
     if (bytes > BODY_BYTES_MAX) pieces = []
@@ -47,6 +46,15 @@ export async function readBody(request: IncomingMessage): Promise<Uint8Array> {
   }
   if (bytes > BODY_BYTES_MAX) throw tooLarge()
   return Buffer.concat(pieces, bytes)
+}
+
+async function* piecesOf(request: IncomingMessage): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const piece of request) yield piece as Uint8Array
+  } catch {
+    // The client has left, or was too slow: nothing failed here.
+    throw badRequest('the request ended before its body')
+  }
 }
 
 function tooLarge(): StatusError {

@@ -7,6 +7,7 @@ import { type AuditTrail, audited } from './audit.ts'
 import { attributesOf, requireAllowed } from './authorization.ts'
 import { parseObject, readBody } from './body.ts'
 import type { Catalog, Served } from './catalog.ts'
+import type { ConnectionLimits } from './connections.ts'
 import { keyOf, nowText, type RequestContext, type User, writeOptions } from './context.ts'
 import { createExclusive } from './exclusive.ts'
 import { guardGrants } from './grants.ts'
@@ -17,6 +18,7 @@ import { negotiate, plainFormat } from './negotiate.ts'
 import { answerOpenId } from './openid.ts'
 import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
+import type { Patience } from './pieces.ts'
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
 import { checkScope, hasGroup, isInVersionedGroup } from './request-scope.ts'
 import {
@@ -49,6 +51,7 @@ const DEPRECATIONS: Readonly<Record<string, string>> = {
 
 /** What a {@link Dispatcher} works with. */
 export interface DispatcherOptions extends ApiServerOptions {
+  readonly limits: ConnectionLimits
   readonly catalog: Catalog
   readonly paths: PathSource
 }
@@ -61,12 +64,14 @@ export class Dispatcher {
   readonly #exclusive = createExclusive()
   readonly #admission: Admission
   readonly #metrics: ObjectStore
+  readonly #patience: Patience
   #requests = 0
   #isClosing = false
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    const { store, serviceAccounts = false, usage, clock } = options
+    const { store, serviceAccounts = false, usage, clock, limits } = options
+    this.#patience = { clock, stallMs: limits.stallMs }
     this.#metrics = usage === undefined ? store : metricsStore(store, usage, clock)
     this.#admission = createAdmission({ store, serviceAccounts, clock })
   }
@@ -80,7 +85,8 @@ export class Dispatcher {
     response.on('error', () => response.destroy())
     try {
       const reply = await this.#answer(request, response, upgrade)
-      if (reply !== undefined) await send(request, response, prettied(reply, request))
+      if (reply !== undefined)
+        await send(request, response, prettied(reply, request), this.#patience)
     } catch (error) {
       await this.#fail(request, response, error)
     } finally {
@@ -108,7 +114,8 @@ export class Dispatcher {
     else {
       if (status.code === 413) response.setHeader('Connection', 'close')
       const format = plainFormat(request.headers.accept)
-      await send(request, response, replyStatus(status, format)).catch(() => response.destroy())
+      const reply = replyStatus(status, format)
+      await send(request, response, reply, this.#patience).catch(() => response.destroy())
     }
   }
 
@@ -302,10 +309,9 @@ export class Dispatcher {
   ): void {
     this.#admitStream()
     const { store, resource, served, namespace, query, clock } = context
-    const running = startWatch(
-      { store, resource, served, namespace, query, answer, clock, random: Math.random },
-      response,
-    )
+    const source = { store, resource, served, namespace, query, answer, clock }
+    const { limits } = this.#options
+    const running = startWatch({ ...source, ...limits, random: Math.random }, response)
     const { end } = running
     this.#streams.add(end)
     const stop = this.#followKind(served, end)

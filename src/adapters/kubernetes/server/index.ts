@@ -20,6 +20,7 @@ export {
   clientCertificate,
   createAuthenticator,
 } from './authenticate.ts'
+export { CONNECTION_LIMITS, type ConnectionLimits } from './connections.ts'
 export type { Admit, User, WriteGuard } from './context.ts'
 export { loadOrIssueServerCertificate } from './kept-certificate.ts'
 export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubeconfig.ts'

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { constants, createGzip } from 'node:zlib'
+import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 
 /** How many bytes are written to a connection at once. */
-const PIECE_BYTES = 64 * 1024
+export const PIECE_BYTES: number = 64 * 1024
 
 /** An answer that is written in pieces, and is nowhere as a whole. */
 export interface PiecedBody {
@@ -46,6 +47,30 @@ export function wholeOf(body: PiecedBody): Buffer {
   return Buffer.concat(Array.from(inPieces(body.parts), (piece) => Buffer.from(piece)))
 }
 
+/** How long an answer waits for its reader. */
+export interface Patience {
+  readonly clock: Clock
+  /** Who takes nothing of a piece for this long is cut off, in milliseconds. */
+  readonly stallMs: number
+}
+
+/** Cuts a response whose reader takes too long, unless it is told that it does not. */
+export function cutLater(response: ServerResponse, { clock, stallMs }: Patience): Cancel {
+  return clock.schedule(stallMs, () => response.destroy())
+}
+
+/** Ends a response, whose reader has to take the rest in time. */
+export function endInTime(
+  sink: { end(): unknown },
+  response: ServerResponse,
+  patience: Patience,
+): void {
+  const cancel = cutLater(response, patience)
+  response.once('finish', cancel)
+  response.once('close', cancel)
+  sink.end()
+}
+
 /** Where pieces are written to. */
 interface Sink {
   write(piece: Uint8Array, done: () => void): unknown
@@ -62,6 +87,7 @@ export async function sendPieces(
   code: number,
   body: PiecedBody,
   takesZip: (length: number) => boolean,
+  patience: Patience,
 ): Promise<void> {
   const pieces = inPieces(body.parts)
   const first = pieces.next()
@@ -81,10 +107,10 @@ export async function sendPieces(
   for (const piece of chained(first, second, pieces)) {
     await writing
     if (response.destroyed) break
-    writing = written(sink, piece, response)
+    writing = written(sink, piece, response, patience)
   }
   await writing
-  if (!response.destroyed) sink.end()
+  if (!response.destroyed) endInTime(sink, response, patience)
 }
 
 function* chained(
@@ -98,9 +124,16 @@ function* chained(
 }
 
 /** Resolves when a piece may be overwritten, or nobody wants it any more. */
-function written(sink: Sink, piece: Uint8Array, response: ServerResponse): Promise<void> {
+export function written(
+  sink: Sink,
+  piece: Uint8Array,
+  response: ServerResponse,
+  patience: Patience,
+): Promise<void> {
   return new Promise((resolve) => {
+    const cancel = cutLater(response, patience)
     const done = (): void => {
+      cancel()
       response.off('close', done)
       resolve()
     }

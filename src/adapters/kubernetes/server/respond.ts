@@ -5,7 +5,15 @@ import { stringify } from 'yaml'
 import type { Json, JsonObject } from '../objects/types.ts'
 import { isObject, numberAt } from './json.ts'
 import type { Answer } from './negotiate.ts'
-import { type PiecedBody, sendPieces, wholeOf } from './pieces.ts'
+import {
+  endInTime,
+  type Patience,
+  PIECE_BYTES,
+  type PiecedBody,
+  sendPieces,
+  wholeOf,
+  written,
+} from './pieces.ts'
 import { encodeProtobuf, PROTOBUF } from './protobuf/encode.ts'
 import { isTrue } from './request.ts'
 
@@ -77,11 +85,15 @@ export function replyStatus(
   return { ...replyWith(body, code, format), headers }
 }
 
-/** Sends an answer, compressed where the client takes it and it is worth it. */
+/**
+ * Sends an answer, compressed where the client takes it and it is worth it. A connection whose reader
+ * takes nothing of it is cut.
+ */
 export async function send(
   request: IncomingMessage,
   response: ServerResponse,
   reply: Reply,
+  patience: Patience,
 ): Promise<void> {
   if (response.destroyed || response.headersSent) return
   if (reply.contentType !== '') response.setHeader('Content-Type', reply.contentType)
@@ -97,9 +109,8 @@ export async function send(
     ])
   const takesZip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
   if (reply.body !== undefined && request.method !== 'HEAD') {
-    return await sendPieces(response, reply.code, reply.body, (length) => {
-      return takesZip && length >= COMPRESSED_BYTES_MIN
-    })
+    const zips = (length: number): boolean => takesZip && length >= COMPRESSED_BYTES_MIN
+    return await sendPieces(response, reply.code, reply.body, zips, patience)
   }
   let body: Uint8Array = reply.bytes ?? Buffer.from(reply.text)
   if (takesZip && body.length >= COMPRESSED_BYTES_MIN) {
@@ -109,7 +120,12 @@ export async function send(
   if (response.destroyed) return
   if (reply.code !== 204) response.setHeader('Content-Length', body.length)
   response.writeHead(reply.code)
-  response.end(request.method === 'HEAD' ? undefined : body)
+  if (request.method === 'HEAD') return endInTime(response, response, patience)
+  let at = 0
+  for (; body.length - at > PIECE_BYTES && !response.destroyed; at += PIECE_BYTES)
+    await written(response, body.subarray(at, at + PIECE_BYTES), response, patience)
+  const last = body.subarray(at)
+  endInTime({ end: () => response.end(last) }, response, patience)
 }
 
 /** The value of a `Warning` header. */

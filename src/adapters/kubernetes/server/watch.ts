@@ -39,6 +39,10 @@ export interface WatchSource {
   readonly clock: Clock
   /** Between 0 and 1. */
   readonly random: () => number
+  /** How long its end may wait for a reader, in milliseconds. */
+  readonly stallMs: number
+  /** How many bytes of objects may wait for a slow reader, beside those that there were at the start. */
+  readonly watchBytesMax: number
 }
 
 /** A watch that is going on. */
@@ -107,6 +111,8 @@ class WatchStream {
   /** The first of `#pending` that is not written. */
   #head = 0
   #pendingMax = Number.POSITIVE_INFINITY
+  #pendingBytes = 0
+  #pendingBytesMax = Number.POSITIVE_INFINITY
   #position: number
   #state: 'open' | 'ending' | 'closed' = 'open'
   #finish: () => void = () => undefined
@@ -142,6 +148,7 @@ class WatchStream {
       return
     }
     this.#pendingMax = this.#pending.length - this.#head + PENDING_EVENTS_MAX
+    this.#pendingBytesMax = this.#pendingBytes + this.#source.watchBytesMax
     this.#later(this.#plan.durationMs, () => this.end())
     if (this.#plan.allowsBookmarks) this.#bookmarkLater()
   }
@@ -151,6 +158,7 @@ class WatchStream {
     if (this.#state !== 'open') return
     if (this.#plan.allowsBookmarks) this.#bookmark(false)
     this.#state = 'ending'
+    this.#later(this.#source.stallMs, () => this.#response.destroy())
     this.#flush()
   }
 
@@ -161,7 +169,7 @@ class WatchStream {
     if (start === 'now') return store.resourceVersion
     if (start !== 'state') return start
     const list = store.list(resource.id, namespace)
-    for (const row of rowsOf(list)) if (select(row)) this.#pending.push({ type: 'ADDED', row })
+    for (const row of rowsOf(list)) if (select(row)) this.#keep({ type: 'ADDED', row })
     this.#flush()
     this.#position = list.resourceVersion
     if (sendsInitialEnd) this.#bookmark(true)
@@ -190,10 +198,18 @@ class WatchStream {
 
   #push(frame: Frame): void {
     if (this.#state !== 'open') return
-    this.#pending.push(frame)
+    this.#keep(frame)
+    const isLate =
+      this.#pending.length - this.#head > this.#pendingMax ||
+      this.#pendingBytes > this.#pendingBytesMax
     // The client is made to begin again rather than kept waiting with ever older events.
-    if (this.#pending.length - this.#head > this.#pendingMax) this.#response.destroy()
+    if (isLate) this.#response.destroy()
     else this.#flush()
+  }
+
+  #keep(frame: Frame): void {
+    this.#pending.push(frame)
+    this.#pendingBytes += bytesOf(frame)
   }
 
   #flush(): void {
@@ -215,6 +231,7 @@ class WatchStream {
       const frame = this.#pending[this.#head]
       this.#head += 1
       if (frame === undefined) continue
+      this.#pendingBytes -= bytesOf(frame)
       const part = this.#encode(frame)
       parts.push(part)
       size += part.length
@@ -250,6 +267,10 @@ class WatchStream {
     })
     this.#cancels.add(cancel)
   }
+}
+
+function bytesOf(frame: Frame): number {
+  return 'row' in frame ? frame.row.json.length : 0
 }
 
 /** What a change of an object means to one who sees only what is selected. */

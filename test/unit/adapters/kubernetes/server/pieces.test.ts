@@ -13,6 +13,7 @@ import {
   wholeOf,
 } from '../../../../../src/adapters/kubernetes/server/pieces.ts'
 import { send } from '../../../../../src/adapters/kubernetes/server/respond.ts'
+import { systemClock } from '../../../../../src/system.ts'
 
 function pods(count: number): readonly KubeObject[] {
   return Array.from({ length: count }, (_, n) => ({
@@ -79,7 +80,8 @@ describe('an answer in pieces', () => {
   ): Promise<{ readonly response: IncomingMessage; readonly sent: Promise<void> }> {
     let sent: Promise<void> = Promise.resolve()
     server = createServer((request, response) => {
-      sent = send(request, response, { code: 200, contentType: 'application/json', text: '', body })
+      const reply = { code: 200, contentType: 'application/json', text: '', body }
+      sent = send(request, response, reply, { clock: systemClock, stallMs: 60_000 })
     })
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')

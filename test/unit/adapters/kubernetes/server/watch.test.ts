@@ -86,6 +86,8 @@ async function watched(
         answer: { format: 'json', as: 'object', metaVersion: 'v1' },
         clock: systemClock,
         random: () => 0,
+        stallMs: 60_000,
+        watchBytesMax: 1_000_000_000,
       },
       response,
     )

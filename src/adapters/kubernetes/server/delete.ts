@@ -124,7 +124,15 @@ export async function deleteObject(
       author: options.author,
     }),
   )
-  return answerOf(context, last, store.get(key)?.metadata.uid === current.metadata.uid)
+  const isThere = store.get(key)?.metadata.uid === current.metadata.uid
+  return answerOf(context, isThere ? last : goneAs(last, store.resourceVersion), isThere)
+}
+
+/** What is gone is of the version at which it was, and has no grace left. */
+function goneAs(last: KubeObject, resourceVersion: number): KubeObject {
+  const metadata = { ...last.metadata, resourceVersion: String(resourceVersion) }
+  const hadGrace = metadata.deletionGracePeriodSeconds !== undefined
+  return { ...last, metadata: hadGrace ? { ...metadata, deletionGracePeriodSeconds: 0 } : metadata }
 }
 
 const PERMANENT: ReadonlySet<string> = new Set([

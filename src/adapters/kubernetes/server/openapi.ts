@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Json, JsonObject } from '../objects/types.ts'
-import { apiVersionOf, type Catalog, type Served } from './catalog.ts'
+import { apiVersionOf, type Catalog, type Served, type Subresource } from './catalog.ts'
 import type { Draft } from './json.ts'
 import {
   type Field,
@@ -90,7 +90,11 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
     })
     paths[collection] = { post: operation('post') }
     if (served.resource !== undefined) {
-      paths[`${collection}/{name}`] = { put: operation('put'), patch: operation('patch') }
+      const writes = { put: operation('put'), patch: operation('patch') }
+      paths[`${collection}/{name}`] = writes
+      // Parts that are written as the object is: what else they are of is another kind.
+      for (const part of served.subresources.filter((item) => isWritten(item, served)))
+        paths[`${collection}/{name}/${part.name}`] = { get: operation('get'), ...writes }
     }
     for (const type of structsWithin(baseOf(served))) {
       schemas[openApiName(type.name)] ??= schemaOf(type)
@@ -104,6 +108,10 @@ function documentOf(members: readonly Served[], version: string): JsonObject {
     paths,
     components: { schemas },
   }
+}
+
+function isWritten({ kind, verbs }: Subresource, served: Served): boolean {
+  return kind === served.kind && verbs.includes('patch')
 }
 
 /** What of a kind has named schemas: of one that a definition defines, its metadata. */

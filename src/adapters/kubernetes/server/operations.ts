@@ -47,6 +47,8 @@ export async function operate(
   answer: Answer,
 ): Promise<Reply> {
   const { name, subresource } = info
+  // To authorization it is a GET, but nobody answers it.
+  if (request.method === 'HEAD') throw methodNotAllowed()
   checkWriteOptions(info.verb, info.query)
   if (subresource === undefined && !context.served.verbs.includes(info.verb))
     throw methodNotAllowed()

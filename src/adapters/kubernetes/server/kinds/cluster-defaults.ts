@@ -98,6 +98,7 @@ const driver: Fill = always(
 /** What these kinds get where they say nothing, by resource id. */
 export const CLUSTER_DEFAULTS: Readonly<Record<string, Fill>> = {
   endpoints: eachOf('subsets', eachOf('ports', values({ protocol: 'TCP' }))),
+  resourcequotas: always('spec'),
   limitranges: always('spec', eachOf('limits', limitDefaults)),
   nodes: nodeRanges,
   persistentvolumes: inside(
@@ -115,8 +116,13 @@ export const CLUSTER_DEFAULTS: Readonly<Record<string, Fill>> = {
     'spec',
     inside('parameters', values({ scope: 'Cluster' })),
   ),
+  'leases.coordination.k8s.io': always('spec'),
+  'poddisruptionbudgets.policy': always('spec'),
+  'deviceclasses.resource.k8s.io': always('spec'),
+  'resourceclaimtemplates.resource.k8s.io': always('spec', always('metadata')),
   'networkpolicies.networking.k8s.io': always(
     'spec',
+    always('podSelector'),
     eachOf('ingress', policyRule),
     eachOf('egress', policyRule),
     policyTypes,

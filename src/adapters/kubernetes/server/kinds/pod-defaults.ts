@@ -12,6 +12,7 @@ import {
   withDefaults,
 } from './filling.ts'
 import { pullPolicyOf } from './image-policy.ts'
+import { podLevelDefaults } from './pod-level-resources.ts'
 import { fieldRefDefaults, resourceRefDefaults, volumeDefaults } from './volume-defaults.ts'
 
 const httpDefaults: Fill = inside('httpGet', values({ path: '/', scheme: 'HTTP' }))
@@ -92,15 +93,15 @@ export function podDefaults(pod: KubeObject): KubeObject {
     (spec: JsonObject, list) => mapItems(spec, list, requestDefaults),
     podSpecDefaults(named),
   )
-  return { ...pod, spec: hostPortDefaults(asked) }
+  return { ...pod, spec: hostPortDefaults(podLevelDefaults(asked)) }
 }
 
 /** The quality of service that the requests and limits of a pod amount to. */
 export function qosClass(pod: JsonObject): 'Guaranteed' | 'Burstable' | 'BestEffort' {
-  const containers = [
-    ...listAt(pod, 'spec', 'containers'),
-    ...listAt(pod, 'spec', 'initContainers'),
-  ]
+  // What is said of all of the pod counts instead of what is said of its containers.
+  const containers = isObject(at(pod, 'spec', 'resources'))
+    ? [objectAt(pod, 'spec')]
+    : [...listAt(pod, 'spec', 'containers'), ...listAt(pod, 'spec', 'initContainers')]
   const isPositive = (value: Json | undefined): boolean =>
     (typeof value === 'string' ? (quantityNano(value) ?? 0n) : 0n) > 0n
   let hasAny = false

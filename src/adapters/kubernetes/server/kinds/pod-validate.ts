@@ -14,6 +14,7 @@ import {
   required,
 } from './checks.ts'
 import { checkLabels, checkName } from './names.ts'
+import { podLevelCauses } from './pod-level-resources.ts'
 import { containerPartsCheck, hostPortCauses, podPartsCheck } from './pod-parts-checks.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER
@@ -290,6 +291,7 @@ export function checkPodSpec(field: string, spec: JsonObject): readonly Cause[] 
     ...(spec['serviceAccountName'] === undefined
       ? []
       : checkName(`${field}.serviceAccountName`, spec['serviceAccountName'], 'subdomain')),
+    ...podLevelCauses(field, spec),
     ...podPartsCheck(field, spec),
     ...listAt(spec, 'tolerations').flatMap((item, index) =>
       checkToleration(`${field}.tolerations[${index}]`, item),

@@ -15,7 +15,7 @@ import { openIdentity, renewIdentity } from './identity.ts'
 import { type KeptAside, keptAside, refusedOf } from './kept-aside.ts'
 import { DOCUMENT_PREFIX, IDENTITY_KEY, LATE_PREFIX, PEER_PREFIX, REJECTED_PREFIX } from './keys.ts'
 import { countingEntries } from './lineage.ts'
-import { LogCache } from './log-cache.ts'
+import { LogCache, NO_PLACES } from './log-cache.ts'
 import type { EventLogOptions } from './log-options.ts'
 import { LogRepairs } from './log-repairs.ts'
 import { Plan } from './plan.ts'
@@ -218,7 +218,7 @@ export class EventLog {
 
   /** What is known of a document without opening it. */
   async record(document: DocumentId): Promise<DocumentRecord | undefined> {
-    await this.#cache.fetch(this.#storage, [document], [], [])
+    await this.#cache.fetch(this.#storage, [document], NO_PLACES, [])
     return this.#cache.record(document)
   }
 
@@ -268,7 +268,7 @@ export class EventLog {
 
   /** The digest of several collections together, as it is durable now. */
   async digest(collections: readonly CollectionId[]): Promise<Digest> {
-    await this.#cache.fetch(this.#storage, [], [], collections)
+    await this.#cache.fetch(this.#storage, [], NO_PLACES, collections)
     const sum = new Digest()
     for (const collection of collections) sum.add(this.#cache.digest(collection))
     return sum

@@ -1,8 +1,8 @@
-import { toHex } from '../bytes.ts'
 import type { ActorId, DocumentId, EventHash } from '../ids.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import type { EventHeader } from './event.ts'
 import { sequencePrefix } from './keys.ts'
+import { placesUnder } from './place-blocks.ts'
 import type { CheckedEvent } from './submission.ts'
 
 /** Documents that are followed. The one that was looked at first makes room. */
@@ -11,7 +11,7 @@ const DOCUMENTS_MAX = 4_096
 /** Writers of one document that are followed: one with more is looked up each time. */
 const ACTORS_MAX = 64
 
-/** Places that are read to follow a document: one with more is looked up each time. */
+/** Keys of places that are read to follow a document: one with more is looked up each time. */
 const PLACES_READ_MAX = 256
 
 /** The newest place of a writer in a document, and what stands there. */
@@ -98,12 +98,11 @@ async function readTips(
   document: DocumentId,
 ): Promise<Map<ActorId, Tip> | undefined> {
   const tips = new Map<ActorId, Tip>()
-  const prefix = sequencePrefix(document)
   let read = 0
-  for await (const { key, value } of storage.scan(prefix)) {
+  for await (const { key, value } of storage.scan(sequencePrefix(document))) {
     read += 1
-    const [actor = '', sequence] = key.slice(prefix.length).split('/')
-    advance(tips, actor, Number(sequence), toHex(value))
+    const newest = placesUnder(document, key, value).at(-1)
+    if (newest !== undefined) advance(tips, newest.actor, newest.sequence, newest.hash)
     if (read >= PLACES_READ_MAX || tips.size > ACTORS_MAX) return undefined
   }
   return tips

@@ -1,4 +1,3 @@
-import { toHex } from '../bytes.ts'
 import type { ActorId, CollectionId, DocumentId, EventHash, ReplicaId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Storage } from '../interfaces/storage.ts'
@@ -12,6 +11,7 @@ import { digestKey, documentKey, sequenceKey } from './keys.ts'
 import { KnownPlaces } from './known-places.ts'
 import type { LateLimits } from './late-room.ts'
 import { laterEvents, nameOf } from './lineage.ts'
+import { blockKey, placesUnder } from './place-blocks.ts'
 import type { Plan } from './plan.ts'
 import type { PlanView } from './plan-view.ts'
 import { type DocumentRecord, decodeRecord } from './records.ts'
@@ -19,6 +19,9 @@ import type { CheckedEvent, Submission } from './submission.ts'
 
 /** Documents of one batch whose places are read to follow them; where there are more, places are looked up. */
 const LOADS_MAX = 4
+
+/** No places are asked for. */
+export const NO_PLACES: ReadonlyMap<string, DocumentId> = new Map()
 
 /** How many document records stay in memory, at about 200 bytes each. */
 const RECORDS_MAX = 50_000
@@ -84,8 +87,9 @@ export class LogCache implements PlanView {
     return this.#records.get(document)
   }
 
-  sequence(key: string): EventHash | undefined {
-    return this.#sequences.get(key)
+  place(document: DocumentId, actor: ActorId, sequence: number): EventHash | undefined {
+    if (this.#sequences.size === 0) return undefined
+    return this.#sequences.get(sequenceKey(document, actor, sequence))
   }
 
   digest(collection: CollectionId): bigint {
@@ -121,7 +125,7 @@ export class LogCache implements PlanView {
       }
     }
     this.#planned = documents
-    await this.fetch(storage, [...documents], [], [])
+    await this.fetch(storage, [...documents], NO_PLACES, [])
     for (const document of this.#strays(submissions)) whole.add(document)
     const homes = new Set<CollectionId>()
     for (const submission of submissions) {
@@ -159,15 +163,16 @@ export class LogCache implements PlanView {
   }
 
   /** The keys of places that planning will ask for and only the storage knows. Notes those that are known. */
-  #unknownPlaces(submissions: readonly Submission[]): readonly string[] {
-    const unknown = new Set<string>()
+  #unknownPlaces(submissions: readonly Submission[]): ReadonlyMap<string, DocumentId> {
+    const unknown = new Map<string, DocumentId>()
     this.#sequences = new Map()
     const look = (document: DocumentId, actor: ActorId, sequence: number): void => {
       const known = this.#places.at(document, actor, sequence)
       if (known === 'free') return
       const key = sequenceKey(document, actor, sequence)
-      if (known === undefined) unknown.add(key)
-      else this.#sequences.set(key, known)
+      if (known === undefined) {
+        unknown.set(key, document).set(blockKey(document, actor, sequence), document)
+      } else this.#sequences.set(key, known)
     }
     for (const submission of submissions) {
       for (const { document, events } of touched(submission)) {
@@ -178,19 +183,20 @@ export class LogCache implements PlanView {
         }
       }
     }
-    return [...unknown]
+    return unknown
   }
 
   /** Fetches what is not here yet. */
   async fetch(
     storage: Storage,
     documents: readonly DocumentId[],
-    places: readonly string[],
+    places: ReadonlyMap<string, DocumentId>,
     collections: readonly CollectionId[],
   ): Promise<void> {
     const newDocuments = documents.filter((document) => !this.#records.has(document))
     const newCollections = collections.filter((collection) => !this.#digests.has(collection))
-    const keys = [...newDocuments.map(documentKey), ...places, ...newCollections.map(digestKey)]
+    const placeKeys = [...places.keys()]
+    const keys = [...newDocuments.map(documentKey), ...placeKeys, ...newCollections.map(digestKey)]
     if (keys.length === 0) return
     const era = this.#era
     const values = await storage.get(keys)
@@ -205,12 +211,15 @@ export class LogCache implements PlanView {
         value === undefined ? undefined : decodeRecord<DocumentRecord>(value, 'last'),
       )
     })
-    places.forEach((place, index) => {
+    placeKeys.forEach((key, index) => {
       const value = values[newDocuments.length + index]
-      if (value !== undefined) this.#sequences.set(place, toHex(value))
+      const document = places.get(key)
+      if (value === undefined || document === undefined) return
+      for (const { actor, sequence, hash } of placesUnder(document, key, value))
+        this.#sequences.set(sequenceKey(document, actor, sequence), hash)
     })
     newCollections.forEach((collection, index) => {
-      const value = values[newDocuments.length + places.length + index]
+      const value = values[newDocuments.length + placeKeys.length + index]
       if (this.#digests.has(collection)) return
       this.#digests.set(collection, value === undefined ? 0n : Digest.of(value).sum)
     })
@@ -226,7 +235,7 @@ export class LogCache implements PlanView {
     this.#digests.clear()
     this.peers.clear()
     for (const peer of peers) this.peers.set(peer.replica, peer)
-    await this.fetch(storage, [], [], collections)
+    await this.fetch(storage, [], NO_PLACES, collections)
   }
 
   /** Takes over what a plan wrote, now that it is durable. */

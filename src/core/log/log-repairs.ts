@@ -1,4 +1,3 @@
-import { toHex } from '../bytes.ts'
 import type { ActorId, CollectionId, DocumentId, EventHash, Position } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Put, Storage } from '../interfaces/storage.ts'
@@ -12,6 +11,7 @@ import { homeOf } from './homes.ts'
 import { refusedOf } from './kept-aside.ts'
 import { DAMAGE_PREFIX, damageKey, digestKey, sequencePrefix } from './keys.ts'
 import type { LogCache } from './log-cache.ts'
+import { placesUnder } from './place-blocks.ts'
 import { type DamageRecord, decodeRecord } from './records.ts'
 import { planRepair } from './repair.ts'
 
@@ -53,7 +53,8 @@ export class LogRepairs {
       const damage = decodeRecord<DamageRecord>(value, 'lost')
       // Only when all was back it was written down that some is.
       const here = new Set<EventHash>()
-      for await (const place of storage.scan(sequencePrefix(document))) here.add(toHex(place.value))
+      for await (const places of storage.scan(sequencePrefix(document)))
+        for (const { hash } of placesUnder(document, places.key, places.value)) here.add(hash)
       const lost = damage.lost.filter((hash) => !here.has(hash))
       const isWhole = lost.length === 0 && damage.lost.length > 0
       if (!isWhole || damage.beginning === true) yield [document, { ...damage, lost }]

@@ -9,8 +9,8 @@ import type { CheckedEvent } from './submission.ts'
 export interface PlanView {
   readonly sha256: Sha256
   record(document: DocumentId): DocumentRecord | undefined
-  /** The hash stored for (document, actor, sequence). */
-  sequence(key: string): EventHash | undefined
+  /** The hash of what stands at a place. */
+  place(document: DocumentId, actor: ActorId, sequence: number): EventHash | undefined
   digest(collection: CollectionId): bigint
   /** Whether this actor is ours, or was under an epoch that is over. */
   readonly isOwn: (actor: ActorId) => boolean

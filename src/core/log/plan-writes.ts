@@ -1,6 +1,5 @@
-import { fromHex } from '../bytes.ts'
 import { assert } from '../errors.ts'
-import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
+import type { ActorId, CollectionId, DocumentId, EventHash } from '../ids.ts'
 import type { Put } from '../interfaces/storage.ts'
 import type { EntryKind, PeerState } from '../sync/io.ts'
 import { DIGEST_BYTES, Digest, digestTerm } from './digest.ts'
@@ -8,9 +7,10 @@ import type { LogEntry } from './entry.ts'
 import type { Beginning } from './generation.ts'
 import { originOf } from './generation-origin.ts'
 import { homePuts } from './homes.ts'
-import { digestKey, documentKey, lateKey, rejectedKey, sequenceKey } from './keys.ts'
+import { digestKey, documentKey, lateKey, rejectedKey } from './keys.ts'
 import type { PlaceChanges } from './known-places.ts'
 import { nameOf, TOMBSTONE } from './lineage.ts'
+import { PlanPlaces } from './plan-places.ts'
 import type { PlanView } from './plan-view.ts'
 import { type DocumentRecord, encodeRecord, type RejectedRecord } from './records.ts'
 import type { CheckedEvent } from './submission.ts'
@@ -41,20 +41,16 @@ export class PlanWrites {
   /** Documents whose entries before this index of `entries` are to be dropped once this is durable. */
   readonly dropped: Map<DocumentId, number> = new Map()
   readonly puts: Put[] = []
-  /** `undefined`: what stands at this place is forgotten by this plan. */
-  readonly #sequences = new Map<string, EventHash | undefined>()
   /** What is left of the events that a document had before this plan, where it dropped some. */
   readonly #kept = new Map<DocumentId, readonly CheckedEvent[]>()
-  /** Documents of which places are free again. */
-  readonly #forgotten = new Set<DocumentId>()
-  /** The events that this plan adds to a document. */
-  readonly #taken = new Map<DocumentId, CheckedEvent[]>()
+  readonly #places: PlanPlaces
   /** The digests of the documents that this plan adds to or takes from. */
   readonly #sums = new Map<DocumentId, Digest>()
   readonly #view: PlanView
 
   constructor(view: PlanView) {
     this.#view = view
+    this.#places = new PlanPlaces(view)
   }
 
   get isEmpty(): boolean {
@@ -75,10 +71,7 @@ export class PlanWrites {
       const record = this.records.get(document)
       if (record !== undefined) this.records.set(document, { ...record, digest: sum.bytes() })
     }
-    const puts = [...this.puts]
-    for (const [key, hash] of this.#sequences) {
-      puts.push({ key, value: hash === undefined ? undefined : fromHex(hash) })
-    }
+    const puts = [...this.puts, ...this.#places.puts((document) => this.eventsOf(document))]
     for (const [document, record] of this.records) {
       puts.push({ key: documentKey(document), value: encodeRecord(record) })
       puts.push(...homePuts(document, this.#view.record(document), record))
@@ -97,29 +90,29 @@ export class PlanWrites {
     this.records.set(document, record)
   }
 
-  sequence(key: string): EventHash | undefined {
-    return this.#sequences.has(key) ? this.#sequences.get(key) : this.#view.sequence(key)
+  /** The hash of what stands at a place by now. */
+  place(document: DocumentId, actor: ActorId, sequence: number): EventHash | undefined {
+    return this.#places.at(document, actor, sequence)
   }
 
   /** What this plan does to places. */
   get places(): PlaceChanges {
-    return { taken: this.#taken, forgotten: this.#forgotten }
+    return this.#places
   }
 
-  forget(document: DocumentId, { header }: CheckedEvent): void {
-    this.#forgotten.add(document)
-    this.#sequences.set(sequenceKey(document, header.actor, header.sequence), undefined)
+  forget(document: DocumentId, event: CheckedEvent): void {
+    this.#places.forget(document, event)
   }
 
   /** The events that count in a document by now. */
   eventsOf(document: DocumentId): readonly CheckedEvent[] {
     const kept = this.#kept.get(document) ?? this.#view.events(document)
-    return [...kept, ...(this.#taken.get(document) ?? [])]
+    return [...kept, ...(this.#places.taken.get(document) ?? [])]
   }
 
   keep(document: DocumentId, events: readonly CheckedEvent[]): void {
     this.#kept.set(document, events)
-    this.#taken.delete(document)
+    this.#places.dropTaken(document)
   }
 
   /** Nothing that a document had counts any more: its events, their places, its part of the digests. */
@@ -183,12 +176,8 @@ export class PlanWrites {
     from: string | undefined,
   ): void {
     const { header, bytes } = event
-    const key = sequenceKey(document, header.actor, header.sequence)
-    if (this.sequence(key) !== undefined) return
-    this.#sequences.set(key, header.hash)
-    const taken = this.#taken.get(document)
-    if (taken === undefined) this.#taken.set(document, [event])
-    else taken.push(event)
+    if (this.place(document, header.actor, header.sequence) !== undefined) return
+    this.#places.take(document, event)
     this.count(document, home, header.hash)
     this.push('event', document, home, bytes, from, header.hash)
     this.#accept(document, header.hash)

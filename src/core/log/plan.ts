@@ -10,7 +10,7 @@ import { FIRST_GENERATION, normalGeneration } from './generation.ts'
 import { originOf } from './generation-origin.ts'
 import { isParted, ownEvents } from './generation-parting.ts'
 import { GenerationPlan } from './generation-plan.ts'
-import { peerKey, sequenceKey } from './keys.ts'
+import { peerKey } from './keys.ts'
 import type { PlaceChanges } from './known-places.ts'
 import { TOMBSTONE } from './lineage.ts'
 import { joinedEvents, noteMoves, placed } from './moves.ts'
@@ -211,9 +211,7 @@ export class Plan {
   /** Two different events for one place of one actor, or a first event that no kind begins with. */
   #dishonest(entry: IncomingEntry, submission: RemoteSubmission): Denial | undefined {
     for (const { header } of entry.events) {
-      const known = this.#writes.sequence(
-        sequenceKey(entry.wire.document, header.actor, header.sequence),
-      )
+      const known = this.#writes.place(entry.wire.document, header.actor, header.sequence)
       if (known !== undefined && known !== header.hash) {
         return {
           code: 'ACCESS_EQUIVOCATION',
@@ -258,13 +256,13 @@ export class Plan {
   #misplaced({ document, events }: LocalSubmission): Denial | undefined {
     const coming = new Set<string>()
     for (const { header } of events) {
-      const key = sequenceKey(document, header.actor, header.sequence)
-      const known = this.#writes.sequence(key)
-      if (known !== undefined && known !== header.hash) return TAKEN
-      const earlier = sequenceKey(document, header.actor, header.sequence - 1)
-      const isFirst = header.sequence === 1 || coming.has(earlier)
-      if (!isFirst && this.#writes.sequence(earlier) === undefined) return UNFOUNDED
-      coming.add(key)
+      const { actor, sequence, hash } = header
+      const known = this.#writes.place(document, actor, sequence)
+      if (known !== undefined && known !== hash) return TAKEN
+      const isFirst = sequence === 1 || coming.has(`${actor}/${sequence - 1}`)
+      if (!isFirst && this.#writes.place(document, actor, sequence - 1) === undefined)
+        return UNFOUNDED
+      coming.add(`${actor}/${sequence}`)
     }
     return undefined
   }

@@ -1,4 +1,4 @@
-import { toHex } from '../bytes.ts'
+import { fromHex } from '../bytes.ts'
 import { isTidewayError, type TidewayError } from '../errors.ts'
 import type { ActorId, DocumentId, EventHash, Position } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
@@ -9,6 +9,7 @@ import { readEvent } from './event.ts'
 import { cutsOf, FIRST_GENERATION } from './generation.ts'
 import { damageKey, documentKey, lateKey, sequenceKey, sequencePrefix } from './keys.ts'
 import { baseOf, countingEntries, laterEvents, TOMBSTONE } from './lineage.ts'
+import { placesUnder } from './place-blocks.ts'
 import {
   type DamageRecord,
   type DocumentRecord,
@@ -197,16 +198,21 @@ async function lostPlaces(
   )
   const forgotten: Put[] = []
   const lost: OwnLoss[] = []
-  const prefix = sequencePrefix(document)
-  const ours = `${prefix}${actor}/`
   let isOurs = false
-  for await (const { key, value } of storage.scan(prefix)) {
-    if (here.has(key)) continue
-    forgotten.push({ key, value: undefined })
-    const [writer = '', sequence] = key.slice(prefix.length).split('/')
-    const place = { generation: record.generation, sequence: Number(sequence) }
-    lost.push({ hash: toHex(value), actor: writer, ...place })
-    isOurs ||= key.startsWith(ours)
+  for await (const { key, value } of storage.scan(sequencePrefix(document))) {
+    const left: Put[] = []
+    const places = placesUnder(document, key, value)
+    for (const { actor: writer, sequence, hash } of places) {
+      const place = sequenceKey(document, writer, sequence)
+      if (here.has(place)) {
+        left.push({ key: place, value: fromHex(hash) })
+        continue
+      }
+      lost.push({ hash, actor: writer, generation: record.generation, sequence })
+      isOurs ||= writer === actor
+    }
+    // What is left of a block stands alone.
+    if (left.length < places.length) forgotten.push({ key, value: undefined }, ...left)
   }
   return { forgotten, lost, isOurs }
 }

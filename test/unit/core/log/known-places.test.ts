@@ -120,7 +120,7 @@ test('a document with many places, and one with many writers, are looked up each
   const author = new Author()
   const events = Array.from({ length: 300 }, (_, index) => author.set('a', index))
   const first = await openLog({ storage: memoryStorage({ medium }) })
-  await first.commit(remote(...events))
+  await commitEach(first, events)
   await first.close()
   const { storage, looks } = counted(medium)
   const log = await openLog({ storage })

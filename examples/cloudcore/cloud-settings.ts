@@ -1,4 +1,4 @@
-import { auditLogSetting } from '../shared/audit-log.ts'
+import { auditSettings } from '../shared/audit-log.ts'
 import { type LogFormat, type LogLevel, logSettings } from '../shared/logging.ts'
 import { metricsAddressSetting } from '../shared/operations.ts'
 import { stateDirectory } from '../shared/private-files.ts'
@@ -25,7 +25,7 @@ export const cloudDirectory: Setting<string> = directorySetting(
 )
 
 /** Every setting of cloudcore. */
-export const cloudSettings: {
+export const cloudSettings: typeof auditSettings & {
   readonly data: Setting<string>
   readonly apiAddress: Setting<Address>
   readonly syncAddress: Setting<Address>
@@ -34,7 +34,6 @@ export const cloudSettings: {
   readonly fleet: Setting<string | undefined>
   readonly scheduler: Setting<boolean>
   readonly controllers: Setting<boolean>
-  readonly auditLog: Setting<string | undefined>
   readonly metricsAddress: Setting<Address | undefined>
   readonly logLevel: Setting<LogLevel>
   readonly logFormat: Setting<LogFormat>
@@ -67,7 +66,7 @@ export const cloudSettings: {
     'keep replica sets, empty namespaces, collect garbage and let go of unused volumes, while no kube-controller-manager holds its lease',
     true,
   ),
-  auditLog: auditLogSetting,
+  ...auditSettings,
   metricsAddress: metricsAddressSetting,
   ...logSettings,
 }

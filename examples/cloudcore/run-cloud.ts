@@ -90,7 +90,7 @@ export async function startCloud(
   teardown.add('nodes', () => nodes.close())
   sync = await startSync(settings.syncAddress, identity, store, nodes, logger, teardown)
   replica.serve(sync.listener)
-  const audit = openAuditLog(settings.auditLog, logger, teardown)
+  const audit = openAuditLog(settings, logger, teardown)
   const usage = createUsageTable({ clock: systemClock })
   teardown.add('usage of nodes', followUsage(replica, usage))
   const api = await startCloudApi(

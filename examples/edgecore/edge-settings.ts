@@ -1,4 +1,4 @@
-import { auditLogSetting } from '../shared/audit-log.ts'
+import { auditSettings } from '../shared/audit-log.ts'
 import { type LogFormat, type LogLevel, logSettings } from '../shared/logging.ts'
 import { metricsAddressSetting } from '../shared/operations.ts'
 import { stateDirectory } from '../shared/private-files.ts'
@@ -46,16 +46,16 @@ export const joinSettings: {
 }
 
 /** Every setting of edgecore. */
-export const edgeSettings: typeof joinSettings & {
-  readonly server: Setting<readonly Address[]>
-  readonly apiAddress: Setting<Address>
-  readonly address: Setting<string | undefined>
-  readonly stopPodsOnExit: Setting<boolean>
-  readonly auditLog: Setting<string | undefined>
-  readonly metricsAddress: Setting<Address | undefined>
-  readonly logLevel: Setting<LogLevel>
-  readonly logFormat: Setting<LogFormat>
-} = {
+export const edgeSettings: typeof joinSettings &
+  typeof auditSettings & {
+    readonly server: Setting<readonly Address[]>
+    readonly apiAddress: Setting<Address>
+    readonly address: Setting<string | undefined>
+    readonly stopPodsOnExit: Setting<boolean>
+    readonly metricsAddress: Setting<Address | undefined>
+    readonly logLevel: Setting<LogLevel>
+    readonly logFormat: Setting<LogFormat>
+  } = {
   ...joinSettings,
   server: listSetting(
     'where to dial the cloud, tried in turn',
@@ -75,7 +75,7 @@ export const edgeSettings: typeof joinSettings & {
     'stop the pods when edgecore stops; else they go on running',
     false,
   ),
-  auditLog: auditLogSetting,
+  ...auditSettings,
   metricsAddress: metricsAddressSetting,
   ...logSettings,
 }

@@ -92,7 +92,7 @@ export async function startEdge(
   const connection = { isConnected: false }
   const isConnected = (): boolean => connection.isConnected
   const access = await openIdentity(directory, node, store, isConnected, logger, teardown)
-  const audit = openAuditLog(settings.auditLog, logger, teardown)
+  const audit = openAuditLog(settings, logger, teardown)
   const authority = await loadOrCreateAuthority(join(directory, 'pki'))
   const api = await startLocalApi({
     ...{ directory, self: identity, authority, address: settings.apiAddress },

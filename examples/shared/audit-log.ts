@@ -1,51 +1,81 @@
-import { createWriteStream } from 'node:fs'
 import type { Logger } from 'tideway'
 import type { JsonObject } from 'tideway/adapters/kubernetes/objects'
+import { AuditFile } from './audit-file.ts'
 import type { Teardown } from './lifetime.ts'
-import type { Setting } from './settings.ts'
+import type { Setting, Values } from './settings.ts'
 
-/** What waits for a slow disk. Past it, events are dropped and counted. */
-const WAITING_BYTES_MAX = 8 * 1024 * 1024
+const MEGABYTE = 1024 * 1024
+const NUMBER_MAX = 1_000_000
 
-/** Where the requests to the Kubernetes API are written down; off unless it is named. */
-export const auditLogSetting: Setting<string | undefined> = {
-  help: 'a file that gets one line of JSON (audit.k8s.io/v1 Event) for each request to the Kubernetes API: who, when, what, and the outcome',
-  placeholder: 'FILE',
-  allowed: 'the path of a file, without NUL characters',
-  shown: 'off',
-  fallback: () => undefined,
-  parse: (text) => (text === '' || text.includes('\0') ? undefined : text),
+/** Where the requests to the Kubernetes API are written down, and how much; named as kube-apiserver does. */
+export const auditSettings: {
+  readonly auditLog: Setting<string | undefined>
+  readonly auditLogMaxsize: Setting<number>
+  readonly auditLogMaxbackup: Setting<number>
+  readonly auditLogMaxage: Setting<number>
+} = {
+  auditLog: {
+    help: 'a file that gets one line of JSON (audit.k8s.io/v1 Event) for each request to the Kubernetes API: who, when, what, and the outcome; SIGHUP opens it anew',
+    placeholder: 'FILE',
+    allowed: 'the path of a file, without NUL characters',
+    shown: 'off',
+    fallback: () => undefined,
+    parse: (text) => (text === '' || text.includes('\0') ? undefined : text),
+  },
+  auditLogMaxsize: countSetting(
+    'the size at which the audit log is put aside, with the time in its name',
+    'MEGABYTES',
+    { min: 1, fallback: 100 },
+  ),
+  auditLogMaxbackup: countSetting(
+    'how many audit logs that were put aside are kept; 0 for all',
+    'COUNT',
+    { min: 0, fallback: 10 },
+  ),
+  auditLogMaxage: countSetting(
+    'for how long audit logs that were put aside are kept; 0 for ever',
+    'DAYS',
+    { min: 0, fallback: 0 },
+  ),
 }
 
-/** Writes events to the end of a file that its user alone may read. Undefined without a path. */
+function countSetting(
+  help: string,
+  placeholder: string,
+  { min, fallback }: { readonly min: number; readonly fallback: number },
+): Setting<number> {
+  return {
+    help,
+    placeholder,
+    allowed: `a whole number from ${min} to ${NUMBER_MAX}`,
+    shown: String(fallback),
+    fallback: () => fallback,
+    parse: (text) => {
+      const value = /^\d{1,7}$/.test(text) ? Number(text) : Number.NaN
+      return value >= min && value <= NUMBER_MAX ? value : undefined
+    },
+  }
+}
+
+/** Writes events where the settings say. Undefined when they name no file. */
 export function openAuditLog(
-  path: string | undefined,
+  settings: Values<typeof auditSettings>,
   logger: Logger,
   teardown: Teardown,
 ): ((event: JsonObject) => void) | undefined {
-  if (path === undefined) return undefined
-  const file = createWriteStream(path, { flags: 'a', mode: 0o600 })
-  let dropped = 0
-  let isBroken = false
-  file.on('error', (error) => {
-    isBroken = true
-    logger.error('the audit log cannot be written', { path, error })
-  })
-  file.on('drain', () => {
-    if (dropped > 0) logger.warn('events of the audit log were dropped', { path, count: dropped })
-    dropped = 0
-  })
-  teardown.add(
-    'audit log',
-    () =>
-      new Promise<void>((resolve) => {
-        if (isBroken) resolve()
-        else file.end(() => resolve())
-      }),
-  )
-  return (event) => {
-    if (isBroken) return
-    if (file.writableLength > WAITING_BYTES_MAX) dropped += 1
-    else file.write(`${JSON.stringify(event)}\n`)
+  const { auditLog, auditLogMaxsize, auditLogMaxbackup, auditLogMaxage } = settings
+  if (auditLog === undefined) return undefined
+  const limits = {
+    bytesMax: auditLogMaxsize * MEGABYTE,
+    backupsMax: auditLogMaxbackup,
+    daysMax: auditLogMaxage,
   }
+  const file = new AuditFile(auditLog, limits, logger)
+  const reopen = (): void => file.reopen()
+  process.on('SIGHUP', reopen)
+  teardown.add('audit log', async () => {
+    process.off('SIGHUP', reopen)
+    await file.close()
+  })
+  return (event) => file.write(JSON.stringify(event))
 }

@@ -1,7 +1,7 @@
 // Builds and fetches the programs of a real cluster ahead of the tests that want one. Ends well
 // where that is not possible: those tests are then skipped, by name and counted.
 
-import { installOperator } from './operator-program.ts'
+import { installGoPrograms } from './operator-program.ts'
 import { findPrograms, installPrograms } from './programs.ts'
 
 /** A first build on two cores takes most of this. */
@@ -12,7 +12,7 @@ const tell = (line: string): void => console.warn(`cluster: ${line}`)
 try {
   const signal = AbortSignal.timeout(INSTALL_MS)
   if ((await findPrograms()) === undefined) await installPrograms(tell, signal)
-  await installOperator(tell, signal)
+  await installGoPrograms(tell, signal)
 } catch (error) {
   const why = error instanceof Error ? error.message : String(error)
   tell(`NOT INSTALLED: ${why}`)

@@ -6,15 +6,28 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { clusterVersion, programsFolder } from './programs.ts'
 
-/** A Go module of its own: which client-go it is built with is said in its go.mod. */
-const SOURCES = fileURLToPath(new URL('operator/', import.meta.url))
+/** Go modules of their own: which client-go each is built with is said in its go.mod. */
+type GoProgram = 'operator' | 'in-pod'
+
+function sourcesOf(program: GoProgram): string {
+  return fileURLToPath(new URL(`${program}/`, import.meta.url))
+}
 
 /** How many characters of the hash of its sources are in its name. */
 const HASH_CHARACTERS = 16
 
 /** The program that uses an API as operators written in Go do, where it has been installed. */
-export async function findOperator(): Promise<string | undefined> {
-  const path = await operatorPath()
+export function findOperator(): Promise<string | undefined> {
+  return find('operator')
+}
+
+/** The program that uses an API from inside a pod (`InClusterConfig`), where it has been installed. */
+export function findInPodClient(): Promise<string | undefined> {
+  return find('in-pod')
+}
+
+async function find(program: GoProgram): Promise<string | undefined> {
+  const path = await pathOf(program)
   try {
     await access(path, constants.X_OK)
     return path
@@ -24,47 +37,56 @@ export async function findOperator(): Promise<string | undefined> {
 }
 
 /**
- * Builds the program, unless it is there.
+ * Builds both programs, unless they are there.
  *
  * @param tell gets a line about each thing that is done.
  * @throws Error when Go is missing or fails.
  */
-export async function installOperator(
+export async function installGoPrograms(
   tell: (line: string) => void,
   signal: AbortSignal,
-): Promise<string> {
-  const path = await operatorPath()
-  if ((await findOperator()) !== undefined) return path
+): Promise<void> {
+  await install('operator', tell, signal)
+  await install('in-pod', tell, signal)
+}
+
+async function install(
+  program: GoProgram,
+  tell: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = await pathOf(program)
+  if ((await find(program)) !== undefined) return
   const folder = programsFolder(await clusterVersion())
   await mkdir(folder, { recursive: true })
-  tell('building the operator')
+  tell(`building the program ${program}`)
   // Elsewhere first, so that a half-written program is never found.
   const scratch = await mkdtemp(join(folder, 'build-'))
   try {
-    await goBuild(join(scratch, 'operator'), signal)
-    await rename(join(scratch, 'operator'), path)
+    await goBuild(sourcesOf(program), join(scratch, program), signal)
+    await rename(join(scratch, program), path)
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
-  tell(`the operator is at ${path}`)
-  return path
+  tell(`the program ${program} is at ${path}`)
 }
 
 /** Beside the programs of a cluster, named by what it is built from. */
-async function operatorPath(): Promise<string> {
+async function pathOf(program: GoProgram): Promise<string> {
+  const sources = sourcesOf(program)
   const hash = createHash('sha256')
-  for (const name of (await readdir(SOURCES)).sort()) {
-    hash.update(`${name}\n`).update(await readFile(join(SOURCES, name)))
+  for (const name of (await readdir(sources)).sort()) {
+    hash.update(`${name}\n`).update(await readFile(join(sources, name)))
   }
   const text = hash.digest('hex').slice(0, HASH_CHARACTERS)
-  return join(programsFolder(await clusterVersion()), `operator-${text}`)
+  return join(programsFolder(await clusterVersion()), `${program}-${text}`)
 }
 
-function goBuild(target: string, signal: AbortSignal): Promise<void> {
+function goBuild(sources: string, target: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const args = ['build', '-trimpath', '-ldflags', '-s -w', '-o', target, '.']
     const child = spawn('go', args, {
-      cwd: SOURCES,
+      cwd: sources,
       stdio: ['ignore', 2, 2],
       env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly -buildvcs=false' },
       signal,

@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunningProgram } from '../../examples/demo/program.ts'
+import { findInPodClient } from '../cluster/operator-program.ts'
+import { CLUSTER_HINT } from '../cluster/programs.ts'
+import { skipUnless } from '../support/skip.ts'
 import { configMap, type EdgedPlace, openPlace, shellPod } from './edged-place.ts'
 import { ROOT, TestFleet, until } from './fleet-programs.ts'
 
@@ -11,8 +14,7 @@ const RBAC = '/apis/rbac.authorization.k8s.io/v1/namespaces/default'
 const CLIENT = join(ROOT, 'test', 'support', 'in-pod-client.mjs')
 const PATIENT_MS = 60_000
 
-function clientPod(name: string): object {
-  const command = [process.execPath, CLIENT, name]
+function clientPod(name: string, command = [process.execPath, CLIENT, name]): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -42,7 +44,7 @@ beforeAll(async () => {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'Role',
     metadata: { name: 'writer' },
-    rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'list'] }],
+    rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'list', 'watch'] }],
   })
   await api.expect('POST', `${RBAC}/rolebindings`, {
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -88,6 +90,17 @@ test('a pod gets its account, a token, and the variables, and its client reads a
   expect(web).toBe('tcp://10.96.0.77:80')
 })
 
+test('a program in Go does, with informers, and goes on while the edge is cut off', async (context) => {
+  const program = await findInPodClient()
+  skipUnless(context, program !== undefined, 'the Go program for pods', CLUSTER_HINT)
+  const api = await fleet.api('cloud')
+  await api.expect('POST', `${CORE}/pods`, clientPod('go-online', [program ?? '', 'go-online']))
+  const { user, host, web } = await written('cloud', 'go-online')
+  expect(user.username).toBe('system:serviceaccount:default:default')
+  expect(user.extra['authentication.kubernetes.io/pod-name']).toEqual(['go-online'])
+  expect([host.startsWith('https://127.0.0.1:'), web]).toEqual([true, 'tcp://10.96.0.77:80'])
+})
+
 test('on an edge that is cut off, the same client goes on, and a new pod begins', async () => {
   await written('edge-1', 'online')
   const sync = fleet.syncAddress()
@@ -96,12 +109,15 @@ test('on an edge that is cut off, the same client goes on, and a new pod begins'
   await edge.expect('POST', `${CORE}/pods`, clientPod('offline'))
   const late = await written('edge-1', 'offline')
   expect(late.user.extra['authentication.kubernetes.io/pod-name']).toEqual(['offline'])
+  const program = await findInPodClient()
+  const inGo = program === undefined ? [] : ['go-online', 'go-offline']
+  if (program !== undefined)
+    await edge.expect('POST', `${CORE}/pods`, clientPod('go-offline', [program, 'go-offline']))
+  for (const name of inGo) await written('edge-1', name)
   await edge.expect('POST', `${CORE}/configmaps`, configMap('go', {}))
-  await written('edge-1', 'online-again')
-  await written('edge-1', 'offline-again')
+  for (const name of ['online', 'offline', ...inGo]) await written('edge-1', `${name}-again`)
   cloud = await fleet.startCloud(['--sync-address', sync])
-  await written('cloud', 'online-again')
-  await written('cloud', 'offline-again')
+  for (const name of ['online', 'offline', ...inGo]) await written('cloud', `${name}-again`)
 })
 
 test('a pod of an account that is not there is refused', async () => {

@@ -13,6 +13,8 @@ export class DeliveryChecker {
   readonly #delivered: Map<ReplicaId, Map<DocumentId, Set<EventHash>>> = new Map()
   /** By machine: events that may come again, as they were taken off its log. */
   readonly #again: Map<ReplicaId, Set<string>> = new Map()
+  /** By machine and document: the state that it begins with rotted, and no other has come. */
+  readonly #headless: Set<string> = new Set()
   /** What each event was made after. */
   readonly #parents: Map<EventHash, readonly EventHash[]> = new Map()
 
@@ -31,6 +33,9 @@ export class DeliveryChecker {
       // A document that left and comes back is told of again.
       if (kind === 'leave') this.#of(machine.name).delete(document)
       if (hash === undefined) continue
+      // What waited for the state that the document begins with comes after it, once more.
+      if (kind === 'base' && this.#headless.delete(`${machine.name} ${document}`))
+        this.forget(machine.name, [document])
       if (kind === 'event' && !this.#parents.has(hash))
         this.#parents.set(hash, readEvent(bytes, nativeSha256).parents)
       const seen = this.#of(machine.name).get(document) ?? new Set()
@@ -39,6 +44,7 @@ export class DeliveryChecker {
         seen.has(hash) &&
         // Whoever means harm may take its own events back with one message, and give them with the next.
         !isHarmed(document) &&
+        !this.#headless.has(`${machine.name} ${document}`) &&
         this.#again.get(machine.name)?.delete(eventKey(document, hash)) !== true
       )
         this.#world.fail('I4', `${machine.name} was given ${hash} of ${document} twice`)
@@ -96,6 +102,11 @@ export class DeliveryChecker {
     const again = this.#again.get(machine) ?? new Set()
     this.#again.set(machine, again)
     again.add(key)
+  }
+
+  /** The state that a document begins with rotted: until it has one again it is told from its first event on. */
+  headless(machine: ReplicaId, document: DocumentId): void {
+    this.#headless.add(`${machine} ${document}`)
   }
 
   /** The machine lost part of its log: nothing is known of what it was given. */

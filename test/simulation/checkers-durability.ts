@@ -46,6 +46,12 @@ export class DurabilityChecker {
     this.#promised.get(machine)?.delete(key)
   }
 
+  /** What any machine promised is gone for good. */
+  releaseAll(isGone: (key: string) => boolean): void {
+    for (const promised of this.#promised.values())
+      for (const key of [...promised.keys()]) if (isGone(key)) promised.delete(key)
+  }
+
   /**
    * The disk of a machine went back to an older state. Its promises are void, except where another
    * machine has the event: that one keeps it for both.
@@ -69,7 +75,10 @@ export class DurabilityChecker {
     entries: readonly StoredEntry[],
   ): Promise<void> {
     // What was promised so far: what comes from now on may not be in what was read.
-    const promised = [...(this.#promised.get(machine.name)?.keys() ?? [])]
+    const promised = [...(this.#promised.get(machine.name) ?? [])].flatMap(([key, { document }]) =>
+      // Who has it, if anybody, is looked at in the end, when what rotted has been asked for.
+      this.#world.isLetGo(document, key) ? [] : [key],
+    )
     // What a peer refused, or lacked of a document that left, may be seen at any machine that had it.
     await this.noteRefusals(replica)
     await this.lookAside(this.#world.machines())
@@ -89,7 +98,7 @@ export class DurabilityChecker {
         for (const [key, promised] of promises) {
           if (author === machine.name || log.has(key)) continue
           if (!machine.collections.includes(promised.collection)) continue
-          if (await this.#isExcused(replica, promised)) continue
+          if (this.#world.isUnshown(key) || (await this.#isExcused(replica, promised))) continue
           this.#fail(`${machine.name} never got ${promised.hash} of ${author} in`, promised)
         }
       }

@@ -111,6 +111,21 @@ export class GenerationChecker {
     return first === undefined ? key : eventKey(document, first.hash)
   }
 
+  /** Whether an edit is in a state, by its first key. */
+  isReached(first: string, reach: Reach): boolean {
+    const edit = this.#firsts.get(first)
+    return edit !== undefined && reaches(reach, edit.actor, edit.place)
+  }
+
+  /** The edits of a document that are in a state, by first key. */
+  reachedBy(document: DocumentId, reach: Reach): readonly string[] {
+    const reached: string[] = []
+    for (const [key, { hash, actor, place }] of this.#firsts)
+      if (key.startsWith(`${document} `) && reaches(reach, actor, place))
+        reached.push(eventKey(document, hash))
+    return reached
+  }
+
   /** Reads a log of which `entries` are all. */
   async account(replica: Replica, entries: readonly StoredEntry[]): Promise<Account> {
     const reach = new Map<DocumentId, Reach>()
@@ -202,9 +217,9 @@ export class GenerationChecker {
     return this.#orphans.has(key)
   }
 
-  /** These events are gone for good: nobody else had them. */
-  release(keys: ReadonlySet<string>): void {
-    this.#only((key) => !keys.has(key))
+  /** These events are gone for good, or nobody can show them. */
+  release(isLost: (key: string) => boolean): void {
+    this.#only((key) => !isLost(key))
   }
 
   #only(isKept: (key: string) => boolean): void {

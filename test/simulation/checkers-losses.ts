@@ -1,6 +1,6 @@
 import type { ActorId, DocumentId, EventHash, Position, ReplicaId } from '../../src/core/ids.ts'
 import type { LogFields } from '../../src/core/interfaces/logger.ts'
-import type { StoredEntry } from '../../src/core/log/entry.ts'
+import { isOfMove, type StoredEntry } from '../../src/core/log/entry.ts'
 import { readEvent } from '../../src/core/log/event.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
 import { type Machine, nativeSha256 } from './simulator.ts'
@@ -49,6 +49,7 @@ export class LossChecker {
     this.#logs.set(machine, log)
     for (const entry of entries) {
       if (entry.kind === 'leave') dropLeft(log, entry)
+      if (entry.kind === 'base') dropBefore(log, entry)
       log.set(entry.position, entry)
       if (entry.kind !== 'event' || entry.hash === undefined) continue
       const key = eventKey(entry.document, entry.hash)
@@ -78,6 +79,11 @@ export class LossChecker {
     this.#rotten.delete(machine)
   }
 
+  /** What stands here in the log of a machine, as far as it told. */
+  entryAt(machine: ReplicaId, position: Position): StoredEntry | undefined {
+    return this.#logs.get(machine)?.get(position)
+  }
+
   /** An entry rots. @returns its name when it is an event that was there. */
   damaged(machine: ReplicaId, position: Position): string | undefined {
     this.#struck.add(machine)
@@ -94,6 +100,11 @@ export class LossChecker {
   /** Whether this event rotted here, and has not been seen to come back. */
   isRotten(machine: ReplicaId, key: string): boolean {
     return this.#rotten.get(machine)?.has(key) === true
+  }
+
+  /** Whether it rotted at any machine, and has not been seen to come back there. */
+  isRottenAnywhere(key: string): boolean {
+    return [...this.#rotten.values()].some((rotten) => rotten.has(key))
   }
 
   /**
@@ -195,10 +206,17 @@ export class LossChecker {
 
 /** What stood here of a document that left is dropped, and can rot no more; not where it was moved before. */
 function dropLeft(log: Map<Position, StoredEntry>, leave: StoredEntry): void {
+  if (isOfMove(leave)) return
   const before = [...log.values()].filter(({ document }) => document === leave.document)
   const home = before.findLast(({ kind }) => kind !== 'leave')?.collection
   if (home !== leave.collection) return
   for (const { position } of before) log.delete(position)
+}
+
+/** What stood here of a document before its history was cut does not count, and is dropped. */
+function dropBefore(log: Map<Position, StoredEntry>, base: StoredEntry): void {
+  for (const { document, position } of [...log.values()])
+    if (document === base.document && position < base.position) log.delete(position)
 }
 
 /** The names of all events in a log. */

@@ -1,7 +1,7 @@
 import * as Automerge from '@automerge/automerge'
 import type { CollectionId, DocumentId, EventHash } from '../../src/core/ids.ts'
 import { digestTerm } from '../../src/core/log/digest.ts'
-import type { StoredEntry } from '../../src/core/log/entry.ts'
+import { isOfMove, type StoredEntry } from '../../src/core/log/entry.ts'
 import { readBeginning } from '../../src/core/log/generation-beginning.ts'
 import type { DocumentRecord } from '../../src/core/log/records.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
@@ -140,7 +140,7 @@ async function countingEntries(replica: Replica, document: DocumentId): Promise<
     const page = await replica.readLog({ after, document, bytesMax: 1 << 20 })
     for (const entry of page.entries) {
       if (entry.kind === 'leave') {
-        if (home !== entry.collection) continue
+        if (home !== entry.collection || isOfMove(entry)) continue
         counting.clear()
         base = undefined
         continue

@@ -9,6 +9,7 @@ import { GenerationChecker } from './checkers-generations.ts'
 import { LinkChecker } from './checkers-links.ts'
 import { LossChecker } from './checkers-losses.ts'
 import { MemoryChecker } from './checkers-memory.ts'
+import { RotChecker } from './checkers-rot.ts'
 import type { Machine, Process, Simulator, Witness } from './simulator.ts'
 import { isHarmed } from './topology.ts'
 import type { Invariant, World } from './world.ts'
@@ -26,6 +27,7 @@ export class Checkers implements Witness, World {
   readonly memory: MemoryChecker = new MemoryChecker(this)
   readonly links: LinkChecker = new LinkChecker(this, this)
   readonly losses: LossChecker = new LossChecker(this)
+  readonly rot: RotChecker = new RotChecker(this, this.generations)
   readonly #moved: Set<DocumentId> = new Set()
   readonly #setAside: Set<string> = new Set()
   /** Work that a checker began and that the run waits for. */
@@ -78,7 +80,15 @@ export class Checkers implements Witness, World {
   }
 
   isRotten(machine: ReplicaId, key: string): boolean {
-    return this.losses.isRotten(machine, key)
+    return this.losses.isRotten(machine, key) || this.rot.isRotten(machine, key)
+  }
+
+  isUnshown(key: string): boolean {
+    return this.rot.isLost(key)
+  }
+
+  isLetGo(document: DocumentId, key: string): boolean {
+    return this.hasMoved(document) && this.losses.isRottenAnywhere(key)
   }
 
   isContested(document: DocumentId): boolean {
@@ -102,6 +112,7 @@ export class Checkers implements Witness, World {
   appended(machine: Machine, entries: readonly StoredEntry[]): void {
     this.generations.note(machine.name, entries)
     this.losses.note(machine.name, entries)
+    this.rot.note(machine.name, entries)
     this.access.appended(machine, entries)
     this.delivery.appended(machine, entries)
     this.links.appended(machine, entries)
@@ -123,12 +134,16 @@ export class Checkers implements Witness, World {
     const entries = await storedEntries(replica)
     this.generations.note(machine.name, entries)
     this.losses.note(machine.name, entries)
+    this.rot.note(machine.name, entries)
     this.delivery.resume(machine.name, entries)
     await this.durability.started(machine, replica, entries)
   }
 
   /** An entry of a machine's log cannot be read any more. */
   damaged(machine: Machine, position: Position): void {
+    const entry = this.losses.entryAt(machine.name, position)
+    if (entry !== undefined) this.rot.damaged(machine.name, entry)
+    if (entry?.kind === 'base') this.delivery.headless(machine.name, entry.document)
     const key = this.losses.damaged(machine.name, position)
     if (key === undefined) return
     this.delivery.mayComeAgain(machine.name, key)
@@ -144,9 +159,18 @@ export class Checkers implements Witness, World {
     }
   }
 
+  /** What rotted where histories are cut. */
+  async rotAtRest(): Promise<void> {
+    await this.rot.atRest(this.machines())
+    const { gone } = this.rot.lost
+    this.durability.releaseAll((key) => gone.has(this.generations.firstKey(key)))
+    this.generations.release((key) => this.rot.isLost(key))
+  }
+
   /** The disk of a machine that is down went back to an older state. */
   restored(machine: Machine): void {
     this.losses.restored(machine.name)
+    this.rot.restored(machine.name)
     this.durability.restored(machine.name)
     this.generations.restored(machine.name)
     this.links.restored(machine.name)

@@ -1,4 +1,4 @@
-import type { CollectionId } from '../../src/core/ids.ts'
+import type { CollectionId, DocumentId, EventHash } from '../../src/core/ids.ts'
 import { Digest } from '../../src/core/log/digest.ts'
 import type { Replica } from '../../src/core/replica/replica.ts'
 import { Checkers } from './checkers.ts'
@@ -99,7 +99,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   checkers.generations.enabled = cuts
   world.compaction = (machine) => cutting?.options(machine)
   // What comes back after a loss is not followed through these yet.
-  const unfollowed: Habit[] = cuts || habits.moves ? ['rot'] : []
+  const unfollowed: Habit[] = cuts ? ['rot'] : []
   if ([cuts, habits.moves, hasHostile].filter(Boolean).length > 1) unfollowed.push('losses')
   const faults = new Faults(world, checkers, faultsOf(world, options, unfollowed))
   checkers.onStarted = (machine, process) => {
@@ -241,6 +241,7 @@ async function converge(world: Simulator, checkers: Checkers): Promise<number> {
   const convergedMs = world.time.nowMs - since
   await world.until(checkers.looked())
   await world.until(checkers.lossesAtRest())
+  await world.until(checkers.rotAtRest())
   await world.until(checkState(world, checkers))
   await world.until(checkers.durability.everywhere(world.machines))
   await world.until(checkers.access.atRest(world.machines))
@@ -276,8 +277,8 @@ async function differencesOf(world: Simulator, checkers: Checkers): Promise<read
 
 /** Edits that wait to be written again in another generation. */
 async function keptAside(world: Simulator, checkers: Checkers): Promise<readonly string[]> {
-  const { durability, generations } = checkers
-  const waiting: string[] = []
+  const { durability, generations, rot } = checkers
+  const waiting: (readonly [DocumentId, EventHash, string])[] = []
   await durability.lookAside(world.machines)
   for (const { name, process } of world.machines) {
     if (process === undefined) continue
@@ -291,10 +292,13 @@ async function keptAside(world: Simulator, checkers: Checkers): Promise<readonly
       // Its author lost it before it had heard of the cut: it is seen here, and nobody can write it again.
       if (generations.isOrphaned(eventKey(document, hash))) continue
       const record = await process.replica.record(document)
-      if (record?.deleted !== true) waiting.push(`${name} keeps ${hash} of ${document} aside`)
+      if (record?.deleted === true) continue
+      waiting.push([document, hash, `${name} keeps ${hash} of ${document} aside`])
     }
   }
-  return waiting
+  // Nobody can write again what builds on what rotted on the last disk that had it.
+  if (waiting.length > 0) await rot.look(world.machines)
+  return waiting.flatMap(([document, hash, what]) => (rot.isStranded(document, hash) ? [] : what))
 }
 
 /** The digest of a collection, without documents of which two replicas may never hold the same. */

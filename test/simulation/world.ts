@@ -17,6 +17,10 @@ export interface World {
   setAside(key: string): void
   /** The event rotted on the disk of a machine, and has not come back. */
   isRotten(machine: ReplicaId, key: string): boolean
+  /** The document moved, and the event rotted anywhere: who let it go may have relied on that disk. */
+  isLetGo(document: DocumentId, key: string): boolean
+  /** Nobody has what the event builds on: who has it keeps it, and nobody shows it. */
+  isUnshown(key: string): boolean
   /** There may be two events for one place in the document, or its writer is refused for that. */
   isContested(document: DocumentId): boolean
 }

@@ -16,13 +16,24 @@ export interface LogEntry {
   readonly from: ReplicaId | undefined
   /** For events and bases: their name. */
   readonly hash: EventHash | undefined
-  /** An event's or a base's bytes; for a join and a snapshot the document's events in one CBOR array. */
+  /**
+   * An event's or a base's bytes; for a join and a snapshot the document's events in one CBOR array; for a leave
+   * {@link STAYS} or nothing.
+   */
   readonly bytes: Uint8Array
 }
 
 /** An entry that is durable, with its place. */
 export interface StoredEntry extends LogEntry {
   readonly position: Position
+}
+
+/** The bytes of a leave with which a document went from one collection that is here to another. */
+export const STAYS: Uint8Array = Uint8Array.of(1)
+
+/** Whether a leave goes with a move, made here or followed, so that the document stays. */
+export function isOfMove({ from, bytes }: LogEntry): boolean {
+  return from === undefined || bytes.length > 0
 }
 
 /** The numbers of the kinds at rest. Only ever added to. */

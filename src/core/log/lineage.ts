@@ -1,7 +1,7 @@
 import { decodeCbor } from '../cbor-reader.ts'
 import { StorageCorruptError } from '../errors.ts'
 import type { CollectionId, EventHash } from '../ids.ts'
-import { packEvents, type StoredEntry, unpackEvents } from './entry.ts'
+import { isOfMove, packEvents, type StoredEntry, unpackEvents } from './entry.ts'
 import { cutsOf } from './generation.ts'
 import type { CheckedEvent } from './submission.ts'
 
@@ -96,12 +96,12 @@ export function countingEntries(
   const withdrawn = new Set<number>()
   let home: CollectionId | undefined
   for (const entry of entries) {
-    // After a move the document is at home elsewhere by the time the leave comes.
+    // After a move the document is at home elsewhere by the time the leave comes. The join that says so may be lost.
     if (entry.kind === 'base') counting.length = 0
     if (entry.kind === 'base' && isRefused(entry, refused)) withdrawn.add(entry.generation)
     if (withdrawn.has(entry.generation) && entry.kind !== 'leave') continue
     if (entry.kind !== 'leave') home = entry.collection
-    else if (home === entry.collection) counting.length = 0
+    else if (home === entry.collection && !isOfMove(entry)) counting.length = 0
     if (!isRefused(entry, refused)) counting.push(refused.size > 0 ? unpacked(entry) : entry)
   }
   return counting

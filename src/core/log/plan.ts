@@ -4,7 +4,7 @@ import type { Put } from '../interfaces/storage.ts'
 import type { PeerState, Reject, WireEntry } from '../sync/io.ts'
 import { GONE, LEFT, OUTDATED, PARTED, RETIRED, TAKEN, UNFOUNDED } from './denials.ts'
 import type { Digest } from './digest.ts'
-import type { LogEntry } from './entry.ts'
+import { type LogEntry, STAYS } from './entry.ts'
 import type { EventHeader } from './event.ts'
 import { FIRST_GENERATION, normalGeneration } from './generation.ts'
 import { originOf } from './generation-origin.ts'
@@ -325,7 +325,7 @@ export class Plan {
     const { document, collection } = entry.wire
     this.#writes.rehome(document, old, collection)
     this.#writes.push('join', document, collection, this.#packed(entry), from)
-    this.#writes.push('leave', document, old, new Uint8Array(0), from)
+    this.#writes.push('leave', document, old, STAYS, from)
     // Who shares but the new home has not been told of the end in the old one.
     if (this.#writes.record(document)?.deleted === true)
       this.#writes.push('tombstone', document, collection, new Uint8Array(0), undefined)

@@ -99,8 +99,9 @@ export async function planRepair(
     entries: left.length,
     bytes: left.reduce((sum, { bytes }) => sum + bytes.length, 0),
     digest: digest.bytes(),
-    // A peer may have what we lost of our own: its places are not ours to fill again.
-    fork: record.fork + (places.isOurs ? 1 : 0),
+    // A peer may have what we lost of our own: its places are not ours to fill again. Nor are those of all that went with a
+    // beginning: it reaches them, and may come back.
+    fork: record.fork + (places.isOurs || isHeadless ? 1 : 0),
   }
   const here = new Set(kept.map(({ header }) => header.hash))
   const damage = damageOf(view, damaged, lost, here, isHeadless)

@@ -6,6 +6,8 @@ import type { ReadAnswer, SessionOutput, WireEntry } from '../sync/io.ts'
 
 type Read = Extract<SessionOutput, { type: 'read' }>
 
+const NOTHING = new Uint8Array(0)
+
 /**
  * The next page of our log for a peer. Entries that it gave us are left out, and pages of nothing else
  * are passed over, so that a long download does not cost messages at the next reconnect.
@@ -41,5 +43,6 @@ async function toWire(log: EventLog, entry: StoredEntry): Promise<WireEntry | un
   const record = await log.record(document)
   const isHome = homeOf(record) === collection
   if (isHome === (kind === 'leave')) return undefined
-  return { ...wire, moves: record?.moves ?? 0 }
+  const told = kind === 'leave' ? { ...wire, bytes: NOTHING } : wire
+  return { ...told, moves: record?.moves ?? 0 }
 }

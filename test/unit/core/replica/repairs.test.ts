@@ -192,6 +192,8 @@ describe('a document with damaged entries', () => {
     place.dial(edge, cloud)
     await equal([edge, cloud])
     await until(async () => (await damagedOf(edge)).length === 0)
+    // It does not stand where an edit stands that is in the beginning.
+    expect([await textOf(edge, 'notes/1'), await textOf(cloud, 'notes/1')]).toEqual(['two', 'two'])
   })
 
   test('of which our own edit is lost is reported past a beginning that does not reach it', async () => {

@@ -72,6 +72,10 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
     'a deletion that nobody had heard of was gone when its document left, with what was deleted',
   ],
   [
+    { seed: 15, also: ['moves', 'cuts', 'hostile'], without: ['losses', 'rot'] },
+    'an edit that was under way when its document left and came back was at the peer only',
+  ],
+  [
     { seed: 1573, also: ['moves', 'hostile'], without: ['cuts', 'losses', 'rot'] },
     'documents of the machine that means harm were compared where they had moved to',
   ],

@@ -88,8 +88,8 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const habits = {
     documents: 1 + random.below(6),
     deletes: does('deletes', 0.5),
-    // What moves is followed past cuts, or beside one that means harm, and not through both yet.
-    moves: does('moves', 0.3) && !(cuts && hasHostile),
+    // What moves is followed past cuts, or beside one that means harm; through both where it is asked for.
+    moves: does('moves', 0.3) && (!(cuts && hasHostile) || options.also !== undefined),
     textMax: does('bulk', 0.1) ? 60_000 : 1,
   }
   const workload = new Workload(world, checkers, habits)

@@ -316,7 +316,7 @@ export class EventLog {
       batch.forEach((work, index) => {
         const outcome = outcomes[index] ?? { rejects: [] }
         if (outcome.denial !== undefined) work.settle.reject(denied(outcome.denial))
-        else work.settle.resolve({ head: this.#head, rejects: outcome.rejects })
+        else work.settle.resolve({ head: this.#head, ...outcome })
       })
     } catch (error) {
       this.#queue = failBatch(batch, this.#queue, error)

@@ -1,5 +1,6 @@
 import { cutsOf, normalGeneration } from './generation.ts'
 import { firstPlaceOf } from './generation-origin.ts'
+import type { LateEvent } from './generation-plan.ts'
 import type { PlanView } from './plan-view.ts'
 import type { DocumentRecord } from './records.ts'
 import type { CheckedEvent } from './submission.ts'
@@ -16,11 +17,18 @@ export function isParted(generation: number, record: DocumentRecord): boolean {
   return theirs !== record.generation && cutsOf(theirs) >= cutsOf(record.generation)
 }
 
-/** The events that this replica wrote first, of those of a generation. */
+/** What this replica wrote first of a document: of the events of its generation, and of those aside. */
 export function ownEvents(
-  events: readonly CheckedEvent[],
   generation: number,
+  events: readonly CheckedEvent[],
+  late: readonly LateEvent[],
   { isOwn, sha256 }: Pick<PlanView, 'isOwn' | 'sha256'>,
 ): readonly CheckedEvent[] {
-  return events.filter(({ header }) => isOwn(firstPlaceOf(header, generation, sha256).actor))
+  const all = [
+    ...events.map((event) => ({ event, generation })),
+    ...late.map(({ event, record }) => ({ event, generation: record.generation })),
+  ]
+  return all
+    .filter(({ event, generation: of }) => isOwn(firstPlaceOf(event.header, of, sha256).actor))
+    .map(({ event }) => event)
 }

@@ -10,6 +10,7 @@ import { FIRST_GENERATION, normalGeneration } from './generation.ts'
 import { originOf } from './generation-origin.ts'
 import { isParted, ownEvents } from './generation-parting.ts'
 import { GenerationPlan } from './generation-plan.ts'
+import { homeOf } from './homes.ts'
 import { peerKey } from './keys.ts'
 import type { PlaceChanges } from './known-places.ts'
 import { TOMBSTONE } from './lineage.ts'
@@ -37,6 +38,8 @@ export class Plan {
   readonly peers: Map<string, PeerState> = new Map()
   /** Documents of which events of ours stopped counting, and which: dropped once this is durable. */
   readonly rejected: Rejected = new Map()
+  /** Documents that came back of which something had gone aside when they left. */
+  readonly #returned = new Set<DocumentId>()
   readonly #writes: PlanWrites
   readonly #generations: GenerationPlan
   readonly #view: PlanView
@@ -92,6 +95,7 @@ export class Plan {
       const before = this.#writes.record(entry.wire.document)
       const denial = this.#incoming(entry, submission)
       noteMoves(this.#writes, entry.wire, before)
+      this.#noteReturn(entry.wire.document, before)
       if (denial !== undefined) {
         const { kind } = entry.wire
         const named = kind === 'event' ? entry.events[0]?.header : entry.base
@@ -101,6 +105,19 @@ export class Plan {
     }
     if (submission.peer !== undefined) this.peer(submission.peer)
     return rejects
+  }
+
+  /** Collections in which who brought a document back may have more of it. Given once. */
+  takeReturned(): readonly CollectionId[] {
+    const homes = [...this.#returned].map((document) => homeOf(this.#writes.record(document)))
+    this.#returned.clear()
+    return [...new Set(homes.filter((home) => home !== undefined))]
+  }
+
+  /** What had gone aside may have been on its way to who brought the document back, and count there. */
+  #noteReturn(document: DocumentId, before: DocumentRecord | undefined): void {
+    if (before?.left !== true || before.fork === 0) return
+    if (this.#writes.record(document)?.left === false) this.#returned.add(document)
   }
 
   peer(peer: PeerState): void {
@@ -350,8 +367,10 @@ export class Plan {
     const lacks = new Set([...unsent, ...(refused?.(document) ?? [])])
     const aside = new Map<CheckedEvent, Denial>()
     const parted = isParted(wire.generation, record)
+    const late = this.#generations.late(document)
     if (parted && !record.deleted)
-      for (const event of this.#ownOf(document, record, events)) aside.set(event, PARTED)
+      for (const event of ownEvents(record.generation, events, late, this.#view))
+        aside.set(event, PARTED)
     for (const event of events) if (lacks.has(event.header.hash)) aside.set(event, LEFT)
     for (const [event, why] of aside)
       this.#writes.setAside(document, event, { ...why, peer: from, atMs })
@@ -368,18 +387,5 @@ export class Plan {
     const fork = now.fork + (aside.size > 0 || isEndAside ? 1 : 0)
     const left = { left: true, entries: 0, bytes: 0 }
     this.#writes.set(document, { ...now, ...left, generation, fork })
-  }
-
-  /** What this replica wrote first of a document: of the events that count, and of those aside. */
-  #ownOf(
-    document: DocumentId,
-    { generation }: DocumentRecord,
-    events: readonly CheckedEvent[],
-  ): readonly CheckedEvent[] {
-    const late = this.#generations.late(document)
-    return [
-      ...ownEvents(events, generation, this.#view),
-      ...late.flatMap(({ event, record }) => ownEvents([event], record.generation, this.#view)),
-    ]
   }
 }

@@ -114,4 +114,9 @@ export interface Committed {
   readonly head: Position
   /** What was not taken, of a {@link RemoteSubmission}. */
   readonly rejects: readonly Reject[]
+  /**
+   * Collections to compare with who delivered a {@link RemoteSubmission}: a document came back there of which
+   * something had gone aside when it left. It may have been on its way to the peer, which takes it for ours.
+   */
+  readonly returned?: readonly CollectionId[] | undefined
 }

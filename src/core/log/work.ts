@@ -4,6 +4,7 @@ import {
   StorageUnavailableError,
   type TidewayError,
 } from '../errors.ts'
+import type { CollectionId } from '../ids.ts'
 import type { Reject } from '../sync/io.ts'
 import type { Plan } from './plan.ts'
 import type { Denial, Submission } from './submission.ts'
@@ -11,6 +12,8 @@ import type { Denial, Submission } from './submission.ts'
 /** What came of planning one submission. */
 export interface Outcome {
   readonly rejects: readonly Reject[]
+  /** See {@link Committed}. */
+  readonly returned?: readonly CollectionId[] | undefined
   /** Why nothing of a local submission was taken. */
   readonly denial?: Denial | undefined
 }
@@ -21,7 +24,7 @@ export function carryOut(plan: Plan, submission: Submission): Outcome {
     case 'local':
       return { rejects: [], denial: plan.local(submission) }
     case 'remote':
-      return { rejects: plan.remote(submission) }
+      return { rejects: plan.remote(submission), returned: plan.takeReturned() }
     case 'delete':
       plan.delete(submission.document)
       break

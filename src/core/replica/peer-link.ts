@@ -344,9 +344,10 @@ export class PeerLink {
     const from = peer.replica
     const atMs = clock.wallMs()
     const stored = log.commit({ type: 'remote', from, entries, peer, atMs, ...checks })
-    this.#answer(token, stored, ({ rejects }, now) => {
+    this.#answer(token, stored, ({ rejects, returned = [] }, now) => {
       events.stored(this, entries, rejects)
       this.#session.handleAppended(token, { rejects }, now)
+      if (returned.length > 0) this.#session.reconcile(returned, now)
     })
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { unpackEvents } from '../../../../src/core/log/entry.ts'
+import type { Committed } from '../../../../src/core/log/submission.ts'
 import { checkEntry } from '../../../../src/core/replica/incoming.ts'
 import { KeptEvents } from '../../../../src/core/replica/kept-events.ts'
 import { DeliveryReader } from '../../../../src/core/replica/reconcile-deliveries.ts'
@@ -14,7 +15,7 @@ function set(node: LogNode, key: string): Promise<void> {
 }
 
 /** Gives all that `from` has of the document as a session does: moves are named. */
-async function tell(from: LogNode, to: LogNode, only?: WireEntry['kind']): Promise<void> {
+async function tell(from: LogNode, to: LogNode, only?: WireEntry['kind']): Promise<Committed> {
   const { entries } = await from.log.read({ after: 0, document: 'd', bytesMax: 1 << 24 })
   const moves = (await from.log.record('d'))?.moves ?? 0
   const wires = entries
@@ -24,7 +25,7 @@ async function tell(from: LogNode, to: LogNode, only?: WireEntry['kind']): Promi
       return checkEntry(kind === 'base' || kind === 'join' ? { ...wire, moves } : wire, sha256)
     })
   const delivery = { from: from.name, entries: wires, peer: undefined, check: () => undefined }
-  await to.log.commit({ type: 'remote', ...delivery })
+  return await to.log.commit({ type: 'remote', ...delivery })
 }
 
 /** Tells `to` that the document left, once `from` has acknowledged its log up to a position. */
@@ -211,4 +212,19 @@ test('the end of a document that nobody heard of stays to be seen when it leaves
   await tell(owner, author, 'join')
   expect(await author.log.record('d')).toMatchObject({ left: false, deleted: true })
   expect(await rejected(author)).toEqual([])
+})
+
+test('who gets a document back after something of it went aside is to compare', async () => {
+  const [author, owner] = await Promise.all([LogNode.open('author'), LogNode.open('owner')])
+  await set(author, 'both')
+  await settleAll([author, owner])
+  const acked = author.log.head
+  await set(author, 'under way')
+  await move(owner, 'e')
+  await tellLeave(owner, author, acked)
+  expect(await rejected(author)).toEqual(['event'])
+  await move(owner, 'f')
+  expect((await tell(owner, author, 'join')).returned).toEqual(['f'])
+  // Nothing is to be compared when it is told again.
+  expect((await tell(owner, author, 'join')).returned).toEqual([])
 })

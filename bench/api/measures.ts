@@ -11,7 +11,7 @@ import {
   patchPod,
   TABLE,
 } from './requests.ts'
-import { type ApiSystem, cpuMsOfAll, rssBytesOfAll } from './systems.ts'
+import { type ApiSystem, cpuMsOfAll, memoryOfAll } from './systems.ts'
 import { fanOut } from './watchers.ts'
 
 /** How much is asked of each server. */
@@ -45,7 +45,10 @@ export async function measure(
 ): Promise<Measured> {
   const client = new ApiClient(system.target)
   const measured: Record<string, Figures> = {}
-  const rssMiB = async (): Promise<number> => (await rssBytesOfAll(system)) / MIB
+  const memory = async (when: string): Promise<Figures> => {
+    const { rssBytes, anonymousBytes } = await memoryOfAll(system)
+    return { [`${when}MiB`]: rssBytes / MIB, [`${when}AnonymousMiB`]: anonymousBytes / MIB }
+  }
   const row = async (name: string, all: readonly ApiRequest[], atOnce: number): Promise<void> => {
     const cpuMs = await cpuMsOfAll(system)
     const timings = await client.sendAll(all, atOnce)
@@ -54,7 +57,7 @@ export async function measure(
   }
   try {
     await client.sendAll(['some', 'many'].map(createNamespace), 1)
-    const idleMiB = await rssMiB()
+    const idle = await memory('idle')
     await row(
       'create',
       numbers(load.some).map((n) => createPod('some', n)),
@@ -83,11 +86,11 @@ export async function measure(
       numbers(load.many).map((n) => createPod('many', n)),
       AT_ONCE,
     )
-    const fullMiB = await rssMiB()
+    const full = await memory('full')
     const few = Math.ceil(load.lists / 4)
     await row('list of 10,000', listPods(few, 'many', undefined), LISTS_AT_ONCE)
     await row('table of 10,000', listPods(few, 'many', TABLE), LISTS_AT_ONCE)
-    measured['memory'] = { idleMiB, fullMiB, afterListsMiB: await rssMiB() }
+    measured['memory'] = { ...idle, ...full, ...(await memory('afterLists')) }
     return measured
   } finally {
     client.close()

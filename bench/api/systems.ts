@@ -46,9 +46,15 @@ export async function cpuMsOfAll(system: ApiSystem): Promise<number> {
   return sum(await Promise.all(system.pids.map(cpuMsOf)))
 }
 
-/** Resident memory of all processes of a server. */
-export async function rssBytesOfAll(system: ApiSystem): Promise<number> {
-  return sum(await Promise.all(system.pids.map(async (pid) => (await memoryOf(pid)).rssBytes)))
+/** Resident memory of all processes of a server, and what of it is not backed by files. */
+export async function memoryOfAll(
+  system: ApiSystem,
+): Promise<{ readonly rssBytes: number; readonly anonymousBytes: number }> {
+  const all = await Promise.all(system.pids.map(memoryOf))
+  return {
+    rssBytes: sum(all.map(({ rssBytes }) => rssBytes)),
+    anonymousBytes: sum(all.map(({ anonymousBytes }) => anonymousBytes)),
+  }
 }
 
 function sum(figures: readonly number[]): number {

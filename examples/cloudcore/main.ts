@@ -9,6 +9,7 @@ import {
   runCommandLine,
   sourcesText,
 } from '../shared/command-line.ts'
+import { keepMemoryLow } from '../shared/lean-memory.ts'
 import { runProgram } from '../shared/lifetime.ts'
 import { createLogger } from '../shared/logging.ts'
 import { resolveSettings } from '../shared/resolve-settings.ts'
@@ -53,6 +54,7 @@ program.addHelpText('after', () => optionsText())
 process.exitCode = await runCommandLine(program, process.argv.slice(2))
 
 async function run(flags: Flags): Promise<void> {
+  keepMemoryLow()
   const file = typeof flags['config'] === 'string' ? flags['config'] : undefined
   const settings = await resolveSettings(cloudSettings, {
     flags,

@@ -46,6 +46,9 @@ import { createSyncServer, type SyncServer } from './sync-server.ts'
 /** How often used and expired tokens are looked for. */
 const SWEEP_MS = 3_600_000
 
+/** Documents that stay loaded after they were written: about 200 pods. Reads do not need them. */
+const CACHE_BYTES_MAX = 8 << 20
+
 /**
  * Starts the cloud side: its log, the port of the edges, the controllers and the Kubernetes API.
  *
@@ -73,6 +76,7 @@ export async function startCloud(
     sha256: nodeSha256(),
     compression: nodeCompression(),
     compaction: CLOUD_HISTORY,
+    cacheBytesMax: CACHE_BYTES_MAX,
     logger,
     metrics: operations.metrics,
   })

@@ -16,8 +16,11 @@ import { WatchSink } from './watch-sink.ts'
 /** How many events may wait for a slow reader, beside those that there were at the start. */
 export const PENDING_EVENTS_MAX = 4096
 
-/** How much of what waits is written at once. */
-const PIECE_BYTES = 32 * 1024
+/**
+ * How much of what waits is written at once: with the frame that goes past it about a record of TLS. A
+ * connection keeps the room that its largest write took.
+ */
+const PIECE_BYTES = 12 * 1024
 
 /** How often a quiet watch tells how far it is. */
 const BOOKMARK_MS = 60_000

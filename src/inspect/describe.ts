@@ -98,14 +98,14 @@ function describeFrame(frame: Exclude<Frame, PackedFrame>): string {
       return `HELLO ${named(replica)} epoch ${epoch} head ${head}, ${read}, sends from ${acked}, asks for ${asks}, credit ${credit}${flags({ token: frame.token !== undefined })}`
     }
     case 'welcome': {
-      const { version, replica, epoch, head, cursor, credit } = frame
+      const { version, replica, epoch, head, cursor, credit, acked } = frame
       const refused = frame.refused.map(({ index, code }) => `${index} ${named(code)}`)
       const no = refused.length === 0 ? '' : `, refuses ${listed(refused, SHOWN_MAX)}`
       const more =
         frame.backfill.length === 0
           ? ''
           : `, backfills ${listed(frame.backfill.map(String), SHOWN_MAX)}`
-      return `WELCOME ${named(replica)} version ${version} epoch ${epoch} head ${head}, has read you up to ${cursor}${no}${more}, credit ${credit}`
+      return `WELCOME ${named(replica)} version ${version} epoch ${epoch} head ${head}, has read you up to ${cursor}${acked === undefined ? '' : `, sends from ${acked}`}${no}${more}, credit ${credit}`
     }
     case 'events':
       return describeEvents(frame)

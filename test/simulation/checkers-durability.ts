@@ -41,6 +41,18 @@ export class DurabilityChecker {
     all.set(eventKey(promised.document, promised.hash), promised)
   }
 
+  /**
+   * An author was told that `machine` has this event, and cannot see that it was refused. Where it may be aside, or
+   * gone along with its document, or lost with a disk, only the end shows.
+   */
+  held(machine: ReplicaId, promised: Promised): void {
+    const { document, hash } = promised
+    this.promise(machine, promised)
+    if (this.#generations.enabled || this.#world.hasMoved(document) || this.#world.setsBack) return
+    if (!this.#world.has(machine, eventKey(document, hash)))
+      this.#world.fail('I1', `${machine} is said to have ${hash} of ${document}, and has not`)
+  }
+
   /** What a machine promised is gone for good: nobody else had it either. */
   release(machine: ReplicaId, key: string): void {
     this.#promised.get(machine)?.delete(key)

@@ -79,6 +79,10 @@ export class Checkers implements Witness, World {
     )
   }
 
+  get setsBack(): boolean {
+    return this.losses.enabled
+  }
+
   isRotten(machine: ReplicaId, key: string): boolean {
     return this.losses.isRotten(machine, key) || this.rot.isRotten(machine, key)
   }

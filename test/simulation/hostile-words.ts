@@ -69,7 +69,8 @@ export class HostileWords {
     if (direction === 'inbound') {
       const backfill = random.chance(0.5) ? [0] : []
       const reconcile = random.chance(0.3) ? [0] : []
-      const rest = { refused: [], backfill, reconcile }
+      const acked = random.chance(0.2) ? this.#position(target) : undefined
+      const rest = { refused: [], backfill, reconcile, acked }
       return [{ type: 'welcome', version: 1, replica, epoch, head, cursor, credit, ...rest }]
     }
     const subscriptions = random.chance(0.7) ? [SHARED, OWN] : ALL

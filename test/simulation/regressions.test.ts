@@ -103,6 +103,10 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
     { seed: 379, ...MOVED_AND_ROTTEN },
     'a full disk and damage made an error of a refusal that was to be written down later',
   ],
+  [
+    { seed: 781 },
+    'a cursor in a greeting counted as an acknowledgement of what had been refused unheard',
+  ],
 ]
 
 test.each(REGRESSIONS)('%o: %s', async (options) => {

@@ -122,7 +122,7 @@ export class Workload {
       await handle.durable(CLOUD)
       for await (const { document, hash } of replica.rejected())
         if (document === promised.document && hash === promised.hash) return
-      this.#checkers.durability.promise(CLOUD, promised)
+      this.#checkers.durability.held(CLOUD, promised)
     } catch {
       // The process is over before anybody answers.
     }

@@ -15,6 +15,8 @@ export interface World {
   /** The event was refused, and its author can see it. */
   isSetAside(key: string): boolean
   setAside(key: string): void
+  /** Disks may go back to an older state. */
+  readonly setsBack: boolean
   /** The event rotted on the disk of a machine, and has not come back. */
   isRotten(machine: ReplicaId, key: string): boolean
   /** The document moved, and the event rotted anywhere: who let it go may have relied on that disk. */

@@ -256,10 +256,11 @@ export class Connections {
           this.#options.acknowledgements.note(replica, received, durable, complete)
         }
         acknowledged(durable)
-        // It covers what was refused, which whoever waits for it finds written down.
+        // It covers what was refused, which whoever waits for it finds written down. Where it cannot be, the link
+        // ends, and the peer refuses it again.
         const written = refusals.written(link)
         if (written === undefined) note()
-        else void written.then(note)
+        else void written.then((is) => is && note())
       },
       stored: (link, entries, rejects) => {
         this.#filled(link.peer)

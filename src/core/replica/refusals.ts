@@ -41,6 +41,13 @@ export interface RefusalsOptions {
   readonly retried: <T>(run: () => Promise<T>) => Promise<T>
 }
 
+/** What a peer refused and is being written down. */
+interface Waiting {
+  count: number
+  /** Whether all of it so far is. Never rejects. */
+  last: Promise<boolean>
+}
+
 /** Of whom an event is. */
 interface Writer {
   readonly isOurs: boolean
@@ -61,7 +68,7 @@ export class Refusals {
   readonly #log: EventLog
   readonly #options: RefusalsOptions
   readonly #onTaken: (documents: readonly DocumentId[]) => Promise<void>
-  readonly #waiting = new WeakMap<PeerLink, { count: number; last: Promise<void> }>()
+  readonly #waiting = new WeakMap<PeerLink, Waiting>()
 
   /** @param onTaken is told of documents of which events no longer count. */
   constructor(
@@ -75,36 +82,42 @@ export class Refusals {
   }
 
   take(link: PeerLink, rejects: readonly Reject[]): void {
-    const queue = this.#waiting.get(link) ?? { count: 0, last: Promise.resolve() }
+    const queue = this.#waiting.get(link) ?? { count: 0, last: Promise.resolve(true) }
     this.#waiting.set(link, queue)
     if (queue.count + rejects.length > REFUSALS_MAX) return link.refuse(TOO_MANY)
     queue.count += rejects.length
     // From now on: the peer may tell that the document left before this is written down.
     for (const { document, hash } of rejects) if (hash) link.refused.add(document, hash)
-    queue.last = queue.last.then(async () => {
+    queue.last = queue.last.then(async (before) => {
+      let all = before
       for (let i = 0; i < rejects.length; i += AT_ONCE)
-        await this.#write(link, rejects.slice(i, i + AT_ONCE))
+        all = (await this.#write(link, rejects.slice(i, i + AT_ONCE))) && all
       queue.count -= rejects.length
+      return all
     })
   }
 
-  /** When what a peer refused so far is written down; undefined when it is. Never rejects. */
-  written(link: PeerLink): Promise<void> | undefined {
-    const queue = this.#waiting.get(link)
-    return queue === undefined || queue.count === 0 ? undefined : queue.last
+  /**
+   * When what a peer refused so far is written down, and whether it is; undefined when nothing was refused.
+   * Never rejects.
+   */
+  written(link: PeerLink): Promise<boolean> | undefined {
+    return this.#waiting.get(link)?.last
   }
 
-  /** Never rejects. */
-  async #write(link: PeerLink, rejects: readonly Reject[]): Promise<void> {
+  /** @returns whether it is written down. Never rejects. */
+  async #write(link: PeerLink, rejects: readonly Reject[]): Promise<boolean> {
     const { logger } = this.#options
     const peer = link.peer ?? ''
     try {
       await this.#options.retried(() => this.#writeOnce(link, peer, rejects))
       for (const { document, hash } of rejects) if (hash) link.refused.remove(document, [hash])
+      return true
     } catch (error) {
       logger.error('a refusal could not be written down', { peer, error })
       // The peer has forgotten it: at the next meeting the digests differ, and it refuses again.
       link.refuse(UNWRITTEN)
+      return false
     }
   }
 

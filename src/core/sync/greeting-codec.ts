@@ -45,14 +45,16 @@ export function welcomeItems(frame: WelcomeFrame): unknown[] {
     cursor,
     credit,
   ]
-  const { refused, backfill, packings = [], reconcile = [] } = frame
-  const tail = packings.length > 0 || reconcile.length > 0
+  const { refused, backfill, packings = [], reconcile = [], acked } = frame
+  const end = reconcile.length > 0 || acked !== undefined
+  const tail = packings.length > 0 || end
   if (refused.length > 0 || backfill.length > 0 || tail) {
     items.push(refused.map(({ index, code, message }) => [index, code, cut(message)]))
     items.push(backfill)
   }
   if (tail) items.push(packings)
-  if (reconcile.length > 0) items.push(reconcile)
+  if (end) items.push(reconcile)
+  if (acked !== undefined) items.push(acked)
   return items
 }
 
@@ -106,6 +108,7 @@ export function readWelcome(fields: FieldReader): WelcomeFrame {
   const backfill = fields.more ? fields.indexes('backfill', COLLECTIONS_MAX) : []
   const packings = readPackings(fields)
   const reconcile = fields.more ? fields.indexes('reconcile', COLLECTIONS_MAX) : undefined
+  const acked = fields.more ? fields.position('acked') : undefined
   return {
     type: 'welcome',
     version,
@@ -118,6 +121,7 @@ export function readWelcome(fields: FieldReader): WelcomeFrame {
     backfill,
     packings,
     reconcile,
+    acked,
   }
 }
 

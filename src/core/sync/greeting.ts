@@ -90,13 +90,16 @@ export class DialerGreeting {
     if (typeof agreement === 'string') return { code: 'PROTOCOL_REMOTE', message: agreement }
     this.exchange.grantCredit(welcome.credit)
     const { sender } = this.exchange
-    // Behind where we began: the peer lost what it had, and begins there. Ahead: an ACK was lost.
+    // Behind where we began: the peer lost what it had, and begins there. Ahead: what differs is looked for.
     if (agreement.sendFrom < sendFrom(this.#input) || agreement.sendFrom > sender.sent) {
       this.exchange.moveTo(agreement.sendFrom)
     }
     const { peer } = this.#input
     const remembered = peer?.replica === welcome.replica ? peer : undefined
-    return greeted(welcome.version, welcome, agreement, remembered)
+    const answer = greeted(welcome.version, welcome, agreement, remembered)
+    // What we said to be acknowledged was so by another: of what this one refused we may not have heard.
+    if (remembered === undefined && this.#hello.acked > 0) answer.record.doubt()
+    return answer
   }
 }
 

@@ -38,6 +38,8 @@ export interface Agreement {
   readonly backfill: readonly CollectionId[]
   /** Granted collections in which both sides hold documents: what differs before these positions is. */
   readonly reconcile: readonly CollectionId[]
+  /** What the accepter knows to be durable at the dialer, where the dialer has read further. */
+  readonly acked?: Position | undefined
 }
 
 export function helloFrame(self: Self, input: StartInput, credit: number): HelloFrame {
@@ -86,7 +88,12 @@ function verified(
   return claimedEpoch === epoch && claimed <= head ? claimed : 0
 }
 
-/** The accepter's view, once its driver has decided. */
+/**
+ * The accepter's view, once its driver has decided.
+ *
+ * Neither log goes on past what its owner knows to be acknowledged: the refusal of what stands between there and
+ * where the other has read may have been lost with a connection, and comes again with what it is about.
+ */
 export function agreeAsAccepter(self: Self, hello: HelloFrame, admission: Admission): Agreement {
   const { peer } = admission
   const asked = hello.subscriptions
@@ -97,10 +104,13 @@ export function agreeAsAccepter(self: Self, hello: HelloFrame, admission: Admiss
     .map((name) => admission.refused.find((r) => r.collection === name) ?? notShared(name))
   const complete = new Set(peer.complete)
   for (const index of hello.incomplete) complete.delete(asked[index] ?? '')
-  const sendFrom = verified(hello.cursor, hello.peerEpoch, self.epoch, admission.head)
+  const read = verified(hello.cursor, hello.peerEpoch, self.epoch, admission.head)
+  const sendFrom = Math.min(read, peer.acked)
+  const acked = sendFrom < read ? sendFrom : undefined
   // A dialer whose log is shorter than what was read of it has lost its tail, and is told by the number.
   const lost = peer.epoch === hello.epoch && peer.cursor > hello.head
-  const readFrom = lost ? peer.cursor : verified(peer.cursor, peer.epoch, hello.epoch, hello.head)
+  const stood = verified(peer.cursor, peer.epoch, hello.epoch, hello.head)
+  const readFrom = lost ? peer.cursor : Math.min(stood, hello.acked)
   const isKnown = hello.peerEpoch === self.epoch && peer.epoch === hello.epoch
   const isVoid = !isKnown || hello.cursor > admission.head
   const cursors = { sendFrom, readFrom, isVoid }
@@ -109,7 +119,7 @@ export function agreeAsAccepter(self: Self, hello: HelloFrame, admission: Admiss
     const isUnread = sendFrom === 0 || readFrom === 0
     const pending = granted.filter((name) => isUnread || !complete.has(name))
     return {
-      ...{ granted, refused, reconcile },
+      ...{ granted, refused, reconcile, acked },
       // Nothing is read from its beginning: what differs below the two heads is found.
       sendFrom: sendFrom === 0 ? admission.head : sendFrom,
       readFrom: readFrom === 0 ? hello.head : readFrom,
@@ -119,7 +129,7 @@ export function agreeAsAccepter(self: Self, hello: HelloFrame, admission: Admiss
   // When both logs go out from their beginning, there is no history before that.
   const history = sendFrom > 0 || readFrom > 0
   const backfill = history ? granted.filter((name) => !complete.has(name)) : []
-  return { sendFrom, readFrom, granted, refused, backfill, reconcile }
+  return { sendFrom, readFrom, granted, refused, backfill, reconcile, acked }
 }
 
 /**
@@ -176,6 +186,7 @@ export function welcomeFrame(
     backfill: agreement.backfill.map((name) => asked.indexOf(name)),
     packings: self.packings,
     reconcile: agreement.reconcile.map((name) => asked.indexOf(name)),
+    acked: agreement.acked,
   }
 }
 
@@ -196,7 +207,11 @@ export function agreeAsDialer(hello: HelloFrame, welcome: WelcomeFrame): Agreeme
   const granted = (indexes: readonly number[]): readonly CollectionId[] =>
     indexes.map((index) => asked[index] ?? '').filter((name) => !denied.has(name))
   const reconcile = granted(welcome.reconcile ?? [])
-  const readFrom = verified(hello.cursor, hello.peerEpoch, welcome.epoch, welcome.head)
+  // Past that it would acknowledge what it may have refused on a connection that broke before we heard of it.
+  const isHead = reconcile.length > 0 && welcome.cursor === hello.head
+  if (welcome.cursor > hello.acked && !isHead) return 'WELCOME: cursor is past acked'
+  const read = verified(hello.cursor, hello.peerEpoch, welcome.epoch, welcome.head)
+  const readFrom = Math.min(read, welcome.acked ?? read)
   return {
     sendFrom: welcome.cursor,
     readFrom: readFrom === 0 && reconcile.length > 0 ? welcome.head : readFrom,

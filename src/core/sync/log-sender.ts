@@ -104,6 +104,11 @@ export class LogSender {
     return this.#highest
   }
 
+  /** What the peer was told about {@link sent}. */
+  get told(): Position {
+    return this.#told
+  }
+
   get lastEntry(): Position {
     return this.#lastEntry
   }

@@ -41,7 +41,7 @@ export interface WelcomeFrame {
   readonly replica: ReplicaId
   readonly epoch: Epoch
   readonly head: Position
-  /** How far the accepter had durably read the dialer's log when HELLO came. */
+  /** From where the accepter reads the dialer's log: not past what the dialer knows to be durable there. */
   readonly cursor: Position
   readonly credit: number
   readonly refused: readonly RefusedIndex[]
@@ -51,6 +51,11 @@ export interface WelcomeFrame {
   readonly packings?: readonly number[] | undefined
   /** Indexes of subscriptions in which the accepter looks for what differs, instead of a history. */
   readonly reconcile?: readonly number[] | undefined
+  /**
+   * The newest position of its own log that the accepter believes to be durable at the dialer, from where it
+   * sends. Left out when the dialer has read no further.
+   */
+  readonly acked?: Position | undefined
 }
 
 /** A run of entries of the sender's log. */

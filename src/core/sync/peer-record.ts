@@ -51,6 +51,11 @@ export class PeerRecord {
     this.#reconciling.add(collection)
   }
 
+  /** What counts as complete does so only when nothing is known to differ. */
+  doubt(): void {
+    for (const collection of [...this.#complete]) this.reconcile(collection)
+  }
+
   /** Nothing differs any more: returns what is complete by that. */
   reconciled(): readonly CollectionId[] {
     const collections = [...this.#reconciling]

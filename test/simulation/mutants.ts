@@ -55,7 +55,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'resend-from-head',
     file: 'src/core/sync/handshake.ts',
-    find: '  const sendFrom = verified(hello.cursor, hello.peerEpoch, self.epoch, admission.head)',
+    find: '  const sendFrom = Math.min(read, peer.acked)',
     replace: '  const sendFrom = hello.cursor === 0 ? 0 : admission.head',
     breaks: 'a reconnect goes on at the head, not where the peer had stopped reading',
     invariant: 'I7',

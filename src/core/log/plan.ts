@@ -181,7 +181,7 @@ export class Plan {
     const isOver = this.#generations.isOver(arrived)
     if (isOver && wire.collection === record?.collection) return undefined
     const home = record === undefined || record.left ? wire.collection : record.collection
-    if (wire.kind === 'event' && this.#isHere(entry, record)) return undefined
+    if (this.#isHere(entry, record)) return undefined
     const denied = submission.check(entry, home, record)
     if (denied !== undefined) return denied
     // It comes back with a join or a base only. What is dropped without a word would count as durable.
@@ -229,6 +229,7 @@ export class Plan {
   /** It comes again when its acknowledgement was lost: what it was let in by, or where it was, may be over. */
   #isHere({ wire, events }: IncomingEntry, record: DocumentRecord | undefined): boolean {
     if (record === undefined || record.left || this.#generations.isStray(wire)) return false
+    if (wire.kind !== 'event') return wire.kind === 'tombstone' && record.deleted
     return events.every(({ header: { actor, sequence, hash } }) => {
       return this.#writes.sequence(sequenceKey(wire.document, actor, sequence)) === hash
     })

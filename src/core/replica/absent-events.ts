@@ -1,5 +1,6 @@
 import type { Position } from '../ids.ts'
 import type { EventLog } from '../log/event-log.ts'
+import type { IncomingEntry } from '../log/submission.ts'
 import type { KeptEvents } from './kept-events.ts'
 
 /**
@@ -20,5 +21,19 @@ export async function forgetDelivered(
     }
     for (const { hash, position } of await log.readDocument(document))
       if (hash !== undefined && position <= upTo) absent.remove(document, [hash])
+  }
+}
+
+/** Forgets what a peer refused of documents that left with `entries`: it is set aside by now. Never rejects. */
+export async function forgetLeft(
+  absent: KeptEvents,
+  log: EventLog,
+  entries: readonly IncomingEntry[],
+): Promise<void> {
+  if (absent.isEmpty || entries.every(({ wire }) => wire.kind !== 'leave')) return
+  try {
+    await forgetDelivered(absent, log, 0)
+  } catch {
+    // Found out with the next comparison, or over the next connection.
   }
 }

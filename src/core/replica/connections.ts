@@ -24,7 +24,7 @@ import { PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
 import { Quarantine } from './quarantine.ts'
 import { withdrawal } from './recheck.ts'
-import { REFUSALS_MAX, type Refusals } from './refusals.ts'
+import type { Refusals } from './refusals.ts'
 import type { Repairs } from './repairs.ts'
 import { SignalTable } from './signals.ts'
 import type { WaitingEvents } from './status-waiting.ts'
@@ -67,7 +67,6 @@ export class Connections {
   readonly uplinks: Set<Uplink> = new Set()
   readonly #options: ConnectionsOptions
   readonly #kept = new KeptByPeer()
-  readonly #absent = new KeptByPeer(REFUSALS_MAX)
   readonly #intake = new Intake()
   /** Links whose peer was said to be connected. */
   readonly #told = new WeakSet<PeerLink>()
@@ -214,7 +213,6 @@ export class Connections {
       events: this.#events(owner, meter),
       signals: this.signals.own,
       kept: this.#kept,
-      absent: this.#absent,
       repairs,
     })
     this.#meters.set(link, meter)

@@ -12,17 +12,11 @@ const PEERS_MAX = 1_000
 /** The {@link KeptEvents} of each peer. */
 export class KeptByPeer {
   readonly #peers = new Map<ReplicaId, KeptEvents>()
-  readonly #max: number
-
-  /** @param max of each peer no more are remembered. Default: 10,000. */
-  constructor(max: number = KEPT_MAX) {
-    this.#max = max
-  }
 
   of(peer: ReplicaId): KeptEvents {
     const known = this.#peers.get(peer)
     if (known !== undefined) return known
-    const kept = new KeptEvents(this.#max)
+    const kept = new KeptEvents()
     if (this.#peers.size < PEERS_MAX) this.#peers.set(peer, kept)
     return kept
   }

@@ -52,8 +52,6 @@ export interface LinkOptions {
   readonly repairs: Repairs
   /** What peers lack because they refused it. */
   readonly kept: KeptByPeer
-  /** What each peer refused as their document was not there: it may break off before it tells of the leave. */
-  readonly absent: KeptByPeer
   /** Dialer: what to ask for, and what is remembered of the peer from before. */
   readonly subscriptions: readonly CollectionId[]
   readonly peer: PeerState | undefined

@@ -21,10 +21,10 @@ export class LogQuestions {
   readonly #deliveries = new DeliveryReader()
 
   readonly #repairs: Repairs
-  readonly #absent: () => KeptEvents
+  readonly #absent: KeptEvents
 
   /** @param absent what the peer refused as long as their document is not there. */
-  constructor(session: SyncSession, repairs: Repairs, absent: () => KeptEvents) {
+  constructor(session: SyncSession, repairs: Repairs, absent: KeptEvents) {
     this.#session = session
     this.#repairs = repairs
     this.#absent = absent
@@ -70,7 +70,7 @@ export class LogQuestions {
       }
       case 'verify': {
         const equal = await digestMatches(view, question)
-        if (equal) await forgetDelivered(this.#absent(), view.log, question.ours)
+        if (equal) await forgetDelivered(this.#absent, view.log, question.ours)
         return (nowMs) => session.handleVerified(token, equal, nowMs)
       }
     }

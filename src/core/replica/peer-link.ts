@@ -5,6 +5,7 @@ import type { Logger } from '../interfaces/logger.ts'
 import type { IncomingEntry } from '../log/submission.ts'
 import type { Hello, PeerState, SessionClose, SessionOutput } from '../sync/io.ts'
 import { SyncSession } from '../sync/session.ts'
+import { forgetLeft } from './absent-events.ts'
 import { meetAuthor } from './authorship.ts'
 import { entryChecks } from './entry-checks.ts'
 import { checkEntry } from './incoming.ts'
@@ -39,8 +40,8 @@ export class PeerLink {
   kept: KeptEvents = new KeptEvents()
   /** What the peer refused and nobody has written down yet. */
   readonly refused: KeptEvents = new KeptEvents(REFUSALS_MAX)
-  /** Events of ours that the peer refused because their document was not there: it may come there yet. */
-  absent: KeptEvents = new KeptEvents(REFUSALS_MAX)
+  /** What it refused as the document was not there: it may come yet, or is sent again with the next connection. */
+  readonly absent: KeptEvents = new KeptEvents(REFUSALS_MAX)
   readonly streams: StreamTable
   readonly #questions: LogQuestions
   readonly #options: LinkOptions
@@ -70,7 +71,7 @@ export class PeerLink {
     })
     const { replica, epoch } = log
     this.#session = new SyncSession({ role, replica, epoch, packings: this.#channel.packings })
-    this.#questions = new LogQuestions(this.#session, options.repairs, () => this.absent)
+    this.#questions = new LogQuestions(this.#session, options.repairs, this.absent)
     this.streams = new StreamTable(carrierOf(this.#session, (input) => this.#tell(input)))
     this.closed = new Promise((resolve) => {
       this.#end = resolve
@@ -307,10 +308,7 @@ export class PeerLink {
   }
 
   #meet(peer: ReplicaId, granted: readonly CollectionId[]): void {
-    if (this.peer !== peer) {
-      this.kept = this.#options.kept.of(peer)
-      this.absent = this.#options.absent.of(peer)
-    }
+    if (this.peer !== peer) this.kept = this.#options.kept.of(peer)
     this.peer = peer
     this.granted = granted
   }
@@ -346,6 +344,7 @@ export class PeerLink {
     const stored = log.commit({ type: 'remote', from, entries, peer, atMs, ...checks })
     this.#answer(token, stored, ({ rejects, returned = [] }, now) => {
       events.stored(this, entries, rejects)
+      void forgetLeft(this.absent, log, entries)
       this.#session.handleAppended(token, { rejects }, now)
       if (returned.length > 0) this.#session.reconcile(returned, now)
     })

@@ -231,7 +231,7 @@ export class Plan {
     if (record === undefined || record.left || this.#generations.isStray(wire)) return false
     if (wire.kind !== 'event') return wire.kind === 'tombstone' && record.deleted
     return events.every(({ header: { actor, sequence, hash } }) => {
-      return this.#writes.sequence(sequenceKey(wire.document, actor, sequence)) === hash
+      return this.#writes.place(wire.document, actor, sequence) === hash
     })
   }
 

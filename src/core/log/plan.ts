@@ -191,8 +191,7 @@ export class Plan {
       return this.#generations.putAside(entry, submission.from)
     }
     // Places are told apart within one generation only.
-    const isSame = !this.#generations.isStray(wire)
-    const denial = isSame ? this.#dishonest(entry, submission) : undefined
+    const denial = this.#generations.isStray(wire) ? undefined : this.#dishonest(entry, submission)
     if (denial !== undefined) return denial
     switch (wire.kind) {
       case 'base': {

@@ -9,15 +9,10 @@ import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
 import { DocumentReader, reportDamage } from './document-reader.ts'
 import { eachBegun } from './generation-carry.ts'
-import type { Held } from './held.ts'
+import { type Held, ReadyDocuments } from './held.ts'
 import { type DocumentKind, PLAIN_KIND } from './kind.ts'
 import { type Edit, type EditOptions, OpenDocument } from './open-document.ts'
 import type { JsonMap } from './value.ts'
-
-/** What a loaded document costs beside its events, in bytes: WASM handle and JavaScript objects. */
-const LOADED_BYTES = 24_000
-/** How much a byte of events costs when it is loaded. */
-const LOADED_FACTOR = 8
 
 export interface DocumentsOptions {
   readonly log: EventLog
@@ -45,6 +40,7 @@ export class Documents {
   readonly #reader: DocumentReader
   /** How many wait to hold a document. */
   readonly #wanted = new Map<DocumentId, number>()
+  readonly #ready = new ReadyDocuments()
   #bytes = 0
 
   constructor(options: DocumentsOptions) {
@@ -104,6 +100,8 @@ export class Documents {
 
   release(held: Held): void {
     held.holders -= 1
+    const resting = this.#ready.use(held)
+    for (const changed of [held, resting]) if (changed !== undefined) this.#account(changed)
     this.#shrink()
   }
 
@@ -328,7 +326,7 @@ export class Documents {
   }
 
   #account(held: Held): void {
-    const bytes = cost(held.document)
+    const bytes = held.document.memoryBytes
     this.#bytes += bytes - held.bytes
     held.bytes = bytes
   }
@@ -380,12 +378,9 @@ export class Documents {
       if (held.reloading !== undefined) continue
       this.#loaded.delete(id)
       this.#held.delete(id)
+      this.#ready.drop(held)
       this.#bytes -= held.bytes
       held.document.free()
     }
   }
-}
-
-function cost(document: OpenDocument): number {
-  return LOADED_BYTES + document.bytes * LOADED_FACTOR
 }

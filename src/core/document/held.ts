@@ -24,3 +24,29 @@ export interface HeldChange {
   readonly heads: Heads
   readonly deleted: boolean
 }
+
+/** How many documents stay ready for the next edit; of others that nobody holds only the events stay. */
+const READY_MAX = 128
+
+/** Those of the loaded documents that were used last. */
+export class ReadyDocuments {
+  readonly #held = new Set<Held>()
+
+  /** @returns the one that rests in its place, if one does. */
+  use(held: Held): Held | undefined {
+    this.#held.delete(held)
+    this.#held.add(held)
+    const [oldest] = this.#held
+    if (oldest === undefined || this.#held.size <= READY_MAX) return undefined
+    this.#held.delete(oldest)
+    // Who still holds it gives it back later, and makes it one of the last again.
+    if (oldest.holders > 0) return undefined
+    oldest.document.rest()
+    return oldest
+  }
+
+  /** It is no longer loaded. */
+  drop(held: Held): void {
+    this.#held.delete(held)
+  }
+}

@@ -1,14 +1,6 @@
-import {
-  change,
-  type Doc,
-  free,
-  getHeads,
-  getMissingDeps,
-  loadIncremental,
-  view,
-} from '@automerge/automerge'
+import type { Doc } from '@automerge/automerge'
 
-import { assert, DocumentError, UsageError } from '../errors.ts'
+import { DocumentError, UsageError } from '../errors.ts'
 import type {
   ActorId,
   CollectionId,
@@ -25,18 +17,15 @@ import { FIRST_GENERATION } from '../log/generation.ts'
 import { eventBytes } from '../log/lineage.ts'
 import type { CheckedEvent } from '../log/submission.ts'
 import { Authorship } from './authorship.ts'
-import { changeByHash, firstChange } from './automerge-state.ts'
+import { DocumentState, type EditFacts, type MadeEvent } from './document-state.ts'
 import { type CarriedEdit, carriedEdit } from './generation-carry.ts'
 import { checkHeads } from './history.ts'
 import { type DocumentKind, genesisEvent } from './kind.ts'
-import { isTaken, loadEvents } from './load-events.ts'
 import { applyPortable } from './portable-edit.ts'
-import { type KnownValues, prune, readValue } from './read-value.ts'
+import { prune } from './read-value.ts'
 import { hasCounter } from './shape.ts'
-import { checkValue, freeze, isMap, type JsonMap } from './value.ts'
+import { checkValue, freeze, isMap, type JsonMap, type JsonValue } from './value.ts'
 import { writeChanges } from './write-value.ts'
-
-type State = Record<string, unknown>
 
 /** The size of a document as JSON text, in characters: past it an edit is refused. Kubernetes allows 1.5 MB. */
 export const DOCUMENT_CHARS_MAX = 1_500_000
@@ -46,6 +35,13 @@ export const DOCUMENT_CHARS_MAX = 1_500_000
  * makes up to four a value.
  */
 export const DOCUMENT_VALUES_MAX = 50_000
+
+/** What a document costs, as it is held: so much for itself, and so many times its events. */
+const MEMORY = {
+  events: { baseBytes: 3_000, factor: 1 },
+  tree: { baseBytes: 6_000, factor: 16 },
+  automerge: { baseBytes: 24_000, factor: 8 },
+} as const
 
 /** What a document without edits shows. */
 const EMPTY: JsonMap = freeze({})
@@ -80,12 +76,8 @@ export class OpenDocument {
   readonly #sha256: Sha256
   readonly #skeleton: readonly (readonly string[])[]
   readonly #actor: ActorId
-  readonly #damaged = new Set<EventHash>()
-  #doc: Doc<State> | undefined
+  #state: DocumentState | undefined
   #freed = false
-  readonly #counts: boolean
-  /** An event of another writer came while it was loaded. */
-  #merged = false
   /** Edits that are not durable yet, with their parents. */
   readonly #own = new Map<EventHash, readonly EventHash[]>()
   /** While there are such edits: what is durable, ancestors of each other allowed. */
@@ -96,8 +88,6 @@ export class OpenDocument {
   /** The first event, where it was put in without the log: it need not be taken in again. */
   #begun: EventHash | undefined
   #value: JsonMap | undefined
-  /** Parts of the value by what they were read from: Automerge keeps what did not change. */
-  readonly #known: KnownValues = new WeakMap()
   #heads: Heads | undefined
   #authorship: Authorship | undefined
   /** The generation that it is in, as the log numbers them. */
@@ -121,7 +111,6 @@ export class OpenDocument {
       .map((path) => path.split('.'))
       .sort((a, b) => b.length - a.length)
     this.#actor = options.actor
-    this.#counts = hasCounter(kind.shape)
   }
 
   /**
@@ -131,14 +120,16 @@ export class OpenDocument {
    */
   load(entries: readonly StoredEntry[]): void {
     for (const entry of entries) this.#note(entry)
-    const loaded = loadEvents<State>(eventBytes(entries), this.#actor, this.#sha256)
-    this.#doc = loaded.doc
-    for (const hash of loaded.damaged) this.#damaged.add(hash)
-    if (getHeads(loaded.doc).length > 0) return
-    this.#genesis = genesisEvent(this.kind, this.#sha256)
-    if (this.#genesis === undefined) return
-    this.#begun = this.#genesis.header.hash
-    this.#doc = loadIncremental(loaded.doc, this.#genesis.bytes)
+    const events = eventBytes(entries)
+    if (events.length === 0) this.#genesis = genesisEvent(this.kind, this.#sha256)
+    this.#begun = this.#genesis?.header.hash
+    const options = {
+      actor: this.#actor,
+      sha256: this.#sha256,
+      counts: hasCounter(this.kind.shape),
+    }
+    const begun = this.#genesis === undefined ? events : [this.#genesis.bytes]
+    this.#state = new DocumentState(begun, options)
   }
 
   /** It was deleted for good, or it left. */
@@ -160,14 +151,14 @@ export class OpenDocument {
 
   /** The current value, frozen, and the same object until the document changes. */
   get value(): JsonMap {
-    this.#value ??= this.#read(this.#current)
+    this.#value ??= this.#show(() => this.#current.read())
     return this.#value
   }
 
   /** The value without the edits that are on their way to the disk. */
   get durableValue(): JsonMap {
     if (this.#own.size === 0) return this.value
-    this.#durableValue ??= this.#read(view(this.#current, [...this.#durableHeads]))
+    this.#durableValue ??= this.#show(() => this.#current.readAt(this.#durableHeads))
     return this.#durableValue
   }
 
@@ -179,7 +170,7 @@ export class OpenDocument {
    */
   at(heads: Heads): JsonMap {
     this.checkHeads(heads)
-    return heads.length === 0 ? freeze({}) : this.#show(view(this.state, [...heads]))
+    return heads.length === 0 ? freeze({}) : this.#shown(this.#current.readAt(heads))
   }
 
   /** @throws DocumentError as {@link at} does. */
@@ -194,7 +185,7 @@ export class OpenDocument {
    */
   get state(): Doc<unknown> {
     if (this.#left) throw this.#gone()
-    return this.#current
+    return this.#current.doc
   }
 
   /** Who made its changes. */
@@ -206,7 +197,7 @@ export class OpenDocument {
   /** Empty for a document without events. */
   get heads(): Heads {
     if (this.#heads === undefined) {
-      const heads = [...getHeads(this.#current)].sort()
+      const heads = [...this.#current.heads].sort()
       const isNew = heads.length === 1 && heads[0] === this.#genesis?.header.hash
       this.#heads = isNew ? [] : heads
     }
@@ -215,12 +206,12 @@ export class OpenDocument {
 
   /** Events that are stored and passed on, and that cannot be read: they are not in the value. */
   get damaged(): readonly EventHash[] {
-    return [...this.#damaged]
+    return [...(this.#state?.damaged ?? [])]
   }
 
   /** Events that are named as parents and are not here: what builds on them waits. */
   get missing(): readonly EventHash[] {
-    return getMissingDeps(this.#current, [])
+    return this.#current.missing
   }
 
   /** The newest position that `peer` has to acknowledge to have all of this document. */
@@ -257,15 +248,16 @@ export class OpenDocument {
         valuesMax: DOCUMENT_VALUES_MAX,
       })
     }
-    const current = this.#current
-    return this.#record(options, (draft) => {
-      writeChanges(draft, base, next, this.kind.shape, this.#counts ? draft : current)
-    })
+    return this.#record(options, (about) =>
+      this.#current.change(about, (draft, now) =>
+        writeChanges(draft, base, next, this.kind.shape, now),
+      ),
+    )
   }
 
   /** Edits that are not durable yet, in order, to be made again in another generation. */
   get underWay(): readonly CarriedEdit[] {
-    return [...this.#own.keys()].flatMap((hash) => carriedEdit(this.#current, hash) ?? [])
+    return [...this.#own.keys()].flatMap((hash) => carriedEdit(this.#current.doc, hash) ?? [])
   }
 
   /**
@@ -275,7 +267,9 @@ export class OpenDocument {
    */
   redo(carried: CarriedEdit): Edit | undefined {
     if (this.deleted) throw this.#gone()
-    return this.#record(carried, (draft) => applyPortable(draft, carried.edit))
+    return this.#record(carried, (about) =>
+      this.#current.change(about, (draft) => applyPortable(draft, carried.edit), false),
+    )
   }
 
   /** What becomes of edits that were under way when the document was deleted. */
@@ -285,22 +279,15 @@ export class OpenDocument {
     return refused
   }
 
-  #record(options: EditOptions, write: (draft: State) => void): Edit | undefined {
-    const current = this.#current
-    const before = getHeads(current)
-    const settings = {
-      time: options.timeSeconds ?? 0,
-      ...(options.message === undefined ? {} : { message: options.message }),
-    }
-    // What was empty is read anew: cheaper than to have it said as patches, value by value.
+  #record(
+    { timeSeconds = 0, message }: EditOptions,
+    make: (about: EditFacts) => MadeEvent | undefined,
+  ): Edit | undefined {
+    const before = this.#current.heads
     const isFirst = this.heads.length === 0
-    const doc = isFirst ? firstChange(current, settings, write) : change(current, settings, write)
-    this.#doc = doc
-    const [hash] = getHeads(doc)
-    if (hash === undefined || before.includes(hash)) return undefined
-    const bytes = changeByHash(doc, hash)
-    assert(bytes !== undefined, 'a change of the heads makes an event')
-    const event: CheckedEvent = { bytes, header: readMadeEvent(bytes, hash) }
+    const made = make({ timeSeconds, message })
+    if (made === undefined) return undefined
+    const event: CheckedEvent = { bytes: made.bytes, header: readMadeEvent(made.bytes, made.hash) }
     const events = this.#genesis === undefined ? [event] : [this.#genesis, event]
     this.#genesis = undefined
     const shown = isFirst ? EMPTY : this.#value
@@ -323,29 +310,39 @@ export class OpenDocument {
     if (this.#stored(entry.hash)) return false
     if (entry.hash === this.#begun) return this.#begins()
     const { heads } = this
-    const before = getHeads(this.#current)
-    const doc = loadIncremental(this.#current, entry.bytes)
-    this.#doc = doc
-    this.#merged = true
-    if (!isTaken(doc, entry.hash, entry.bytes)) this.#damaged.add(entry.hash)
+    const before = this.#current.heads
+    this.#current.add({ bytes: entry.bytes, hash: entry.hash })
     this.#changed()
-    const fresh = getHeads(doc).filter((head) => !before.includes(head))
+    const fresh = this.#current.heads.filter((head) => !before.includes(head))
     if (this.#own.size > 0) this.#durableHeads = [...this.#durableHeads, ...fresh]
     return fresh.length > 0 || heads.length !== this.heads.length
+  }
+
+  /** About how much memory it takes. */
+  get memoryBytes(): number {
+    const { baseBytes, factor } = MEMORY[this.#state?.held ?? 'events']
+    return baseBytes + this.bytes * factor
+  }
+
+  /** Gives back what can be had again from its events, while nobody looks. */
+  rest(): void {
+    if (this.#own.size > 0 || this.#freed) return
+    this.#state?.rest()
+    if (this.#state?.held === 'events') this.#value = this.#durableValue = undefined
   }
 
   /** Gives the memory back. The document is not usable afterwards. */
   free(): void {
     if (this.#freed) return
     this.#freed = true
-    if (this.#doc !== undefined) free(this.#doc)
+    this.#state?.free()
   }
 
-  get #current(): Doc<State> {
-    if (this.#freed || this.#doc === undefined) {
+  get #current(): DocumentState {
+    if (this.#freed || this.#state === undefined) {
       throw new UsageError('USAGE_CLOSED', 'the handle is closed', { document: this.id })
     }
-    return this.#doc
+    return this.#state
   }
 
   /** The first event is stored now, ours or the same of another. @returns whether that is a change. */
@@ -381,15 +378,11 @@ export class OpenDocument {
     this.#heads = undefined
   }
 
-  #read(doc: Doc<State>): JsonMap {
-    return this.deleted ? freeze({}) : this.#show(doc)
+  #show(read: () => JsonValue): JsonMap {
+    return this.deleted ? EMPTY : this.#shown(read())
   }
 
-  #show(doc: Doc<unknown>): JsonMap {
-    // Automerge shows a counter without its increments when another value that hid it goes away: what it
-    // keeps is right, so a document where that may be is read anew.
-    const isCurrent = doc === this.#doc && this.#merged && this.#counts
-    const value = isCurrent ? readValue(view(doc, getHeads(doc))) : readValue(doc, this.#known)
+  #shown(value: JsonValue): JsonMap {
     return freeze(isMap(value) ? prune(value, this.#skeleton) : {})
   }
 

@@ -41,7 +41,7 @@ export function readEvent(bytes: Uint8Array, sha256: Sha256): EventHeader {
   for (let i = 0; i < 4; i += 1) {
     if (bytes[4 + i] !== digest[i]) throw broken('an event does not match its checksum')
   }
-  const reader = new Reader(bytes, 8)
+  const reader = new ByteReader(bytes, 8)
   if (reader.byte() !== CHUNK_CHANGE) throw broken('an event is not a plain change')
   if (reader.unsigned() !== bytes.length - reader.offset)
     throw broken('an event has another length than it says')
@@ -50,12 +50,12 @@ export function readEvent(bytes: Uint8Array, sha256: Sha256): EventHeader {
 
 /** Reads the header of an event that was made here just now: its hash is known, its checksum is right. */
 export function readMadeEvent(bytes: Uint8Array, hash: EventHash): EventHeader {
-  const reader = new Reader(bytes, 9)
+  const reader = new ByteReader(bytes, 9)
   reader.unsigned()
   return { hash, ...readFields(reader) }
 }
 
-function readFields(reader: Reader): Omit<EventHeader, 'hash'> {
+function readFields(reader: ByteReader): Omit<EventHeader, 'hash'> {
   const parentCount = reader.unsigned()
   if (parentCount > PARENTS_MAX) throw broken('an event has too many parents')
   const parents: string[] = []
@@ -74,14 +74,18 @@ function readFields(reader: Reader): Omit<EventHeader, 'hash'> {
 
 const text = new TextDecoder()
 
-/** LEB128 numbers and runs of bytes, never past the end. */
-class Reader {
+/** LEB128 numbers and runs of bytes, never past the end: there it throws. */
+export class ByteReader {
   offset: number
   readonly #bytes: Uint8Array
 
-  constructor(bytes: Uint8Array, offset: number) {
+  constructor(bytes: Uint8Array, offset = 0) {
     this.#bytes = bytes
     this.offset = offset
+  }
+
+  get done(): boolean {
+    return this.offset >= this.#bytes.length
   }
 
   byte(): number {
@@ -116,8 +120,9 @@ class Reader {
     let value = 0
     for (let shift = 1; shift < 2 ** 53; shift *= 128) {
       const byte = this.byte()
-      value += (byte & 0x7f) * shift
-      if (byte < 0x80) return byte & 0x40 ? value - shift * 128 : value
+      // The last seven bits carry the sign, so no sum on the way is past 2^53.
+      value += ((byte & 0x7f) - (byte < 0x80 && byte >= 0x40 ? 0x80 : 0)) * shift
+      if (byte < 0x80) return value
     }
     throw broken('an event holds a number that is too large')
   }

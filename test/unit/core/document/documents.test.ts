@@ -147,7 +147,7 @@ test('documents that nobody holds are dropped from memory, and read again when s
     await note.durable()
     await note.close()
   }
-  expect(replica.usage.documents).toBeLessThan(10)
+  expect(replica.usage.documents).toBeLessThan(20)
   expect(replica.usage.bytes).toBeLessThanOrEqual(100_000)
   for (const index of [0, 39, 20]) {
     const note = await replica.open<Note>(`notes/${index}`)

@@ -24,3 +24,19 @@ test('the bound of the size of a value is never below its size', () => {
     expect(checkValue(value).charsMax).toBeGreaterThanOrEqual(JSON.stringify(value).length)
   }
 })
+
+test('a document that nobody looks at keeps its events alone, and goes on from them', () => {
+  const side = new Side('a')
+  side.write({}, { labels: { one: '1' }, count: 2 })
+  const { value, heads } = side.document
+  const awake = side.document.memoryBytes
+  side.document.rest()
+  side.document.rest()
+  expect(side.document.memoryBytes).toBeLessThan(awake)
+  expect(side.document.heads).toEqual(heads)
+  expect(side.document.value).toEqual(value)
+  side.document.rest()
+  side.write(value, { ...value, count: 5 })
+  expect(side.document.value).toEqual({ labels: { one: '1' }, count: 5 })
+  expect(side.document.at(heads)).toEqual(value)
+})

@@ -1,0 +1,284 @@
+import { equalBytes, fromHex, toHex } from '../bytes.ts'
+import type { ActorId, EventHash } from '../ids.ts'
+import type { Sha256 } from '../interfaces/hasher.ts'
+import { ByteReader } from '../log/event.ts'
+import {
+  ByteSink,
+  readRuns,
+  readSteps,
+  writeBooleans,
+  writeRuns,
+  writeSteps,
+} from './change-columns.ts'
+
+// One change of an Automerge document as bytes (automerge.org/automerge-binary-format-spec), of a document
+// whose changes were made one after another: there every operation has a number of its own, and what an
+// operation replaces is one operation or none.
+
+/** What an operation does, by Automerge's numbers. */
+export const ACTION = { makeMap: 0, set: 1, makeList: 2, delete: 3, increment: 5 } as const
+
+/** Of what type a written value is, by Automerge's numbers. */
+export const TYPE = {
+  null: 0,
+  false: 1,
+  true: 2,
+  integer: 4,
+  float: 5,
+  text: 6,
+  counter: 8,
+} as const
+
+/** A value of one of the types above. */
+export type Scalar = string | number | boolean | null
+
+/** One operation of a change. It has the number of the one before it, and one more. */
+export interface Operation {
+  /** The operation that made the map or list that is written to; 0 for the root. */
+  readonly object: number
+  /** Where: a key of a map; in a list the operation that made the item before it, 0 for none. */
+  readonly key: string | number
+  readonly action: number
+  readonly type: number
+  readonly value: Scalar
+  /** The operation that is replaced; 0 for none. */
+  readonly replaces: number
+}
+
+/** One change, without its operations. */
+interface ChangeHeader {
+  /** In order. */
+  readonly parents: readonly EventHash[]
+  readonly actor: ActorId
+  readonly sequence: number
+  /** The number of its first operation. */
+  readonly start: number
+  readonly timeSeconds: number
+  readonly message: string | undefined
+}
+
+/** Who made an operation. */
+type AuthorOf = (operation: number) => ActorId | undefined
+
+const MAGIC = [0x85, 0x6f, 0x4a, 0x83]
+const CHUNK_CHANGE = 1
+/** The change before, and the newest one of the same author. */
+const PARENTS_MAX = 2
+/** Changes of more operations are left to Automerge: they are read to here, and so make other bytes. */
+const OPERATIONS_MAX = 100_000
+
+/**
+ * The bytes of a change: exactly those that Automerge makes of the same operations.
+ *
+ * @param authorOf of operations of earlier changes and of this one.
+ */
+export function encodeChange(
+  header: ChangeHeader,
+  operations: readonly Operation[],
+  authorOf: AuthorOf,
+  sha256: Sha256,
+): { readonly bytes: Uint8Array; readonly hash: EventHash } {
+  const actors = actorsOf(header, operations, authorOf)
+  content.clear()
+  content.unsigned(header.parents.length)
+  for (const parent of header.parents) content.raw(fromHex(parent))
+  writeActor(header.actor)
+  content.unsigned(header.sequence)
+  content.unsigned(header.start)
+  content.signed(header.timeSeconds)
+  content.key(header.message ?? '')
+  content.unsigned(actors.length - 1)
+  for (const actor of actors.slice(1)) writeActor(actor)
+  writeColumns(operations, actors, authorOf)
+  return chunk(sha256)
+}
+
+/** The change that is made just now. */
+const content = new ByteSink()
+
+function writeActor(actor: ActorId): void {
+  content.unsigned(actor.length / 2)
+  content.raw(fromHex(actor))
+}
+
+/** What was written, with its checksum and its length. */
+function chunk(sha256: Sha256): { readonly bytes: Uint8Array; readonly hash: EventHash } {
+  columns.clear()
+  columns.unsigned(content.length)
+  const head = [...MAGIC, 0, 0, 0, 0, CHUNK_CHANGE, ...columns.bytes]
+  const bytes = new Uint8Array(head.length + content.length)
+  bytes.set(head)
+  bytes.set(content.bytes, head.length)
+  const digest = sha256(bytes.subarray(8))
+  bytes.set(digest.subarray(0, 4), 4)
+  return { bytes, hash: toHex(digest) }
+}
+
+/** The author, then whose operations are named. */
+function actorsOf(
+  { actor }: ChangeHeader,
+  operations: readonly Operation[],
+  authorOf: AuthorOf,
+): readonly ActorId[] {
+  const others = new Set<ActorId>()
+  for (const { object, key, replaces } of operations) {
+    for (const named of [object, key, replaces])
+      if (typeof named === 'number' && named > 0) others.add(authorOf(named) ?? actor)
+  }
+  others.delete(actor)
+  return [actor, ...[...others].sort()]
+}
+
+// Columns have numbers: of the object 0x01 (author) and 0x02, of the key 0x11 (author), 0x13 and 0x15 (text),
+// 0x34 whether it is a new item, 0x42 the action, of the value 0x56 (type and length) and 0x57, of what is
+// replaced 0x70 (how many), 0x71 (authors) and 0x73.
+
+/** The columns of the change that is made just now, one after another, and the bytes of its values. */
+const columns = new ByteSink()
+const values = new ByteSink()
+
+function writeColumns(
+  operations: readonly Operation[],
+  actors: readonly ActorId[],
+  authorOf: AuthorOf,
+): void {
+  columns.clear()
+  values.clear()
+  const lengths: (readonly [number, number])[] = []
+  const column = (number: number, write: () => void): void => {
+    const before = columns.length
+    write()
+    if (columns.length > before) lengths.push([number, columns.length - before])
+  }
+  const numbers = (number: number, list: readonly (number | undefined)[]): void =>
+    column(number, () => writeRuns(columns, list, (value) => columns.unsigned(value)))
+  const actorOf = (operation: number | undefined): number | undefined =>
+    operation ? actors.indexOf(authorOf(operation) ?? '') : undefined
+  const objects = operations.map(({ object }) => object || undefined)
+  const items = operations.map(({ key }) => (typeof key === 'number' ? key : undefined))
+  const keys = operations.map(({ key }) => (typeof key === 'string' ? key : undefined))
+  const inserts = items.map((item) => item !== undefined)
+  const actions = operations.map(({ action }) => action)
+  const types = operations.map((operation) => writeValue(values, operation) * 16 + operation.type)
+  const counts = operations.map(({ replaces }) => (replaces === 0 ? 0 : 1))
+  const replaced = operations.flatMap(({ replaces }) => (replaces === 0 ? [] : replaces))
+  numbers(0x01, objects.map(actorOf))
+  numbers(0x02, objects)
+  numbers(0x11, items.map(actorOf))
+  column(0x13, () => writeSteps(columns, items))
+  column(0x15, () => writeRuns(columns, keys, (key) => columns.key(key)))
+  column(0x34, () => writeBooleans(columns, inserts))
+  numbers(0x42, actions)
+  numbers(0x56, types)
+  column(0x57, () => columns.raw(values.bytes))
+  numbers(0x70, counts)
+  numbers(0x71, replaced.map(actorOf))
+  column(0x73, () => writeSteps(columns, replaced))
+  content.unsigned(lengths.length)
+  for (const [number, length] of lengths) {
+    content.unsigned(number)
+    content.unsigned(length)
+  }
+  content.raw(columns.bytes)
+}
+
+/** @returns how many bytes the value takes. */
+function writeValue(sink: ByteSink, { type, value }: Operation): number {
+  const before = sink.length
+  if (typeof value === 'string') sink.text(value)
+  else if (type === TYPE.float) sink.float(Number(value))
+  else if (typeof value === 'number') sink.signed(value)
+  return sink.length - before
+}
+
+/** One change as it is read. */
+interface DecodedChange {
+  readonly hash: EventHash
+  readonly header: ChangeHeader
+  readonly operations: readonly Operation[]
+}
+
+/**
+ * Reads a change that {@link encodeChange} could have made.
+ *
+ * @returns undefined for other ones, right or wrong: those are Automerge's to judge.
+ * @throws ProtocolError for one that ends too early.
+ */
+export function decodeChange(
+  bytes: Uint8Array,
+  authorOf: AuthorOf,
+  sha256: Sha256,
+): DecodedChange | undefined {
+  const source = new ByteReader(bytes, 9)
+  source.unsigned()
+  const parents = Array.from({ length: Math.min(source.unsigned(), PARENTS_MAX) }, () =>
+    toHex(source.bytes(32)),
+  )
+  const actor = toHex(source.bytes(source.unsigned()))
+  const sequence = source.unsigned()
+  const start = source.unsigned()
+  const timeSeconds = source.signed()
+  const message = text(source) || undefined
+  for (let others = source.unsigned(); others > 0; others -= 1) text(source)
+  const header = { parents, actor, sequence, start, timeSeconds, message }
+  const operations = readOperations(readColumns(source))
+  if (operations.length === 0) return undefined
+  const end = start + operations.length
+  const authors: AuthorOf = (operation) =>
+    operation >= start && operation < end ? actor : authorOf(operation)
+  // Whatever was read wrong, or was written in another way, makes other bytes.
+  const again = encodeChange(header, operations, authors, sha256)
+  return equalBytes(again.bytes, bytes) ? { hash: again.hash, header, operations } : undefined
+}
+
+function readColumns(source: ByteReader): ReadonlyMap<number, ByteReader> {
+  const lengths: (readonly [number, number])[] = []
+  for (let count = source.unsigned(); count > 0; count -= 1)
+    lengths.push([source.unsigned(), source.unsigned()])
+  return new Map(lengths.map(([number, length]) => [number, new ByteReader(source.bytes(length))]))
+}
+
+function readOperations(columns: ReadonlyMap<number, ByteReader>): Operation[] {
+  const column = (number: number): ByteReader =>
+    columns.get(number) ?? new ByteReader(new Uint8Array())
+  const numbers = (number: number): readonly (number | undefined)[] => {
+    const source = column(number)
+    return readRuns(source, OPERATIONS_MAX, () => source.unsigned())
+  }
+  const objects = numbers(0x02)
+  const items = readSteps(column(0x13), OPERATIONS_MAX)
+  const texts = column(0x15)
+  const keys = readRuns(texts, OPERATIONS_MAX, () => text(texts))
+  const types = numbers(0x56)
+  const values = column(0x57)
+  const replaces = numbers(0x70)
+  const named = readSteps(column(0x73), OPERATIONS_MAX)
+  let next = 0
+  return numbers(0x42).map((action = -1, index) => {
+    const meta = types[index] ?? 0
+    const type = meta % 16
+    return {
+      object: objects[index] ?? 0,
+      key: keys[index] ?? items[index] ?? 0,
+      action,
+      type,
+      value: readScalar(values, type, Math.floor(meta / 16)),
+      replaces: replaces[index] === 1 ? (named[next++] ?? 0) : 0,
+    }
+  })
+}
+
+function readScalar(source: ByteReader, type: number, length: number): Scalar {
+  if (type === TYPE.text) return decoder.decode(source.bytes(length))
+  if (type === TYPE.integer || type === TYPE.counter) return source.signed()
+  if (type !== TYPE.float) return type === TYPE.true ? true : type === TYPE.false ? false : null
+  const { buffer, byteOffset } = source.bytes(8)
+  return new DataView(buffer, byteOffset).getFloat64(0, true)
+}
+
+/** Text behind its length. */
+function text(source: ByteReader): string {
+  return decoder.decode(source.bytes(source.unsigned()))
+}
+
+const decoder = new TextDecoder(undefined, { ignoreBOM: true })

@@ -1,0 +1,181 @@
+import type { ByteReader } from '../log/event.ts'
+
+// The columns of an Automerge change: runs of equal values, runs of nothing, and runs of values that differ.
+// Numbers are LEB128, signed ones in two's complement.
+
+/** How much room there is at first, and how much is kept for what is written next. */
+const FIRST_BYTES = 512
+const KEPT_BYTES_MAX = 65_536
+
+/** Bytes that are put together one after another. */
+export class ByteSink {
+  #bytes = new Uint8Array(FIRST_BYTES)
+  length = 0
+
+  /** Begins anew. */
+  clear(): void {
+    this.length = 0
+    if (this.#bytes.length > KEPT_BYTES_MAX) this.#bytes = new Uint8Array(FIRST_BYTES)
+  }
+
+  /** What was written so far: valid until more is written. */
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.length)
+  }
+
+  /** A whole number from 0 to 2^53-1. */
+  unsigned(value: number): void {
+    this.#reserve(8)
+    let rest = value
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#push((rest % 0x80) | 0x80)
+    this.#push(rest)
+  }
+
+  /** A whole number of up to 53 bits and a sign. */
+  signed(value: number): void {
+    this.#reserve(8)
+    for (let rest = value; ; ) {
+      const next = Math.floor(rest / 0x80)
+      const low = rest - next * 0x80
+      if ((next === 0 && low < 0x40) || (next === -1 && low >= 0x40)) return this.#push(low)
+      this.#push(low | 0x80)
+      rest = next
+    }
+  }
+
+  /** Eight bytes, little-endian. */
+  float(value: number): void {
+    this.#reserve(8)
+    new DataView(this.#bytes.buffer).setFloat64(this.length, value, true)
+    this.length += 8
+  }
+
+  /** UTF-8 without its length. @returns how many bytes it has. */
+  text(value: string): number {
+    this.#reserve(value.length * 3)
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.length))
+    this.length += written
+    return written
+  }
+
+  /** UTF-8 behind its length. */
+  key(value: string): void {
+    keySink.clear()
+    keySink.text(value)
+    this.unsigned(keySink.length)
+    this.raw(keySink.bytes)
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length)
+    this.#bytes.set(bytes, this.length)
+    this.length += bytes.length
+  }
+
+  #push(byte: number): void {
+    this.#bytes[this.length] = byte
+    this.length += 1
+  }
+
+  #reserve(count: number): void {
+    if (this.length + count <= this.#bytes.length) return
+    const grown = new Uint8Array((this.length + count) * 2)
+    grown.set(this.bytes)
+    this.#bytes = grown
+  }
+}
+
+const encoder = new TextEncoder()
+const keySink = new ByteSink()
+
+/** Writes a column; one of nothing at all stays empty, and is left out of the change. */
+export function writeRuns<T extends number | string>(
+  sink: ByteSink,
+  values: readonly (T | undefined)[],
+  write: (value: T) => void,
+): void {
+  const count = values.length
+  if (values.every((value) => value === undefined)) return
+  const runEnd = (from: number): number => {
+    let end = from + 1
+    while (end < count && values[end] === values[from]) end += 1
+    return end
+  }
+  for (let at = 0; at < count; ) {
+    const value = values[at]
+    const end = runEnd(at)
+    if (value === undefined) {
+      sink.unsigned(0)
+      sink.unsigned(end - at)
+      at = end
+    } else if (end - at > 1) {
+      sink.signed(end - at)
+      write(value)
+      at = end
+    } else {
+      let last = end
+      while (last < count && values[last] !== undefined && runEnd(last) === last + 1) last += 1
+      sink.signed(at - last)
+      for (; at < last; at += 1) write(values[at] as T)
+    }
+  }
+}
+
+/** Writes a column of numbers as the steps between them. */
+export function writeSteps(sink: ByteSink, values: readonly (number | undefined)[]): void {
+  let before = 0
+  const steps = values.map((value) => {
+    if (value === undefined) return undefined
+    const step = value - before
+    before = value
+    return step
+  })
+  writeRuns(sink, steps, (step) => sink.signed(step))
+}
+
+/** Writes a column of booleans: how many are false, then how many true, and so on. */
+export function writeBooleans(sink: ByteSink, values: readonly boolean[]): void {
+  let current = false
+  let run = 0
+  for (const value of values) {
+    if (value !== current) {
+      sink.unsigned(run)
+      current = value
+      run = 0
+    }
+    run += 1
+  }
+  if (run > 0) sink.unsigned(run)
+}
+
+/** Reads a column of `count` values. A column that is too short goes on with nothing. */
+export function readRuns<T>(
+  source: ByteReader,
+  count: number,
+  read: () => T,
+): readonly (T | undefined)[] {
+  const values: (T | undefined)[] = []
+  while (!source.done && values.length < count) {
+    const length = source.signed()
+    if (length > 0) {
+      const value = read()
+      for (let i = 0; i < length && values.length < count; i += 1) values.push(value)
+    } else if (length < 0) {
+      for (let i = length; i < 0 && values.length < count; i += 1) values.push(read())
+    } else {
+      const nothing = source.unsigned()
+      for (let i = 0; i < nothing && values.length < count; i += 1) values.push(undefined)
+    }
+  }
+  return values
+}
+
+/** Reads a column of steps as the numbers that they lead to. */
+export function readSteps(source: ByteReader, count: number): readonly (number | undefined)[] {
+  let value = 0
+  return readRuns(source, count, () => source.signed()).map((step) => {
+    if (step === undefined) return undefined
+    value += step
+    return value
+  })
+}

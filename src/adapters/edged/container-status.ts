@@ -4,6 +4,7 @@ import { kubeTime } from './conditions.ts'
 import { asNumber, asObject, asObjects, asText } from './json.ts'
 import { type BackoffWait, runsOf } from './pod-plan.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
+import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
 
 /** Why a container does not run although it should. */
 export interface Waiting {
@@ -19,6 +20,8 @@ export interface ContainerFacts {
   readonly backoffs: ReadonlyMap<string, BackoffWait>
   readonly waiting: ReadonlyMap<string, Waiting>
   readonly initDone: boolean
+  /** What is known of runs with probes or hooks, by id. */
+  readonly health: ReadonlyMap<string, RunHealth>
 }
 
 /** The status of one container, as kubelet reports it. */
@@ -35,17 +38,18 @@ export function containerStatus(container: ContainerView, facts: ContainerFacts)
   const wait = waitingOf(container, latest, facts)
   const state = wait === undefined ? stateOf(latest, runtimeName) : { waiting: wait }
   const last = wait !== undefined && latest?.state === 'exited' ? latest : before
+  const health = healthOf(latest, facts)
   const isRunning = wait === undefined && latest?.state === 'running'
   const isDone = container.kind === 'init' && latest?.state === 'exited' && latest.exitCode === 0
   return {
     ...(latest === undefined ? {} : { containerID: `${runtimeName}://${latest.id}` }),
-    image: container.image,
-    imageID: '',
+    image: latest?.imageId === undefined ? container.image : latest.image,
+    imageID: latest?.imageId ?? '',
     lastState: last === undefined ? asObject(old?.['lastState']) : stateOf(last, runtimeName),
     name: container.name,
-    ready: container.kind === 'init' ? isDone : isRunning,
+    ready: container.kind === 'init' ? isDone : isRunning && health.isReady,
     restartCount: latest?.attempt ?? asNumber(old?.['restartCount']) ?? 0,
-    started: isRunning,
+    started: isRunning && health.isStarted,
     state,
   }
 }
@@ -56,6 +60,10 @@ function oldStatus(pod: PodView, name: string): JsonObject | undefined {
     ...asObjects(pod.status['containerStatuses']),
   ]
   return all.find((each) => each['name'] === name)
+}
+
+function healthOf(run: ContainerStatus | undefined, facts: ContainerFacts): RunHealth {
+  return (run === undefined ? undefined : facts.health.get(run.id)) ?? PLAIN_HEALTH
 }
 
 function waitingOf(
@@ -73,7 +81,8 @@ function waitingOf(
       message: backoffMessage(pod, container.name, backoff.delayMs),
     })
   }
-  if (latest !== undefined && latest.state !== 'created') return undefined
+  const isMade = latest !== undefined && latest.state !== 'created'
+  if (isMade && !healthOf(latest, facts).isStarting) return undefined
   const isBehindInit = container.kind === 'app' && pod.initContainers.length > 0 && !facts.initDone
   const isFirst = pod.initContainers[0]?.name === container.name || pod.initContainers.length === 0
   return { reason: isBehindInit || !isFirst ? 'PodInitializing' : 'ContainerCreating' }

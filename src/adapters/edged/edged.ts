@@ -160,8 +160,9 @@ class NodeAgent implements Edged {
   }
 
   async #open(): Promise<void> {
-    const { node, store, runtime, clock, logger } = this.#options
+    const { node, store, runtime, clock, random, logger } = this.#options
     const api = await Promise.race([this.#options.api, aborted(this.#closed.signal)])
+    this.#worker?.close()
     if (this.#closed.signal.aborted) return
     await mkdir(this.#options.directory, { recursive: true, mode: 0o755 })
     const directory = await realpath(this.#options.directory)
@@ -179,6 +180,7 @@ class NodeAgent implements Edged {
       hint: (uid) => this.#reconciler.hint(uid),
     })
     await registerNode(store, this.#facts, clock)
+      random,
     if (this.#closed.signal.aborted) return
     this.#watchObjects()
     this.#cancels.push(runtime.watch((hint) => this.#reconciler.hint(hint.podUid)))

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/interfaces/clock.ts'
+import type { Clock, Random } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
 import type { ObjectStore } from '../kubernetes/objects/types.ts'
 import type { PodRuntime } from '../runtime/index.ts'
@@ -29,6 +29,7 @@ export interface PodContext {
   readonly logger: Logger
   readonly backoff: RestartBackoff
   readonly node: () => NodeFacts
+  readonly random: Random
   readonly record: (occurrence: Occurrence) => void
   /** Asks for another look at a pod. */
   readonly hint: (uid: string) => void

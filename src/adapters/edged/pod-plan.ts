@@ -3,12 +3,13 @@ import { nextRun, type RestartBackoff } from './backoff.ts'
 import { asNumber, asObject, asObjects, asText } from './json.ts'
 import { fromLabels, specHash } from './labels.ts'
 import { allContainers, type ContainerView, type PodView } from './pod-view.ts'
+import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
 
 /** A container to stop, and why. */
 export interface StopStep {
   readonly container: ContainerStatus
   readonly graceMs: number
-  readonly why: 'deleted' | 'changed' | 'finished'
+  readonly why: 'deleted' | 'changed' | 'finished' | NonNullable<RunHealth['failed']>
 }
 
 /** A container to start. */
@@ -47,6 +48,8 @@ export interface PlanInput {
   readonly observed: readonly ContainerStatus[]
   readonly backoff: RestartBackoff
   readonly nowMs: number
+  /** What is known of runs with probes or hooks, by id. */
+  readonly health: ReadonlyMap<string, RunHealth>
 }
 
 /** Times of files and of the clock differ by a little. */
@@ -54,7 +57,7 @@ const CLOCK_SLACK_MS = 1_000
 
 /** What one container needs. */
 type Need =
-  | { readonly type: 'running' }
+  | { readonly type: 'running'; readonly isStarted: boolean }
   | { readonly type: 'succeeded' }
   | { readonly type: 'failed' }
   | { readonly type: 'start'; readonly step: StartStep }
@@ -90,13 +93,23 @@ export function planPod(input: PlanInput): PodPlan {
   const waits = [...draft.backoffs.values()].map((wait) => wait.untilMs)
   return {
     stops: draft.stops,
-    starts: draft.starts,
+    starts: startable(draft.starts, input.health),
     removes: surplus(pod, observed),
     backoffs: draft.backoffs,
     wakeAtMs: waits.length === 0 ? undefined : Math.min(...waits),
     initDone,
     isEnded: false,
   }
+}
+
+/** Containers are started in order, and each waits for the postStart hooks before it. */
+function startable(
+  starts: readonly StartStep[],
+  health: PlanInput['health'],
+): readonly StartStep[] {
+  if ([...health.values()].some((each) => each.isStarting)) return []
+  const hooked = starts.findIndex((step) => step.container.postStart !== undefined)
+  return hooked < 0 ? starts : starts.slice(0, hooked + 1)
 }
 
 interface Draft {
@@ -129,7 +142,8 @@ function planInit(input: PlanInput, draft: Draft): boolean {
     const need = plan(input, draft, container)
     if (need.type === 'failed') draft.hasFailed = true
     const isPassed =
-      need.type === 'succeeded' || (container.kind === 'sidecar' && need.type === 'running')
+      need.type === 'succeeded' ||
+      (container.kind === 'sidecar' && need.type === 'running' && need.isStarted)
     if (!isPassed && !(hasRun && container.kind === 'sidecar')) return false
   }
   return true
@@ -153,11 +167,15 @@ function needOf(input: PlanInput, container: ContainerView, draft: Draft): Need 
     const { backoffMs } = fromLabels(latest)
     return { type: 'start', step: { container, attempt, hash, backoffMs } }
   }
+  const health = input.health.get(latest.id) ?? PLAIN_HEALTH
   if (isActive(latest)) {
-    if (isChanged) draft.stops.push({ container: latest, graceMs: pod.graceMs, why: 'changed' })
-    return { type: 'running' }
+    const why = isChanged ? 'changed' : health.failed
+    const graceMs = isChanged ? pod.graceMs : (health.graceMs ?? pod.graceMs)
+    if (why !== undefined) draft.stops.push({ container: latest, graceMs, why })
+    return { type: 'running', isStarted: health.isStarted }
   }
-  const isSuccess = latest.exitCode === 0
+  // One that was stopped because it failed has failed, however politely it went.
+  const isSuccess = latest.exitCode === 0 && health.failed === undefined
   if (!isChanged && !restarts(pod, container, isSuccess)) {
     return { type: isSuccess ? 'succeeded' : 'failed' }
   }

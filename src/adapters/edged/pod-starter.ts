@@ -108,11 +108,7 @@ export class PodStarter {
     }
     tell(this.#context, pod, 'Normal', 'Created', `Created container: ${name}`, name)
     tell(this.#context, pod, 'Normal', 'Started', `Started container ${name}`, name)
-    if (container.hasProbes) {
-      const message = 'Probes are not run on this node: the container counts as ready while it runs'
-      tell(this.#context, pod, 'Warning', 'ProbesNotRun', message, name)
-    }
-    const ignored = ignoredSecurity(pod, container)
+    const ignored = ignoredSecurity(pod, container, this.#context.runtime.supports.security)
     if (ignored.length > 0) {
       const message = `securityContext ${ignored.join(', ')} is not applied on this node`
       tell(this.#context, pod, 'Warning', 'SecurityContextNotApplied', message, name)

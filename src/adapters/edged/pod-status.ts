@@ -71,7 +71,9 @@ function podConditions(
 function initialized(facts: PodFacts, phase: PodPhase, init: readonly JsonObject[]): Condition {
   const type = 'Initialized'
   if (phase === 'Succeeded') return { type, status: 'True', reason: 'PodCompleted' }
-  const isDone = (status: JsonObject): boolean => status['ready'] === true
+  const sidecars = sidecarsOf(facts.pod)
+  const isDone = (status: JsonObject): boolean =>
+    status[sidecars.includes(String(status['name'])) ? 'started' : 'ready'] === true
   const open = init.filter((status) => !isDone(status)).map((status) => String(status['name']))
   if (facts.initDone || open.length === 0) return { type, status: 'True' }
   return {
@@ -87,12 +89,14 @@ function unreadyOf(
   init: readonly JsonObject[],
   facts: PodFacts,
 ): readonly string[] {
-  const sidecars = facts.pod.initContainers
-    .filter((container) => container.kind === 'sidecar')
-    .map((container) => container.name)
+  const sidecars = sidecarsOf(facts.pod)
   return [...init.filter((status) => sidecars.includes(String(status['name']))), ...app]
     .filter((status) => status['ready'] !== true)
     .map((status) => String(status['name']))
+}
+
+function sidecarsOf(pod: PodView): readonly string[] {
+  return pod.initContainers.filter(({ kind }) => kind === 'sidecar').map(({ name }) => name)
 }
 
 function readiness(phase: PodPhase, unready: readonly string[]): Omit<Condition, 'type'> {

@@ -1,5 +1,6 @@
 import type { Logger } from '../../core/interfaces/logger.ts'
 import type { PodRuntime } from '../runtime/index.ts'
+import type { StopStep } from './pod-plan.ts'
 
 /**
  * Stops containers in the background, so that the worker of a pod never waits for a grace period and
@@ -17,6 +18,12 @@ export class PodStopper {
     this.#runtime = runtime
     this.#logger = logger
     this.#done = done
+  }
+
+  /** Whether this stop, or one with less time, is under way. */
+  isStopping(stop: StopStep): boolean {
+    const current = this.#stopping.get(stop.container.id)
+    return current !== undefined && current <= stop.graceMs
   }
 
   /**

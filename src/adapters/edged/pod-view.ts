@@ -1,3 +1,4 @@
+import { isObject } from '../kubernetes/objects/read.ts'
 import type { JsonObject, KubeObject } from '../kubernetes/objects/types.ts'
 import { asNumber, asObject, asObjects, asText, asTextMap, asTexts } from './json.ts'
 
@@ -16,8 +17,10 @@ export interface ContainerView {
   /** A stdin for those who attach: the first, or all; undefined for none. */
   readonly stdin: 'once' | 'open' | undefined
   readonly tty: boolean
-  /** Declares probes, which are not run. */
-  readonly hasProbes: boolean
+  /** What to do once it has started. */
+  readonly postStart: JsonObject | undefined
+  /** What to do before it is asked to end. */
+  readonly preStop: JsonObject | undefined
   /** `sidecar` is an init container that keeps running (restartPolicy Always). */
   readonly kind: 'app' | 'init' | 'sidecar'
   readonly json: JsonObject
@@ -75,7 +78,7 @@ export function viewPod(object: KubeObject): PodView {
 
 function viewContainer(json: JsonObject, kind: ContainerView['kind']): ContainerView {
   const resources = asObject(json['resources'])
-  const probes = ['livenessProbe', 'readinessProbe', 'startupProbe']
+  const lifecycle = asObject(json['lifecycle'])
   return {
     name: asText(json['name']) ?? '',
     image: asText(json['image']) ?? '',
@@ -89,7 +92,8 @@ function viewContainer(json: JsonObject, kind: ContainerView['kind']): Container
     limits: asObject(resources['limits']),
     stdin: json['stdin'] !== true ? undefined : json['stdinOnce'] === true ? 'once' : 'open',
     tty: json['tty'] === true,
-    hasProbes: probes.some((name) => json[name] !== undefined),
+    postStart: isObject(lifecycle['postStart']) ? lifecycle['postStart'] : undefined,
+    preStop: isObject(lifecycle['preStop']) ? lifecycle['preStop'] : undefined,
     kind,
     json,
   }

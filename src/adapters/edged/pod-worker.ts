@@ -8,12 +8,20 @@ import { sameJson } from './json.ts'
 import { fromLabels } from './labels.ts'
 import { type PodContext, tell } from './pod-context.ts'
 import { podPaths } from './pod-paths.ts'
-import { isActive, type PodPlan, planPod, runsOf, type StopStep } from './pod-plan.ts'
+import {
+  isActive,
+  type PlanInput,
+  type PodPlan,
+  planPod,
+  runsOf,
+  type StopStep,
+} from './pod-plan.ts'
 import { PodStarter, type Problem, type StartResult } from './pod-starter.ts'
 import { podStatus } from './pod-status.ts'
 import { PodStopper } from './pod-stopper.ts'
 import { type PodView, viewPod } from './pod-view.ts'
 import { removePodDirectory } from './pod-volumes.ts'
+import { Prober } from './prober.ts'
 
 /** A path of the host may appear, and a runtime come back, without anybody saying so. */
 const PROBLEM_RETRY_MS = 10_000
@@ -25,6 +33,7 @@ export class PodWorker {
   readonly #context: PodContext
   readonly #starter: PodStarter
   readonly #stopper: PodStopper
+  readonly #prober: Prober
   /** What was wrong with each pod in its last pass: only what is new is told. */
   readonly #told = new Map<string, ReadonlySet<string>>()
 
@@ -32,6 +41,16 @@ export class PodWorker {
     this.#context = context
     this.#starter = new PodStarter(context)
     this.#stopper = new PodStopper(context.runtime, context.logger, context.hint)
+    this.#prober = new Prober({
+      ...context,
+      tell: (pod, reason, message, container) =>
+        tell(context, pod, 'Warning', reason, message, container),
+    })
+  }
+
+  /** Lets go of everything. To be called after the last pass. */
+  close(): void {
+    this.#prober.close()
   }
 
   /** One pass over the pod that the store has at `key`, or over what is left of pod `uid`. */
@@ -40,7 +59,7 @@ export class PodWorker {
     if (object === undefined || object.metadata.uid !== uid) return await this.#clean(uid)
     const pod = viewPod(object)
     const observed = await this.#observe(uid)
-    const plan = this.#plan(pod, observed.containers)
+    const { plan } = this.#plan(pod, observed)
     for (const stop of plan.stops) this.#stop(pod, stop)
     for (const old of plan.removes) await this.#removeRun(old)
     if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
@@ -84,6 +103,7 @@ export class PodWorker {
     const { directory, runtime } = this.#context
     this.#told.delete(uid)
     this.#starter.forget(uid)
+    this.#prober.forget(uid)
     const { sandboxes } = await this.#observe(uid)
     for (const sandbox of sandboxes) await runtime.removeSandbox(sandbox.id)
     await removePodDirectory(join(directory, 'pods', uid))
@@ -105,11 +125,7 @@ export class PodWorker {
     const { container, graceMs, why } = stop
     if (!this.#stopper.stop(container.id, pod.uid, graceMs)) return
     const { name } = container
-    const message =
-      why === 'changed'
-        ? `Container ${name} definition changed, will be restarted`
-        : `Stopping container ${name}`
-    tell(this.#context, pod, 'Normal', 'Killing', message, name)
+    tell(this.#context, pod, 'Normal', 'Killing', stopMessage(pod, name, why), name)
   }
 
   async #removeRun(run: ContainerStatus): Promise<void> {
@@ -130,7 +146,7 @@ export class PodWorker {
     const observed = await this.#observe(pod.uid)
     const current = store.get(keyOf(pod))
     const fresh = current?.metadata.uid === pod.uid ? viewPod(current) : pod
-    const plan = this.#plan(fresh, observed.containers)
+    const { plan, health } = this.#plan(fresh, observed)
     const { addresses } = node()
     const recipe = (object: KubeObject): KubeObject => {
       const status = podStatus({
@@ -139,6 +155,7 @@ export class PodWorker {
         observed: observed.containers,
         backoffs: plan.backoffs,
         waiting,
+        health,
         initDone: plan.initDone,
         isEnded: plan.isEnded,
         hasSandbox: observed.sandboxes.some((sandbox) => sandbox.ready),
@@ -170,7 +187,9 @@ export class PodWorker {
     if (isStuck) delays.push(PROBLEM_RETRY_MS)
     // Something can be started now that could not at the beginning of this pass.
     const isNews = plan.starts.some((step) => !result.waiting.has(step.container.name))
-    if (isNews || plan.stops.length > 0) delays.push(0)
+    // The end of a stop that is under way leads to another pass by itself.
+    const isToStop = plan.stops.some((stop) => !this.#stopper.isStopping(stop))
+    if (isNews || isToStop) delays.push(0)
     return delays.length === 0 ? undefined : { retryAfterMs: Math.min(...delays) }
   }
 
@@ -186,9 +205,12 @@ export class PodWorker {
     this.#told.set(pod.uid, now)
   }
 
-  #plan(pod: PodView, observed: readonly ContainerStatus[]): PodPlan {
+  #plan(pod: PodView, state: RuntimeState): { plan: PodPlan; health: PlanInput['health'] } {
     const { backoff, clock } = this.#context
-    return planPod({ pod, observed, backoff, nowMs: clock.wallMs() })
+    const observed = state.containers
+    const health = this.#prober.health(pod, observed, state.sandboxes[0]?.ip)
+    const plan = planPod({ pod, observed, backoff, nowMs: clock.wallMs(), health })
+    return { plan, health }
   }
 
   async #observe(uid: string): Promise<RuntimeState> {
@@ -210,6 +232,23 @@ function backoffProblems(
       container,
       key: runsOf(observed, container).at(-1)?.id,
     }))
+}
+
+/** What kubelet says of a container that it stops. */
+function stopMessage(pod: PodView, name: string, why: StopStep['why']): string {
+  const suffix = pod.restartPolicy === 'Never' ? '' : ', will be restarted'
+  switch (why) {
+    case 'changed':
+      return `Container ${name} definition changed, will be restarted`
+    case 'startup':
+    case 'liveness':
+      return `Container ${name} failed ${why} probe${suffix}`
+    case 'postStart':
+      return 'FailedPostStartHook'
+    case 'deleted':
+    case 'finished':
+      return `Stopping container ${name}`
+  }
 }
 
 function keyOf(pod: PodView): ObjectKey {

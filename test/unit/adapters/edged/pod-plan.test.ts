@@ -1,14 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { RESTART_BACKOFF } from '../../../../src/adapters/edged/backoff.ts'
-import { type PodPlan, planPod } from '../../../../src/adapters/edged/pod-plan.ts'
+import { type PlanInput, type PodPlan, planPod } from '../../../../src/adapters/edged/pod-plan.ts'
 import type { PodView } from '../../../../src/adapters/edged/pod-view.ts'
 import type { ContainerStatus } from '../../../../src/adapters/runtime/index.ts'
 import { ended, pod, run } from './pods.ts'
 
 const NOW = 3_000
 
-function plan(of: PodView, observed: readonly ContainerStatus[], nowMs = NOW): PodPlan {
-  return planPod({ pod: of, observed, backoff: RESTART_BACKOFF, nowMs })
+function plan(
+  of: PodView,
+  observed: readonly ContainerStatus[],
+  nowMs = NOW,
+  health: PlanInput['health'] = new Map(),
+): PodPlan {
+  return planPod({ pod: of, observed, backoff: RESTART_BACKOFF, nowMs, health })
 }
 
 /** A plan in a few words. */

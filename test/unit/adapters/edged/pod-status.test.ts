@@ -15,6 +15,7 @@ const FACTS: PodFacts = {
   initDone: true,
   isEnded: false,
   hasSandbox: true,
+  health: new Map(),
   hostIPs: ['10.0.0.1'],
   podIPs: ['10.0.0.1'],
   nowMs: Date.parse('2026-01-01T00:00:10Z'),

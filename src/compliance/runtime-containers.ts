@@ -84,7 +84,10 @@ export const containerChecks: readonly RuntimeCheck[] = [
       await until(id, (each) => each.state === 'exited', 'waiting for the end')
       const lines = (await readLog(spec.logPath)).trimEnd().split('\n')
       const parts = lines.map((line) => LOG_LINE.exec(line)?.slice(1).join(' ')).sort()
-      checkEqual(parts, ['stderr F two', 'stdout F one', 'stdout F three'], 'the log')
+      // containerd marks the last piece of a line that never ends as a part.
+      const last = parts.pop() ?? ''
+      checkEqual(parts, ['stderr F two', 'stdout F one'], 'the log')
+      check(/^stdout [FP] three$/.test(last), `its last line is ${last}`)
     },
   },
   {

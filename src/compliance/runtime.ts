@@ -63,7 +63,8 @@ async function runCheck(
         runtime = await within(place.open(), deadlineMs, 'opening again')
         return runtime
       },
-      shell: (script, over = {}) => shellContainer(directory, image, script, over),
+      shell: (script, over = {}) =>
+        shellContainer(directory, image, script, over, runtime.supports.images),
       readLog: (path) => place.readLog(path),
       async until(id, fits, what) {
         let found: ContainerStatus | undefined
@@ -86,7 +87,11 @@ function shellContainer(
   image: string,
   script: string,
   over: Partial<ContainerSpec>,
+  hasImages: boolean,
 ): ContainerSpec {
+  // Where containers have files of their own, checks look for what they write in the pod's directory.
+  const shared = { volume: 'suite', source: directory, path: directory, readOnly: false }
+  const mounts = [...(over.mounts ?? []), ...(hasImages ? [shared] : [])]
   const name = over.name ?? 'main'
   const attempt = over.attempt ?? 0
   return {
@@ -96,11 +101,11 @@ function shellContainer(
     command: ['sh', '-c', script],
     args: [],
     env: {},
-    mounts: [],
     limits: {},
     logPath: `${directory}-logs/${name}/${attempt}.log`,
     labels: {},
     ...over,
+    mounts,
   }
 }
 

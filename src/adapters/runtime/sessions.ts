@@ -15,7 +15,7 @@ export interface CommandSpec {
   readonly outputBytesMax: number
 }
 
-/** How a command ended. */
+/** How a command ended. Some runtimes do not tell the output of one that was killed. */
 export type CommandResult =
   | { readonly type: 'exited'; readonly exitCode: number; readonly output: string }
   | { readonly type: 'timedOut'; readonly output: string }

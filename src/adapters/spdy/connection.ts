@@ -142,15 +142,14 @@ export class SpdyConnection {
         await this.#streams.get(frame.stream)?.push(frame.bytes, frame.fin)
         return this.#checkStream(frame.stream)
       case 'reset':
-        this.#streams.get(frame.stream)?.fail(new Error('the other side has reset the stream'))
-        this.#streams.delete(frame.stream)
-        return
+        return await this.#reset(frame.stream)
       case 'ping':
         if (!this.#isOwn(frame.id)) await this.#send(frame)
         return
       case 'reply':
         await this.#codec.decode(frame.block)
         this.#opening.get(frame.stream)?.()
+        this.#opening.delete(frame.stream)
         if (frame.fin) await this.#streams.get(frame.stream)?.push(new Uint8Array(), true)
         return
       case 'headers':
@@ -180,6 +179,15 @@ export class SpdyConnection {
     })
     if (!this.#options.accept(stream)) return stream.reset()
     if (fin) await stream.push(new Uint8Array(), true)
+  }
+
+  async #reset(id: number): Promise<void> {
+    const stream = this.#streams.get(id)
+    this.#streams.delete(id)
+    // Servers of Kubernetes reset the streams that they are done with instead of ending them.
+    const isRefused = this.#opening.has(id)
+    if (this.#isClient && !isRefused) await stream?.finish()
+    else stream?.fail(new Error('the other side has reset the stream'))
   }
 
   #isOwn(id: number): boolean {

@@ -91,6 +91,13 @@ export class SpdyStream implements ByteStream {
     }
   }
 
+  /** For the connection: the other side is done with it. What it has sent before is still read. */
+  async finish(): Promise<void> {
+    this.#isEnded = true
+    await this.push(new Uint8Array(), true)
+    this.#settle()
+  }
+
   /** For the connection: nothing more can come or go. */
   fail(error: Error): void {
     if (this.#error !== undefined) return

@@ -10,10 +10,10 @@ import type {
   TerminalSize,
 } from '../../../core/interfaces/process-session.ts'
 import { sizeOf } from '../log-rotation.ts'
+import { OutputMerge } from '../output-merge.ts'
 import { delay } from './delay.ts'
 import { LIMITS } from './limits.ts'
 import { readAt } from './log-pump.ts'
-import { OutputMerge } from './output-merge.ts'
 import { TerminalResizer } from './terminal.ts'
 import { writeGently } from './write-gently.ts'
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
+import { allProcesses, familyOf, type ProcessRow } from '../process-table.ts'
 import type { ContainerUsage } from '../usage.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import type { Container } from './container.ts'
-import { allProcesses, familyOf, type ProcessRow } from './process-table.ts'
 import { usageOfProcesses } from './process-usage.ts'
 
 /** Whether this machine tells what its processes use: Linux does. */

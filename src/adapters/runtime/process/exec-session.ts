@@ -9,11 +9,11 @@ import type {
   TerminalSize,
 } from '../../../core/interfaces/process-session.ts'
 import { RuntimeError } from '../index.ts'
+import { OutputMerge } from '../output-merge.ts'
 import { delay } from './delay.ts'
 import { openPipes, type Pipes } from './fifo.ts'
 import { killFamily } from './kill-family.ts'
 import { LIMITS } from './limits.ts'
-import { OutputMerge } from './output-merge.ts'
 import { TerminalResizer } from './terminal.ts'
 import { writeGently } from './write-gently.ts'
 

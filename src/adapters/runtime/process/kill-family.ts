@@ -1,7 +1,7 @@
 import type { Clock } from '../../../core/interfaces/clock.ts'
+import { allProcesses, familyOf } from '../process-table.ts'
 import { delay } from './delay.ts'
 import { LIMITS } from './limits.ts'
-import { allProcesses, familyOf } from './process-table.ts'
 import { send } from './process-tree.ts'
 
 /**

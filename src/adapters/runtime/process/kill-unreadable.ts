@@ -1,8 +1,8 @@
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
+import { isAlive } from '../process-table.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import type { ContainerFiles } from './container-files.ts'
-import { isAlive } from './process-table.ts'
 import { ProcessTree } from './process-tree.ts'
 
 /** What {@link killUnreadable} works with. */

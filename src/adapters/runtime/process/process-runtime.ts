@@ -17,6 +17,7 @@ import type {
 } from '../index.ts'
 import { RuntimeError } from '../index.ts'
 import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
+import { Turns } from '../turns.ts'
 import type { ContainerUsage } from '../usage.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import { commandProblem, throughMounts } from './command-lookup.ts'
@@ -67,7 +68,7 @@ export class ProcessRuntime implements PodRuntime {
   readonly #context: ContainerContext
   readonly #sandboxes = new Map<string, Sandbox>()
   readonly #containers = new Map<string, Container>()
-  readonly #busy = new Map<string, Promise<unknown>>()
+  readonly #turns = new Turns()
   readonly #sessions: PodSessions
   readonly #listeners = new Set<(hint: RuntimeHint) => void>()
   #poll: Cancel | undefined
@@ -124,7 +125,7 @@ export class ProcessRuntime implements PodRuntime {
   async runSandbox(spec: SandboxSpec): Promise<SandboxStatus> {
     this.#check()
     checkSandbox(spec)
-    return await this.#alone(spec.uid, async () => {
+    return await this.#turns.run(spec.uid, async () => {
       const existing = this.#sandboxes.get(spec.uid)
       if (existing !== undefined) return existing.status
       const createdAtMs = this.#host.clock.wallMs()
@@ -142,7 +143,7 @@ export class ProcessRuntime implements PodRuntime {
     const sandbox = this.#sandboxes.get(sandboxId)
     if (sandbox === undefined) throw new RuntimeError('NotFound', `no sandbox "${sandboxId}"`)
     const id = containerId(sandbox.spec.uid, spec.name, spec.attempt)
-    return await this.#alone(id, async () => {
+    return await this.#turns.run(id, async () => {
       const existing = await this.#containers.get(id)?.status()
       if (existing !== undefined && existing.state !== 'created') return existing
       return await this.#start(id, sandbox, spec)
@@ -160,7 +161,7 @@ export class ProcessRuntime implements PodRuntime {
 
   async removeContainer(id: string): Promise<void> {
     this.#check()
-    await this.#alone(id, async () => {
+    await this.#turns.run(id, async () => {
       const container = this.#containers.get(id)
       if (container === undefined) return
       await container.stop(0)
@@ -173,7 +174,7 @@ export class ProcessRuntime implements PodRuntime {
     this.#check()
     const own = [...this.#containers.values()].filter((each) => each.record.sandboxId === id)
     await Promise.all(own.map((container) => this.removeContainer(container.record.id)))
-    await this.#alone(id, async () => {
+    await this.#turns.run(id, async () => {
       if (!this.#sandboxes.has(id)) return
       await rm(this.#path('sandboxes', id), { recursive: true, force: true })
       this.#sandboxes.delete(id)
@@ -232,7 +233,7 @@ export class ProcessRuntime implements PodRuntime {
     this.#poll?.()
     this.#listeners.clear()
     await this.#sessions.close()
-    await Promise.allSettled(this.#busy.values())
+    await this.#turns.settled()
     await Promise.all([...this.#containers.values()].map((container) => container.close()))
     if (this.#containers.size === 0) await this.#host.cgroups?.removeRoot()
   }
@@ -381,14 +382,4 @@ export class ProcessRuntime implements PodRuntime {
   }
 
   /** Runs one thing at a time for each key, in the order of the calls. */
-  async #alone<Result>(key: string, work: () => Promise<Result>): Promise<Result> {
-    const before = this.#busy.get(key) ?? Promise.resolve()
-    const mine = before.then(work, work)
-    this.#busy.set(key, mine)
-    try {
-      return await mine
-    } finally {
-      if (this.#busy.get(key) === mine) this.#busy.delete(key)
-    }
-  }
 }

@@ -1,10 +1,16 @@
 import { kill } from 'node:process'
 import type { Clock } from '../../../core/interfaces/clock.ts'
+import {
+  allProcesses,
+  familyOf,
+  isAlive,
+  type ProcessRow,
+  processesWith,
+} from '../process-table.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import type { Claim } from './container-files.ts'
 import { delay } from './delay.ts'
 import { LIMITS } from './limits.ts'
-import { allProcesses, familyOf, isAlive, type ProcessRow, processesWith } from './process-table.ts'
 
 /** What is needed to find every process of one container. */
 export interface TreeOptions {

@@ -9,7 +9,7 @@ import {
   parsePs,
   parseStat,
   processOf,
-} from '../../../../src/adapters/runtime/process/process-table.ts'
+} from '../../../../src/adapters/runtime/process-table.ts'
 
 test('a name with spaces and parentheses does not shift the fields of /proc/PID/stat', () => {
   const rest = 'S 1 42 43 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 98765 0 0'

@@ -1,4 +1,4 @@
-import type { OutputPiece } from '../../../core/interfaces/process-session.ts'
+import type { OutputPiece } from '../../core/interfaces/process-session.ts'
 
 /** A piece that waits, and how to tell its source that it was taken. */
 interface Waiting {

@@ -1,0 +1,78 @@
+import { relative } from 'node:path'
+import type { ContainerSpec, Limits, Mount, SandboxSpec } from '../index.ts'
+import { containerAnnotations, containerLabels } from './identity.ts'
+import type { ContainerConfig, LinuxResources, MountMessage } from './messages.ts'
+import { namespaceOptions } from './sandbox-config.ts'
+import { securityContext } from './security-context.ts'
+
+/** The period over which a CPU quota counts, in microseconds; what kubelet uses. */
+const CPU_PERIOD_US = 100_000
+/** The kernel refuses quotas below one millisecond. */
+const CPU_QUOTA_US_MIN = 1_000
+const SHARES_PER_CPU = 1024
+const SHARES_MIN = 2
+
+const PROPAGATIONS: Readonly<Record<string, MountMessage['propagation']>> = {
+  private: 'PROPAGATION_PRIVATE',
+  hostToContainer: 'PROPAGATION_HOST_TO_CONTAINER',
+  bidirectional: 'PROPAGATION_BIDIRECTIONAL',
+}
+
+/** Limits as the interface has them. Memory and swap are limited together: nothing is swapped out. */
+export function linuxResources(limits: Limits): LinuxResources {
+  const { memoryBytes, cpuMillis, cpuRequestMillis = 0, oomScoreAdjust } = limits
+  const shares = Math.max(SHARES_MIN, Math.floor((cpuRequestMillis * SHARES_PER_CPU) / 1000))
+  return {
+    cpuShares: shares,
+    ...(cpuMillis === undefined
+      ? {}
+      : {
+          cpuPeriod: CPU_PERIOD_US,
+          cpuQuota: Math.max(CPU_QUOTA_US_MIN, Math.floor((cpuMillis * CPU_PERIOD_US) / 1000)),
+        }),
+    ...(memoryBytes === undefined
+      ? {}
+      : { memoryLimitInBytes: memoryBytes, memorySwapLimitInBytes: memoryBytes }),
+    ...(oomScoreAdjust === undefined ? {} : { oomScoreAdj: oomScoreAdjust }),
+  }
+}
+
+/** A container as the Container Runtime Interface asks for it. */
+export function containerConfig(
+  owner: string,
+  sandbox: SandboxSpec,
+  spec: ContainerSpec,
+): ContainerConfig {
+  const { name, attempt, image, command, args, workingDir, env, mounts, limits } = spec
+  return {
+    metadata: { name, attempt },
+    image: { image },
+    command,
+    args,
+    workingDir: workingDir ?? '',
+    envs: Object.entries(env).map(([key, value]) => ({ key, value })),
+    mounts: mounts.map(mountOf),
+    labels: containerLabels(owner, sandbox, name),
+    annotations: containerAnnotations(spec),
+    logPath: relative(sandbox.logDirectory ?? '/', spec.logPath),
+    stdin: spec.stdin !== undefined,
+    stdinOnce: spec.stdin === 'once',
+    tty: spec.tty === true,
+    linux: {
+      resources: linuxResources(limits),
+      securityContext: {
+        namespaceOptions: namespaceOptions(sandbox.namespaces),
+        ...securityContext(spec.security),
+      },
+    },
+  }
+}
+
+function mountOf({ source, path, readOnly, propagation = 'private' }: Mount): MountMessage {
+  return {
+    hostPath: source,
+    containerPath: path,
+    readonly: readOnly,
+    propagation: PROPAGATIONS[propagation] ?? 'PROPAGATION_PRIVATE',
+  }
+}

@@ -1,0 +1,350 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
+import type { Clock } from '../../../core/interfaces/clock.ts'
+import type { Logger } from '../../../core/interfaces/logger.ts'
+import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
+import {
+  type ContainerSpec,
+  type ContainerStatus,
+  type ContainerUsage,
+  type Limits,
+  type PodRuntime,
+  RuntimeError,
+  type RuntimeFeatures,
+  type RuntimeHint,
+  type RuntimeState,
+  type SandboxSpec,
+  type SandboxStatus,
+} from '../index.ts'
+import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
+import { Turns } from '../turns.ts'
+import { removeCgroupParent } from './cgroup-parents.ts'
+import type { CriClient } from './client.ts'
+import { containerConfig, linuxResources } from './container-config.ts'
+import { isMissing, persistently, toRuntimeError } from './errors.ts'
+import { EngineEvents } from './events.ts'
+import type { GrpcChannel } from './grpc.ts'
+import { sandboxSpecOf, selectorOf } from './identity.ts'
+import { CriImages } from './images.ts'
+import { LogRotation } from './log-rotation.ts'
+import type { SandboxItem } from './messages.ts'
+import { ObservedState } from './observed.ts'
+import { cgroupParentOf, sandboxConfig } from './sandbox-config.ts'
+import { EngineSessions } from './sessions.ts'
+import { usageOf } from './usage.ts'
+
+/** Everything that a {@link CriRuntime} works with. */
+export interface CriContext {
+  readonly channel: GrpcChannel
+  readonly client: CriClient
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly owner: string
+  readonly cgroupRoot: string
+  readonly name: string
+  readonly version: string
+  readonly logLimits: { readonly fileBytesMax: number; readonly filesMax: number }
+}
+
+/** Making a sandbox may mean pulling its image, and setting up a network. */
+const SANDBOX_TIMEOUT_MS = 4 * 60_000
+/** What an engine gets to kill a container beyond its grace. */
+const STOP_SLACK_MS = 2 * 60_000
+
+const FEATURES: RuntimeFeatures = {
+  mounts: true,
+  limits: true,
+  images: true,
+  terminals: true,
+  usage: true,
+  networks: true,
+  resize: true,
+  security: new Set([
+    'uid',
+    'gid',
+    'groups',
+    'privileged',
+    'readOnlyRoot',
+    'noNewPrivileges',
+    'addCapabilities',
+    'dropCapabilities',
+    'seccomp',
+    'procMount',
+  ]),
+}
+
+/** Pods on an engine that speaks the Container Runtime Interface. Nothing is kept here but caches. */
+export class CriRuntime implements PodRuntime {
+  readonly name: string
+  readonly version: string
+  readonly supports: RuntimeFeatures = FEATURES
+  readonly images: CriImages
+  readonly #context: CriContext
+  readonly #observed: ObservedState
+  readonly #sessions: EngineSessions
+  readonly #events: EngineEvents
+  readonly #rotation: LogRotation
+  readonly #turns = new Turns()
+  readonly #listeners = new Set<(hint: RuntimeHint) => void>()
+  /** How each pod looked last, to tell whom a change is about that nobody has told. */
+  #portraits: ReadonlyMap<string, string> = new Map()
+  #isClosed = false
+
+  constructor(context: CriContext) {
+    this.#context = context
+    const { client, channel, clock, logger, logLimits } = context
+    this.name = context.name
+    this.version = context.version
+    this.images = new CriImages(client)
+    this.#observed = new ObservedState(client, context.owner)
+    this.#sessions = new EngineSessions(client, () => this.#events.tellsProcesses)
+    const onEvent = (id: string | undefined): void => void this.#noticed(id)
+    this.#events = new EngineEvents({
+      channel,
+      clock,
+      logger,
+      onEvent,
+      onProcess: (event) => this.#sessions.notice(event),
+    })
+    this.#rotation = new LogRotation({
+      clock,
+      logger,
+      ...logLimits,
+      running: async () =>
+        (await this.list()).containers.filter(({ state }) => state === 'running'),
+      reopen: async (containerId) => {
+        await client.call('ReopenContainerLog', { containerId })
+      },
+    })
+  }
+
+  /** Begins to follow the engine. Once. */
+  start(): void {
+    this.#events.start()
+    this.#rotation.start()
+  }
+
+  /** Engines set none but PATH and HOSTNAME, which nothing refers to. */
+  environment(): Readonly<Record<string, string>> {
+    return {}
+  }
+
+  async runSandbox(spec: SandboxSpec): Promise<SandboxStatus> {
+    const { client, owner, cgroupRoot } = this.#context
+    return await this.#turns.run(spec.uid, async () => {
+      const existing = await this.#refused('Unavailable', () =>
+        this.#observed.sandboxesOf(spec.uid),
+      )
+      const [newest] = existing
+      if (newest?.state === 'SANDBOX_READY') return await this.#observed.sandboxStatus(newest)
+      if (spec.logDirectory !== undefined) await mkdir(spec.logDirectory, { recursive: true })
+      const attempt = newest === undefined ? 0 : newest.metadata.attempt + 1
+      const config = sandboxConfig(spec, { owner, cgroupRoot, attempt })
+      const { podSandboxId } = await this.#refused('InvalidSpec', () =>
+        client.call('RunPodSandbox', { config }, SANDBOX_TIMEOUT_MS),
+      )
+      const made = (await this.#observed.sandboxesOf(spec.uid)).find(
+        ({ id }) => id === podSandboxId,
+      )
+      if (made === undefined) throw new RuntimeError('Unavailable', 'the sandbox is gone again')
+      return await this.#observed.sandboxStatus(made)
+    })
+  }
+
+  async startContainer(sandboxId: string, spec: ContainerSpec): Promise<ContainerStatus> {
+    const sandbox = await this.#sandbox(sandboxId)
+    return await this.#turns.run(`${sandboxId}/${spec.name}`, async () => {
+      const { containers } = await this.list(sandbox.spec.uid)
+      const existing = containers.find(
+        ({ name, attempt }) => name === spec.name && attempt === spec.attempt,
+      )
+      if (existing !== undefined && existing.state !== 'created') return existing
+      const id = existing?.id ?? (await this.#create(sandbox, spec))
+      await this.#refused('StartFailed', () =>
+        this.#context.client.call('StartContainer', { containerId: id }, SANDBOX_TIMEOUT_MS),
+      )
+      const started = await this.#observed.container(id)
+      if (started === undefined)
+        throw new RuntimeError('Unavailable', 'the container is gone again')
+      return started
+    })
+  }
+
+  async stopContainer(id: string, graceMs: number): Promise<void> {
+    const timeout = Math.ceil(graceMs / 1000)
+    const request = { containerId: id, timeout }
+    await this.#unlessMissing(() =>
+      persistently(() =>
+        this.#context.client.call('StopContainer', request, graceMs + STOP_SLACK_MS),
+      ),
+    )
+  }
+
+  async updateLimits(id: string, limits: Limits): Promise<void> {
+    const request = { containerId: id, linux: linuxResources(limits) }
+    await this.#refused('InvalidSpec', () =>
+      this.#context.client.call('UpdateContainerResources', request),
+    )
+  }
+
+  async removeContainer(id: string): Promise<void> {
+    await this.stopContainer(id, 0)
+    await this.#unlessMissing(() =>
+      this.#context.client.call('RemoveContainer', { containerId: id }),
+    )
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    const { client, cgroupRoot } = this.#context
+    const found = await this.#find(id)
+    for (const call of ['StopPodSandbox', 'RemovePodSandbox'] as const) {
+      await this.#unlessMissing(() =>
+        persistently(() => client.call(call, { podSandboxId: id }, SANDBOX_TIMEOUT_MS)),
+      )
+    }
+    if (found === undefined) return
+    await removeCgroupParent(cgroupParentOf(cgroupRoot, found.metadata.uid))
+    this.#hint(found.metadata.uid)
+  }
+
+  async list(podUid?: string): Promise<RuntimeState> {
+    return await this.#refused('Unavailable', () => this.#observed.list(podUid))
+  }
+
+  async exec(containerId: string, spec: ExecSpec): Promise<ProcessSession> {
+    return await this.#sessions.exec(containerId, spec)
+  }
+
+  async run(containerId: string, spec: CommandSpec): Promise<CommandResult> {
+    return await this.#sessions.run(containerId, spec)
+  }
+
+  async attach(containerId: string, spec: SessionSpec): Promise<ProcessSession> {
+    return await this.#sessions.attach(containerId, spec)
+  }
+
+  async portForward(sandboxId: string, port: number): Promise<ByteStream> {
+    return await this.#sessions.portForward(sandboxId, port)
+  }
+
+  async usage(): Promise<readonly ContainerUsage[]> {
+    const { client, owner } = this.#context
+    return await this.#refused('Unavailable', async () => {
+      const [{ stats }, { containers }] = await Promise.all([
+        client.call('ListContainerStats', { filter: { labelSelector: selectorOf(owner) } }),
+        this.#observed.list(),
+      ])
+      return usageOf(stats, containers)
+    })
+  }
+
+  watch(listener: (hint: RuntimeHint) => void): () => void {
+    // A wrapper of its own, so that the same function can be registered twice.
+    const own = (hint: RuntimeHint): void => listener(hint)
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#listeners.clear()
+    this.#events.close()
+    this.#rotation.close()
+    await this.#sessions.close()
+    await this.#turns.settled()
+    this.#context.channel.close()
+  }
+
+  async #create(
+    { id, spec: sandbox, attempt }: FoundSandbox,
+    spec: ContainerSpec,
+  ): Promise<string> {
+    const { client, owner, cgroupRoot } = this.#context
+    await mkdir(dirname(spec.logPath), { recursive: true })
+    if ((await this.images.image(spec.image)) === undefined)
+      throw new RuntimeError('ImageNotPresent', `the image "${spec.image}" is not on this node`)
+    const { containerId } = await this.#refused('InvalidSpec', () =>
+      client.call('CreateContainer', {
+        podSandboxId: id,
+        config: containerConfig(owner, sandbox, spec),
+        sandboxConfig: sandboxConfig(sandbox, { owner, cgroupRoot, attempt }),
+      }),
+    )
+    return containerId
+  }
+
+  async #sandbox(id: string): Promise<FoundSandbox> {
+    const item = await this.#find(id)
+    const spec = item === undefined ? undefined : sandboxSpecOf(item.annotations)
+    if (item === undefined || spec === undefined)
+      throw new RuntimeError('NotFound', `no sandbox "${id}"`)
+    return { id, spec, attempt: item.metadata.attempt }
+  }
+
+  async #find(id: string): Promise<SandboxItem | undefined> {
+    const filter = { id, labelSelector: selectorOf(this.#context.owner) }
+    const { items } = await this.#refused('Unavailable', () =>
+      this.#context.client.call('ListPodSandbox', { filter }),
+    )
+    return items[0]
+  }
+
+  async #refused<Result>(
+    otherwise: RuntimeError['reason'],
+    call: () => Promise<Result>,
+  ): Promise<Result> {
+    if (this.#isClosed) throw new RuntimeError('Unavailable', 'the runtime is closed')
+    try {
+      return await call()
+    } catch (error) {
+      throw toRuntimeError(error, otherwise)
+    }
+  }
+
+  async #unlessMissing(call: () => Promise<unknown>): Promise<void> {
+    await this.#refused('Unavailable', async () => {
+      try {
+        await call()
+      } catch (error) {
+        if (!isMissing(error)) throw error
+      }
+    })
+  }
+
+  async #noticed(containerId: string | undefined): Promise<void> {
+    const podUid = containerId === undefined ? undefined : this.#observed.podOf(containerId)
+    if (podUid !== undefined) return this.#hint(podUid)
+    try {
+      await this.#turns.run('look', () => this.#look())
+    } catch (error) {
+      if (!this.#isClosed) this.#context.logger.debug('the engine cannot be asked', { error })
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { sandboxes, containers } = await this.list()
+    const portraits = new Map<string, string>()
+    const add = (uid: string, line: string): void => {
+      portraits.set(uid, `${portraits.get(uid) ?? ''}${line}\n`)
+    }
+    for (const { uid, id, ready } of sandboxes) add(uid, `${id} ${ready}`)
+    for (const { podUid, id, state } of containers) add(podUid, `${id} ${state}`)
+    const before = this.#portraits
+    this.#portraits = portraits
+    for (const uid of new Set([...before.keys(), ...portraits.keys()])) {
+      if (before.get(uid) !== portraits.get(uid)) this.#hint(uid)
+    }
+  }
+
+  #hint(podUid: string): void {
+    for (const listener of this.#listeners) listener({ podUid })
+  }
+}
+
+interface FoundSandbox {
+  readonly id: string
+  readonly spec: SandboxSpec
+  readonly attempt: number
+}

@@ -1,0 +1,181 @@
+import type { INamespace } from 'protobufjs/light.js'
+import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
+import type { Logger } from '../../../core/interfaces/logger.ts'
+import { messageReader, serviceCodec } from './codec.ts'
+import containerdEvents from './containerd-events.json' with { type: 'json' }
+import cri from './cri.json' with { type: 'json' }
+import { isUnknownCall } from './errors.ts'
+import type { GrpcChannel } from './grpc.ts'
+
+/** What {@link EngineEvents} works with. */
+export interface EventsOptions {
+  readonly channel: GrpcChannel
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Something happened to this container, or to nobody knows which one. */
+  readonly onEvent: (containerId: string | undefined) => void
+  /** A process that was started in a container began, or ended. Only some engines tell. */
+  readonly onProcess: (event: ProcessEvent) => void
+}
+
+/** What an engine tells of a process beside the first one of a container. */
+export interface ProcessEvent {
+  readonly type: 'started' | 'exited'
+  readonly containerId: string
+  /** As the machine counts. */
+  readonly pid: number
+  /** Of one that has ended. */
+  readonly exitCode: number
+}
+
+interface Envelope {
+  readonly topic: string
+  readonly event: { readonly value: Uint8Array } | null
+}
+
+interface TaskEvent {
+  readonly containerId: string
+  readonly id?: string
+  readonly pid?: number
+  readonly exitStatus?: number
+}
+
+const TOPICS = { started: '/tasks/exec-started', exited: '/tasks/exit' } as const
+
+/** Where an engine tells what happens, best first. */
+type Source = 'cri' | 'containerd' | 'none'
+
+const RETRY_MS = 1_000
+/** The engine's namespace for what came through the interface. */
+const CONTAINERD_FILTER = 'namespace==k8s.io,topic~="^/tasks/"'
+/** Without events there is only looking. Kubelet looks as often. */
+const LOOK_MS = 1_000
+/** With events: for what they may have left out. */
+const LOOK_RARELY_MS = 30_000
+
+/**
+ * Follows what an engine tells: by the interface's own events, or by containerd's, as its version 1.6
+ * does not have the first. Where there are neither it asks for a look once a second.
+ */
+export class EngineEvents {
+  readonly #options: EventsOptions
+  readonly #ended = new AbortController()
+  #source: Source = 'cri'
+  #cancel: Cancel | undefined
+
+  constructor(options: EventsOptions) {
+    this.#options = options
+  }
+
+  /** Whether {@link EventsOptions.onProcess} is called. */
+  get tellsProcesses(): boolean {
+    return this.#source === 'containerd'
+  }
+
+  /** Begins. Failures are tried again until {@link close}. */
+  start(): void {
+    void this.#follow()
+    this.#look()
+  }
+
+  close(): void {
+    this.#ended.abort()
+    this.#cancel?.()
+  }
+
+  #look(): void {
+    const { clock, onEvent } = this.#options
+    const delayMs = this.#source === 'none' ? LOOK_MS : LOOK_RARELY_MS
+    this.#cancel = clock.schedule(delayMs, () => {
+      onEvent(undefined)
+      this.#look()
+    })
+  }
+
+  async #follow(): Promise<void> {
+    const { clock, logger, onEvent } = this.#options
+    while (!this.#ended.signal.aborted && this.#source !== 'none') {
+      try {
+        await (this.#source === 'cri' ? this.#followCri() : this.#followContainerd())
+      } catch (error) {
+        if (this.#ended.signal.aborted) return
+        if (isUnknownCall(error)) {
+          this.#source = this.#source === 'cri' ? 'containerd' : 'none'
+          if (this.#source === 'none') this.#lookMore()
+          continue
+        }
+        logger.debug('the events of the engine ended', { error })
+      }
+      if (this.#ended.signal.aborted) return
+      // What happened in between was told to nobody.
+      onEvent(undefined)
+      await this.#pause(clock)
+      onEvent(undefined)
+    }
+  }
+
+  /** Ends early when this is closed. */
+  async #pause(clock: Clock): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = clock.schedule(RETRY_MS, resolve)
+      const stop = (): void => {
+        cancel()
+        resolve()
+      }
+      this.#ended.signal.addEventListener('abort', stop, { once: true })
+    })
+  }
+
+  #lookMore(): void {
+    this.#options.logger.info('the engine tells no events: its containers are looked at instead')
+    this.#cancel?.()
+    this.#look()
+  }
+
+  async #followCri(): Promise<void> {
+    const codec = serviceCodec(cri as INamespace, 'runtime.v1.RuntimeService')
+    const method = 'GetContainerEvents'
+    await this.#options.channel.call({
+      path: codec.path(method),
+      request: codec.encode(method, {}),
+      signal: this.#ended.signal,
+      onMessage: (bytes) => {
+        const { containerId } = codec.decode(method, bytes) as { readonly containerId: string }
+        this.#options.onEvent(containerId)
+      },
+    })
+  }
+
+  async #followContainerd(): Promise<void> {
+    const table = containerdEvents as INamespace
+    const codec = serviceCodec(table, 'containerd.services.events.v1.Events')
+    const name = 'containerd.services.events.v1.'
+    const readers: Readonly<Record<string, (bytes: Uint8Array) => unknown>> & {
+      any: (bytes: Uint8Array) => unknown
+    } = {
+      any: messageReader(table, `${name}TaskEvent`),
+      [TOPICS.started]: messageReader(table, `${name}TaskExecStarted`),
+      [TOPICS.exited]: messageReader(table, `${name}TaskExit`),
+    }
+    const method = 'Subscribe'
+    await this.#options.channel.call({
+      path: codec.path(method),
+      request: codec.encode(method, { filters: [CONTAINERD_FILTER] }),
+      signal: this.#ended.signal,
+      onMessage: (bytes) => {
+        const { topic, event } = codec.decode(method, bytes) as Envelope
+        const read = readers[topic] ?? readers.any
+        const told = read(event?.value ?? new Uint8Array()) as TaskEvent
+        const { containerId, id = '', pid = 0, exitStatus = 0 } = told
+        if (topic === TOPICS.started) this.#process('started', containerId, pid, 0)
+        else if (topic === TOPICS.exited && id !== containerId)
+          this.#process('exited', containerId, pid, exitStatus)
+        else this.#options.onEvent(containerId)
+      },
+    })
+  }
+
+  #process(type: ProcessEvent['type'], containerId: string, pid: number, exitCode: number): void {
+    this.#options.onProcess({ type, containerId, pid, exitCode })
+  }
+}

@@ -1,0 +1,160 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { connect as connectSocket } from 'node:net'
+
+/** Codes of gRPC that mean something here (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
+export const GRPC = {
+  ok: 0,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  unimplemented: 12,
+  unavailable: 14,
+} as const
+
+/** What the other side answered instead of a message, or that it could not be reached. */
+export class GrpcError extends Error {
+  /** One of the codes of gRPC. */
+  readonly code: number
+  constructor(code: number, message: string) {
+    super(message)
+    this.name = 'GrpcError'
+    this.code = code
+  }
+}
+
+/** One call. */
+export interface GrpcCall {
+  /** Such as `/runtime.v1.RuntimeService/Version`. */
+  readonly path: string
+  readonly request: Uint8Array
+  /** Given up after this, in milliseconds. Undefined: never. */
+  readonly timeoutMs?: number | undefined
+  /** Called with each message of the answer. */
+  readonly onMessage: (message: Uint8Array) => void
+  /** Ends the call early, which then fails with `cancelled`. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const FRAME_HEAD_BYTES = 5
+/** What one answer may take: kubelet's own limit. */
+const MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+/** The other side is told the deadline; it gets this long to say so itself. */
+const DEADLINE_SLACK_MS = 500
+
+/**
+ * Calls of gRPC over a unix socket, with Node's own HTTP/2: one connection, made at the first call and
+ * again after it broke. Compression and client streams are left out, as no container runtime needs them.
+ */
+export class GrpcChannel {
+  readonly #socketPath: string
+  #session: ClientHttp2Session | undefined
+  #isClosed = false
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath
+  }
+
+  /**
+   * Resolves when the answer is complete.
+   *
+   * @throws GrpcError with the code of the other side; `unavailable` when nobody answers there.
+   */
+  async call(call: GrpcCall): Promise<void> {
+    if (this.#isClosed) throw new GrpcError(GRPC.unavailable, 'the channel is closed')
+    const { path, request, timeoutMs, signal } = call
+    const stream = this.#open().request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...(timeoutMs === undefined ? {} : { 'grpc-timeout': `${Math.ceil(timeoutMs)}m` }),
+    })
+    const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL)
+    signal?.addEventListener('abort', cancel, { once: true })
+    if (signal?.aborted === true) cancel()
+    if (timeoutMs !== undefined) stream.setTimeout(timeoutMs + DEADLINE_SLACK_MS, cancel)
+    try {
+      stream.end(frame(request))
+      await answerOf(stream, call)
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+    }
+  }
+
+  /** Ends the connection, and every call on it. */
+  close(): void {
+    this.#isClosed = true
+    this.#session?.destroy()
+  }
+
+  #open(): ClientHttp2Session {
+    const session = this.#session
+    if (session !== undefined && !session.closed && !session.destroyed) return session
+    const next = connect('http://localhost', {
+      createConnection: () => connectSocket(this.#socketPath),
+    })
+    // Every call on it is told; the event itself must not end the process.
+    next.on('error', () => undefined)
+    // A connection without calls must not keep a program from ending.
+    next.unref()
+    this.#session = next
+    return next
+  }
+}
+
+function frame(message: Uint8Array): Buffer {
+  const framed = Buffer.allocUnsafe(FRAME_HEAD_BYTES + message.length)
+  framed.writeUInt8(0, 0)
+  framed.writeUInt32BE(message.length, 1)
+  framed.set(message, FRAME_HEAD_BYTES)
+  return framed
+}
+
+function answerOf(stream: ClientHttp2Stream, { path, onMessage }: GrpcCall): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let pending: Buffer = Buffer.alloc(0)
+    let status: { readonly code: number; readonly message: string } | undefined
+    let failure: string | undefined
+    const readStatus = (headers: Readonly<Record<string, unknown>>): void => {
+      const code = headers['grpc-status']
+      if (code === undefined) return
+      status = { code: Number(code), message: decodeMessage(String(headers['grpc-message'] ?? '')) }
+    }
+    stream.on('response', readStatus)
+    stream.on('trailers', readStatus)
+    stream.on('data', (chunk: Buffer) => {
+      pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])
+      while (pending.length >= FRAME_HEAD_BYTES) {
+        const length = pending.readUInt32BE(1)
+        if (length > MESSAGE_BYTES_MAX || pending[0] !== 0) {
+          failure = 'the answer is too large or compressed'
+          stream.close(constants.NGHTTP2_CANCEL)
+          return
+        }
+        const end = FRAME_HEAD_BYTES + length
+        if (pending.length < end) return
+        onMessage(pending.subarray(FRAME_HEAD_BYTES, end))
+        pending = pending.subarray(end)
+      }
+    })
+    stream.on('error', (error) => {
+      failure ??= error.message
+    })
+    stream.on('close', () => {
+      if (status?.code === GRPC.ok && failure === undefined) return resolve()
+      const code = status?.code ?? GRPC.unavailable
+      const why = failure ?? status?.message ?? 'the connection ended'
+      reject(new GrpcError(code === GRPC.ok ? GRPC.unknown : code, `${path}: ${why}`))
+    })
+  })
+}
+
+/** gRPC writes what is not plain ASCII as in URLs, but a lone `%` may come, too. */
+function decodeMessage(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,100 @@
+import {
+  type ImageStatus,
+  type ImageStoreUsage,
+  type RegistryLogin,
+  RuntimeError,
+  type RuntimeImages,
+} from '../index.ts'
+import type { CriClient } from './client.ts'
+import { isMissing, toRuntimeError } from './errors.ts'
+import type { ImageMessage } from './messages.ts'
+
+/** Large images come over slow links. */
+const PULL_TIMEOUT_MS = 60 * 60_000
+
+/** The images of an engine, by its image service. */
+export class CriImages implements RuntimeImages {
+  readonly #client: CriClient
+
+  constructor(client: CriClient) {
+    this.#client = client
+  }
+
+  async image(reference: string): Promise<ImageStatus | undefined> {
+    try {
+      const { image } = await this.#client.call('ImageStatus', { image: { image: reference } })
+      return image === null ? undefined : statusOf(image)
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw toRuntimeError(error, 'Unavailable')
+    }
+  }
+
+  async pullImage(reference: string, logins: readonly RegistryLogin[]): Promise<ImageStatus> {
+    const attempts: readonly (RegistryLogin | undefined)[] =
+      logins.length === 0 ? [undefined] : logins
+    const failures: unknown[] = []
+    for (const auth of attempts) {
+      try {
+        const request = { image: { image: reference }, ...(auth === undefined ? {} : { auth }) }
+        const { imageRef } = await this.#client.call('PullImage', request, PULL_TIMEOUT_MS)
+        const found = await this.image(imageRef)
+        if (found !== undefined) return found
+        failures.push(new RuntimeError('PullFailed', `the image "${reference}" is gone again`))
+      } catch (error) {
+        failures.push(pullFailure(error))
+      }
+    }
+    // What the registry said to the last of them says most.
+    throw failures.at(-1)
+  }
+
+  async images(): Promise<readonly ImageStatus[]> {
+    try {
+      const { images } = await this.#client.call('ListImages', {})
+      return images.map(statusOf)
+    } catch (error) {
+      throw toRuntimeError(error, 'Unavailable')
+    }
+  }
+
+  async removeImage(id: string): Promise<void> {
+    try {
+      await this.#client.call('RemoveImage', { image: { image: id } })
+    } catch (error) {
+      if (!isMissing(error)) throw toRuntimeError(error, 'Unavailable')
+    }
+  }
+
+  async usage(): Promise<ImageStoreUsage> {
+    try {
+      const { imageFilesystems } = await this.#client.call('ImageFsInfo', {})
+      const [first] = imageFilesystems
+      return {
+        directory: first?.fsId?.mountpoint ?? '/',
+        usedBytes: Number(first?.usedBytes?.value ?? 0),
+      }
+    } catch (error) {
+      throw toRuntimeError(error, 'Unavailable')
+    }
+  }
+}
+
+/** An engine that cannot be reached is no failure of the registry. */
+function pullFailure(error: unknown): unknown {
+  const failure = toRuntimeError(error, 'PullFailed')
+  const isOfRegistry = failure instanceof RuntimeError && failure.reason !== 'Unavailable'
+  return isOfRegistry ? new RuntimeError('PullFailed', failure.message, { cause: error }) : failure
+}
+
+function statusOf(image: ImageMessage): ImageStatus {
+  const { id, repoTags, repoDigests, size, uid, username } = image
+  return {
+    id,
+    tags: repoTags,
+    digests: repoDigests,
+    sizeBytes: Number(size),
+    uid: uid === null ? undefined : Number(uid.value),
+    userName: username === '' ? undefined : username,
+  }
+}

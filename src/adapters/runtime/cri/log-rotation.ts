@@ -1,0 +1,59 @@
+import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
+import type { Logger } from '../../../core/interfaces/logger.ts'
+import type { ContainerStatus } from '../index.ts'
+import { rotateLog, sizeOf } from '../log-rotation.ts'
+
+/** What {@link LogRotation} works with. */
+export interface LogRotationOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly fileBytesMax: number
+  readonly filesMax: number
+  /** The containers whose logs may grow. */
+  readonly running: () => Promise<readonly ContainerStatus[]>
+  /** Tells the engine to begin the file anew. */
+  readonly reopen: (containerId: string) => Promise<void>
+}
+
+/** Kubelet's default (`containerLogMonitorInterval`). */
+const LOOK_MS = 10_000
+
+/** Keeps the logs of running containers from growing for ever: engines write them and leave this to us. */
+export class LogRotation {
+  readonly #options: LogRotationOptions
+  #cancel: Cancel | undefined
+  #isClosed = false
+
+  constructor(options: LogRotationOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    if (this.#isClosed) return
+    const look = async (): Promise<void> => {
+      await this.lookNow()
+      this.start()
+    }
+    this.#cancel = this.#options.clock.schedule(LOOK_MS, () => void look())
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#cancel?.()
+  }
+
+  /** Looks at every log once. Failures are logged and tried again at the next look. */
+  async lookNow(): Promise<void> {
+    const { clock, logger, fileBytesMax, filesMax, running, reopen } = this.#options
+    try {
+      for (const { id, logPath } of await running()) {
+        if (((await sizeOf(logPath)) ?? 0) < fileBytesMax) continue
+        await rotateLog(logPath, clock.wallMs(), filesMax)
+        // Until then the engine goes on writing into the file that was moved: nothing is lost.
+        await reopen(id)
+      }
+    } catch (error) {
+      if (!this.#isClosed) logger.warn('logs of containers could not be rotated', { error })
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
+import type { SpdyConnection } from '../../spdy/connection.ts'
+import type { SpdyStream } from '../../spdy/stream.ts'
+import { RuntimeError } from '../index.ts'
+
+/** An engine says at once that nobody listens; silence for this long is taken for a connection. */
+const REFUSAL_MS = 300
+const MESSAGE_BYTES_MAX = 4_096
+
+/** A connection to a port of a pod, through the streams of its engine. */
+export class EnginePort implements ByteStream {
+  readonly closed: Promise<void>
+  readonly #connection: SpdyConnection
+  readonly #data: SpdyStream
+
+  private constructor(connection: SpdyConnection, data: SpdyStream) {
+    this.#connection = connection
+    this.#data = data
+    this.closed = Promise.race([data.closed, connection.closed])
+    // One connection for each port: with its stream it has nothing left to carry.
+    void this.closed.then(() => connection.abort())
+  }
+
+  /** @throws RuntimeError `Unavailable` when nobody listens there. */
+  static async open(
+    connection: SpdyConnection,
+    port: number,
+    request: number,
+  ): Promise<EnginePort> {
+    const headers = (type: string): ReadonlyMap<string, string> =>
+      new Map([
+        ['streamtype', type],
+        ['port', String(port)],
+        ['requestid', String(request)],
+      ])
+    try {
+      const error = await connection.open(headers('error'))
+      error.end()
+      const data = await connection.open(headers('data'))
+      const refusal = readText(error)
+      const silence = sleep(REFUSAL_MS, undefined, { ref: false })
+      const message = await Promise.race([refusal, silence])
+      if (message !== undefined && message !== '') throw new RuntimeError('Unavailable', message)
+      const opened = new EnginePort(connection, data)
+      void refusal.then((late) => {
+        if (late !== '') opened.reset('REFUSED', late)
+      })
+      return opened
+    } catch (failure) {
+      connection.abort()
+      if (failure instanceof RuntimeError) throw failure
+      const why = failure instanceof Error ? failure.message : String(failure)
+      throw new RuntimeError('Unavailable', why, { cause: failure })
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return this.#data[Symbol.asyncIterator]()
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await this.#data.write(bytes)
+  }
+
+  end(): void {
+    this.#data.end()
+  }
+
+  reset(_code: string, _message: string): void {
+    this.#data.reset()
+    this.#connection.abort()
+  }
+}
+
+async function readText(stream: SpdyStream): Promise<string> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  try {
+    for await (const piece of stream) {
+      size += piece.length
+      if (size <= MESSAGE_BYTES_MAX) pieces.push(piece)
+    }
+  } catch {
+    // The connection is gone, which its stream tells.
+    return ''
+  }
+  return Buffer.concat(pieces).toString('utf8')
+}

@@ -1,0 +1,80 @@
+import type { ContainerStatus, SandboxStatus } from '../index.ts'
+import { keptContainerOf, podUidOf } from './identity.ts'
+import type {
+  ContainerItem,
+  ContainerStateName,
+  ContainerStatusMessage,
+  SandboxItem,
+  SandboxStatusMessage,
+} from './messages.ts'
+
+const NANOS_PER_MS = 1_000_000n
+/** What the interface says of a container whose end nobody saw, such as one that ran at a power loss. */
+const UNKNOWN_REASONS: ReadonlySet<string> = new Set(['Unknown', ''])
+
+const STATES: Readonly<Record<ContainerStateName, ContainerStatus['state']>> = {
+  CONTAINER_CREATED: 'created',
+  CONTAINER_RUNNING: 'running',
+  CONTAINER_EXITED: 'exited',
+  CONTAINER_UNKNOWN: 'unknown',
+}
+
+/** Milliseconds of a time in nanoseconds; undefined for 0, which stands for none. */
+export function millisOf(nanos: string): number | undefined {
+  const whole = BigInt(nanos === '' ? 0 : nanos)
+  return whole === 0n ? undefined : Number(whole / NANOS_PER_MS)
+}
+
+/** A sandbox as it is seen from outside. */
+export function sandboxStatus(
+  item: SandboxItem,
+  network: SandboxStatusMessage['network'],
+): SandboxStatus {
+  const { id, metadata, state, createdAt } = item
+  const ip = network?.ip
+  return {
+    id,
+    namespace: metadata.namespace,
+    name: metadata.name,
+    uid: metadata.uid,
+    ready: state === 'SANDBOX_READY',
+    createdAtMs: millisOf(createdAt) ?? 0,
+    ip: ip === '' ? undefined : ip,
+  }
+}
+
+/** A container as it is seen from outside: what lists tell, and what only its own status does. */
+export function containerStatus(
+  item: ContainerItem,
+  details: ContainerStatusMessage | undefined,
+): ContainerStatus {
+  const kept = keptContainerOf(item.annotations)
+  const { reason = '', message = '', exitCode = 0 } = details ?? {}
+  const state = STATES[item.state]
+  const hasEnded = state === 'exited'
+  return {
+    id: item.id,
+    sandboxId: item.podSandboxId,
+    podUid: podUidOf(item.labels),
+    name: item.metadata.name,
+    attempt: item.metadata.attempt,
+    image: kept.image,
+    imageId: item.imageRef,
+    state,
+    createdAtMs: millisOf(item.createdAt) ?? 0,
+    startedAtMs: millisOf(details?.startedAt ?? ''),
+    finishedAtMs: hasEnded ? millisOf(details?.finishedAt ?? '') : undefined,
+    exitCode: hasEnded ? exitCode : undefined,
+    signal: undefined,
+    reason: hasEnded ? reasonOf(reason, exitCode) : undefined,
+    message: hasEnded && message !== '' ? message : undefined,
+    logPath: kept.logPath,
+    labels: kept.labels,
+  }
+}
+
+function reasonOf(reason: string, exitCode: number): string {
+  if (!UNKNOWN_REASONS.has(reason)) return reason
+  if (reason === 'Unknown') return 'ContainerStatusUnknown'
+  return exitCode === 0 ? 'Completed' : 'Error'
+}

@@ -1,0 +1,160 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { criRuntime } from '../../src/adapters/runtime/cri/index.ts'
+import type { PodRuntime } from '../../src/adapters/runtime/index.ts'
+import { type RuntimePlace, runtimeSuite } from '../../src/compliance/index.ts'
+import { consoleLogger, systemClock } from '../../src/system.ts'
+import {
+  CONTAINERD_REASON,
+  type Containerd,
+  hasContainerd,
+  startContainerd,
+} from '../containers/containerd.ts'
+import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
+import { startRegistry } from '../containers/registry.ts'
+import { skipUnless } from '../support/skip.ts'
+
+let containerd: Containerd | undefined
+let places = 0
+
+beforeAll(async () => {
+  if (hasContainerd()) containerd = await startContainerd([shellImage()])
+})
+
+afterAll(async () => {
+  await containerd?.close()
+})
+
+describe('containerd through the Container Runtime Interface', () => {
+  runtimeSuite({
+    test: (name, check) =>
+      test(name, async (context) => {
+        skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
+        await check()
+      }),
+    factory: place,
+    image: SHELL_IMAGE,
+  })
+
+  test('images come from a registry, with the login that it wants, and go again', async (context) => {
+    skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+    const registry = await startRegistry({ username: 'reader', password: 'secret' })
+    const where = await place()
+    const runtime = await where.open()
+    try {
+      const name = registry.publish('apps/shell', '1', shellImage('apps/shell:1', { User: 'app' }))
+      const { images } = runtime
+      if (images === undefined) throw new Error('it has no images')
+      expect(await images.image(name)).toBeUndefined()
+      await expect(images.pullImage(name, [])).rejects.toMatchObject({ reason: 'PullFailed' })
+      const wrong = { username: 'reader', password: 'wrong' }
+      await expect(images.pullImage(name, [wrong])).rejects.toMatchObject({ reason: 'PullFailed' })
+      const login = { username: 'reader', password: 'secret' }
+      const pulled = await images.pullImage(name, [wrong, login])
+      expect(pulled).toMatchObject({ tags: [name], userName: 'app' })
+      expect((await images.images()).map(({ id }) => id)).toContain(pulled.id)
+      // The engine measures what they take once in a while.
+      expect((await images.usage()).directory).toContain(containerd?.folder)
+      await images.removeImage(pulled.id)
+      await images.removeImage(pulled.id)
+      expect(await images.image(name)).toBeUndefined()
+      const absent = `${registry.address}/apps/none:1`
+      await expect(images.pullImage(absent, [login])).rejects.toMatchObject({
+        reason: 'PullFailed',
+      })
+    } finally {
+      await runtime.close()
+      await where.dispose()
+      await registry.close()
+    }
+  })
+
+  test('limits of what runs are changed, and refused when they cannot be kept', async (context) => {
+    skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+    const where = await place()
+    const runtime = await where.open()
+    try {
+      const directory = await where.podDirectory()
+      const pod = { namespace: 'suite', name: 'pod', uid: 'resized', hostname: 'pod', directory }
+      const sandbox = await runtime.runSandbox(pod)
+      const { id } = await runtime.startContainer(sandbox.id, {
+        name: 'main',
+        attempt: 0,
+        image: SHELL_IMAGE,
+        command: ['sleep', '1000'],
+        args: [],
+        env: {},
+        mounts: [],
+        limits: { memoryBytes: 64 << 20 },
+        logPath: join(directory, 'logs', 'main.log'),
+        labels: {},
+        security: { uid: 1000, gid: 1000, groups: [7], noNewPrivileges: true, readOnlyRoot: true },
+      })
+      const inside = async (...command: readonly string[]): Promise<string> => {
+        const result = await runtime.run(id, { command, timeoutMs: 30_000, outputBytesMax: 4_096 })
+        return result.output.trim()
+      }
+      expect(
+        await inside(
+          'sh',
+          '-c',
+          'id -u; id -g; id -G; touch /x; grep NoNewPrivs /proc/self/status',
+        ),
+      ).toBe('1000\n1000\n1000 7\nNoNewPrivs:\t1\ntouch: /x: Read-only file system')
+      const limit = (): Promise<string> =>
+        inside('cat', '/sys/fs/cgroup/memory/memory.limit_in_bytes')
+      const before = await limit()
+      await runtime.updateLimits(id, { memoryBytes: 128 << 20 })
+      if (before !== '') expect([before, await limit()]).toEqual([`${64 << 20}`, `${128 << 20}`])
+      await expect(runtime.updateLimits('none', {})).rejects.toMatchObject({ reason: 'NotFound' })
+    } finally {
+      await runtime.close()
+      await where.dispose()
+    }
+  })
+
+  test('nothing is left of the pods that were removed', async (context) => {
+    skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+    const left = await containerd?.leftovers()
+    expect(left?.namespaces).toEqual([])
+    expect(left?.chains).toEqual([])
+    expect(left?.processes.filter((line) => line.includes('containerd-shim'))).toEqual([])
+  })
+})
+
+async function place(): Promise<RuntimePlace> {
+  if (containerd === undefined) throw new Error('there is no containerd')
+  const { folder, socket, cgroupRoot } = containerd
+  places += 1
+  const owner = `suite-${places}`
+  const directory = join(folder, owner)
+  await mkdir(directory)
+  const opened: PodRuntime[] = []
+  const open = async (): Promise<PodRuntime> => {
+    const runtime = await criRuntime({
+      socketPath: socket,
+      clock: systemClock,
+      logger: consoleLogger('silent'),
+      owner,
+      cgroupRoot,
+    })
+    opened.push(runtime)
+    return runtime
+  }
+  return {
+    open,
+    async podDirectory() {
+      const path = join(directory, 'pod')
+      await mkdir(path)
+      return path
+    },
+    readLog: (path) => readFile(path, 'utf8').catch(() => ''),
+    async dispose() {
+      for (const runtime of opened) await runtime.close()
+      const last = await open()
+      for (const sandbox of (await last.list()).sandboxes) await last.removeSandbox(sandbox.id)
+      await last.close()
+    },
+  }
+}

@@ -7,6 +7,7 @@ import { backoffMessage, type Waiting } from './container-status.ts'
 import { sameJson } from './json.ts'
 import { fromLabels } from './labels.ts'
 import { type PodContext, tell } from './pod-context.ts'
+import { PodHooks } from './pod-hooks.ts'
 import { podPaths } from './pod-paths.ts'
 import {
   isActive,
@@ -18,8 +19,8 @@ import {
 } from './pod-plan.ts'
 import { PodStarter, type Problem, type StartResult } from './pod-starter.ts'
 import { podStatus } from './pod-status.ts'
-import { PodStopper } from './pod-stopper.ts'
-import { type PodView, viewPod } from './pod-view.ts'
+import { type BeforeStop, PodStopper } from './pod-stopper.ts'
+import { allContainers, type PodView, viewPod } from './pod-view.ts'
 import { removePodDirectory } from './pod-volumes.ts'
 import { Prober } from './prober.ts'
 
@@ -33,6 +34,7 @@ export class PodWorker {
   readonly #context: PodContext
   readonly #starter: PodStarter
   readonly #stopper: PodStopper
+  readonly #hooks: PodHooks
   readonly #prober: Prober
   /** What was wrong with each pod in its last pass: only what is new is told. */
   readonly #told = new Map<string, ReadonlySet<string>>()
@@ -40,7 +42,8 @@ export class PodWorker {
   constructor(context: PodContext) {
     this.#context = context
     this.#starter = new PodStarter(context)
-    this.#stopper = new PodStopper(context.runtime, context.logger, context.hint)
+    this.#stopper = new PodStopper(context)
+    this.#hooks = new PodHooks(context)
     this.#prober = new Prober({
       ...context,
       tell: (pod, reason, message, container) =>
@@ -51,6 +54,8 @@ export class PodWorker {
   /** Lets go of everything. To be called after the last pass. */
   close(): void {
     this.#prober.close()
+    this.#hooks.close()
+    this.#stopper.close()
   }
 
   /** One pass over the pod that the store has at `key`, or over what is left of pod `uid`. */
@@ -60,10 +65,11 @@ export class PodWorker {
     const pod = viewPod(object)
     const observed = await this.#observe(uid)
     const { plan } = this.#plan(pod, observed)
-    for (const stop of plan.stops) this.#stop(pod, stop)
+    for (const stop of plan.stops) this.#stop(pod, stop, observed)
     for (const old of plan.removes) await this.#removeRun(old)
     if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
     const result = await this.#start(pod, plan)
+    await this.#beginHooks(pod, plan)
     this.#tellProblems(pod, [
       ...result.problems,
       ...backoffProblems(pod, plan, observed.containers),
@@ -104,7 +110,8 @@ export class PodWorker {
     this.#told.delete(uid)
     this.#starter.forget(uid)
     this.#prober.forget(uid)
-    const { sandboxes } = await this.#observe(uid)
+    const { containers, sandboxes } = await this.#observe(uid)
+    this.#hooks.forget(containers)
     for (const sandbox of sandboxes) await runtime.removeSandbox(sandbox.id)
     await removePodDirectory(join(directory, 'pods', uid))
     if (logs !== undefined) await rm(logs, { recursive: true, force: true })
@@ -121,14 +128,34 @@ export class PodWorker {
     return { waiting: new Map(names.map((name) => [name, { reason }])), problems }
   }
 
-  #stop(pod: PodView, stop: StopStep): void {
-    const { container, graceMs, why } = stop
-    if (!this.#stopper.stop(container.id, pod.uid, graceMs)) return
-    const { name } = container
+  /** What has just been started, and has something to do before it counts as running. */
+  async #beginHooks(pod: PodView, plan: PodPlan): Promise<void> {
+    const steps = plan.starts.filter((step) => step.container.postStart !== undefined)
+    if (steps.length === 0) return
+    const { containers, sandboxes } = await this.#observe(pod.uid)
+    for (const { container, attempt } of steps) {
+      const run = runsOf(containers, container.name).at(-1)
+      if (run === undefined || run.attempt !== attempt || !isActive(run)) continue
+      this.#hooks.begin({ pod, container, containerId: run.id, ip: sandboxes[0]?.ip })
+    }
+  }
+
+  #stop(pod: PodView, stop: StopStep, state: RuntimeState): void {
+    const { container: run, graceMs, why } = stop
+    const { id, name } = run
+    const container = allContainers(pod).find((each) => each.name === name)
+    const ip = state.sandboxes[0]?.ip
+    const before: BeforeStop | undefined =
+      container?.preStop === undefined
+        ? undefined
+        : (ms, signal) =>
+            this.#hooks.beforeStop({ pod, container, containerId: id, ip }, ms, signal)
+    if (!this.#stopper.stop(id, pod.uid, graceMs, before)) return
     tell(this.#context, pod, 'Normal', 'Killing', stopMessage(pod, name, why), name)
   }
 
   async #removeRun(run: ContainerStatus): Promise<void> {
+    this.#hooks.forget([run])
     await this.#context.runtime.removeContainer(run.id)
     const prefix = basename(run.logPath)
     const directory = dirname(run.logPath)
@@ -208,7 +235,9 @@ export class PodWorker {
   #plan(pod: PodView, state: RuntimeState): { plan: PodPlan; health: PlanInput['health'] } {
     const { backoff, clock } = this.#context
     const observed = state.containers
-    const health = this.#prober.health(pod, observed, state.sandboxes[0]?.ip)
+    const isMade = (run: ContainerStatus): boolean => !this.#hooks.isStarting(run.id)
+    const probed = this.#prober.health(pod, observed.filter(isMade), state.sandboxes[0]?.ip)
+    const health = this.#hooks.addTo(probed, observed)
     const plan = planPod({ pod, observed, backoff, nowMs: clock.wallMs(), health })
     return { plan, health }
   }

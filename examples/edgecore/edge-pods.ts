@@ -13,12 +13,11 @@ import {
   createUsageTable,
   type UsageTable,
 } from 'tideway/adapters/kubernetes/server'
-import type { PodRuntime } from 'tideway/adapters/runtime'
-import { processRuntime } from 'tideway/adapters/runtime/process'
 import type { Teardown } from '../shared/lifetime.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
 import { UsageSignals } from '../shared/usage-signals.ts'
 import type { EdgeSettings } from './edge-settings.ts'
+import { openRuntime } from './open-runtime.ts'
 import { stopPods } from './stop-pods.ts'
 
 /** How often the node says that it is alive. */
@@ -28,11 +27,6 @@ const USAGE_MS = 15_000
 const FIRST_USAGE_MS = 1_000
 /** The version that the node reports as its kubelet's: that of the API which is spoken here. */
 const KUBELET_VERSION = 'v1.33.0-tideway'
-
-/** Where the process runtime of a data directory keeps its state. */
-export function openRuntime(directory: string, logger: Logger): Promise<PodRuntime> {
-  return processRuntime({ directory: join(directory, 'runtime'), clock: systemClock, logger })
-}
 
 /** What the pods of a node are run with. */
 export interface EdgePodsOptions {
@@ -70,7 +64,7 @@ export class EdgePods {
   /** Opens the runtime; nothing runs yet. */
   static async open(options: EdgePodsOptions, teardown: Teardown): Promise<EdgePods> {
     const { settings, node, replica, store, loaded, logger } = options
-    const runtime = await openRuntime(settings.data, logger)
+    const runtime = await openRuntime(settings, logger)
     teardown.add('runtime', () => runtime.close())
     if (settings.stopPodsOnExit) teardown.add('pods', () => stopPods(runtime))
     let setApi: (api: PodApi) => void = () => undefined

@@ -14,6 +14,7 @@ import {
   textSetting,
   type Values,
 } from '../shared/settings.ts'
+import { runtimeSettings } from './open-runtime.ts'
 
 /** What the environment variables of edgecore start with. */
 export const EDGE_ENV = 'TIDEWAY_EDGECORE_'
@@ -47,6 +48,7 @@ export const joinSettings: {
 
 /** Every setting of edgecore. */
 export const edgeSettings: typeof joinSettings &
+  typeof runtimeSettings &
   typeof auditSettings & {
     readonly server: Setting<readonly Address[]>
     readonly apiAddress: Setting<Address>
@@ -75,6 +77,7 @@ export const edgeSettings: typeof joinSettings &
     'stop the pods when edgecore stops; else they go on running',
     false,
   ),
+  ...runtimeSettings,
   ...auditSettings,
   metricsAddress: metricsAddressSetting,
   ...logSettings,

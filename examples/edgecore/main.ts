@@ -16,7 +16,6 @@ import { makePrivateDirectory } from '../shared/private-files.ts'
 import { asProgramError } from '../shared/program-error.ts'
 import { resolveSettings } from '../shared/resolve-settings.ts'
 import type { Values } from '../shared/settings.ts'
-import { openRuntime } from './edge-pods.ts'
 import {
   directorySettings,
   EDGE_ENV,
@@ -25,6 +24,7 @@ import {
   joinSettings,
 } from './edge-settings.ts'
 import { enrol } from './enrol.ts'
+import { openRuntime, runtimeSettings } from './open-runtime.ts'
 import { type RunningEdge, startEdge } from './run-edge.ts'
 import { describeEdge } from './status-command.ts'
 import { stopPods } from './stop-pods.ts'
@@ -71,7 +71,7 @@ addSettings(program.command('status'), directorySettings, EDGE_ENV)
   .action(async (flags: Flags) => {
     process.stdout.write(await describeEdge((await settingsOf(flags)).data))
   })
-addSettings(program.command('stop-pods'), directorySettings, EDGE_ENV)
+addSettings(program.command('stop-pods'), { ...directorySettings, ...runtimeSettings }, EDGE_ENV)
   .description('stop every pod of this node; edgecore must not run')
   .action(stopAll)
 program.addHelpText('after', () => optionsText())
@@ -112,7 +112,7 @@ async function stopAll(flags: Flags): Promise<void> {
   const settings = await settingsOf(flags)
   const logger = createLogger('edgecore', 'warn', settings.logFormat)
   const count = await locked(settings, async () => {
-    const runtime = await openRuntime(settings.data, logger)
+    const runtime = await openRuntime(settings, logger)
     try {
       return await stopPods(runtime)
     } finally {

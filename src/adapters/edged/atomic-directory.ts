@@ -12,6 +12,7 @@ import {
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { VolumeFile } from './volume-files.ts'
+import { giveToGroup, type VolumeGroup } from './volume-group.ts'
 
 const LINK = '..data'
 
@@ -23,11 +24,13 @@ const LINK = '..data'
  * directory and replaces the one link, so a reader never sees a mixture, and a process that has the
  * directory open sees the update.
  *
+ * @param group whom the files belong to before anybody sees them, as far as this process may do that.
  * @returns whether anything changed.
  */
 export async function writeAtomicDirectory(
   directory: string,
   files: ReadonlyMap<string, VolumeFile>,
+  group?: VolumeGroup,
 ): Promise<boolean> {
   await mkdir(directory, { recursive: true, mode: 0o755 })
   const current = await linkTarget(join(directory, LINK))
@@ -37,6 +40,7 @@ export async function writeAtomicDirectory(
   const hidden = `..${randomBytes(4).toString('hex')}-${digest}`
   await mkdir(join(directory, hidden), { mode: 0o755 })
   for (const [path, file] of files) await writeOne(join(directory, hidden, path), file)
+  if (group !== undefined) await giveToGroup(join(directory, hidden), group)
   await replaceLink(directory, LINK, hidden)
   await showNames(directory, files)
   for (const name of await readdir(directory)) {

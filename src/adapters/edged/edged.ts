@@ -27,6 +27,7 @@ import { readNodeFacts } from './node-facts.ts'
 import { registerNode } from './node-registrar.ts'
 import type { NodeFacts } from './node-status.ts'
 import type { PodApi } from './pod-context.ts'
+import type { ClusterDns } from './pod-dns.ts'
 import { referencesOf, viewPod } from './pod-view.ts'
 import { PodWorker } from './pod-worker.ts'
 import { podStreams } from './streams.ts'
@@ -52,6 +53,11 @@ export interface EdgedOptions {
    * objects say, and no tokens.
    */
   readonly api?: PodApi | Promise<PodApi> | undefined
+  /**
+   * The name servers that pods with `dnsPolicy: ClusterFirst` ask, where the runtime gives pods
+   * networks of their own. Default: those of the machine, with the event `MissingClusterDNS`.
+   */
+  readonly clusterDns?: ClusterDns | undefined
   /** Capacities that differ from what was found, such as `{ pods: '50' }`. */
   readonly capacity?: Readonly<Record<string, string>> | undefined
   /**
@@ -156,13 +162,13 @@ class NodeAgent implements Edged {
     for (const cancel of this.#cancels.splice(0)) cancel()
     await this.#relisting
     await this.#reconciler.close()
+    this.#worker?.close()
     await this.#events.settled()
   }
 
   async #open(): Promise<void> {
     const { node, store, runtime, clock, random, logger } = this.#options
     const api = await Promise.race([this.#options.api, aborted(this.#closed.signal)])
-    this.#worker?.close()
     if (this.#closed.signal.aborted) return
     await mkdir(this.#options.directory, { recursive: true, mode: 0o755 })
     const directory = await realpath(this.#options.directory)
@@ -171,16 +177,18 @@ class NodeAgent implements Edged {
       store,
       runtime,
       api,
+      clusterDns: this.#options.clusterDns,
       directory,
       clock,
+      random,
       logger,
       backoff: this.#options.restartBackoff ?? RESTART_BACKOFF,
       node: () => this.#node(),
       record: (occurrence) => this.#events.record(occurrence),
       hint: (uid) => this.#reconciler.hint(uid),
+      closed: this.#closed.signal,
     })
     await registerNode(store, this.#facts, clock)
-      random,
     if (this.#closed.signal.aborted) return
     this.#watchObjects()
     this.#cancels.push(runtime.watch((hint) => this.#reconciler.hint(hint.podUid)))

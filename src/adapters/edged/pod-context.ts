@@ -6,6 +6,7 @@ import type { RestartBackoff } from './backoff.ts'
 import type { Occurrence } from './event-record.ts'
 import type { ApiPlace } from './link-variables.ts'
 import type { NodeFacts } from './node-status.ts'
+import type { ClusterDns } from './pod-dns.ts'
 import type { IssuePodToken } from './pod-tokens.ts'
 import type { PodView } from './pod-view.ts'
 
@@ -23,16 +24,20 @@ export interface PodContext {
   readonly runtime: PodRuntime
   /** Undefined: pods are told what objects say, and there are no tokens. */
   readonly api: PodApi | undefined
+  /** Undefined: pods find names as the machine does. */
+  readonly clusterDns: ClusterDns | undefined
   /** Where the directories of pods and their logs are. */
   readonly directory: string
   readonly clock: Clock
+  readonly random: Random
   readonly logger: Logger
   readonly backoff: RestartBackoff
   readonly node: () => NodeFacts
-  readonly random: Random
   readonly record: (occurrence: Occurrence) => void
   /** Asks for another look at a pod. */
   readonly hint: (uid: string) => void
+  /** Aborted when edged is closed: what goes on in the background then ends in silence. */
+  readonly closed: AbortSignal
 }
 
 /** Tells about a pod, or about one of its containers. */

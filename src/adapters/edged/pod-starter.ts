@@ -1,24 +1,23 @@
 import { mkdir } from 'node:fs/promises'
 import { parseMillis, parseWhole } from '../kubernetes/objects/quantity.ts'
-import {
-  type ContainerSpec,
-  type Limits,
-  RuntimeError,
-  type SandboxSpec,
-} from '../runtime/index.ts'
+import { type ContainerSpec, type Limits, RuntimeError } from '../runtime/index.ts'
 import type { Waiting } from './container-status.ts'
 import { resolveEnv } from './env.ts'
 import { expand } from './expansion.ts'
 import type { FieldContext } from './fields.ts'
-import { asObject } from './json.ts'
+import { type ImageNeed, ImagePuller } from './image-puller.ts'
 import { toLabels } from './labels.ts'
+import { oomScoreAdjust } from './oom-score.ts'
 import { type PodContext, tell } from './pod-context.ts'
 import { logPath, podPaths } from './pod-paths.ts'
 import type { StartStep } from './pod-plan.ts'
+import { hostsMount, type OpenedSandbox, openSandbox } from './pod-sandbox.ts'
+import { containerSecurity, ignoredSecurity, rootProblem } from './pod-security.ts'
 import { linksOf, sourceOf } from './pod-source.ts'
 import { PodTokens } from './pod-tokens.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
 import { containerMounts, prepareVolumes } from './pod-volumes.ts'
+import { messagePlace } from './termination-files.ts'
 
 /** Something that is wrong with a pod, to be told once. */
 export interface Problem {
@@ -36,13 +35,19 @@ export interface StartResult {
   readonly problems: readonly Problem[]
 }
 
+type PodSandbox = Extract<OpenedSandbox, { readonly type: 'ready' }>
+type ReadyImage = Extract<ImageNeed, { readonly type: 'ready' }>
+
 /** Makes whatever a pod's containers need, and starts them. */
 export class PodStarter {
   readonly #context: PodContext
   readonly #tokens: PodTokens
+  readonly #images: ImagePuller | undefined
 
   constructor(context: PodContext) {
     this.#context = context
+    const { images } = context.runtime
+    this.#images = images === undefined ? undefined : new ImagePuller(context, images)
     this.#tokens = new PodTokens(context.api?.issue, context.clock, context.logger)
   }
 
@@ -55,28 +60,45 @@ export class PodStarter {
     const paths = podPaths(this.#context.directory, pod)
     await mkdir(paths.directory, { recursive: true, mode: 0o755 })
     const source = sourceOf(this.#context, pod, await this.#tokens.of(pod))
-    const failures = await prepareVolumes(pod, paths.directory, source, this.#fields(pod))
+    const fields = this.#fields(pod)
+    const { failures, onDisk } = await prepareVolumes(pod, paths.directory, source, fields)
+    for (const volume of onDisk) {
+      const message = `volume "${volume}" is not in memory: this node may not mount`
+      tell(this.#context, pod, 'Warning', 'EmptyDirOnDisk', message)
+    }
     return failures.map(({ message }) => ({ reason: 'FailedMount', message }))
   }
 
-  /** When the volumes of a pod have to be prepared again, as a token in them has to be replaced. */
+  /**
+   * When a pod has to be looked at again, as a token in its volumes has to be replaced or an image
+   * pulled once more.
+   */
   refreshAtMs(uid: string): number | undefined {
-    return this.#tokens.refreshAtMs(uid)
+    const tokensAtMs = this.#tokens.refreshAtMs(uid)
+    const imagesMs = this.#images?.wakeAfterMs(uid)
+    if (imagesMs === undefined) return tokensAtMs
+    return Math.min(this.#context.clock.wallMs() + imagesMs, tokensAtMs ?? Number.MAX_VALUE)
   }
 
   /** The pod is gone. */
   forget(uid: string): void {
     this.#tokens.forget(uid)
+    this.#images?.forget(uid)
   }
 
   /** Starts containers, each on its own: one that cannot start does not hold up the others. */
   async start(pod: PodView, steps: readonly StartStep[]): Promise<StartResult> {
     const waiting = new Map<string, Waiting>()
     const problems: Problem[] = []
-    const sandbox = this.#sandboxSpec(pod)
-    const { id } = await this.#context.runtime.runSandbox(sandbox)
+    const sandbox = await openSandbox(this.#context, pod)
+    problems.push(...sandbox.problems)
+    if (sandbox.type === 'failed') {
+      const reason = pod.initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating'
+      for (const { container } of steps) waiting.set(container.name, { reason })
+      return { waiting, problems }
+    }
     for (const step of steps) {
-      const reason = await this.#startOne(pod, sandbox, id, step, problems)
+      const reason = await this.#startOne(pod, sandbox, step, problems)
       if (reason !== undefined) waiting.set(step.container.name, reason)
     }
     return { waiting, problems }
@@ -84,27 +106,35 @@ export class PodStarter {
 
   async #startOne(
     pod: PodView,
-    sandbox: SandboxSpec,
-    sandboxId: string,
+    sandbox: PodSandbox,
     step: StartStep,
     problems: Problem[],
   ): Promise<Waiting | undefined> {
-    const { container } = step
+    const { container, attempt } = step
     const { name } = container
     const fail = (message: string | undefined): void => {
       problems.push({ reason: 'Failed', message: `Error: ${message ?? ''}`, container: name })
     }
-    const spec = await this.#containerSpec(pod, sandbox, step, problems)
+    const image = await this.#images?.ensure(pod, container, attempt)
+    if (image !== undefined && image.type !== 'ready') {
+      if (image.type === 'failed') fail(image.waiting.reason)
+      if (image.type === 'failed' && image.event !== undefined)
+        problems.push({ ...image.event, container: name })
+      return image.waiting
+    }
+    const spec = await this.#containerSpec(pod, sandbox, step, problems, image)
     if ('reason' in spec) {
       fail(spec.message)
       return spec
     }
     try {
-      await this.#context.runtime.startContainer(sandboxId, spec)
+      await this.#context.runtime.startContainer(sandbox.status.id, spec)
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error
       fail(error.message)
       return waitingAfter(error)
+    } finally {
+      this.#images?.settle(pod.uid, name, attempt)
     }
     tell(this.#context, pod, 'Normal', 'Created', `Created container: ${name}`, name)
     tell(this.#context, pod, 'Normal', 'Started', `Started container ${name}`, name)
@@ -118,9 +148,10 @@ export class PodStarter {
 
   async #containerSpec(
     pod: PodView,
-    sandbox: SandboxSpec,
+    { spec: sandbox, status }: PodSandbox,
     step: StartStep,
     problems: Problem[],
+    need: ReadyImage | undefined,
   ): Promise<ContainerSpec | Waiting> {
     const { container, attempt, hash, backoffMs } = step
     const { runtime } = this.#context
@@ -128,12 +159,15 @@ export class PodStarter {
       reason: 'CreateContainerConfigError',
       message,
     })
+    const refused = rootProblem(pod, container, need?.image)
+    if (refused !== undefined) return configError(refused)
     // Mounts with a subPathExpr need variables, and variables may name mounts: two passes.
     const plain = await containerMounts(pod, container, sandbox.directory, {})
     const own = runtime.environment(sandbox, { name: container.name, mounts: plain.mounts })
     const links = linksOf(this.#context, pod)
     const known = { ...own, ...links }
-    const resolved = resolveEnv(container, sourceOf(this.#context, pod), this.#fields(pod), known)
+    const fields = this.#fields(pod, status.ip)
+    const resolved = resolveEnv(container, sourceOf(this.#context, pod), fields, known)
     if (resolved.type === 'missing') return configError(resolved.message)
     if (resolved.skipped.length > 0) problems.push(skippedKeys(container, resolved.skipped))
     const { mounts, problem } = await containerMounts(
@@ -145,16 +179,19 @@ export class PodStarter {
     if (problem !== undefined) return configError(problem)
     const variables = { ...known, ...resolved.env }
     const paths = podPaths(this.#context.directory, pod)
+    const hosts = await hostsMount(this.#context, pod, container, fields.podIPs)
+    const last = await messagePlace(this.#context, pod, container, attempt)
     return {
       name: container.name,
       attempt,
-      image: container.image,
+      image: need?.reference ?? container.image,
       command: container.command.map((word) => expand(word, variables)),
       args: container.args.map((word) => expand(word, variables)),
       workingDir: container.workingDir,
-      env: { ...links, ...resolved.env },
-      mounts,
-      limits: limitsOf(container),
+      env: { ...last.env, ...links, ...resolved.env },
+      mounts: [...mounts, ...hosts, ...last.mounts],
+      limits: this.#limits(pod, container),
+      security: containerSecurity(pod, container, need?.image, this.#context.directory),
       logPath: logPath(paths, container.name, attempt),
       stdin: container.stdin,
       tty: container.tty,
@@ -162,25 +199,17 @@ export class PodStarter {
     }
   }
 
-  #sandboxSpec(pod: PodView): SandboxSpec {
-    const { namespace, name, uid, hostname } = pod
-    const { directory } = podPaths(this.#context.directory, pod)
-    return { namespace, name, uid, hostname, directory }
+  #limits(pod: PodView, container: ContainerView): Limits {
+    const capacityBytes = parseWhole(this.#context.node().capacity['memory']) ?? 0
+    return { ...limitsOf(container), oomScoreAdjust: oomScoreAdjust(pod, container, capacityBytes) }
   }
 
-  #fields(pod: PodView): FieldContext {
+  /** @param ip the pod's own address; undefined while it has none, or that of the machine. */
+  #fields(pod: PodView, ip?: string | undefined): FieldContext {
     const { addresses, capacity } = this.#context.node()
-    return { pod, podIPs: addresses, hostIPs: addresses, allocatable: capacity }
+    const podIPs = ip === undefined ? addresses : [ip]
+    return { pod, podIPs, hostIPs: addresses, allocatable: capacity }
   }
-}
-
-/** Whom the container may be and what it may do: not something to leave out in silence. */
-function ignoredSecurity(pod: PodView, container: ContainerView): readonly string[] {
-  const all = {
-    ...asObject(pod.spec['securityContext']),
-    ...asObject(container.json['securityContext']),
-  }
-  return Object.keys(all).sort()
 }
 
 function skippedKeys(container: ContainerView, skipped: readonly string[]): Problem {

@@ -121,6 +121,7 @@ export function referencesOf(pod: PodView): ReadonlySet<string> {
       add('secrets', asTextMap(from['secretKeyRef'])['name'])
     }
   }
+  for (const each of asObjects(pod.spec['imagePullSecrets'])) add('secrets', asText(each['name']))
   for (const volume of pod.volumes) {
     const projected = asObjects(asObject(volume['projected'])['sources'])
     add('secrets', asTextMap(volume['secret'])['secretName'])

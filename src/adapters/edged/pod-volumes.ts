@@ -1,5 +1,6 @@
-import { mkdir, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseWhole } from '../kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../kubernetes/objects/types.ts'
 import type { Mount } from '../runtime/index.ts'
 import { writeAtomicDirectory } from './atomic-directory.ts'
@@ -8,13 +9,23 @@ import { expand } from './expansion.ts'
 import type { FieldContext } from './fields.ts'
 import { prepareHostPath } from './host-path.ts'
 import { asObject, asText } from './json.ts'
+import { memoryVolumeBytes, mountMemory, unmountBelow } from './memory-volume.ts'
+import { fsGroupOf } from './pod-security.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
 import { hasFiles, volumeFiles } from './volume-files.ts'
+import { belongsTo, giveToGroup } from './volume-group.ts'
 
 /** One volume that cannot be set up, in kubelet's words. */
 export interface VolumeFailure {
   readonly volume: string
   readonly message: string
+}
+
+/** What came of the volumes of a pod. */
+export interface PreparedVolumes {
+  readonly failures: readonly VolumeFailure[]
+  /** Volumes that should be in memory and have just been made on the disk. */
+  readonly onDisk: readonly string[]
 }
 
 /** The directory of one volume. */
@@ -31,11 +42,18 @@ export async function prepareVolumes(
   podDirectory: string,
   source: ConfigSource,
   fields: FieldContext,
-): Promise<readonly VolumeFailure[]> {
+): Promise<PreparedVolumes> {
   const failures: VolumeFailure[] = []
+  const onDisk: string[] = []
   for (const volume of pod.volumes) {
     const name = asText(volume['name']) ?? ''
-    const message = await prepareVolume(volume, name, podDirectory, source, fields)
+    const directory = volumeDirectory(podDirectory, name)
+    const isNew = !(await isThere(directory))
+    const message = await prepareVolume(volume, name, directory, source, fields)
+    if (message === ON_DISK) {
+      if (isNew) onDisk.push(name)
+      continue
+    }
     if (message !== undefined) {
       failures.push({
         volume: name,
@@ -43,19 +61,21 @@ export async function prepareVolumes(
       })
     }
   }
-  return failures
+  return { failures, onDisk }
 }
+
+/** A volume that can be used, though it is not where it should be. */
+const ON_DISK = Symbol('on disk')
 
 async function prepareVolume(
   volume: JsonObject,
   name: string,
-  podDirectory: string,
+  directory: string,
   source: ConfigSource,
   fields: FieldContext,
-): Promise<string | undefined> {
+): Promise<string | typeof ON_DISK | undefined> {
   // The name becomes a directory.
   if (!isVariableName(name) || name.startsWith('.')) return 'the name of the volume is invalid'
-  const directory = volumeDirectory(podDirectory, name)
   if (volume['hostPath'] !== undefined) return await prepareHostPath(asObject(volume['hostPath']))
   if (hasFiles(volume)) {
     const result = volumeFiles(volume, source, fields)
@@ -63,15 +83,38 @@ async function prepareVolume(
       // What was there before stays there: a pod that runs does not lose its files.
       return (await isThere(join(directory, '..data'))) ? undefined : result.message
     }
-    await writeAtomicDirectory(directory, result.files)
+    const gid = fsGroupOf(fields.pod)
+    const group = gid === undefined ? undefined : { gid, isWritable: false }
+    const isNews = await writeAtomicDirectory(directory, result.files, group)
+    if (isNews && group !== undefined) await giveToGroup(directory, group)
     return undefined
   }
   const others = Object.keys(volume).filter((key) => key !== 'name' && key !== 'emptyDir')
   if (others.length > 0)
     return `volumes of type ${others.join(', ')} are not supported on this node`
   // A volume without any type is an emptyDir.
-  await mkdir(directory, { recursive: true, mode: 0o777 })
-  return undefined
+  return await prepareEmptyDir(directory, asObject(volume['emptyDir']), fields)
+}
+
+async function prepareEmptyDir(
+  directory: string,
+  emptyDir: JsonObject,
+  fields: FieldContext,
+): Promise<typeof ON_DISK | undefined> {
+  const isMade = (await mkdir(directory, { recursive: true })) !== undefined
+  // Not by the option of mkdir: the umask would take bits away.
+  if (isMade) await chmod(directory, 0o777)
+  const capacityBytes = parseWhole(fields.allocatable['memory']) ?? 0
+  const isInMemory = emptyDir['medium'] === 'Memory'
+  const size = memoryVolumeBytes(emptyDir, fields.pod, capacityBytes)
+  const place = isInMemory ? await mountMemory(directory, size) : 'in memory'
+  const gid = fsGroupOf(fields.pod)
+  const group = gid === undefined ? undefined : { gid, isWritable: true }
+  // Once: what containers have written since is theirs.
+  if (group !== undefined && !(await belongsTo(directory, group))) {
+    await giveToGroup(directory, group)
+  }
+  return place === 'on disk' ? ON_DISK : undefined
 }
 
 /** Where each volume of a container is, or why that cannot be said. */
@@ -110,5 +153,6 @@ async function isThere(path: string): Promise<boolean> {
 
 /** Removes everything that a pod has on this machine but hostPath volumes. */
 export async function removePodDirectory(podDirectory: string): Promise<void> {
+  await unmountBelow(podDirectory)
   await rm(podDirectory, { recursive: true, force: true })
 }

@@ -23,11 +23,12 @@ import { type BeforeStop, PodStopper } from './pod-stopper.ts'
 import { allContainers, type PodView, viewPod } from './pod-view.ts'
 import { removePodDirectory } from './pod-volumes.ts'
 import { Prober } from './prober.ts'
+import { removeLastWords, withLastWords } from './termination-files.ts'
 
 /** A path of the host may appear, and a runtime come back, without anybody saying so. */
 const PROBLEM_RETRY_MS = 10_000
 /** What can change without a hint: the rest is decided by objects, and those are watched. */
-const UNANNOUNCED: readonly string[] = ['FailedMount', 'Failed']
+const UNANNOUNCED: readonly string[] = ['FailedMount', 'Failed', 'FailedCreatePodSandBox']
 
 /** Brings one pod at a time to where it should be. Every pass begins with what is there. */
 export class PodWorker {
@@ -66,7 +67,7 @@ export class PodWorker {
     const observed = await this.#observe(uid)
     const { plan } = this.#plan(pod, observed)
     for (const stop of plan.stops) this.#stop(pod, stop, observed)
-    for (const old of plan.removes) await this.#removeRun(old)
+    for (const old of plan.removes) await this.#removeRun(pod, old)
     if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
     const result = await this.#start(pod, plan)
     await this.#beginHooks(pod, plan)
@@ -154,8 +155,9 @@ export class PodWorker {
     tell(this.#context, pod, 'Normal', 'Killing', stopMessage(pod, name, why), name)
   }
 
-  async #removeRun(run: ContainerStatus): Promise<void> {
+  async #removeRun(pod: PodView, run: ContainerStatus): Promise<void> {
     this.#hooks.forget([run])
+    await removeLastWords(this.#context, pod, run)
     await this.#context.runtime.removeContainer(run.id)
     const prefix = basename(run.logPath)
     const directory = dirname(run.logPath)
@@ -175,11 +177,12 @@ export class PodWorker {
     const fresh = current?.metadata.uid === pod.uid ? viewPod(current) : pod
     const { plan, health } = this.#plan(fresh, observed)
     const { addresses } = node()
+    const told = await withLastWords(this.#context, fresh, observed.containers)
     const recipe = (object: KubeObject): KubeObject => {
       const status = podStatus({
         pod: viewPod(object),
         runtimeName: runtime.name,
-        observed: observed.containers,
+        observed: told,
         backoffs: plan.backoffs,
         waiting,
         health,

@@ -184,7 +184,11 @@ export interface ContainerStatusJson {
 interface StateJson {
   readonly waiting?: { readonly reason: string; readonly message?: string }
   readonly running?: { readonly startedAt: string }
-  readonly terminated?: { readonly exitCode: number; readonly reason: string }
+  readonly terminated?: {
+    readonly exitCode: number
+    readonly reason: string
+    readonly message?: string
+  }
 }
 
 function statusOf(pod: KubeObject | undefined): PodStatus | undefined {

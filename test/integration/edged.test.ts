@@ -71,6 +71,8 @@ describe.each(['auto', 'never'] as const)('a pod with mounts %s', (mounts) => {
       'ContainersReady=True',
       'PodScheduled=True',
     ])
+    // What comes next is for a container that has looked at the first values.
+    await expect.poll(() => place.log('web'), { timeout: 10_000 }).toContain('\nred\nred\n')
     const key = { resource: 'configmaps', namespace: 'default', name: 'app' }
     await place.store.update(key, (map) => ({ ...map, data: { color: 'blue', size: 'big' } }), {
       part: 'desired',

@@ -206,6 +206,8 @@ describe('edged on containerd', () => {
     expect(root).toMatch(
       /^container has runAsNonRoot and image will run as root \(pod: "root_default\(.*\)", container: main\)$/,
     )
+    const node = store.get({ resource: 'nodes', name: 'edge-1' })
+    expect(JSON.stringify(node?.['status'])).toContain(`"names":["${SHELL_IMAGE}"]`)
     const told = events('missing').map(({ reason, message }) => `${reason}: ${message}`)
     expect(told).toContain('Failed: Error: ErrImagePull')
     expect(told).toContain(`BackOff: Back-off pulling image "${missing}"`)

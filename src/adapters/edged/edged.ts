@@ -24,6 +24,7 @@ import { EventRecorder } from './event-recorder.ts'
 import { asObject } from './json.ts'
 import { podLogs } from './logs.ts'
 import { readNodeFacts } from './node-facts.ts'
+import { nodeImages } from './node-images.ts'
 import { registerNode } from './node-registrar.ts'
 import type { NodeFacts } from './node-status.ts'
 import type { PodApi } from './pod-context.ts'
@@ -321,10 +322,14 @@ class NodeAgent implements Edged {
     await this.#events.prune()
   }
 
-  #lookAtNode(): Promise<NodeFacts> {
+  async #lookAtNode(): Promise<NodeFacts> {
     const { node, version, runtime, directory, addresses, capacity } = this.#options
     const runtimeVersion = `${runtime.name}://${runtime.version}`
-    return readNodeFacts({ name: node, version, runtimeVersion, directory, addresses, capacity })
+    const asked = { name: node, version, runtimeVersion, directory, addresses, capacity }
+    const facts = await readNodeFacts(asked)
+    // An engine that does not answer now had images all the same: what was said of them stands.
+    const images = await runtime.images?.images().catch(() => undefined)
+    return images === undefined ? facts : { ...facts, images: nodeImages(images) }
   }
 
   #node(): NodeFacts {

@@ -17,6 +17,8 @@ export interface NodeFacts {
   readonly runtimeVersion: string
   readonly version: string
   readonly pressure: NodePressure
+  /** Its images; undefined on a runtime without images. */
+  readonly images?: readonly JsonObject[] | undefined
 }
 
 /** Which resources run short. */
@@ -71,6 +73,7 @@ export function nodeStatus(existing: JsonObject, facts: NodeFacts, nowMs: number
     conditions: mergeConditions(existing['conditions'], nodeConditions(facts.pressure), nowMs, {
       lastHeartbeatTime: kubeTime(nowMs),
     }),
+    ...(facts.images === undefined ? {} : { images: facts.images }),
     nodeInfo: {
       architecture: facts.arch,
       bootID,

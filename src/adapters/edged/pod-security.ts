@@ -3,14 +3,15 @@ import type { Json, JsonObject } from '../kubernetes/objects/types.ts'
 import type {
   ContainerSecurity,
   ImageStatus,
+  RuntimeFeatures,
   SeccompProfile,
   SecurityField,
 } from '../runtime/index.ts'
 import { asNumber, asObject, asText, asTexts } from './json.ts'
 import { allContainers, type ContainerView, type PodView } from './pod-view.ts'
 
-/** What each field of a security context is for a runtime; `edged` stands for what edged does itself. */
-const FIELDS: Readonly<Record<string, readonly SecurityField[] | 'edged'>> = {
+/** What a runtime has to support for each field of a security context; `edged` does some by itself. */
+const FIELDS: Readonly<Record<string, readonly SecurityField[] | 'edged' | 'networks'>> = {
   allowPrivilegeEscalation: ['noNewPrivileges'],
   capabilities: ['addCapabilities', 'dropCapabilities'],
   fsGroup: ['groups'],
@@ -23,7 +24,7 @@ const FIELDS: Readonly<Record<string, readonly SecurityField[] | 'edged'>> = {
   runAsUser: ['uid'],
   seccompProfile: ['seccomp'],
   supplementalGroups: ['groups'],
-  sysctls: 'edged',
+  sysctls: 'networks',
 }
 
 /** What each of these is without being asked for. */
@@ -120,15 +121,15 @@ export function rootProblem(
 export function ignoredSecurity(
   pod: PodView,
   container: ContainerView,
-  supported: ReadonlySet<SecurityField>,
+  supports: Pick<RuntimeFeatures, 'security' | 'networks'>,
 ): readonly string[] {
   return Object.entries(contextOf(pod, container))
     .filter(([field, value]) => {
       if (!asksForSomething(field, value)) return false
       const needs = FIELDS[field]
-      // What edged does itself it does with the runtime's help.
-      if (needs === 'edged') return supported.size === 0
-      return needs === undefined || !needs.every((need) => supported.has(need))
+      if (needs === 'edged') return false
+      if (needs === 'networks') return !supports.networks
+      return needs === undefined || !needs.every((need) => supports.security.has(need))
     })
     .map(([field]) => field)
     .sort()

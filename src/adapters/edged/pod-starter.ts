@@ -138,7 +138,7 @@ export class PodStarter {
     }
     tell(this.#context, pod, 'Normal', 'Created', `Created container: ${name}`, name)
     tell(this.#context, pod, 'Normal', 'Started', `Started container ${name}`, name)
-    const ignored = ignoredSecurity(pod, container, this.#context.runtime.supports.security)
+    const ignored = ignoredSecurity(pod, container, this.#context.runtime.supports)
     if (ignored.length > 0) {
       const message = `securityContext ${ignored.join(', ')} is not applied on this node`
       tell(this.#context, pod, 'Warning', 'SecurityContextNotApplied', message, name)

@@ -117,6 +117,12 @@ async function prepareEmptyDir(
   return place === 'on disk' ? ON_DISK : undefined
 }
 
+/** What is mounted below a volume later on stays where it was mounted, unless a mount says else. */
+const PROPAGATIONS: Readonly<Record<string, Pick<Mount, 'propagation'>>> = {
+  HostToContainer: { propagation: 'hostToContainer' },
+  Bidirectional: { propagation: 'bidirectional' },
+}
+
 /** Where each volume of a container is, or why that cannot be said. */
 export async function containerMounts(
   pod: PodView,
@@ -139,7 +145,8 @@ export async function containerMounts(
       await mkdir(source, { recursive: true, mode: 0o750 })
     }
     const readOnly = each['readOnly'] === true || hasFiles(volume)
-    mounts.push({ volume: name, source, path, readOnly })
+    const propagation = PROPAGATIONS[asText(each['mountPropagation']) ?? '']
+    mounts.push({ volume: name, source, path, readOnly, ...propagation })
   }
   return { mounts }
 }

@@ -4,6 +4,7 @@ import { benchApi } from './api/index.ts'
 import { benchApply } from './apply.ts'
 import { benchCompaction } from './compaction/index.ts'
 import { benchMemory } from './memory.ts'
+import { benchPods } from './pods/index.ts'
 import { benchReconnect } from './reconnect/index.ts'
 import { benchSync } from './sync/index.ts'
 
@@ -27,6 +28,12 @@ const BENCHMARKS = {
     run: benchApi,
     runs: 3,
     about: 'the Kubernetes API beside kube-apiserver on etcd: needs npm run test:cluster:install',
+  },
+  pods: {
+    run: benchPods,
+    runs: 1,
+    about:
+      'pods as containers and as processes, beside bare calls to containerd; needs root and containerd',
   },
   memory: { run: benchMemory, runs: 3, about: 'memory of an idle cloudcore and edgecore' },
 } as const

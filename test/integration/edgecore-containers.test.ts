@@ -116,5 +116,13 @@ test('a pod of the cloud is a container, outlives edgecore and goes when it is d
     const shims = left?.processes.filter((line) => line.includes('containerd-shim')) ?? []
     return [...shims, ...(left?.namespaces ?? []), ...(left?.chains ?? [])].length === 0
   })
+
+  await api.expect('POST', PODS, { ...POD, metadata: { ...POD.metadata, name: 'stopped' } })
+  await until('another pod running', async () => {
+    const left = await containerd?.leftovers()
+    return (left?.namespaces.length ?? 0) > 0
+  })
   await again.stop()
+  const stop = ['stop-pods', '--data', fleet.data('edge-1'), ...engine()]
+  expect(await runCli('edgecore', stop)).toMatchObject({ code: 0, stdout: 'stopped 1 pods\n' })
 })

@@ -87,6 +87,8 @@ export class CriRuntime implements PodRuntime {
   readonly #rotation: LogRotation
   readonly #turns = new Turns()
   readonly #listeners = new Set<(hint: RuntimeHint) => void>()
+  /** The sandboxes that containers were started in: what they were made with does not change. */
+  readonly #found = new Map<string, FoundSandbox>()
   /** How each pod looked last, to tell whom a change is about that nobody has told. */
   #portraits: ReadonlyMap<string, string> = new Map()
   #isClosed = false
@@ -144,18 +146,17 @@ export class CriRuntime implements PodRuntime {
       const { podSandboxId } = await this.#refused('InvalidSpec', () =>
         client.call('RunPodSandbox', { config }, SANDBOX_TIMEOUT_MS),
       )
-      const made = (await this.#observed.sandboxesOf(spec.uid)).find(
-        ({ id }) => id === podSandboxId,
-      )
-      if (made === undefined) throw new RuntimeError('Unavailable', 'the sandbox is gone again')
-      return await this.#observed.sandboxStatus(made)
+      this.#found.set(podSandboxId, { id: podSandboxId, spec, attempt })
+      return await this.#refused('Unavailable', () => this.#observed.sandbox(podSandboxId))
     })
   }
 
   async startContainer(sandboxId: string, spec: ContainerSpec): Promise<ContainerStatus> {
     const sandbox = await this.#sandbox(sandboxId)
     return await this.#turns.run(`${sandboxId}/${spec.name}`, async () => {
-      const { containers } = await this.list(sandbox.spec.uid)
+      const containers = await this.#refused('Unavailable', () =>
+        this.#observed.containersIn(sandboxId),
+      )
       const existing = containers.find(
         ({ name, attempt }) => name === spec.name && attempt === spec.attempt,
       )
@@ -182,6 +183,9 @@ export class CriRuntime implements PodRuntime {
   }
 
   async updateLimits(id: string, limits: Limits): Promise<void> {
+    const container = await this.#refused('Unavailable', () => this.#observed.container(id))
+    if (container?.state !== 'running')
+      throw new RuntimeError('NotFound', `container "${id}" is not running`)
     const request = { containerId: id, linux: linuxResources(limits) }
     await this.#refused('InvalidSpec', () =>
       this.#context.client.call('UpdateContainerResources', request),
@@ -198,6 +202,7 @@ export class CriRuntime implements PodRuntime {
   async removeSandbox(id: string): Promise<void> {
     const { client, cgroupRoot } = this.#context
     const found = await this.#find(id)
+    this.#found.delete(id)
     for (const call of ['StopPodSandbox', 'RemovePodSandbox'] as const) {
       await this.#unlessMissing(() =>
         persistently(() => client.call(call, { podSandboxId: id }, SANDBOX_TIMEOUT_MS)),
@@ -263,24 +268,32 @@ export class CriRuntime implements PodRuntime {
   ): Promise<string> {
     const { client, owner, cgroupRoot } = this.#context
     await mkdir(dirname(spec.logPath), { recursive: true })
-    if ((await this.images.image(spec.image)) === undefined)
-      throw new RuntimeError('ImageNotPresent', `the image "${spec.image}" is not on this node`)
-    const { containerId } = await this.#refused('InvalidSpec', () =>
-      client.call('CreateContainer', {
-        podSandboxId: id,
-        config: containerConfig(owner, sandbox, spec),
-        sandboxConfig: sandboxConfig(sandbox, { owner, cgroupRoot, attempt }),
-      }),
-    )
-    return containerId
+    const request = {
+      podSandboxId: id,
+      config: containerConfig(owner, sandbox, spec),
+      sandboxConfig: sandboxConfig(sandbox, { owner, cgroupRoot, attempt }),
+    }
+    return await this.#refused('InvalidSpec', async () => {
+      try {
+        return (await client.call('CreateContainer', request)).containerId
+      } catch (error) {
+        if (!isMissing(error) || (await this.images.image(spec.image)) !== undefined) throw error
+        const message = `the image "${spec.image}" is not on this node`
+        throw new RuntimeError('ImageNotPresent', message, { cause: error })
+      }
+    })
   }
 
   async #sandbox(id: string): Promise<FoundSandbox> {
+    const known = this.#found.get(id)
+    if (known !== undefined) return known
     const item = await this.#find(id)
     const spec = item === undefined ? undefined : sandboxSpecOf(item.annotations)
     if (item === undefined || spec === undefined)
       throw new RuntimeError('NotFound', `no sandbox "${id}"`)
-    return { id, spec, attempt: item.metadata.attempt }
+    const found = { id, spec, attempt: item.metadata.attempt }
+    this.#found.set(id, found)
+    return found
   }
 
   async #find(id: string): Promise<SandboxItem | undefined> {

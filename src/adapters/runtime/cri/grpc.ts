@@ -50,6 +50,8 @@ export class GrpcChannel {
   readonly #socketPath: string
   #session: ClientHttp2Session | undefined
   #isClosed = false
+  /** Calls that somebody waits for. */
+  #waiting = 0
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath
@@ -63,7 +65,8 @@ export class GrpcChannel {
   async call(call: GrpcCall): Promise<void> {
     if (this.#isClosed) throw new GrpcError(GRPC.unavailable, 'the channel is closed')
     const { path, request, timeoutMs, signal } = call
-    const stream = this.#open().request({
+    const session = this.#open()
+    const stream = session.request({
       ':method': 'POST',
       ':path': path,
       'content-type': 'application/grpc',
@@ -74,10 +77,13 @@ export class GrpcChannel {
     signal?.addEventListener('abort', cancel, { once: true })
     if (signal?.aborted === true) cancel()
     if (timeoutMs !== undefined) stream.setTimeout(timeoutMs + DEADLINE_SLACK_MS, cancel)
+    const isAwaited = timeoutMs !== undefined
+    if (isAwaited) this.#wait(session, 1)
     try {
       stream.end(frame(request))
       await answerOf(stream, call)
     } finally {
+      if (isAwaited) this.#wait(session, -1)
       signal?.removeEventListener('abort', cancel)
     }
   }
@@ -88,6 +94,14 @@ export class GrpcChannel {
     this.#session?.destroy()
   }
 
+  /** A connection keeps a program from ending while an answer is awaited, and only then. */
+  #wait(session: ClientHttp2Session, change: 1 | -1): void {
+    if (session !== this.#session) return
+    this.#waiting += change
+    if (this.#waiting > 0) session.ref()
+    else session.unref()
+  }
+
   #open(): ClientHttp2Session {
     const session = this.#session
     if (session !== undefined && !session.closed && !session.destroyed) return session
@@ -96,8 +110,8 @@ export class GrpcChannel {
     })
     // Every call on it is told; the event itself must not end the process.
     next.on('error', () => undefined)
-    // A connection without calls must not keep a program from ending.
     next.unref()
+    this.#waiting = 0
     this.#session = next
     return next
   }

@@ -261,7 +261,11 @@ export interface CriCalls {
   }
   readonly ListContainers: {
     readonly request: {
-      readonly filter: { readonly id?: string; readonly labelSelector: TextMap }
+      readonly filter: {
+        readonly id?: string
+        readonly podSandboxId?: string
+        readonly labelSelector: TextMap
+      }
     }
     readonly response: { readonly containers: readonly ContainerItem[] }
   }

@@ -51,10 +51,23 @@ export class ObservedState {
 
   /** One container; undefined when it does not exist. */
   async container(id: string): Promise<ContainerStatus | undefined> {
-    const { containers } = await this.#client.call('ListContainers', {
-      filter: { id, labelSelector: selectorOf(this.#owner) },
-    })
+    const filter = { id, labelSelector: selectorOf(this.#owner) }
+    const { containers } = await this.#client.call('ListContainers', { filter })
     return (await this.#containers(containers))[0]
+  }
+
+  /** The containers in one sandbox. */
+  async containersIn(podSandboxId: string): Promise<readonly ContainerStatus[]> {
+    const filter = { podSandboxId, labelSelector: selectorOf(this.#owner) }
+    const { containers } = await this.#client.call('ListContainers', { filter })
+    return await this.#containers(containers)
+  }
+
+  /** A sandbox by its id alone, which has to exist. */
+  async sandbox(podSandboxId: string): Promise<SandboxStatus> {
+    const { status } = await this.#client.call('PodSandboxStatus', { podSandboxId })
+    this.#networks.set(status.id, status.network)
+    return sandboxStatus(status, status.network)
   }
 
   /** One sandbox as seen from outside. */

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Containerd } from '../../test/containers/containerd.ts'
+import { ApiClient, type ApiTarget } from '../api/client.ts'
+import { PROGRAMS, pidOf, startProgram, stopProgram } from '../programs.ts'
+
+/** What the pods of a node are run with. */
+export type RuntimeName = 'process' | 'cri'
+
+/** A cloudcore and one edgecore, which can be started again, with everything in one folder. */
+export interface BenchNode {
+  readonly runtime: RuntimeName
+  readonly cloud: ApiClient
+  readonly edge: ApiClient
+  /** The process of edgecore, as it is now. */
+  readonly edgePid: number
+  readonly cloudPid: number
+  /** Where pods find a folder of the machine to say that they run. */
+  readonly beacons: string
+  /** Stops edgecore and starts it again. @returns how long that took until it was ready, in milliseconds. */
+  restartEdge(): Promise<number>
+  /** Stops both and the pods. */
+  close(): Promise<void>
+}
+
+/** Starts both on free ports, and waits until the node can be used. */
+export async function startNode(
+  folder: string,
+  runtime: RuntimeName,
+  containerd: Containerd | undefined,
+): Promise<BenchNode> {
+  const cloudData = join(folder, 'cloud')
+  const edgeData = join(folder, 'edge')
+  const beacons = join(folder, 'beacons')
+  await mkdir(beacons, { recursive: true })
+  const api = ['--api-address', '127.0.0.1:0']
+  const sync = ['--sync-address', '127.0.0.1:0']
+  const cloud = await startProgram('cloudcore', ['run', '--data', cloudData, ...api, ...sync])
+  const main = join(PROGRAMS, 'cloudcore/main.js')
+  const create = [main, 'token', 'create', '--data', cloudData, '--node', 'bench']
+  const token = (await promisify(execFile)(process.execPath, create)).stdout.trim()
+  const engine =
+    containerd === undefined ? [] : ['--runtime', 'cri', '--runtime-endpoint', containerd.socket]
+  const args = ['--data', edgeData, ...api, ...engine]
+  let edge = await startProgram('edgecore', ['--token', token, ...args])
+  return {
+    runtime,
+    cloud: new ApiClient(await targetOf(cloudData)),
+    edge: new ApiClient(await targetOf(edgeData)),
+    beacons,
+    get edgePid() {
+      return pidOf(edge)
+    },
+    cloudPid: pidOf(cloud),
+    async restartEdge() {
+      await stopProgram(edge)
+      const begin = performance.now()
+      edge = await startProgram('edgecore', args)
+      return performance.now() - begin
+    },
+    async close() {
+      await stopProgram(edge)
+      await stopProgram(cloud)
+      const stop = [join(PROGRAMS, 'edgecore/main.js'), 'stop-pods', '--data', edgeData, ...engine]
+      await promisify(execFile)(process.execPath, stop)
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function targetOf(data: string): Promise<ApiTarget> {
+  const config = await readFile(join(data, 'kubeconfig'), 'utf8')
+  const field = (name: string): string =>
+    new RegExp(`${name}: *"?([^"\\s]+)"?`).exec(config)?.[1] ?? ''
+  const caPem = Buffer.from(field('certificate-authority-data'), 'base64').toString('utf8')
+  return { url: field('server'), caPem, token: field('token') }
+}

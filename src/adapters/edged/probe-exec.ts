@@ -7,7 +7,7 @@ const OUTPUT_BYTES_MAX = 10 * 1024
 
 /** Runs a command in a container: exit code 0 is success. */
 export async function execLook(
-  runtime: PodRuntime,
+  runtime: Pick<PodRuntime, 'run'>,
   containerId: string,
   command: readonly string[],
   timeoutMs: number,

@@ -1,4 +1,4 @@
-import { connect } from 'node:http2'
+import { type ClientHttp2Session, connect } from 'node:http2'
 import { goDuration } from './container-status.ts'
 import type { LookResult } from './probe-look.ts'
 import { connectProblem, joinHostPort } from './probe-tcp.ts'
@@ -6,6 +6,7 @@ import { connectProblem, joinHostPort } from './probe-tcp.ts'
 const PATH = '/grpc.health.v1.Health/Check'
 const STATUS_NAMES: readonly string[] = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
 const SERVING = 1
+const UNKNOWN = 2
 const UNIMPLEMENTED = 12
 const DEADLINE_EXCEEDED = 4
 /** A message is preceded by one byte of flags and four of length. */
@@ -43,11 +44,23 @@ export function grpcLook(
     signal.addEventListener('abort', onLate, { once: true })
     session.once('connect', () => {
       isConnected = true
+      call(session, service, timeoutMs).then(finish, (error: Error) =>
+        fail(`error: health rpc probe failed: ${error.message}`),
+      )
     })
     session.on('error', (error) => {
-      const why = connectProblem(error)
-      fail(`error: failed to connect service at "${address}": ${why}`)
+      fail(`error: failed to connect service at "${address}": ${connectProblem(error)}`)
     })
+  })
+}
+
+/** @throws Error when the connection breaks. */
+function call(
+  session: ClientHttp2Session,
+  service: string,
+  timeoutMs: number,
+): Promise<LookResult> {
+  return new Promise((resolve, reject) => {
     const stream = session.request({
       ':method': 'POST',
       ':path': PATH,
@@ -61,7 +74,8 @@ export function grpcLook(
     let status: GrpcStatus = { code: undefined, message: '' }
     stream.on('response', (headers) => {
       status = statusOf(headers, status)
-      if (headers[':status'] !== 200) status = { code: 2, message: `HTTP ${headers[':status']}` }
+      const httpStatus = headers[':status']
+      if (httpStatus !== 200) status = { code: UNKNOWN, message: `HTTP ${httpStatus}` }
     })
     stream.on('trailers', (trailers) => {
       status = statusOf(trailers, status)
@@ -70,8 +84,8 @@ export function grpcLook(
       answerBytes += piece.length
       if (answerBytes <= ANSWER_BYTES_MAX) answer.push(piece)
     })
-    stream.on('error', (error) => fail(`error: health rpc probe failed: ${error.message}`))
-    stream.once('close', () => finish(resultOf(status, Buffer.concat(answer), timeoutMs)))
+    stream.on('error', reject)
+    stream.once('close', () => resolve(resultOf(status, Buffer.concat(answer), timeoutMs)))
     stream.end(checkRequest(service))
   })
 }

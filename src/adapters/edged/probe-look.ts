@@ -46,7 +46,7 @@ export function expandedCommand(
 
 /** Looks at a container once, for no longer than `timeoutMs`. Never throws. */
 export async function lookAt(
-  runtime: PodRuntime,
+  runtime: Pick<PodRuntime, 'run'>,
   target: LookTarget,
   action: ContainerAction,
   timeoutMs: number,

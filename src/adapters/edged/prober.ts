@@ -16,7 +16,7 @@ import {
 
 /** What a {@link Prober} needs. */
 export interface ProberOptions {
-  readonly runtime: PodRuntime
+  readonly runtime: Pick<PodRuntime, 'name' | 'run'>
   readonly clock: Clock
   readonly random: Random
   /** Asks for another look at a pod. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { RESTART_BACKOFF } from '../../../../src/adapters/edged/backoff.ts'
 import { type PlanInput, type PodPlan, planPod } from '../../../../src/adapters/edged/pod-plan.ts'
 import type { PodView } from '../../../../src/adapters/edged/pod-view.ts'
+import { PLAIN_HEALTH, type RunHealth } from '../../../../src/adapters/edged/probe-state.ts'
 import type { ContainerStatus } from '../../../../src/adapters/runtime/index.ts'
 import { ended, pod, run } from './pods.ts'
 
@@ -151,5 +152,48 @@ describe('what to do next', () => {
   test('deciding twice on the same gives the same', () => {
     const observed = [ended(always, 'main', 1, { attempt: 3, backoffMs: 40_000 })]
     expect(plan(always, observed)).toEqual(plan(always, observed))
+  })
+})
+
+describe('what probes and hooks change', () => {
+  const health = (over: Partial<RunHealth>): PlanInput['health'] =>
+    new Map([
+      ['main-0', { ...PLAIN_HEALTH, ...over }],
+      ['side-0', { ...PLAIN_HEALTH, ...over }],
+    ])
+  const stopsOf = (found: PodPlan): string =>
+    found.stops.map(({ container, graceMs, why }) => `${container.id} ${graceMs} ${why}`).join()
+
+  test('a run that failed is stopped with the grace of its probe, or of its pod', () => {
+    const runs = [run(always, 'main')]
+    const found = plan(always, runs, NOW, health({ failed: 'liveness', graceMs: 5 }))
+    expect(stopsOf(found)).toBe('main-0 5 liveness')
+    expect(stopsOf(plan(always, runs, NOW, health({ failed: 'startup' })))).toBe(
+      'main-0 30000 startup',
+    )
+  })
+
+  test('it is started again although it went with success, unless the policy is Never', () => {
+    const failed = health({ failed: 'liveness' })
+    const again = plan(onFailure, [ended(onFailure, 'main', 0)], NOW, failed)
+    expect(again.starts.map((step) => step.attempt)).toEqual([1])
+    expect(plan(never, [ended(never, 'main', 0)], NOW, failed).isEnded).toBe(true)
+  })
+
+  test('a sidecar lets the others go once it has started', () => {
+    const runs = [run(withSidecar, 'side')]
+    const early = plan(withSidecar, runs, NOW, health({ isStarted: false }))
+    expect([early.starts.length, early.initDone]).toEqual([0, false])
+    const late = plan(withSidecar, runs, NOW, health({}))
+    expect([late.starts.length, late.initDone]).toEqual([1, true])
+  })
+
+  test('containers after one with a postStart hook wait for it', () => {
+    const hooked = { ...init('main'), lifecycle: { postStart: { exec: { command: ['x'] } } } }
+    const two = pod({ containers: [init('first'), hooked, init('last')] })
+    expect(words(two, [])).toBe('start first 0, start main 0')
+    const runs = [run(two, 'first'), run(two, 'main')]
+    expect(plan(two, runs, NOW, health({ isStarting: true, isStarted: false })).starts).toEqual([])
+    expect(words(two, runs)).toBe('start last 0')
   })
 })

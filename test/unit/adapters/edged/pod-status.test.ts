@@ -3,6 +3,7 @@ import { goDuration } from '../../../../src/adapters/edged/container-status.ts'
 import { asObjects, sameJson } from '../../../../src/adapters/edged/json.ts'
 import { type PodFacts, podStatus } from '../../../../src/adapters/edged/pod-status.ts'
 import { viewPod } from '../../../../src/adapters/edged/pod-view.ts'
+import { PLAIN_HEALTH, type RunHealth } from '../../../../src/adapters/edged/probe-state.ts'
 import { ended, pod, run } from './pods.ts'
 
 const always = pod()
@@ -176,4 +177,25 @@ test.each([
   [3_660_000, '1h1m0s'],
 ])('%i ms is %s', (ms, text) => {
   expect(goDuration(ms)).toBe(text)
+})
+
+test('a container is started and ready as its probes say', () => {
+  const observed = [run(always, 'main')]
+  const main = (over: Partial<RunHealth>) => {
+    const health = new Map([['main-0', { ...PLAIN_HEALTH, ...over }]])
+    const status = podStatus({ ...FACTS, observed, health })
+    const { ready, started, state } = asObjects(status['containerStatuses'])[0] ?? {}
+    return { ready, started, state: Object.keys(state ?? {}), phase: status['phase'] }
+  }
+  const running = { state: ['running'], phase: 'Running' }
+  expect(main({})).toEqual({ ...running, ready: true, started: true })
+  expect(main({ isReady: false })).toEqual({ ...running, ready: false, started: true })
+  const off = { isReady: false, isStarted: false }
+  expect(main(off)).toEqual({ ...running, ready: false, started: false })
+  expect(main({ ...off, isStarting: true })).toEqual({
+    ready: false,
+    started: false,
+    state: ['waiting'],
+    phase: 'Pending',
+  })
 })

@@ -50,6 +50,7 @@ let fleet: TestFleet
 
 beforeAll(async () => {
   fleet = await TestFleet.create()
+  await fleet.startCloud()
   if (hasContainerd()) containerd = await startContainerd([shellImage()])
 })
 
@@ -69,7 +70,6 @@ async function podAt(name: string): Promise<Pod> {
 
 test('an engine that is not there is named', async () => {
   const missing = ['--runtime', 'cri', '--runtime-endpoint', '/nowhere/containerd.sock']
-  await fleet.startCloud()
   const token = ['--token', await fleet.token('lonely')]
   const result = await runCli('edgecore', fleet.edgeArgs('lonely', [...token, ...missing]))
   expect(result.code).toBe(6)

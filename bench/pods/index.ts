@@ -207,6 +207,7 @@ async function oneByOne(
     readyMs.push((await ready.ready(name)) - begin)
     await node[where].send(deletePod(name))
     await ready.gone(name)
+    await node.cleared()
   }
   return { running: percentiles(runningMs), ready: percentiles(readyMs) }
 }
@@ -225,6 +226,7 @@ async function together(
   const shown = await Promise.all(names.map((name) => ready.ready(name)))
   await Promise.all(names.map((name) => node[where].send(deletePod(name))))
   await Promise.all(names.map((name) => ready.gone(name)))
+  await node.cleared()
   return { runningMs: Math.max(...running) - begin, readyMs: Math.max(...shown) - begin }
 }
 

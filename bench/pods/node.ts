@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Containerd } from '../../test/containers/containerd.ts'
 import { ApiClient, type ApiTarget } from '../api/client.ts'
 import { PROGRAMS, pidOf, startProgram, stopProgram } from '../programs.ts'
+
+const LOOK_MS = 20
 
 /** What the pods of a node are run with. */
 export type RuntimeName = 'process' | 'cri'
@@ -19,6 +22,8 @@ export interface BenchNode {
   readonly cloudPid: number
   /** Where pods find a folder of the machine to say that they run. */
   readonly beacons: string
+  /** Resolves when nothing is left of the pods that were deleted. */
+  cleared(): Promise<void>
   /** Stops edgecore and starts it again. @returns how long that took until it was ready, in milliseconds. */
   restartEdge(): Promise<number>
   /** Stops both and the pods. */
@@ -54,6 +59,11 @@ export async function startNode(
       return pidOf(edge)
     },
     cloudPid: pidOf(cloud),
+    async cleared() {
+      const isEmpty = async (): Promise<boolean> =>
+        (await readdir(join(edgeData, 'pods/pods')).catch(() => [])).length === 0
+      while (!(await isEmpty())) await sleep(LOOK_MS)
+    },
     async restartEdge() {
       await stopProgram(edge)
       const begin = performance.now()

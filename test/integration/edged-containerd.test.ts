@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -29,7 +29,7 @@ interface Place {
   readonly containerd: Containerd
   readonly registry: Registry
   readonly runtime: PodRuntime
-  readonly edged: Edged
+  edged: Edged
   readonly replica: Replica
   readonly store: OpenObjectStore
 }
@@ -40,13 +40,24 @@ beforeEach(async () => {
   if (!hasContainerd()) return
   const containerd = await startContainerd([shellImage()])
   const registry = await startRegistry(LOGIN)
-  const common = { clock: systemClock, logger: consoleLogger('silent') }
   const { socket: socketPath, cgroupRoot, folder } = containerd
-  const runtime = await criRuntime({ ...common, socketPath, cgroupRoot })
+  const runtime = await criRuntime({
+    clock: systemClock,
+    logger: consoleLogger('silent'),
+    socketPath,
+    cgroupRoot,
+  })
   const replica = await openTestReplica()
   const store = await openTestStore(replica)
-  const edged = createEdged({
-    ...common,
+  const edged = openEdged(store, runtime, folder)
+  place = { containerd, registry, runtime, edged, replica, store }
+  await edged.ready
+})
+
+function openEdged(store: OpenObjectStore, runtime: PodRuntime, folder: string): Edged {
+  return createEdged({
+    clock: systemClock,
+    logger: consoleLogger('silent'),
     node: 'edge-1',
     store,
     runtime,
@@ -55,9 +66,7 @@ beforeEach(async () => {
     version: 'v1.36.3',
     addresses: ['127.0.0.1'],
   })
-  place = { containerd, registry, runtime, edged, replica, store }
-  await edged.ready
-})
+}
 
 afterEach(async () => {
   if (place === undefined) return
@@ -215,6 +224,47 @@ describe('edged on containerd', () => {
       await store.remove({ resource: 'pods', namespace: 'default', name })
     }
   })
+
+  test('starts a container again without its registry, and after another edged has taken over', async (context) => {
+    const { registry, store, containerd, runtime, edged } = here(context)
+    const image = registry.publish('team/shell', '2', shellImage('registry.example/shell:2'))
+    await store.create(pullSecret(registry.address))
+    const script =
+      'echo >> /scratch/runs; [ -e /scratch/go ] && exec sleep 1000; until [ -e /scratch/go ]; do sleep 0.1; done; exit 3'
+    await store.create(
+      simplePod(
+        'again',
+        {
+          image,
+          imagePullPolicy: 'Always',
+          command: ['sh', '-c', script],
+          volumeMounts: [{ name: 'scratch', mountPath: '/scratch' }],
+          securityContext: { runAsUser: 99 },
+        },
+        {
+          imagePullSecrets: [{ name: 'registry' }],
+          volumes: [{ name: 'scratch', emptyDir: {} }],
+          hostNetwork: true,
+        },
+      ),
+    )
+    const isRunning = (status: PodStatus): boolean => mainOf(status)?.state.running !== undefined
+    const first = await podWhere('again', isRunning)
+    expect(first.podIP).toBe('127.0.0.1')
+    await edged.close()
+    const successor = openEdged(store, runtime, containerd.folder)
+    if (place !== undefined) place.edged = successor
+    await successor.ready
+    expect(mainOf(podOf('again') ?? {})?.containerID).toBe(mainOf(first)?.containerID)
+    await registry.close()
+    const uid = store.get({ resource: 'pods', namespace: 'default', name: 'again' })?.metadata.uid
+    const volume = join(containerd.folder, 'node', 'pods', String(uid), 'volumes', 'scratch')
+    expect(await readFile(join(volume, 'runs'), 'utf8')).toBe('\n')
+    await writeFile(join(volume, 'go'), '')
+    await podWhere('again', (status) => isRunning(status) && mainOf(status)?.restartCount === 1)
+    const told = events('again').map(({ message }) => message)
+    expect(told).toContain(`Container image "${image}" that it ran before is used again`)
+  })
 })
 
 function here(context: Parameters<typeof skipUnless>[0]): Place {
@@ -223,7 +273,7 @@ function here(context: Parameters<typeof skipUnless>[0]): Place {
   return place
 }
 
-function simplePod(name: string, main: object): KubeObject {
+function simplePod(name: string, main: object, spec: object = {}): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -231,6 +281,7 @@ function simplePod(name: string, main: object): KubeObject {
     spec: {
       nodeName: 'edge-1',
       terminationGracePeriodSeconds: 0,
+      ...spec,
       containers: [{ name: 'main', command: ['sleep', '1000'], ...main }],
     },
   }

@@ -92,7 +92,7 @@ export class ImagePuller {
       return { type: 'failed', waiting: backOff(failure) }
     }
     this.#keep(pod, run, { state: 'pulling' })
-    void this.#pull(pod, container, run, parsed)
+    void this.#pull(pod, container, attempt, parsed)
     return { type: 'pulling', waiting: failure === undefined ? creating(pod) : backOff(failure) }
   }
 
@@ -147,9 +147,15 @@ export class ImagePuller {
   }
 
   /** Never fails: what happened is kept for the next look, which it asks for. */
-  async #pull(pod: PodView, container: ContainerView, run: string, name: ImageName): Promise<void> {
+  async #pull(
+    pod: PodView,
+    container: ContainerView,
+    attempt: number,
+    name: ImageName,
+  ): Promise<void> {
     const { clock, closed } = this.#context
     const { image } = container
+    const run = `${container.name}/${attempt}`
     const say = (type: 'Normal' | 'Warning', reason: string, message: string): void => {
       if (!closed.aborted) tell(this.#context, pod, type, reason, message, container.name)
     }
@@ -169,7 +175,13 @@ export class ImagePuller {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       say('Warning', 'Failed', `Failed to pull image "${image}": ${message}`)
-      result = this.#failed(pod.uid, image, message)
+      const kept = attempt === 0 ? undefined : await this.#kept(name)
+      if (kept === undefined) {
+        result = this.#failed(pod.uid, image, message)
+      } else {
+        say('Normal', 'Pulled', `Container image "${image}" that it ran before is used again`)
+        result = { state: 'done', image: kept }
+      }
     } finally {
       this.#passOn()
     }
@@ -177,6 +189,14 @@ export class ImagePuller {
     if (this.#pulls.get(pod.uid)?.has(run) !== true) return
     this.#keep(pod, run, result)
     if (!closed.aborted) this.#context.hint(pod.uid)
+  }
+
+  /**
+   * The image that a container ran before. Otherwise a node that is cut off could start nothing again
+   * whose policy is to pull always; what its registry would refuse now it has given once.
+   */
+  async #kept({ reference }: ImageName): Promise<ImageStatus | undefined> {
+    return await this.#images.image(reference).catch(() => undefined)
   }
 
   async #turn(): Promise<void> {

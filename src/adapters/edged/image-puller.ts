@@ -28,10 +28,18 @@ export type ImageNeed =
     }
 
 /** One pull for one run of a container. */
-type Pull =
+type Pull = PullState & {
+  /** What the container called it then: the image of a pod may be changed. */
+  readonly named: string
+}
+
+type PullState =
   | { readonly state: 'pulling' }
   | { readonly state: 'done'; readonly image: ImageStatus }
   | { readonly state: 'failed'; readonly message: string; readonly shownUntilMs: number }
+
+/** What a puller needs of what all who work on pods share. */
+type PullContext = Pick<PodContext, 'store' | 'clock' | 'record' | 'hint' | 'closed'>
 
 interface Failure extends PullWait {
   readonly message: string
@@ -48,7 +56,7 @@ const FAILURE_SHOWN_MS = 3_000
  * another. Failures are kept in memory only, so the first pull after a restart comes at once.
  */
 export class ImagePuller {
-  readonly #context: PodContext
+  readonly #context: PullContext
   readonly #images: RuntimeImages
   readonly #backoff: PullBackoff
   /** By pod, then by container and attempt. */
@@ -58,7 +66,7 @@ export class ImagePuller {
   readonly #queue: (() => void)[] = []
   #active = 0
 
-  constructor(context: PodContext, images: RuntimeImages, backoff: PullBackoff = PULL_BACKOFF) {
+  constructor(context: PullContext, images: RuntimeImages, backoff: PullBackoff = PULL_BACKOFF) {
     this.#context = context
     this.#images = images
     this.#backoff = backoff
@@ -69,7 +77,8 @@ export class ImagePuller {
     const parsed = parseImageName(container.image)
     if ('problem' in parsed) return invalidName(container.image, parsed.problem)
     const run = `${container.name}/${attempt}`
-    const pull = this.#pulls.get(pod.uid)?.get(run)
+    const last = this.#pulls.get(pod.uid)?.get(run)
+    const pull = last?.named === container.image ? last : undefined
     const failure = this.#failures.get(pod.uid)?.get(container.image)
     const nowMs = this.#context.clock.monotonicMs()
     if (pull?.state === 'done') return ready(parsed, pull.image)
@@ -91,8 +100,9 @@ export class ImagePuller {
       failure.isTold = true
       return { type: 'failed', waiting: backOff(failure) }
     }
-    this.#keep(pod, run, { state: 'pulling' })
-    void this.#pull(pod, container, attempt, parsed)
+    const begun: Pull = { state: 'pulling', named: container.image }
+    this.#keep(pod, run, begun)
+    void this.#pull(pod, container, attempt, parsed, begun)
     return { type: 'pulling', waiting: failure === undefined ? creating(pod) : backOff(failure) }
   }
 
@@ -152,6 +162,7 @@ export class ImagePuller {
     container: ContainerView,
     attempt: number,
     name: ImageName,
+    begun: Pull,
   ): Promise<void> {
     const { clock, closed } = this.#context
     const { image } = container
@@ -162,7 +173,7 @@ export class ImagePuller {
     say('Normal', 'Pulling', `Pulling image "${image}"`)
     const askedAtMs = clock.monotonicMs()
     await this.#turn()
-    let result: Pull
+    let result: PullState
     try {
       const beganAtMs = clock.monotonicMs()
       const logins = loginsFor(name.repository, this.#secrets(pod, say))
@@ -185,9 +196,9 @@ export class ImagePuller {
     } finally {
       this.#passOn()
     }
-    // The pod may have gone meanwhile: nothing is kept of it then.
-    if (this.#pulls.get(pod.uid)?.has(run) !== true) return
-    this.#keep(pod, run, result)
+    // The pod may have gone meanwhile, or its image have been changed.
+    if (this.#pulls.get(pod.uid)?.get(run) !== begun) return
+    this.#keep(pod, run, { ...result, named: image })
     if (!closed.aborted) this.#context.hint(pod.uid)
   }
 
@@ -216,7 +227,7 @@ export class ImagePuller {
     else next()
   }
 
-  #failed(uid: string, image: string, message: string): Pull {
+  #failed(uid: string, image: string, message: string): PullState {
     const nowMs = this.#context.clock.monotonicMs()
     const failures = this.#failures.get(uid) ?? new Map<string, Failure>()
     if (this.#pulls.has(uid)) this.#failures.set(uid, failures)

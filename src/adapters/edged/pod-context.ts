@@ -42,7 +42,7 @@ export interface PodContext {
 
 /** Tells about a pod, or about one of its containers. */
 export function tell(
-  context: PodContext,
+  context: Pick<PodContext, 'record'>,
   pod: PodView,
   type: 'Normal' | 'Warning',
   reason: string,

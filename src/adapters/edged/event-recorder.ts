@@ -1,6 +1,7 @@
 import type { Clock, Random } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
 import { type KubeObject, ObjectError, type ObjectStore } from '../kubernetes/objects/types.ts'
+import { EventBudgets } from './event-budget.ts'
 import {
   aggregationKey,
   isFrom,
@@ -33,14 +34,17 @@ export class EventRecorder {
   readonly #queue: Occurrence[] = []
   /** The name of the event for each recent aggregation key, the most recently used last. */
   readonly #known = new Map<string, string>()
+  readonly #budgets: EventBudgets
   #working: Promise<void> | undefined
 
   constructor(options: EventRecorderOptions) {
     this.#options = options
+    this.#budgets = new EventBudgets(options.clock)
   }
 
-  /** Tells about something, soon. */
+  /** Tells about something, soon, unless too much has been told of the same object. */
   record(occurrence: Occurrence): void {
+    if (!this.#budgets.take(`${occurrence.kind} ${occurrence.uid}`)) return
     if (this.#queue.length >= QUEUE_MAX) {
       this.#options.logger.warn('too many events at once: one is left out', {
         reason: occurrence.reason,

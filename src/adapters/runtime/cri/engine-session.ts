@@ -11,13 +11,12 @@ import type { SpdyStream } from '../../spdy/stream.ts'
 import { RuntimeError } from '../index.ts'
 import { OutputMerge } from '../output-merge.ts'
 import { connectStreams } from './engine-streams.ts'
+import { readText } from './read-text.ts'
 
 /** The version with sizes of terminals and a status at the end. */
 const PROTOCOL = 'v4.channel.k8s.io'
 /** What a terminal takes for the end of its input. */
 const END_OF_FILE = new Uint8Array([4])
-/** A status is a short text; an engine that sends more is not believed. */
-const STATUS_BYTES_MAX = 64 * 1024
 const HELD_LOOK_MS = 50
 /** An engine that tells what it starts does so within this. */
 const BEGIN_MS = 10_000
@@ -178,19 +177,13 @@ class EngineSession implements ProcessSession {
   }
 }
 
-/** How it ended, as the engine says at the end: nothing for success, or a Status with the reason. */
+/** How it ended, as the engine says at the end: a Status with the reason. */
 async function readStatus(stream: SpdyStream): Promise<SessionEnd> {
-  const pieces: Uint8Array[] = []
-  let size = 0
   try {
-    for await (const piece of stream) {
-      size += piece.length
-      if (size <= STATUS_BYTES_MAX) pieces.push(piece)
-    }
+    return endOf(await readText(stream))
   } catch (error) {
     return { type: 'failed', message: String(error instanceof Error ? error.message : error) }
   }
-  return endOf(Buffer.concat(pieces).toString('utf8'))
 }
 
 /** What a Status says of the end of a process. */

@@ -3,10 +3,10 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { SpdyConnection } from '../../spdy/connection.ts'
 import type { SpdyStream } from '../../spdy/stream.ts'
 import { RuntimeError } from '../index.ts'
+import { readText } from './read-text.ts'
 
 /** An engine says at once that nobody listens; silence for this long is taken for a connection. */
 const REFUSAL_MS = 300
-const MESSAGE_BYTES_MAX = 4_096
 
 /** A connection to a port of a pod, through the streams of its engine. */
 export class EnginePort implements ByteStream {
@@ -38,7 +38,8 @@ export class EnginePort implements ByteStream {
       const error = await connection.open(headers('error'))
       error.end()
       const data = await connection.open(headers('data'))
-      const refusal = readText(error)
+      // Where the connection is gone, its stream tells.
+      const refusal = readText(error).catch(() => '')
       const silence = sleep(REFUSAL_MS, undefined, { ref: false })
       const message = await Promise.race([refusal, silence])
       if (message !== undefined && message !== '') throw new RuntimeError('Unavailable', message)
@@ -71,19 +72,4 @@ export class EnginePort implements ByteStream {
     this.#data.reset()
     this.#connection.abort()
   }
-}
-
-async function readText(stream: SpdyStream): Promise<string> {
-  const pieces: Uint8Array[] = []
-  let size = 0
-  try {
-    for await (const piece of stream) {
-      size += piece.length
-      if (size <= MESSAGE_BYTES_MAX) pieces.push(piece)
-    }
-  } catch {
-    // The connection is gone, which its stream tells.
-    return ''
-  }
-  return Buffer.concat(pieces).toString('utf8')
 }

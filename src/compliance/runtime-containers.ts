@@ -193,18 +193,6 @@ export const containerChecks: readonly RuntimeCheck[] = [
       check(/ refused\n/.test(text), 'a read-only volume was written')
     },
   },
-  {
-    name: 'a container that takes more memory than its limit is OOMKilled',
-    when: (supports) => supports.limits,
-    async run({ runtime, sandbox, shell, until }) {
-      // dd takes a buffer of this size at once.
-      const script = 'dd if=/dev/zero of=/dev/null bs=256M count=1'
-      const limits = { memoryBytes: 32 * 1024 * 1024 }
-      const { id } = await runtime.startContainer(sandbox.id, shell(script, { limits }))
-      const ended = await until(id, (each) => each.state === 'exited', 'waiting for the end')
-      checkEqual([ended.exitCode, ended.reason], [137, 'OOMKilled'], 'how it ended')
-    },
-  },
 ]
 
 /** The refusal that a call ends with. @throws ComplianceError when it succeeds. */

@@ -11,7 +11,7 @@ import type {
 export interface RuntimePlace {
   /** Opens the runtime on what earlier ones left in this place. */
   open(): Promise<PodRuntime>
-  /** A new, empty directory for one pod. */
+  /** A new, empty directory for one pod, which every user can reach. */
   podDirectory(): Promise<string>
   /** The content of a log file, or an empty text while there is none. */
   readLog(path: string): Promise<string>

@@ -3,6 +3,8 @@ import { type DeadlineMs, type TestFunction, within } from './check.ts'
 import { containerChecks } from './runtime-containers.ts'
 import type { RuntimeCheck, RuntimePlace } from './runtime-fixture.ts'
 import { lifeChecks } from './runtime-life.ts'
+import { limitChecks } from './runtime-limits.ts'
+import { securityChecks } from './runtime-security.ts'
 import { sessionChecks } from './runtime-sessions.ts'
 
 /** Options of {@link runtimeSuite}. */
@@ -11,13 +13,19 @@ export interface RuntimeSuiteOptions {
   readonly test: TestFunction
   /** Makes a new, empty place. Called once for each check. */
   readonly factory: () => RuntimePlace | Promise<RuntimePlace>
-  /** An image that has `sh`, `sleep`, `cat` and `echo`. Default: `local/shell`. */
+  /** An image that has `sh` and what busybox has. Default: `local/shell`. */
   readonly image?: string | undefined
   /** How long one check may wait for something to happen. Default: 20 s. */
   readonly deadlineMs?: DeadlineMs | undefined
 }
 
-const CHECKS: readonly RuntimeCheck[] = [...containerChecks, ...lifeChecks, ...sessionChecks]
+const CHECKS: readonly RuntimeCheck[] = [
+  ...containerChecks,
+  ...limitChecks,
+  ...securityChecks,
+  ...lifeChecks,
+  ...sessionChecks,
+]
 const LOOK_MS = 20
 
 /**

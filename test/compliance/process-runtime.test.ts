@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'vitest'
@@ -22,6 +22,8 @@ let places = 0
 
 async function place(options: Partial<ProcessRuntimeOptions>): Promise<RuntimePlace> {
   const directory = await mkdtemp(join(tmpdir(), 'tideway-runtime-'))
+  // Other users pass through, as they do on the way to the pods of a machine.
+  await chmod(directory, 0o711)
   places += 1
   const cgroupRoot = `tideway-suite-${process.pid}-${places}`
   const opened: PodRuntime[] = []

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Limits } from '../index.ts'
 import type { ProcessUsage } from './process-usage.ts'
@@ -15,6 +15,13 @@ export interface Cgroups {
    * @returns the `cgroup.procs` files that its process has to write itself into.
    */
   create(id: string, limits: Limits): Promise<readonly string[]>
+  /**
+   * Gives a container other limits; what is absent is not limited any more.
+   *
+   * @param before what it has, put back when something is refused.
+   * @throws when the kernel refuses, or when more memory is in use than it may have.
+   */
+  update(id: string, limits: Limits, before: Limits): Promise<void>
   /** The `cgroup.procs` files of the groups that a container has. */
   files(id: string): readonly string[]
   /** How often the kernel killed a process of the group for want of memory. */
@@ -43,6 +50,23 @@ export async function isWritable(path: string): Promise<boolean> {
     return true
   } catch {
     return false
+  }
+}
+
+/** One value in one file of a group. */
+export interface Setting {
+  readonly file: string
+  readonly value: string
+  /** The kernel may be built without it. */
+  readonly optional?: boolean
+}
+
+/** Writes one setting into the group at `path`. @throws when the kernel refuses it. */
+export async function applySetting(path: string, setting: Setting): Promise<void> {
+  try {
+    await writeFile(join(path, setting.file), setting.value)
+  } catch (error) {
+    if (setting.optional !== true) throw error
   }
 }
 

@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, isNotFound } from '../atomic-file.ts'
 import type { Limits } from '../index.ts'
-import { type Cgroups, isWritable, readCount, readProcesses } from './cgroup-files.ts'
+import {
+  applySetting,
+  type Cgroups,
+  isWritable,
+  readCount,
+  readProcesses,
+  type Setting,
+} from './cgroup-files.ts'
 import { workingSetOf } from './process-usage.ts'
 
 /** The period over which a CPU quota counts, in microseconds; what kubelet uses. */
@@ -13,10 +20,15 @@ export const CPU_PERIOD_US = 100_000
 export const CPU_QUOTA_US_MIN = 1_000
 const SHARES_PER_CPU = 1024
 const SHARES_MIN = 2
+/** What the kernel gives a group of which nothing was said. */
+const SHARES_DEFAULT = SHARES_PER_CPU
+const UNLIMITED = '-1'
 const CONTROLLERS = ['freezer', 'pids', 'memory', 'cpu'] as const
 
 const REMOVE_TRIES_MAX = 50
 const REMOVE_RETRY_MS = 10
+/** How often processes that appear meanwhile are looked for while all are moved into a group. */
+const MOVE_ROUNDS_MAX = 20
 
 type Controller = (typeof CONTROLLERS)[number]
 
@@ -35,8 +47,9 @@ export async function findControllers(mount: string): Promise<ReadonlyMap<Contro
 }
 
 /**
- * Groups in cgroup version 1: freezer and pids for every container, to find its processes; memory and
- * cpu only for those with a limit or a request.
+ * Groups in cgroup version 1: freezer and pids for every container, to find its processes, and memory,
+ * so that what it uses is known when it gets a limit later; cpu only for those with a limit or a
+ * request, because a group counts as much as every process outside of groups.
  */
 export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: string): Cgroups {
   const directory = (controller: Controller, id: string): string | undefined => {
@@ -56,10 +69,31 @@ export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: st
         if (path === undefined || (settings.length === 0 && !isAlways(controller, tracker)))
           continue
         await mkdir(path, { recursive: true })
-        for (const setting of settings) await apply(path, setting)
+        for (const setting of settings) await applySetting(path, setting)
         files.push(join(path, 'cgroup.procs'))
       }
       return files
+    },
+    async update(id, limits, before) {
+      const memory = directory('memory', id)
+      const cpu = directory('cpu', id)
+      const from = tracker === undefined ? undefined : directory(tracker, id)
+      if (memory === undefined || cpu === undefined || from === undefined) return
+      // A container of an earlier version has no memory group.
+      await joinGroup(from, memory)
+      const isShared = existsSync(cpu) || settingsOf('cpu', limits).length > 0
+      if (isShared) await joinGroup(from, cpu)
+      const change = async (wanted: Limits): Promise<void> => {
+        await changeMemory(memory, wanted.memoryBytes)
+        for (const setting of isShared ? cpuSettings(wanted) : []) await applySetting(cpu, setting)
+      }
+      try {
+        await change(limits)
+      } catch (error) {
+        // The refusal is what is told: what is put back was taken once.
+        await change(before).catch(() => {})
+        throw error
+      }
     },
     files: (id) =>
       [...controllers.values()]
@@ -102,13 +136,6 @@ export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: st
   }
 }
 
-interface Setting {
-  readonly file: string
-  readonly value: string
-  /** The kernel may be built without it. */
-  readonly optional?: boolean
-}
-
 function settingsOf(controller: Controller, limits: Limits): readonly Setting[] {
   const { memoryBytes, cpuMillis, cpuRequestMillis } = limits
   if (controller === 'memory' && memoryBytes !== undefined) {
@@ -132,16 +159,41 @@ function settingsOf(controller: Controller, limits: Limits): readonly Setting[] 
   return settings
 }
 
-function isAlways(controller: Controller, tracker: Controller | undefined): boolean {
-  return controller === 'freezer' || controller === 'pids' || controller === tracker
+/** The CPU of a container that runs: also what is not limited any more has to be said. */
+export function cpuSettings(limits: Limits): readonly Setting[] {
+  const settings = new Map(settingsOf('cpu', limits).map(({ file, value }) => [file, value]))
+  const defaults = { 'cpu.shares': String(SHARES_DEFAULT), 'cpu.cfs_quota_us': UNLIMITED }
+  return Object.entries({ ...defaults, ...Object.fromEntries(settings) })
+    .sort()
+    .map(([file, value]) => ({ file, value }))
 }
 
-async function apply(path: string, setting: Setting): Promise<void> {
-  try {
-    await writeFile(join(path, setting.file), setting.value)
-  } catch (error) {
-    if (setting.optional !== true) throw error
+/** The kernel keeps memory at or below memory and swap together, whichever way both go. */
+async function changeMemory(path: string, memoryBytes: number | undefined): Promise<void> {
+  const value = memoryBytes === undefined ? UNLIMITED : String(memoryBytes)
+  const memory: Setting = { file: 'memory.limit_in_bytes', value }
+  const both: Setting = { file: 'memory.memsw.limit_in_bytes', value, optional: true }
+  await applySetting(path, both)
+  await applySetting(path, memory)
+  await applySetting(path, both)
+}
+
+/** Puts every process of one group into another as well, where it is not there yet. */
+async function joinGroup(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  const target = join(to, 'cgroup.procs')
+  for (let round = 0; round < MOVE_ROUNDS_MAX; round += 1) {
+    const inside = new Set(await readProcesses(target))
+    const outside = await readProcesses(join(from, 'cgroup.procs'))
+    const missing = outside.filter((pid) => !inside.has(pid))
+    if (missing.length === 0) return
+    // One that has ended meanwhile is not missed.
+    for (const pid of missing) await writeFile(target, String(pid)).catch(() => {})
   }
+}
+
+function isAlways(controller: Controller, tracker: Controller | undefined): boolean {
+  return controller !== 'cpu' || controller === tracker
 }
 
 /**

@@ -9,6 +9,9 @@ import { cpuTimeOf, workingSetOf } from './process-usage.ts'
 const SHARES_PER_CPU = 1024
 const SHARES_MIN = 2
 const SHARES_MAX = 262_144
+const UNLIMITED = 'max'
+/** What the kernel gives a group of which nothing was said. */
+const WEIGHT_DEFAULT = 100
 
 /** Groups in cgroup version 2, below `mount`/`root`. */
 export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
@@ -16,6 +19,12 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
   await mkdir(top, { recursive: true })
   const enabled = await enableControllers([mount, top])
   const directory = (id: string): string => join(top, id)
+  const change = async (path: string, limits: Limits): Promise<void> => {
+    for (const { file, controller, value } of changedSettings(limits)) {
+      if (controller === 'swap') await writeFile(join(path, file), value).catch(() => {})
+      else if (enabled.has(controller)) await writeFile(join(path, file), value)
+    }
+  }
 
   return {
     version: 2,
@@ -29,6 +38,17 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
         else if (enabled.has(controller)) await writeFile(join(path, file), value)
       }
       return [join(path, 'cgroup.procs')]
+    },
+    async update(id, limits, before) {
+      const path = directory(id)
+      await refuseBelowUse(path, limits.memoryBytes)
+      try {
+        await change(path, limits)
+      } catch (error) {
+        // The refusal is what is told: what is put back was taken once.
+        await change(path, before).catch(() => {})
+        throw error
+      }
     },
     files: (id) => [join(directory(id), 'cgroup.procs')].filter((path) => existsSync(path)),
     oomKills: (id) => readCount(join(directory(id), 'memory.events'), 'oom_kill'),
@@ -95,6 +115,28 @@ export function settingsOf(
     })
   }
   return settings
+}
+
+/** The same for a container that runs: also what is not limited any more has to be said. */
+export function changedSettings(limits: Limits): ReturnType<typeof settingsOf> {
+  const { memoryBytes, cpuMillis, cpuRequestMillis } = limits
+  const open = []
+  if (memoryBytes === undefined) {
+    open.push({ file: 'memory.max', controller: 'memory', value: UNLIMITED })
+    open.push({ file: 'memory.swap.max', controller: 'swap', value: UNLIMITED })
+  }
+  if (cpuMillis === undefined)
+    open.push({ file: 'cpu.max', controller: 'cpu', value: `${UNLIMITED} ${CPU_PERIOD_US}` })
+  if (cpuRequestMillis === undefined)
+    open.push({ file: 'cpu.weight', controller: 'cpu', value: String(WEIGHT_DEFAULT) })
+  return [...settingsOf(limits), ...open]
+}
+
+/** This version takes any limit, and then ends processes until it holds. */
+async function refuseBelowUse(path: string, memoryBytes: number | undefined): Promise<void> {
+  const usedBytes = await workingSetOf(path, 2)
+  if (memoryBytes === undefined || usedBytes === undefined || usedBytes <= memoryBytes) return
+  throw new Error(`${usedBytes} bytes of memory are in use`)
 }
 
 /** Version 1 shares (2 to 262144) onto version 2 weights (1 to 10000), as the OCI runtimes do. */

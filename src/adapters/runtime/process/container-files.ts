@@ -1,9 +1,9 @@
 import { access, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isNotFound, readIfThere, writeAtomic } from '../atomic-file.ts'
-import type { Limits, Mount } from '../index.ts'
+import type { ContainerSecurity, Limits, Mount } from '../index.ts'
 
-/** What is known of a container from the moment before its start. Never changes afterwards. */
+/** What is known of a container from the moment before its start. Only its limits change later. */
 export interface ContainerRecord {
   readonly version: 1
   readonly id: string
@@ -16,6 +16,8 @@ export interface ContainerRecord {
   readonly mounts: readonly Mount[]
   /** Where the command was started, for commands that join it; older records lack it. */
   readonly workingDir?: string
+  /** Whom it runs as and what it may do, with the group of its user filled in. */
+  readonly security?: ContainerSecurity
   readonly limits: Limits
   readonly logPath: string
   readonly labels: Readonly<Record<string, string>>

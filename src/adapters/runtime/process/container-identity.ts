@@ -24,6 +24,7 @@ export function recordOf(
     command: [...spec.command, ...spec.args],
     mounts: spec.mounts,
     limits: spec.limits,
+    ...(spec.security === undefined ? {} : { security: spec.security }),
     logPath: spec.logPath,
     labels: spec.labels,
     ...now,

@@ -1,8 +1,9 @@
-import { rm } from 'node:fs/promises'
+import { chown, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ContainerSpec, RuntimeError } from '../index.ts'
 import { makeFifos } from './fifo.ts'
 import type { Launch } from './launch.ts'
+import type { Owner } from './privileges.ts'
 import { hasTerminals, onTerminal } from './terminal.ts'
 
 /** What a container is started with, once its stdin and terminal are thought of. */
@@ -22,6 +23,7 @@ export async function prepareInput(
   words: readonly string[],
   env: Readonly<Record<string, string>>,
   directory: string,
+  owner: Owner | undefined,
 ): Promise<ContainerInput> {
   const isTerminal = spec.tty === true
   if (isTerminal && !hasTerminals())
@@ -32,7 +34,8 @@ export async function prepareInput(
     const paths = [join(directory, 'stdin'), join(directory, 'input')]
     for (const path of paths) await rm(path, { force: true })
     await makeFifos(paths)
+    if (owner !== undefined) for (const path of paths) await chown(path, owner.uid, owner.gid)
   }
   if (!isTerminal) return { words, env, stdin }
-  return { ...onTerminal(words, env, join(directory, 'tty')), stdin }
+  return { ...onTerminal(words, env, join(directory, 'tty'), owner), stdin }
 }

@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
-import { type ContainerStatus, RuntimeError } from '../index.ts'
+import { type ContainerStatus, type Limits, RuntimeError } from '../index.ts'
 import { isAlive } from '../process-table.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import type { Claim, ContainerFiles, ContainerRecord, Final } from './container-files.ts'
@@ -26,7 +26,7 @@ export interface ContainerContext {
 
 /** One container: its files, its processes, its log. */
 export class Container {
-  readonly record: ContainerRecord
+  #record: ContainerRecord
   readonly files: ContainerFiles
   readonly #context: ContainerContext
   readonly #pump: LogPump
@@ -39,7 +39,7 @@ export class Container {
   #isClosed = false
 
   constructor(record: ContainerRecord, files: ContainerFiles, context: ContainerContext) {
-    this.record = record
+    this.#record = record
     this.files = files
     this.#context = context
     this.#pump = new LogPump({
@@ -50,6 +50,11 @@ export class Container {
       logger: context.logger,
       rest: async () => (await this.#processTree())?.rest(),
     })
+  }
+
+  /** What is known of it from its start, and the limits that it has now. */
+  get record(): ContainerRecord {
+    return this.#record
   }
 
   /** Takes up a container that an earlier driver has left. */
@@ -64,11 +69,18 @@ export class Container {
   }
 
   /** Starts the process and waits until its command runs. */
-  async start(options: Omit<Launch, 'directory' | 'cgroupFiles'>): Promise<void> {
+  async start(
+    options: Omit<Launch, 'directory' | 'cgroupFiles' | 'oomScoreAdjust'>,
+  ): Promise<void> {
     await mkdir(this.files.directory, { recursive: true, mode: 0o700 })
     const cgroupFiles = await this.#createCgroups()
     this.#watch()
-    const child = launch({ ...options, directory: this.files.directory, cgroupFiles })
+    const child = launch({
+      ...options,
+      directory: this.files.directory,
+      cgroupFiles,
+      oomScoreAdjust: this.record.limits.oomScoreAdjust,
+    })
     let failed: unknown
     let isOver = false
     child.once('error', (error) => {
@@ -139,6 +151,27 @@ export class Container {
     })
     this.#stopping = stopping
     await stopping.done
+  }
+
+  /** Gives what runs other limits. @throws RuntimeError as `PodRuntime.updateLimits` does. */
+  async updateLimits(wanted: Limits): Promise<void> {
+    const { cgroups } = this.#context
+    if (cgroups?.limits !== true)
+      throw new RuntimeError('InvalidSpec', 'this machine cannot limit what runs')
+    if ((await this.status()).state !== 'running')
+      throw new RuntimeError('NotFound', `container "${this.record.id}" is not running`)
+    // How willingly it is ended is a matter of each of its processes, from their start.
+    const { oomScoreAdjust } = this.record.limits
+    const limits = { ...wanted, ...(oomScoreAdjust === undefined ? {} : { oomScoreAdjust }) }
+    try {
+      await cgroups.update(this.record.id, limits, this.record.limits)
+    } catch (cause) {
+      const detail = cause instanceof Error ? cause.message : String(cause)
+      throw new RuntimeError('InvalidSpec', `cannot change the limits: ${detail}`, { cause })
+    }
+    const record = { ...this.record, limits }
+    await this.files.writeRecord(record)
+    this.#record = record
   }
 
   /** Looks for output and for the end, soon. */

@@ -1,24 +1,27 @@
 /**
  * The POSIX shell script that runs one command beside the process of a container.
  *
- *     exec.sh CGROUPS PID WORKING_DIRECTORY COMMAND [ARGUMENT...]
+ *     exec.sh CGROUPS PID WORKING_DIRECTORY OOM_SCORE COMMAND [ARGUMENT...]
  *
  * It enters the container's cgroups and, when PID is not empty, the mount namespace and root
  * directory of that process. The environment that it is started with is the container's, so its own
  * variables are all named tw_*.
  */
 export const EXEC_SCRIPT: string = `#!/bin/sh
-tw_cgroups=$1 tw_pid=$2 tw_cwd=$3
-shift 3
+tw_cgroups=$1 tw_pid=$2 tw_cwd=$3 tw_oom=$4
+shift 4
 tw_path=$PATH
 PATH=/usr/bin:/bin:/usr/sbin:/sbin
 tw_fail() { printf '%s\\n' "$1" >&2; exit 126; }
 for tw_file in $tw_cgroups; do
   echo 0 > "$tw_file" || tw_fail "cannot enter cgroup $tw_file"
 done
+# As the container's own processes have it, where that is allowed.
+[ -z "$tw_oom" ] || { echo "$tw_oom" > /proc/self/oom_score_adj; } 2>/dev/null || :
 if [ -n "$tw_pid" ]; then
-  # What is run inside may not be found there: so the shell of this script goes in and starts it.
-  exec nsenter --target "$tw_pid" --mount --root -- /bin/sh -c \\
+  # The directory outside has no name inside, which shells complain about. And what is run inside
+  # may not be found outside: so the shell of this script goes in and starts it.
+  exec nsenter --target "$tw_pid" --mount --root --wd -- /bin/sh -c \\
     'cd "$1" && unset OLDPWD && PATH=$2 && shift 2 && exec "$@"' sh "$tw_cwd" "$tw_path" "$@"
 fi
 cd "$tw_cwd" || tw_fail "chdir to cwd (\\"$tw_cwd\\") failed: no such directory or no permission"

@@ -14,6 +14,7 @@ import { delay } from './delay.ts'
 import { openPipes, type Pipes } from './fifo.ts'
 import { killFamily } from './kill-family.ts'
 import { LIMITS } from './limits.ts'
+import type { Owner } from './privileges.ts'
 import { TerminalResizer } from './terminal.ts'
 import { writeGently } from './write-gently.ts'
 
@@ -28,11 +29,13 @@ export interface ExecStart {
   /** Without input the command reads the end of its stdin at once. */
   readonly stdin: boolean
   readonly clock: Clock
+  /** Who may open the pipes by name; undefined is whoever this process is. */
+  readonly owner: Owner | undefined
 }
 
 /** Starts a command with pipes to talk to it. @throws RuntimeError `StartFailed`. */
 export async function startExec(start: ExecStart): Promise<ProcessSession> {
-  const pipes = await openPipes(start.directory)
+  const pipes = await openPipes(start.directory, start.owner)
   const [file = '', ...args] = start.words
   let child: ChildProcess
   try {

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { closeSync, constants, openSync } from 'node:fs'
+import { closeSync, constants, fchownSync, openSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Owner } from './privileges.ts'
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants
 const FIFO_MODE = '600'
@@ -36,8 +37,10 @@ export async function makeFifos(paths: readonly string[]): Promise<void> {
  *
  * What Node makes for child processes are sockets, which cannot be opened by name: a script that
  * writes to /dev/stdout would fail. These are pipes, as container engines use.
+ *
+ * @param owner who may open them by name; undefined is whoever this process is.
  */
-export async function openPipes(parent: string): Promise<Pipes> {
+export async function openPipes(parent: string, owner?: Owner): Promise<Pipes> {
   const directory = await mkdtemp(join(parent, 'pipes-'))
   const path = (name: string): string => join(directory, name)
   const opened: number[] = []
@@ -51,6 +54,7 @@ export async function openPipes(parent: string): Promise<Pipes> {
     const blocking = openSync(path('in'), O_RDONLY)
     opened.push(blocking)
     const theirs: Pipes['theirs'] = [blocking, stdout.writer, stderr.writer]
+    if (owner !== undefined) for (const fd of theirs) fchownSync(fd, owner.uid, owner.gid)
     const ours = [
       new Socket({ fd: stdin.writer, readable: false, writable: true }),
       new Socket({ fd: stdout.reader, readable: true, writable: false }),

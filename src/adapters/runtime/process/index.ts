@@ -12,6 +12,7 @@ import { EXEC_SCRIPT } from './exec-script.ts'
 import { LIMITS } from './limits.ts'
 import { MOUNT_SCRIPT } from './mount-script.ts'
 import { findUnshare } from './mount-support.ts'
+import { findPrivileges } from './privileges.ts'
 import { ProcessRuntime } from './process-runtime.ts'
 import { RUN_SCRIPT } from './run-script.ts'
 
@@ -54,6 +55,9 @@ const PATH_DEFAULT = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
  * `TIDEWAY_MOUNT_<VOLUME>` names each volume (in upper case, other characters than letters and
  * digits as `_`). A container without a working directory starts in `TIDEWAY_POD_DIR`.
  *
+ * Of a security context what the machine lets this process set is applied, to sessions as well. A
+ * container that asks for anything is bounded by the capabilities that container engines give.
+ *
  * @throws UsageError when an option cannot be used.
  */
 export async function processRuntime(options: ProcessRuntimeOptions): Promise<PodRuntime> {
@@ -73,6 +77,7 @@ export async function processRuntime(options: ProcessRuntimeOptions): Promise<Po
     bootId: await bootId(),
     cgroups: options.cgroups === 'never' ? undefined : await findCgroups(cgroupRoot, CGROUP_MOUNT),
     unshare: options.mounts === 'never' ? undefined : await findUnshare(directory),
+    privileges: await findPrivileges(),
     runScript: await installScript(scripts, 'run', RUN_SCRIPT),
     mountScript: await installScript(scripts, 'mount', MOUNT_SCRIPT),
     execScript: await installScript(scripts, 'exec', EXEC_SCRIPT),
@@ -88,8 +93,9 @@ export async function processRuntime(options: ProcessRuntimeOptions): Promise<Po
     version: `${process.platform}-${release()}`,
   })
   await runtime.open()
-  const { mounts, limits } = runtime.supports
-  logger.info('process runtime is ready', { directory, mounts, limits })
+  const { mounts, limits, security } = runtime.supports
+  const found = { directory, mounts, limits, security: [...security] }
+  logger.info('process runtime is ready', found)
   return runtime
 }
 

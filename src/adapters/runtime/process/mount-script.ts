@@ -9,6 +9,8 @@
  *     root                         something is missing right under /: work in a copy of /
  *     layer PATH                   something is missing under this directory: put a layer over it
  *     bind KIND MODE SOURCE PATH   show SOURCE at PATH; KIND is dir or file, MODE is ro or rw
+ *     seal                         in the end nothing can be written but what was bound rw, /dev and
+ *                                  /proc
  *
  * Nothing is ever made on the host: a missing mount point is made in a layer that only this
  * namespace sees and that vanishes with its last process. DIRECTORY/scratch must exist.
@@ -22,12 +24,17 @@ tw_scratch=$tw_dir/scratch
 tw_root=
 tw_keeps=
 tw_layers=0
+tw_seal=no
+tw_open=
 tw_nl='
 '
 
+# Where this script itself writes: the directory, also when that cannot be written any more.
+tw_state=$tw_dir
+
 tw_fail() {
-  printf '%s\\n' "$1" > "$tw_dir/failure.tmp"
-  mv -f "$tw_dir/failure.tmp" "$tw_dir/failure"
+  printf '%s\\n' "$1" > "$tw_state/failure.tmp"
+  mv -f "$tw_state/failure.tmp" "$tw_state/failure"
   exit 128
 }
 
@@ -50,6 +57,9 @@ tw_mirror() {
 # file system refuses one, a mirror does.
 tw_cover() {
   mkdir -p "$2" "$2.upper" "$2.work"
+  # What a directory allows, it allows in its layer: others write in /tmp, too.
+  tw_like "$1" "$2"
+  tw_like "$1" "$2.upper"
   case $1 in
     *[,:\\\\]*) tw_overlaid=no ;;
     *) mount -t overlay -o "lowerdir=$1,upperdir=$2.upper,workdir=$2.work" overlay "$2" 2>/dev/null &&
@@ -74,6 +84,41 @@ tw_cover() {
       "$1"/*) tw_show "$tw_keep" "$2\${tw_keep#"$1"}" ;;
     esac
   done
+}
+
+tw_like() {
+  chmod "$(stat -c %a "$1")" "$2" && chown "$(stat -c %u:%g "$1")" "$2"
+}
+
+# Whether path $1 stays writable: it is what was asked for, or a file system of the kernel.
+tw_stays() {
+  case $1 in
+    "$tw_root"/dev | "$tw_root"/dev/* | "$tw_root"/proc | "$tw_root"/proc/*) return 0 ;;
+    "$tw_state" | "$tw_state"/*) return 0 ;;
+  esac
+  tw_rest=$tw_open
+  while [ -n "$tw_rest" ]; do
+    tw_each=\${tw_rest%%"$tw_nl"*}
+    tw_rest=\${tw_rest#*"$tw_nl"}
+    case $1 in
+      "$tw_each" | "$tw_each"/*) return 0 ;;
+    esac
+  done
+  return 1
+}
+
+# Makes everything that is mounted in this namespace read-only, with few exceptions.
+tw_close_all() {
+  mkdir "$tw_scratch/state" && mount --bind "$tw_dir" "$tw_scratch/state" || return 1
+  tw_state=$tw_scratch/state
+  while read -r tw_source tw_point tw_kind tw_options tw_ignored; do
+    # Blanks in names are written as octal numbers.
+    case $tw_point in
+      *\\\\*) tw_point=$(printf '%b.' "$tw_point") && tw_point=\${tw_point%.} ;;
+    esac
+    case ,$tw_options, in *,ro,*) continue ;; esac
+    tw_stays "$tw_point" || mount -o remount,bind,ro "$tw_point" || return 1
+  done < /proc/self/mounts
 }
 
 # A mount point with an unusual name is not worth failing for.
@@ -125,8 +170,14 @@ while [ "$1" != -- ]; do
       fi
       if [ "$3" = ro ]; then
         mount -o remount,bind,ro "$tw_place" || tw_fail "cannot make $5 read-only"
+      else
+        tw_open=$tw_open$tw_root$5$tw_nl
       fi
       shift 5
+      ;;
+    seal)
+      tw_seal=yes
+      shift
       ;;
     *) tw_fail "unknown step $1" ;;
   esac
@@ -141,10 +192,13 @@ while [ "$tw_at" -lt "$tw_layers" ]; do
   tw_at=$((tw_at + 1))
 done
 
+[ "$tw_seal" = no ] || tw_close_all || tw_fail "cannot make the root file system read-only"
+
 tw_to=\${tw_cwd:-/}
 cd "$tw_root$tw_to" || tw_fail "chdir to cwd (\\"$tw_to\\") failed: no such directory or no permission"
 unset OLDPWD
-printf '%s\\n' "$$" > "$tw_dir/running" || tw_fail "cannot write in $tw_dir"
+printf '%s\\n' "$$" > "$tw_state/running" || tw_fail "cannot write in $tw_dir"
+[ "$tw_seal" = no ] || umount -l "$tw_state" || exit 128
 if [ -n "$tw_root" ]; then
   # chroot(8) goes to /, so the working directory is entered once more behind it.
   exec env PATH="$PATH" chroot "$tw_root" /bin/sh -c \\

@@ -8,6 +8,7 @@ import { namesIn, readIfThere, writeAtomic } from '../atomic-file.ts'
 import type {
   ContainerSpec,
   ContainerStatus,
+  Limits,
   PodRuntime,
   RuntimeFeatures,
   RuntimeHint,
@@ -19,18 +20,19 @@ import { RuntimeError } from '../index.ts'
 import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
 import { Turns } from '../turns.ts'
 import type { ContainerUsage } from '../usage.ts'
+import { withAccount } from './account.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import { commandProblem, throughMounts } from './command-lookup.ts'
 import { Container, type ContainerContext } from './container.ts'
 import { ContainerFiles } from './container-files.ts'
 import { commandRequired, containerId, recordOf } from './container-identity.ts'
-import { prepareInput } from './container-input.ts'
 import { TELLS_USAGE, usageOfContainers } from './container-usage.ts'
-import { containerRoot, containerVariables, splitByName } from './environment.ts'
+import { launchOf, type Means, mountsOf } from './container-words.ts'
+import { containerRoot, containerVariables } from './environment.ts'
 import { killUnreadable } from './kill-unreadable.ts'
 import { LIMITS } from './limits.ts'
-import { cleanMountPath, type MountPlan, planMounts, realHost } from './mount-plan.ts'
-import type { Unshare } from './mount-support.ts'
+import { cleanMountPath } from './mount-plan.ts'
+import { privilegeWords, securityFields, supportedOnly } from './privileges.ts'
 import { formatSandbox, parseSandbox } from './sandbox-files.ts'
 import { PodSessions } from './sessions.ts'
 import { checkContainer, checkSandbox } from './spec-check.ts'
@@ -38,15 +40,11 @@ import { hasTerminals } from './terminal.ts'
 import { linkVolumes, makeMountPoint } from './volume-links.ts'
 
 /** Everything that was found out about the host before the runtime was made. */
-export interface Host {
-  readonly directory: string
+export interface Host extends Means {
   readonly clock: Clock
   readonly logger: Logger
   readonly bootId: string
   readonly cgroups: Cgroups | undefined
-  readonly unshare: Unshare | undefined
-  readonly runScript: string
-  readonly mountScript: string
   readonly execScript: string
   readonly environment: Readonly<Record<string, string>>
   readonly logLimits: ContainerContext['logLimits']
@@ -84,8 +82,8 @@ export class ProcessRuntime implements PodRuntime {
       terminals: hasTerminals(),
       usage: TELLS_USAGE,
       networks: false,
-      resize: false,
-      security: new Set(),
+      resize: host.cgroups?.limits ?? false,
+      security: securityFields(host.privileges, host.unshare !== undefined),
     }
     this.#context = {
       clock: host.clock,
@@ -155,8 +153,13 @@ export class ProcessRuntime implements PodRuntime {
     await this.#containers.get(id)?.stop(graceMs)
   }
 
-  async updateLimits(): Promise<void> {
-    throw new RuntimeError('InvalidSpec', 'this runtime cannot change the limits of what runs')
+  async updateLimits(id: string, limits: Limits): Promise<void> {
+    this.#check()
+    await this.#turns.run(id, async () => {
+      const container = this.#containers.get(id)
+      if (container === undefined) throw new RuntimeError('NotFound', `no container "${id}"`)
+      await container.updateLimits(limits)
+    })
   }
 
   async removeContainer(id: string): Promise<void> {
@@ -242,66 +245,40 @@ export class ProcessRuntime implements PodRuntime {
     const [command] = [...spec.command, ...spec.args]
     if (spec.command.length === 0 || command === undefined) throw commandRequired(spec)
     const mounts = spec.mounts.map((mount) => ({ ...mount, path: cleanMountPath(mount.path) }))
-    const plan = await this.#planMounts(sandbox, mounts)
+    const { security, home } = await withAccount(
+      supportedOnly(spec.security, this.supports.security),
+    )
+    const privileges = privilegeWords(this.#host.privileges, security)
+    const plan = await mountsOf(this.#host, sandbox.spec, mounts)
     const files = new ContainerFiles(this.#path('containers', id))
     await mkdir(join(files.directory, 'scratch'), { recursive: true, mode: 0o700 })
     const root = containerRoot(sandbox.spec.directory, spec.name)
     const workingDir = this.#workingDir(spec, mounts, root)
     const { clock, bootId } = this.#host
     const now = { workingDir, createdAtMs: clock.wallMs(), bootId }
-    const record = recordOf(sandbox.status, { ...spec, mounts }, now)
+    const record = recordOf(sandbox.status, { ...spec, mounts, security }, now)
     await files.writeRecord(record)
     const container = new Container(record, files, this.#context)
     this.#containers.set(id, container)
 
     await linkVolumes(root, mounts)
-    const env = { ...this.environment(sandbox.spec, { name: spec.name, mounts }), ...spec.env }
+    const defaults = this.environment(sandbox.spec, { name: spec.name, mounts })
+    const own = home === undefined ? {} : { HOME: home }
+    const env: Readonly<Record<string, string>> = { ...defaults, ...own, ...spec.env }
     const visible = this.supports.mounts ? mounts : []
-    const problem = await commandProblem({
-      command,
-      workingDir,
-      path: env['PATH'] ?? '',
-      mounts: visible,
-    })
+    const path = env['PATH'] ?? ''
+    const problem = await commandProblem({ command, workingDir, path, mounts: visible })
     if (problem !== undefined) {
       await container.failStart(problem)
       this.#hint(record.podUid)
       throw new RuntimeError('StartFailed', problem)
     }
     for (const point of plan.make) await makeMountPoint(point)
-    const { plain, odd } = splitByName({ ...env, TIDEWAY_CONTAINER_DIR: files.directory })
-    const prefix = odd.length > 0 ? ['/usr/bin/env', ...odd] : []
-    const words = [...prefix, ...spec.command, ...spec.args]
-    const input = await prepareInput(spec, words, plain, files.directory)
-    const inNamespace = this.#inNamespace(files, workingDir, plan, input.words)
-    await container.start({
-      script: this.#host.runScript,
-      workingDir: inNamespace === undefined ? workingDir : '',
-      marksItself: inNamespace !== undefined,
-      stdin: input.stdin,
-      command: inNamespace ?? input.words,
-      env: input.env,
-    })
+    const { directory } = files
+    const known = { spec, mounts: plan, security, directory, workingDir, env, privileges }
+    await container.start(await launchOf(this.#host, known))
     this.#hint(record.podUid)
     return await container.status()
-  }
-
-  async #planMounts(sandbox: Sandbox, mounts: ContainerSpec['mounts']): Promise<MountPlan> {
-    const keep = [sandbox.spec.directory, this.#host.directory]
-    const plan = await planMounts(mounts, keep, realHost)
-    return this.#host.unshare === undefined ? { steps: [], make: [] } : plan
-  }
-
-  #inNamespace(
-    files: ContainerFiles,
-    workingDir: string,
-    plan: MountPlan,
-    words: readonly string[],
-  ): readonly string[] | undefined {
-    const { unshare, mountScript } = this.#host
-    if (unshare === undefined || plan.steps.length === 0) return undefined
-    const script = ['/bin/sh', mountScript, files.directory, workingDir]
-    return [...unshare, ...script, ...plan.steps, '--', ...words]
   }
 
   #workingDir(spec: ContainerSpec, mounts: ContainerSpec['mounts'], root: string): string {
@@ -380,6 +357,4 @@ export class ProcessRuntime implements PodRuntime {
   #path(...parts: string[]): string {
     return join(this.#host.directory, ...parts)
   }
-
-  /** Runs one thing at a time for each key, in the order of the calls. */
 }

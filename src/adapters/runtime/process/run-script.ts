@@ -2,7 +2,7 @@
  * The POSIX shell script that runs one container. It outlives the driver, and is the only witness of
  * the exit code when the driver is away.
  *
- *     run.sh DIRECTORY WORKING_DIRECTORY MARK STDIN CGROUPS COMMAND [ARGUMENT...]
+ *     run.sh DIRECTORY WORKING_DIRECTORY MARK STDIN CGROUPS OOM_SCORE COMMAND [ARGUMENT...]
  *
  * Files that it writes in DIRECTORY: `claim` (pid and start time; made by link(2), so that of two
  * scripts for one container only one goes on), `running` (only if MARK is `mark`; otherwise the
@@ -16,8 +16,8 @@
  * tw_*, and PATH is put back before the command runs.
  */
 export const RUN_SCRIPT: string = `#!/bin/sh
-tw_dir=$1 tw_cwd=$2 tw_mark=$3 tw_stdin=$4 tw_cgroups=$5
-shift 5
+tw_dir=$1 tw_cwd=$2 tw_mark=$3 tw_stdin=$4 tw_cgroups=$5 tw_oom=$6
+shift 6
 tw_path=$PATH
 PATH=/usr/bin:/bin:/usr/sbin:/sbin
 umask 077
@@ -52,6 +52,8 @@ rm -f "$tw_dir/claim.$$"
   for tw_file in $tw_cgroups; do
     echo 0 > "$tw_file" || tw_fail "cannot enter cgroup $tw_file"
   done
+  # A lower score than the driver's takes a capability; without it the container has the driver's.
+  [ -z "$tw_oom" ] || echo "$tw_oom" > /proc/self/oom_score_adj || :
   umask 022
   if [ -n "$tw_cwd" ]; then
     cd "$tw_cwd" || tw_fail "chdir to cwd (\\"$tw_cwd\\") failed: no such directory or no permission"

@@ -14,6 +14,7 @@ import { splitByName } from './environment.ts'
 import { startExec } from './exec-session.ts'
 import { LIMITS } from './limits.ts'
 import { connectPort } from './port-connection.ts'
+import { ownerOf, type Privileges, privilegeWords } from './privileges.ts'
 import { hasTerminals, onTerminal } from './terminal.ts'
 
 /** What the sessions of one runtime work with. */
@@ -21,6 +22,7 @@ export interface SessionContext {
   readonly clock: Clock
   readonly cgroups: Cgroups | undefined
   readonly execScript: string
+  readonly privileges: Privileges | undefined
   /** The variables for a container whose own ones cannot be read. */
   readonly environment: Readonly<Record<string, string>>
   /** Whether containers see their volumes at their paths. */
@@ -44,7 +46,7 @@ export class PodSessions implements RuntimeSessions {
     const container = await this.#running(containerId)
     if (spec.tty && !hasTerminals())
       throw new RuntimeError('Unavailable', 'this machine has no script(1) to make a terminal with')
-    const { clock, execScript, cgroups, mounts } = this.#context
+    const { clock, execScript, cgroups, mounts, privileges } = this.#context
     const { record, files } = container
     const env = await this.#environmentOf(container)
     const workingDir = record.workingDir ?? '/'
@@ -60,15 +62,23 @@ export class PodSessions implements RuntimeSessions {
     const groups = (cgroups?.files(containerId) ?? []).join(' ')
     const inside = (await files.insidePid()) ?? ''
     const prefix = odd.length > 0 ? ['/usr/bin/env', ...odd] : []
-    const script = ['/bin/sh', execScript, groups, inside, workingDir]
-    const words = [...script, ...prefix, ...spec.command]
+    const score = String(record.limits.oomScoreAdjust ?? '')
+    const script = ['/bin/sh', execScript, groups, inside, workingDir, score]
+    const owner = ownerOf(record.security)
+    const words = [
+      ...script,
+      ...privilegeWords(privileges, record.security),
+      ...[...prefix, ...spec.command],
+    ]
     this.#names += 1
     const terminalFile = spec.tty ? join(files.directory, `tty-${this.#names}`) : undefined
     const started =
-      terminalFile === undefined ? { words, env: plain } : onTerminal(words, plain, terminalFile)
+      terminalFile === undefined
+        ? { words, env: plain }
+        : onTerminal(words, plain, terminalFile, owner)
     const { stdin } = spec
     const { directory } = files
-    const session = await startExec({ ...started, directory, terminalFile, stdin, clock })
+    const session = await startExec({ ...started, directory, terminalFile, stdin, clock, owner })
     return this.#keep(session)
   }
 

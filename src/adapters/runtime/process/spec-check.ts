@@ -3,6 +3,8 @@ import { type ContainerSpec, RuntimeError, type SandboxSpec } from '../index.ts'
 import { LIMITS } from './limits.ts'
 
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+/** The largest number stands for nobody in particular. */
+const ID_MAX = 2 ** 32 - 2
 const UID = /^[A-Za-z0-9][-A-Za-z0-9._]{0,127}$/
 
 /** Refuses a sandbox whose values would end up in paths that they must not reach. */
@@ -26,6 +28,16 @@ export function checkContainer(spec: ContainerSpec): void {
     // The mount point of the whole system is no place for one volume.
     require(!/^\/*$/.test(mount.path), 'mounts[].path may not be /', mount.path)
   }
+  const { uid, gid, groups = [], addCapabilities = [] } = spec.security ?? {}
+  for (const id of [uid ?? 0, gid ?? 0, ...groups])
+    require(Number.isInteger(id) &&
+      id >= 0 &&
+      id <= ID_MAX, `users and groups are whole numbers from 0 to ${ID_MAX}`, String(id))
+  const odd = addCapabilities.find((name) => !/^[A-Za-z0-9_]{1,64}$/.test(name))
+  require(odd === undefined, 'capabilities are letters, digits and "_"', odd ?? '')
+  const score = spec.limits.oomScoreAdjust ?? 0
+  require(Number.isInteger(score) &&
+    Math.abs(score) <= 1000, 'oomScoreAdjust is from -1000 to 1000', String(score))
   const texts = [...words, ...Object.entries(spec.env).flat(), spec.workingDir ?? '']
   require(!texts.some((text) => text.includes('\0')), 'NUL bytes are not allowed', spec.name)
   const names = Object.keys(spec.env)

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { TerminalSize } from '../../../core/interfaces/process-session.ts'
 import { delay } from './delay.ts'
+import type { Owner } from './privileges.ts'
 
 const SCRIPT_PATH = '/usr/bin/script'
 const SIZE_MAX = 0xffff
@@ -25,15 +26,19 @@ export function hasTerminals(): boolean {
  *
  * @param env the variables of the command; what `script` needs of its own is taken back before it.
  * @param nameFile where the name of the terminal's device is written, for {@link TerminalResizer}.
+ * @param owner who may open the terminal by name; undefined is whoever this process is.
  */
 export function onTerminal(
   words: readonly string[],
   env: Readonly<Record<string, string>>,
   nameFile: string,
+  owner?: Owner,
 ): { readonly words: readonly string[]; readonly env: Readonly<Record<string, string>> } {
   const shell = env['SHELL']
   const restore = shell === undefined ? 'unset SHELL' : `SHELL=${quoted(shell)}`
-  const note = `PATH=/usr/bin:/bin tty > ${quoted(nameFile)}`
+  const give =
+    owner === undefined ? '' : `; PATH=/usr/bin:/bin chown ${owner.uid} "$(PATH=/usr/bin:/bin tty)"`
+  const note = `PATH=/usr/bin:/bin tty > ${quoted(nameFile)}${give}`
   const line = `${note}; ${restore}; exec ${words.map(quoted).join(' ')}`
   return {
     words: [SCRIPT_PATH, '-q', '-e', '-c', line, '/dev/null'],

@@ -1,8 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { criRuntime } from '../../src/adapters/runtime/cri/index.ts'
-import type { PodRuntime } from '../../src/adapters/runtime/index.ts'
+import type { ContainerStatus, PodRuntime } from '../../src/adapters/runtime/index.ts'
 import { type RuntimePlace, runtimeSuite } from '../../src/compliance/index.ts'
 import { consoleLogger, systemClock } from '../../src/system.ts'
 import {
@@ -114,6 +115,49 @@ describe('containerd through the Container Runtime Interface', () => {
     }
   })
 
+  test('what runs outlives its engine, which is found again with it', async (context) => {
+    skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+    const where = await place()
+    const runtime = await where.open()
+    try {
+      const directory = await where.podDirectory()
+      const uid = 'outlives'
+      const pod = { namespace: 'suite', name: 'outlives', uid, hostname: 'pod', directory }
+      const sandbox = await runtime.runSandbox(pod)
+      const started = await runtime.startContainer(sandbox.id, {
+        name: 'main',
+        attempt: 0,
+        image: SHELL_IMAGE,
+        command: ['sh', '-c', 'while :; do echo beat; sleep 0.1; done'],
+        args: [],
+        env: {},
+        mounts: [],
+        limits: {},
+        logPath: join(directory, 'logs', 'main.log'),
+        labels: {},
+      })
+      await containerd?.kill()
+      await expect(runtime.list()).rejects.toMatchObject({ reason: 'Unavailable' })
+      await containerd?.start()
+      const listed = async (): Promise<readonly ContainerStatus[]> =>
+        (await runtime.list().catch(() => undefined))?.containers ?? []
+      const found = await eventually(async () => (await listed())[0])
+      expect(found).toMatchObject({ id: started.id, state: 'running' })
+      const before = (await where.readLog(started.logPath)).length
+      await eventually(async () => (await where.readLog(started.logPath)).length > before)
+      const command = { command: ['echo', 'back'], timeoutMs: 30_000, outputBytesMax: 100 }
+      expect((await runtime.run(started.id, command)).output).toBe('back\n')
+      const hints: string[] = []
+      runtime.watch(({ podUid }) => hints.push(podUid))
+      await runtime.stopContainer(started.id, 0)
+      await eventually(() => hints.includes(uid))
+      expect((await listed())[0]).toMatchObject({ state: 'exited', exitCode: 137 })
+    } finally {
+      await runtime.close()
+      await where.dispose()
+    }
+  })
+
   test('nothing is left of the pods that were removed', async (context) => {
     skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
     const left = await containerd?.leftovers()
@@ -122,6 +166,17 @@ describe('containerd through the Container Runtime Interface', () => {
     expect(left?.processes.filter((line) => line.includes('containerd-shim'))).toEqual([])
   })
 })
+
+/** Looks until there is something, and gives it. */
+async function eventually<Found>(
+  look: () => Promise<Found | undefined | false> | Found | undefined | false,
+): Promise<Found> {
+  while (true) {
+    const found = await look()
+    if (found !== undefined && found !== false) return found
+    await sleep(50)
+  }
+}
 
 async function place(): Promise<RuntimePlace> {
   if (containerd === undefined) throw new Error('there is no containerd')

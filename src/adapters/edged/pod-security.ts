@@ -95,24 +95,27 @@ export function sandboxSecurity(pod: PodView): ContainerSecurity {
 /**
  * Whether a container that must not run as root would.
  *
+ * @param ownUid whom processes run as by default on a runtime without images; undefined where that
+ *   cannot be chosen, and is told otherwise.
  * @returns what is wrong, in kubelet's words; undefined when it may be started.
  */
 export function rootProblem(
   pod: PodView,
   container: ContainerView,
   image: ImageStatus | undefined,
+  ownUid?: number | undefined,
 ): string | undefined {
   const context = contextOf(pod, container)
   if (context['runAsNonRoot'] !== true) return undefined
   const where = `(pod: "${pod.name}_${pod.namespace}(${pod.uid})", container: ${container.name})`
   const uid = asNumber(context['runAsUser'])
   if (uid === 0) return `container's runAsUser breaks non-root policy ${where}`
-  if (uid !== undefined || image === undefined) return undefined
-  const { userName } = image
-  if (image.uid === undefined && userName !== undefined) {
+  if (uid !== undefined) return undefined
+  const userName = image?.userName
+  if (image?.uid === undefined && userName !== undefined) {
     return `container has runAsNonRoot and image has non-numeric user (${userName}), cannot verify user is non-root ${where}`
   }
-  return uidOf(image) === 0
+  return (uidOf(image) ?? ownUid) === 0
     ? `container has runAsNonRoot and image will run as root ${where}`
     : undefined
 }

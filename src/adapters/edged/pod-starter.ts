@@ -159,7 +159,9 @@ export class PodStarter {
       reason: 'CreateContainerConfigError',
       message,
     })
-    const refused = rootProblem(pod, container, need?.image)
+    const hasUsers = runtime.images === undefined && runtime.supports.security.has('uid')
+    const ownUid = hasUsers ? process.getuid?.() : undefined
+    const refused = rootProblem(pod, container, need?.image, ownUid)
     if (refused !== undefined) return configError(refused)
     // Mounts with a subPathExpr need variables, and variables may name mounts: two passes.
     const plain = await containerMounts(pod, container, sandbox.directory, {})

@@ -143,6 +143,14 @@ describe('a container that must not run as root', () => {
   })
 })
 
+test('a process that must not run as root does not get the user of edged when that is root', () => {
+  const it = secured({ runAsNonRoot: true })
+  expect(rootProblem(it, main(it), undefined, 0)).toContain('will run as root')
+  expect(rootProblem(it, main(it), undefined, 1000)).toBeUndefined()
+  const other = secured({ runAsNonRoot: true, runAsUser: 5 })
+  expect(rootProblem(other, main(other), undefined, 0)).toBeUndefined()
+})
+
 describe('what a runtime cannot do', () => {
   const it = secured(
     {

@@ -104,3 +104,14 @@ test('a preStop hook that fails is told, and one that hangs is not waited for pa
   await eventually(() => place.pod('web') === undefined, 15_000)
   expect(told(place, 'FailedPreStopHook')).toEqual(['PreStopHook failed'])
 })
+
+test('a pod is deleted while its postStart hook hangs', async () => {
+  const place = await open()
+  const lifecycle = { postStart: { exec: { command: ['sleep', '1000'] } } }
+  await place.create(shellPod('web', 'sleep 100', {}, { lifecycle }))
+  await eventually(async () => (await place.runtime.list()).containers.length === 1)
+  await place.store.delete(KEY)
+  await eventually(() => place.pod('web') === undefined, 10_000)
+  expect(told(place, 'FailedPostStartHook')).toEqual([])
+  await expect.poll(async () => (await place.runtime.list()).sandboxes).toEqual([])
+})

@@ -62,6 +62,11 @@ export class PodHooks {
     })
   }
 
+  /** A run is being stopped: nobody waits any more for what it does after its start. */
+  giveUp(containerId: string): void {
+    this.#started.get(containerId)?.abort.abort()
+  }
+
   /** What a container does before it is asked to end. Resolves when that is done or given up. */
   async beforeStop(run: HookedRun, timeoutMs: number, signal: AbortSignal): Promise<void> {
     const { pod, container, containerId, ip } = run

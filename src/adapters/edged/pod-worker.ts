@@ -144,6 +144,7 @@ export class PodWorker {
   #stop(pod: PodView, stop: StopStep, state: RuntimeState): void {
     const { container: run, graceMs, why } = stop
     const { id, name } = run
+    this.#hooks.giveUp(id)
     const container = allContainers(pod).find((each) => each.name === name)
     const ip = state.sandboxes[0]?.ip
     const before: BeforeStop | undefined =

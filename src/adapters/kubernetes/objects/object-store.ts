@@ -1,13 +1,13 @@
-import type { JsonMap, Position, Replica, Sha256 } from '../../../core/index.ts'
+import type { Position, Replica, Sha256 } from '../../../core/index.ts'
 import { checkName, checkPreconditions, qualified } from './checks.ts'
 import { CustomKinds } from './custom-kinds.ts'
 import { applyDeletion, type Deletion } from './deletion.ts'
 import { translated } from './engine-errors.ts'
 import { fateOf } from './fate.ts'
 import { homeOf } from './homes.ts'
-import { documentId, type Identity, nameOf, type Part, uidOf } from './identity.ts'
+import { documentId, type Identity, nameOf, uidOf } from './identity.ts'
 import { KeyedLock } from './keyed-lock.ts'
-import { documentKind } from './kinds.ts'
+import { writeNew, writePart } from './part-writes.ts'
 import { amended, apiVersionOf, desiredPart, observedPart, sameDesired } from './parts.ts'
 import { Projector } from './projector.ts'
 import type { Shown } from './rows.ts'
@@ -182,27 +182,11 @@ class DocumentStore implements OpenObjectStore {
       },
     }
     const home = homeOf(resource.id, created)
-    // The observed part first: the object is shown when its desired part is there, and is whole by then.
-    if (resource.status && object['status'] !== undefined) {
-      await this.#write(
-        resource,
-        identity,
-        'observed',
-        home,
-        {},
-        observedPart(created),
-        options.author,
-      )
-    }
-    const position = await this.#write(
-      resource,
-      identity,
-      'desired',
+    const position = await writeNew(this.#options.replica, resource, identity, {
       home,
-      {},
-      desiredPart(resource, created),
-      options.author,
-    )
+      created,
+      author: options.author,
+    })
     return await this.#shown(key, position)
   }
 
@@ -218,11 +202,17 @@ class DocumentStore implements OpenObjectStore {
     const next = recipe(base)
     if (next === base) return current
     const { part, author } = options
+    const { replica } = this.#options
     let position = 0
     if (part !== 'desired' && resource.status) {
       const home = homeOf(resource.id, current)
       const [from, to] = [observedPart(base), observedPart(next)]
-      position = await this.#write(resource, identity, 'observed', home, from, to, author)
+      position = await writePart(replica, resource, identity, 'observed', {
+        home,
+        from,
+        to,
+        author,
+      })
     }
     if (part === 'desired' || (part === 'both' && !sameDesired(resource, base, next)))
       position = (await this.#writeDesired(resource, identity, base, next, author)) || position
@@ -274,6 +264,7 @@ class DocumentStore implements OpenObjectStore {
     author: string | undefined,
   ): Promise<Position> {
     const next = amended(resource, base, wanted)
+    const { replica } = this.#options
     const { name } = base.metadata
     const home = homeOf(resource.id, base)
     const newHome = homeOf(resource.id, next)
@@ -284,15 +275,13 @@ class DocumentStore implements OpenObjectStore {
         { key: identity },
       )
     }
-    const position = await this.#write(
-      resource,
-      identity,
-      'desired',
+    const [from, to] = [desiredPart(resource, base), desiredPart(resource, next)]
+    const position = await writePart(replica, resource, identity, 'desired', {
       home,
-      desiredPart(resource, base),
-      desiredPart(resource, next),
+      from,
+      to,
       author,
-    )
+    })
     if (newHome === home) return position
     return await this.#move(resource, identity, newHome)
   }
@@ -317,27 +306,6 @@ class DocumentStore implements OpenObjectStore {
       if ((await replica.record(id)) !== undefined) await replica.move(id, home)
     }
     return replica.head
-  }
-
-  async #write(
-    resource: Resource,
-    identity: Identity,
-    part: Part,
-    home: string,
-    base: JsonMap,
-    next: JsonMap,
-    author: string | undefined,
-  ): Promise<Position> {
-    const { replica } = this.#options
-    return await translated(identity, async () => {
-      await using handle = await replica.open<JsonMap>(documentId(identity, part), {
-        kind: documentKind(resource, part),
-        collection: home,
-      })
-      const written = handle.write(base, next, { message: author })
-      await handle.durable()
-      return written === undefined ? 0 : replica.head
-    })
   }
 
   async #shown(key: ObjectKey, position: Position, before?: KubeObject): Promise<KubeObject> {

@@ -28,6 +28,28 @@ export function observedPart(object: KubeObject): JsonMap {
   } as JsonMap
 }
 
+/** The two parts of an object as {@link assemble} takes them: it makes the same of them again. */
+export function shownParts(
+  resource: Resource,
+  object: KubeObject,
+): { readonly desired: JsonMap; readonly observed: JsonMap } {
+  if (!resource.status) return { desired: object as JsonMap, observed: {} }
+  const { managedFields: _, ...metadata } = object.metadata
+  const owners = ownersOf(object)
+  const [ofStatus, others] = [owners.filter(ownsStatus), owners.filter((one) => !ownsStatus(one))]
+  const { status } = object
+  return {
+    desired: {
+      ...object,
+      metadata: others.length === 0 ? metadata : { ...metadata, managedFields: others },
+    } as JsonMap,
+    observed: {
+      ...(status === undefined ? {} : { status }),
+      ...(ofStatus.length === 0 ? {} : { managedFields: ofStatus }),
+    } as JsonMap,
+  }
+}
+
 function ownersOf({ metadata }: { readonly metadata: JsonObject }): readonly JsonObject[] {
   const { managedFields } = metadata
   return Array.isArray(managedFields) ? managedFields.filter(isObject) : []
@@ -70,9 +92,9 @@ export function assemble(
 ): KubeObject {
   const metadata = isObject(desired['metadata']) ? desired['metadata'] : {}
   const { name, namespace } = derived.key
-  const { apiVersion: _version, kind: _kind, metadata: _metadata, ...rest } = desired
+  const { apiVersion: _version, kind: _kind, metadata: _metadata, status: own, ...rest } = desired
   const empty = ALWAYS_REPORTED.has(resource.id) ? {} : undefined
-  const status = resource.status ? (observed?.['status'] ?? empty) : undefined
+  const status = resource.status ? (observed?.['status'] ?? empty) : own
   const owners = allOwners(metadata as JsonObject, resource.status ? observed : undefined)
   return freeze({
     apiVersion: apiVersionOf(resource),

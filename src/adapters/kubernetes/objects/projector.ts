@@ -11,8 +11,16 @@ import { DEFINITIONS } from './custom-resources.ts'
 import { homeOf } from './homes.ts'
 import { documentId, type Identity, nameOf, parseDocumentId, uidOf } from './identity.ts'
 import { documentKind } from './kinds.ts'
-import { assemble, sameContent } from './parts.ts'
-import { objectOf, SHOWN_ROWS, ShownRows, type Sources, sameSources } from './shown-rows.ts'
+import { assemble, sameContent, shownParts } from './parts.ts'
+import type { Shown } from './rows.ts'
+import {
+  objectOf,
+  SHOWN_ROWS,
+  ShownRows,
+  type Sources,
+  sameRecord,
+  sameSources,
+} from './shown-rows.ts'
 import type { KubeObject, ObjectKey, Resource } from './types.ts'
 import type { ObjectView } from './view.ts'
 
@@ -44,6 +52,8 @@ export class Projector {
   readonly #waiters = new Set<{ readonly position: Position; readonly resolve: () => void }>()
   readonly #cancels: (() => void)[] = []
   readonly #rows: ShownRows
+  /** What the objects that are shown were made of, where that is known. */
+  readonly #sourcesOf = new WeakMap<Shown, Sources>()
   #work: Promise<void> = Promise.resolve()
   #closed = false
 
@@ -73,11 +83,12 @@ export class Projector {
       this.#note(parsed.identity)
       if (parsed.part !== 'desired' || record.deleted || record.left) continue
       const kept = await this.#kept(id, parsed.identity)
-      const read = kept === undefined ? await this.#read(parsed.identity) : undefined
-      const object = kept ?? read?.object
+      const read = kept ?? (await this.#read(parsed.identity))
+      const object = read?.object
       if (object === undefined) continue
       view.seed(parsed.identity, object)
-      this.#keep(parsed.identity, read?.sources)
+      this.#made(parsed.identity, read?.sources)
+      if (kept === undefined) this.#keep(parsed.identity, read?.sources)
       if (record.collection !== homeOf(parsed.identity.resource, object)) {
         this.misplaced.push(parsed.identity)
       }
@@ -207,13 +218,14 @@ export class Projector {
     try {
       const shown = view.get(identity)
       if (shown !== undefined && shown.identity.incarnation > identity.incarnation) return
-      const read = await this.#read(identity, own)
+      const isSame = shown?.identity.incarnation === identity.incarnation
+      const read = await this.#read(identity, own, isSame && !again ? shown : undefined)
       if (read !== undefined) {
-        const isNew = shown?.identity.incarnation !== identity.incarnation
-        if (isNew || again || !sameContent(shown.object, read.object))
+        if (!isSame || again || !sameContent(shown.object, read.object))
           view.show(identity, read.object, position)
+        this.#made(identity, read.sources)
         this.#keep(identity, read.sources)
-      } else if (shown?.identity.incarnation === identity.incarnation) {
+      } else if (isSame) {
         view.hide(shown, position)
         this.#rows.drop(documentId(identity, 'desired'))
       }
@@ -223,11 +235,12 @@ export class Projector {
   }
 
   /** The object as it was shown before the last stop, if its documents are still the same. */
-  async #kept(id: DocumentId, identity: Identity): Promise<KubeObject | undefined> {
+  async #kept(id: DocumentId, identity: Identity): Promise<Reading | undefined> {
     const row = await this.#rows.take(id)
     const sources = row === undefined ? undefined : await this.#sources(identity)
     if (row === undefined || sources === undefined) return undefined
-    return objectOf(row, sources)
+    const object = objectOf(row, sources)
+    return object === undefined ? undefined : { object, sources }
   }
 
   /** What an object is made of; undefined when it is not (or no longer) there. */
@@ -241,6 +254,14 @@ export class Projector {
     return { desired, observed: isThere ? observed : undefined }
   }
 
+  /** Notes what is shown was made of. */
+  #made(identity: Identity, sources: Sources | undefined): void {
+    const shown = this.#options.view.get(identity)
+    if (shown?.identity.incarnation !== identity.incarnation) return
+    if (sources === undefined) this.#sourcesOf.delete(shown)
+    else this.#sourcesOf.set(shown, sources)
+  }
+
   /** Keeps what is shown for the next start, where it is known what it was made of. */
   #keep(identity: Identity, sources: Sources | undefined): void {
     const shown = this.#options.view.get(identity)
@@ -251,19 +272,34 @@ export class Projector {
   /**
    * The object as its documents say now, or undefined when it is not (or no longer) there; and what it is
    * made of, unless that has changed meanwhile.
+   *
+   * @param shown the same object as it is shown: a part that is the same still need not be read.
    */
-  async #read(identity: Identity, position?: Position): Promise<Reading | undefined> {
-    const { replica, kinds, fleet, sha256 } = this.#options
+  async #read(
+    identity: Identity,
+    position?: Position,
+    shown?: Shown,
+  ): Promise<Reading | undefined> {
+    const { kinds, fleet, sha256 } = this.#options
     const resource = kinds.byId.get(identity.resource)
     const sources = await this.#sources(identity)
     if (resource === undefined || sources === undefined) return undefined
-    const id = documentId(identity, 'desired')
-    await using desired = await replica.open(id, { kind: documentKind(resource, 'desired') })
+    const before = shown === undefined ? undefined : this.#sourcesOf.get(shown)
+    const known = before === undefined ? undefined : shown?.object
+    const parts = known === undefined ? undefined : shownParts(resource, known)
+    const isSameDesired = sameRecord(before?.desired, sources.desired)
+    const isSameObserved = sameRecord(before?.observed, sources.observed)
+    let observed = isSameObserved ? parts?.observed : undefined
+    if (sources.observed === undefined) observed = undefined
+    else observed ??= await this.#observed(identity, resource)
+    // Without owners of a status the others stand in an order that only their document tells.
+    const isOrdered =
+      parts?.observed['managedFields'] === undefined || observed?.['managedFields'] !== undefined
+    const kept = isSameDesired && isOrdered ? parts?.desired : undefined
+    const desired = kept ?? (await this.#desired(identity, resource))
     // What is not durable may yet be taken back: it is not shown.
-    if (desired.durableValue['metadata'] === undefined) return undefined
-    const observed =
-      sources.observed === undefined ? undefined : await this.#observed(identity, resource)
-    const object = assemble(resource, desired.durableValue, observed, {
+    if (desired['metadata'] === undefined) return undefined
+    const object = assemble(resource, desired, observed, {
       key: identity,
       uid: uidOf(identity, fleet, sha256),
       resourceVersion: position ?? Math.max(sources.desired.last, sources.observed?.last ?? 0),
@@ -272,6 +308,14 @@ export class Projector {
     const after = await this.#sources(identity)
     const isSame = after !== undefined && sameSources(sources, after)
     return { object, sources: isSame ? after : undefined }
+  }
+
+  async #desired(identity: Identity, resource: Resource): Promise<JsonMap> {
+    const kind = documentKind(resource, 'desired')
+    await using desired = await this.#options.replica.open(documentId(identity, 'desired'), {
+      kind,
+    })
+    return desired.durableValue
   }
 
   async #observed(identity: Identity, resource: Resource): Promise<JsonMap> {

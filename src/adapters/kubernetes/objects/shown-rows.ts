@@ -112,9 +112,13 @@ export function objectOf(bytes: Uint8Array, sources: Sources): KubeObject | unde
 
 /** Whether nothing was added to or taken from the documents between two looks. */
 export function sameSources(a: Sources, b: Sources): boolean {
-  if (!equalBytes(a.desired.digest, b.desired.digest)) return false
-  if (a.observed === undefined || b.observed === undefined) return a.observed === b.observed
-  return equalBytes(a.observed.digest, b.observed.digest)
+  return sameRecord(a.desired, b.desired) && sameRecord(a.observed, b.observed)
+}
+
+/** Whether nothing was added to or taken from a document between two looks. */
+export function sameRecord(a: DocumentRecord | undefined, b: DocumentRecord | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return equalBytes(a.digest, b.digest)
 }
 
 /** Rows can be lost or damaged at any time: what cannot be read is not there. */

@@ -18,14 +18,20 @@ export function withDefaults(object: JsonObject, values: JsonObject): JsonObject
 /** `object` with the field `key` mapped, where it is there. */
 export function mapField(object: JsonObject, key: string, change: Fill): JsonObject {
   const value = object[key]
-  return isObject(value) ? { ...object, [key]: change(value) } : object
+  return isObject(value) ? withValue(object, key, change(value)) : object
+}
+
+/** `object` itself where the value is that already: who compares it later sees that at once. */
+function withValue(object: JsonObject, key: string, value: Json): JsonObject {
+  return value === object[key] ? object : { ...object, [key]: value }
 }
 
 /** `object` with each item of the list `key` mapped, where it is there. */
 export function mapItems(object: JsonObject, key: string, change: Fill): JsonObject {
   const list = object[key]
   if (!Array.isArray(list)) return object
-  return { ...object, [key]: list.map((item: Json) => (isObject(item) ? change(item) : item)) }
+  const items = list.map((item: Json) => (isObject(item) ? change(item) : item))
+  return items.every((item, index) => item === list[index]) ? object : { ...object, [key]: items }
 }
 
 /** One after the other. */
@@ -43,7 +49,7 @@ export function always(key: string, ...steps: readonly Fill[]): Fill {
   const fill = fills(...steps)
   return (object) => {
     const value = object[key]
-    return { ...object, [key]: fill(isObject(value) ? value : {}) }
+    return withValue(object, key, fill(isObject(value) ? value : {}))
   }
 }
 

@@ -46,7 +46,9 @@ const CONTAINER_LISTS = ['containers', 'initContainers', 'ephemeralContainers'] 
 /** The two names of the field for a service account say the same. */
 const accountDefaults: Fill = (spec) => {
   const account = textAt(spec, 'serviceAccountName') || textAt(spec, 'serviceAccount')
-  return account === '' ? spec : { ...spec, serviceAccountName: account, serviceAccount: account }
+  const isSame = spec['serviceAccountName'] === account && spec['serviceAccount'] === account
+  if (account === '' || isSame) return spec
+  return { ...spec, serviceAccountName: account, serviceAccount: account }
 }
 
 /** What a pod spec, also one in a template, gets where it says nothing. */
@@ -67,7 +69,9 @@ export const podSpecDefaults: Fill = fills(
 const requestDefaults: Fill = inside('resources', (resources) => {
   const limits = resources['limits']
   if (!isObject(limits)) return resources
-  return { ...resources, requests: withDefaults(objectAt(resources, 'requests'), limits) }
+  const { requests = {} } = resources
+  const completed = withDefaults(isObject(requests) ? requests : {}, limits)
+  return completed === resources['requests'] ? resources : { ...resources, requests: completed }
 })
 
 /** On the network of the machine a port of a container is one of the machine. */

@@ -30,19 +30,34 @@ function structValue(
   isRoot = false,
 ): JsonObject {
   const out: Draft = {}
+  let isSame = true
   for (const [key, raw] of Object.entries(value)) {
-    const field = type.fields.get(key)
-    const below = path === '' ? key : `${path}.${key}`
-    if (field === undefined) {
-      const isTypeMeta = isRoot && (key === 'apiVersion' || key === 'kind')
-      if (isTypeMeta && typeof raw === 'string') out[key] = raw
-      else if (!isTypeMeta) unknown.push(below)
-    } else if (raw !== null && raw !== undefined) {
-      const decoded = fieldValue(type, field, raw, below, unknown)
-      if (decoded !== undefined && !isZero(field, decoded)) setOwn(out, key, decoded)
-    }
+    const found = structField(type, key, raw, path === '' ? key : `${path}.${key}`, unknown, isRoot)
+    if (found !== undefined) setOwn(out, key, found)
+    if (found !== raw) isSame = false
   }
-  return out
+  // What is as it should be already is given back as it is: who compares it later sees that at once.
+  return isSame ? value : out
+}
+
+function structField(
+  type: StructType,
+  key: string,
+  raw: Json | undefined,
+  path: string,
+  unknown: string[],
+  isRoot: boolean,
+): Json | undefined {
+  const field = type.fields.get(key)
+  if (field === undefined) {
+    const isTypeMeta = isRoot && (key === 'apiVersion' || key === 'kind')
+    if (isTypeMeta && typeof raw === 'string') return raw
+    if (!isTypeMeta) unknown.push(path)
+    return undefined
+  }
+  if (raw === null || raw === undefined) return undefined
+  const decoded = fieldValue(type, field, raw, path, unknown)
+  return decoded === undefined || isZero(field, decoded) ? undefined : decoded
 }
 
 function isZero(field: Field, value: Json): boolean {
@@ -62,22 +77,25 @@ function fieldValue(
   const place = `${type.name.slice(type.name.indexOf('.') + 1)}.${path}`
   if (field.shape === 'list') {
     if (!isList(raw)) throw mismatch(raw, place, `[]${goType(field.type)}`)
-    return raw.flatMap((item, index) => {
-      const found = itemValue(field, item, place, `${path}[${index}]`, unknown)
-      return found === undefined ? [] : [found]
-    })
+    const items = raw.map((item, index) =>
+      itemValue(field, item, place, `${path}[${index}]`, unknown),
+    )
+    if (items.every((item, index) => item === raw[index])) return raw
+    return items.filter((item) => item !== undefined)
   }
   if (field.shape === 'map') {
     if (!isObject(raw)) throw mismatch(raw, place, `map[string]${goType(field.type)}`)
     const out: Draft = {}
+    let isSame = true
     for (const [key, item] of Object.entries(raw)) {
       const found =
         item === null || item === undefined
           ? zeroOf(field.type)
           : itemValue(field, item, place, `${path}.${key}`, unknown)
       if (found !== undefined) setOwn(out, key, found)
+      if (found !== item) isSame = false
     }
-    return out
+    return isSame ? raw : out
   }
   return itemValue(field, raw, place, path, unknown)
 }

@@ -10,6 +10,7 @@ import {
   runCommandLine,
   sourcesText,
 } from '../shared/command-line.ts'
+import { keepMemoryLow } from '../shared/lean-memory.ts'
 import { runProgram } from '../shared/lifetime.ts'
 import { createLogger, logSettings } from '../shared/logging.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
@@ -83,6 +84,7 @@ function settingsOf(flags: Flags): Promise<Values<typeof edgeSettings>> {
 }
 
 async function run(flags: Flags): Promise<void> {
+  keepMemoryLow()
   const settings = await settingsOf(flags)
   const logger = createLogger('edgecore', settings.logLevel, settings.logFormat)
   const exitCode = await runProgram({

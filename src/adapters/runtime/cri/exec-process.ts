@@ -1,9 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { allProcesses, familyOf, processOf } from '../process-table.ts'
+import { killFamily } from '../kill-family.ts'
+import { processOf } from '../process-table.ts'
 import type { ProcessEvent } from './events.ts'
 
-const LOOK_MS = 20
-const KILL_ROUNDS_MAX = 50
 /** What a process has written before its end arrives within this. */
 const DRAIN_MS = 500
 
@@ -49,29 +47,6 @@ export class ExecProcess {
 
   /** Kills it with everything that it started. Never rejects. */
   async kill(): Promise<void> {
-    const leader = this.#pid
-    if (leader === undefined) return
-    const start = await this.#start
-    const known = new Map<number, string>()
-    for (let round = 0; round < KILL_ROUNDS_MAX; round += 1) {
-      const rows = await allProcesses().catch(() => [])
-      // A later process may have got its number.
-      const own = rows.filter((row) => row.pid !== leader || row.start === start)
-      const family = familyOf(leader, own, known)
-      if (family.length === 0) return
-      for (const row of family) {
-        known.set(row.pid, row.start)
-        killOne(row.pid)
-      }
-      await sleep(LOOK_MS)
-    }
-  }
-}
-
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It has just ended.
+    if (this.#pid !== undefined) await killFamily(this.#pid, await this.#start)
   }
 }

@@ -59,7 +59,8 @@ export function containerStatus(
     name: item.metadata.name,
     attempt: item.metadata.attempt,
     image: kept.image,
-    imageId: item.imageRef,
+    // Where it came from, as statuses of pods have it; a list only tells what it is.
+    imageId: details?.imageRef ?? item.imageRef,
     state,
     createdAtMs: millisOf(item.createdAt) ?? 0,
     startedAtMs: millisOf(details?.startedAt ?? ''),

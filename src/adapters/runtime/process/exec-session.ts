@@ -9,10 +9,10 @@ import type {
   TerminalSize,
 } from '../../../core/interfaces/process-session.ts'
 import { RuntimeError } from '../index.ts'
+import { killFamily } from '../kill-family.ts'
 import { OutputMerge } from '../output-merge.ts'
 import { delay } from './delay.ts'
 import { openPipes, type Pipes } from './fifo.ts'
-import { killFamily } from './kill-family.ts'
 import { LIMITS } from './limits.ts'
 import type { Owner } from './privileges.ts'
 import { TerminalResizer } from './terminal.ts'
@@ -132,7 +132,7 @@ class ExecSession implements ProcessSession {
     this.#merge.drop()
     this.#closePipes()
     // What it left running on purpose belongs to the container, as with any container engine.
-    if (!this.#isExited) void killFamily(this.#pid, this.#clock)
+    if (!this.#isExited) void killFamily(this.#pid)
   }
 
   async #pump(stream: OutputPiece['stream'], socket: Socket): Promise<void> {

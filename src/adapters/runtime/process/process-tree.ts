@@ -1,5 +1,5 @@
-import { kill } from 'node:process'
 import type { Clock } from '../../../core/interfaces/clock.ts'
+import { send } from '../kill-family.ts'
 import {
   allProcesses,
   familyOf,
@@ -129,14 +129,5 @@ export class ProcessTree {
   /** Whether the script lives. */
   isAlive(): Promise<boolean> {
     return isAlive(this.#options.claim.pid, this.#options.claim.start)
-  }
-}
-
-/** Sends a signal. A process that is gone, or is not ours, is left alone. */
-export function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    kill(pid, signal)
-  } catch {
-    // ESRCH: it ended meanwhile. EPERM: it is not ours.
   }
 }

@@ -13,6 +13,11 @@ export class DeliveryChecker {
   readonly #delivered: Map<ReplicaId, Map<DocumentId, Set<EventHash>>> = new Map()
   /** By machine: events that may come again, as they were taken off its log. */
   readonly #again: Map<ReplicaId, Set<string>> = new Map()
+  /**
+   * By machine and document: events that came again before it was said that they had been taken off its log.
+   * That is said after the append, and both may be in one.
+   */
+  readonly #repeated: Map<ReplicaId, Map<DocumentId, Set<EventHash>>> = new Map()
   /** By machine and document: the state that it begins with rotted, and no other has come. */
   readonly #headless: Set<string> = new Set()
   /** What each event was made after. */
@@ -47,7 +52,7 @@ export class DeliveryChecker {
         !this.#headless.has(`${machine.name} ${document}`) &&
         this.#again.get(machine.name)?.delete(eventKey(document, hash)) !== true
       )
-        this.#world.fail('I4', `${machine.name} was given ${hash} of ${document} twice`)
+        this.#repeat(machine.name, document, hash)
       seen.add(hash)
     }
   }
@@ -87,6 +92,30 @@ export class DeliveryChecker {
       waiting.push(...parents)
     }
     return undefined
+  }
+
+  #repeat(machine: ReplicaId, document: DocumentId, hash: EventHash): void {
+    const documents = this.#repeated.get(machine) ?? new Map<DocumentId, Set<EventHash>>()
+    this.#repeated.set(machine, documents)
+    documents.set(document, (documents.get(document) ?? new Set()).add(hash))
+  }
+
+  /** A peer's refusal took events of these documents off a log: they may come again, or have already. */
+  takenBack(machine: ReplicaId, documents: readonly DocumentId[]): void {
+    this.forget(machine, documents)
+    for (const document of documents) {
+      const back = this.#repeated.get(machine)?.get(document) ?? []
+      for (const hash of back) this.#again.get(machine)?.delete(eventKey(document, hash))
+      this.#repeated.get(machine)?.delete(document)
+    }
+  }
+
+  /** At the end: what came twice and was never taken off. */
+  atRest(): void {
+    for (const [machine, documents] of this.#repeated)
+      for (const [document, hashes] of documents)
+        for (const hash of hashes)
+          this.#world.fail('I4', `${machine} was given ${hash} of ${document} twice`)
   }
 
   /** Events of these documents were taken off a log: they may come again. */

@@ -125,7 +125,7 @@ export class Checkers implements Witness, World {
   started(machine: Machine, process: Process): void {
     const { replica } = process
     replica.onRejected((documents) => {
-      this.delivery.forget(machine.name, documents)
+      this.delivery.takenBack(machine.name, documents)
       // Now: its author may be down when somebody else is asked for what was refused.
       this.#looking.push(this.durability.noteRefusals(replica).catch(() => undefined))
     })

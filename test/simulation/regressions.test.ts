@@ -107,6 +107,15 @@ const REGRESSIONS: readonly (readonly [options: RunOptions, what: string])[] = [
     { seed: 781 },
     'a cursor in a greeting counted as an acknowledgement of what had been refused unheard',
   ],
+  [{ seed: 937 }, 'who was dialled answered under the name of another, and wrote as that one'],
+  [
+    { seed: 1157 },
+    'an event that was taken back and came again was in one append, and was taken for told twice',
+  ],
+  [
+    { seed: 1968 },
+    'what an entry that had rotted at the cloud cost a guest came back before it was said to be gone',
+  ],
 ]
 
 test.each(REGRESSIONS)('%o: %s', async (options) => {

@@ -239,6 +239,7 @@ async function converge(world: Simulator, checkers: Checkers): Promise<number> {
   }
   for (const difference of differences) checkers.fail('I3', difference)
   const convergedMs = world.time.nowMs - since
+  checkers.delivery.atRest()
   await world.until(checkers.looked())
   await world.until(checkers.lossesAtRest())
   await world.until(checkers.rotAtRest())

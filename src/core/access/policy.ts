@@ -23,7 +23,7 @@ export interface WriteRequest {
  * call to call, and what is not allowed is denied.
  */
 export interface Policy {
-  /** Whether a principal may act as this replica. Default: yes. */
+  /** Whether a principal may act as this replica, whichever side dialled. Default: yes. */
   mayConnect?(principal: Principal, replica: ReplicaId): Denial | undefined
   /** Whether a principal may see every document of a collection. */
   mayRead(principal: Principal, collection: CollectionId): boolean

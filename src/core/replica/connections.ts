@@ -23,7 +23,7 @@ import type { ConnectedPeer, ConnectOptions } from './options.ts'
 import { PeerLink } from './peer-link.ts'
 import type { PeerStream } from './peer-stream.ts'
 import { Quarantine } from './quarantine.ts'
-import { withdrawal } from './recheck.ts'
+import { misnamed, withdrawal } from './recheck.ts'
 import type { Refusals } from './refusals.ts'
 import type { Repairs } from './repairs.ts'
 import { SignalTable } from './signals.ts'
@@ -226,13 +226,13 @@ export class Connections {
   }
 
   #events(owner: LinkOwner, meter: LinkMeter): LinkEvents {
-    const { log, clock, logger, measures, refusals, waiting } = this.#options
+    const { log, policy, clock, logger, measures, refusals, waiting } = this.#options
     const acknowledged = (durable: Position): void => {
       const seconds = meter.acknowledged(durable, clock.monotonicMs())
       if (seconds !== undefined) measures.caughtUp(seconds)
     }
     return {
-      objection: (link, peer) => this.links.objection(link, peer),
+      objection: (link, peer) => misnamed(policy, link, peer) ?? this.links.objection(link, peer),
       turnedAway: ({ code }) => measures.refused(code),
       established: (link) => {
         const isNew = link.peer !== undefined && this.links.of(link.peer) !== link

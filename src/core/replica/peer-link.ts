@@ -256,6 +256,7 @@ export class PeerLink {
       case 'append':
         return this.#append(output)
       case 'acknowledged':
+        if (this.peer === undefined) return
         this.#memory.soon(output.peer)
         return events.acknowledged(this, output.peer, output.received, output.durable)
       case 'rejected':
@@ -283,11 +284,7 @@ export class PeerLink {
 
   #admit(hello: Hello): void {
     const { policy, principal, log, events } = this.#options
-    const denial = policy.mayConnect?.(principal, hello.replica)
-    const reason =
-      denial === undefined
-        ? events.objection(this, hello.replica)
-        : { ...denial, retryable: false, retryAfterMs: undefined }
+    const reason = events.objection(this, hello.replica)
     if (reason !== undefined) {
       events.turnedAway(reason)
       return this.#later((now) => this.#session.refuse(reason, now))
@@ -328,6 +325,8 @@ export class PeerLink {
   }
 
   #append(output: Extract<SessionOutput, { type: 'append' }>): void {
+    // Who answered may not be here: what it says with its name is not taken, nor how far that was read.
+    if (this.peer === undefined) return
     const { log, sha256, events, clock } = this.#options
     const { token } = output
     const peer = this.#memory.settled(output.peer)

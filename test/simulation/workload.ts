@@ -101,7 +101,11 @@ export class Workload {
       if (forbidden) this.#checkers.access.forbidden(machine.name, eventKey(document, hash))
       await handle.durable()
       if (!process.alive || forbidden) return
-      if (mark !== undefined) this.#checkers.generations.safe(mark, hash)
+      // On its way to the disk when its generation ended, it was made anew under another name.
+      const [head = hash, other] = handle.heads
+      const isAnew =
+        other === undefined && !this.#checkers.has(machine.name, eventKey(document, hash))
+      if (mark !== undefined) this.#checkers.generations.safe(mark, isAnew ? head : hash)
       const home = handle.collection
       this.#checkers.durability.promise(machine.name, { hash, document, collection: home })
       this.#world.note(() => `${machine.name} edited ${document}`)

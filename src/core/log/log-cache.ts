@@ -104,8 +104,12 @@ export class LogCache implements PlanView {
     const unsent = new Set<EventHash>()
     for (const entry of this.#entries.get(document) ?? []) {
       const name = nameOf(entry)
-      if (name === undefined || entry.from === peer.replica) continue
-      if (entry.position > peer.acked || !peer.complete.includes(entry.collection)) unsent.add(name)
+      const isComplete = peer.complete.includes(entry.collection)
+      const isTheirs =
+        entry.from === peer.replica
+          ? entry.position > (peer.doubted ?? 0)
+          : isComplete && entry.position <= peer.acked
+      if (name !== undefined && !isTheirs) unsent.add(name)
     }
     return unsent
   }

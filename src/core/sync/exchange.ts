@@ -284,10 +284,13 @@ export class Exchange {
 
   /** Equal digests prove that what was reconciled is complete at both sides. */
   #agreed(): void {
-    const complete = this.#record?.reconciled() ?? []
-    if (complete.length === 0) return
+    const record = this.#record
+    const complete = record?.reconciled() ?? []
+    const isDoubted = record?.doubted !== undefined
+    if (isDoubted) record.doubted = undefined
+    if (complete.length === 0 && !isDoubted) return
     this.#filledOwed.push(...complete)
-    this.#ackOwed = true
+    this.#ackOwed ||= complete.length > 0
     this.#emitAcknowledged()
   }
 

@@ -47,12 +47,15 @@ function greeted(
   peer: Self,
   agreement: Agreement,
   remembered: PeerState | undefined,
+  head: Position,
 ): Greeted {
   const pending = new Set([...agreement.backfill, ...agreement.reconcile])
   // What is no longer granted is no longer complete: the cursors pass it by from now on.
   const complete = agreement.granted.filter((name) => !pending.has(name))
   const record = new PeerRecord(peer.replica, peer.epoch, agreement.sendFrom, complete)
   record.packings = peer.packings
+  const isRenewed = remembered?.epoch !== undefined && remembered.epoch !== peer.epoch
+  record.doubted = isRenewed ? head : remembered?.doubted
   return { version, peer, agreement, record, remembered }
 }
 
@@ -96,9 +99,9 @@ export class DialerGreeting {
     }
     const { peer } = this.#input
     const remembered = peer?.replica === welcome.replica ? peer : undefined
-    const answer = greeted(welcome.version, welcome, agreement, remembered)
+    const answer = greeted(welcome.version, welcome, agreement, remembered, this.#input.head)
     // What we said to be acknowledged was so by another: of what this one refused we may not have heard.
-    if (remembered === undefined && this.#hello.acked > 0) answer.record.doubt()
+    if (remembered === undefined && this.#hello.acked > 0) answer.record.doubt(this.#input.head)
     return answer
   }
 }
@@ -163,6 +166,6 @@ export class AccepterGreeting {
       receive,
     })
     this.#host.control(welcomeFrame(this.#self, version, hello, agreement, head, receive.tell()))
-    return { ...greeted(version, hello, agreement, peer), exchange, early: this.#early }
+    return { ...greeted(version, hello, agreement, peer, head), exchange, early: this.#early }
   }
 }

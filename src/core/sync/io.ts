@@ -38,6 +38,11 @@ export interface PeerState {
   readonly complete: readonly CollectionId[]
   /** The numbers of the compressions that it could undo when we last met. */
   readonly packings?: readonly number[] | undefined
+  /**
+   * Our head when the peer was met under another epoch than before: what it had brought up to there it may have
+   * lost. Until a comparison at our side finds both logs equal.
+   */
+  readonly doubted?: Position | undefined
 }
 
 /** A collection that the other side will not share, with the reason. */

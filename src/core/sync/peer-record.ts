@@ -25,6 +25,8 @@ export class PeerRecord {
   acked: Position
   /** The compressions that the peer can undo. */
   packings: readonly number[] | undefined
+  /** See {@link PeerState}. */
+  doubted: Position | undefined
 
   constructor(
     replica: ReplicaId,
@@ -51,8 +53,9 @@ export class PeerRecord {
     this.#reconciling.add(collection)
   }
 
-  /** What counts as complete does so only when nothing is known to differ. */
-  doubt(): void {
+  /** What counts as complete, or was brought up to a position of our log, does so only when nothing is known to differ. */
+  doubt(head: Position): void {
+    this.doubted = head
     for (const collection of [...this.#complete]) this.reconcile(collection)
   }
 
@@ -88,8 +91,8 @@ export class PeerRecord {
       if (this.#fills.get(collection)?.out === true) complete.push(collection)
     }
     complete.sort()
-    const { replica, epoch, acked, packings } = this
-    return { replica, epoch, cursor, acked, complete, packings }
+    const { replica, epoch, acked, packings, doubted } = this
+    return { replica, epoch, cursor, acked, complete, packings, doubted }
   }
 
   #mark(collections: readonly CollectionId[], direction: 'in' | 'out'): boolean {

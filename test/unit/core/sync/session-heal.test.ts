@@ -27,6 +27,26 @@ describe('a replica that lost part of its log', () => {
     expect(pair.dialer.session.reconciling.runs).toBeLessThanOrEqual(1)
   })
 
+  test('and has a new epoch is not believed to have what it had given, until both are found equal', () => {
+    for (const [one, other] of [
+      ['edge', 'cloud'],
+      ['cloud', 'edge'],
+    ] as const) {
+      const both = met()
+      const head = both[other].head
+      expect(both[other].peers.get(one)?.doubted).toBeUndefined()
+      both[one].loseTail(10, '00000000000000aa')
+      const broken = new SessionPair(both.edge, both.cloud)
+      const end = one === 'edge' ? broken.accepter : broken.dialer
+      for (let steps = 0; steps < 9 && end.session.peer === undefined; steps += 1) broken.step()
+      expect(end.session.peer?.doubted).toBe(head)
+      broken.run()
+      // Who compares knows it: mostly that is who dialled.
+      expect(both[other].peers.get(one)?.doubted).toBe(end.session.agreed ? undefined : head)
+      expect(broken.dialer.session.agreed).toBe(true)
+    }
+  })
+
   test('is told so, by how far it was read, before it uses a position twice', () => {
     const { edge, cloud } = met()
     const { head } = edge

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Logger, nodeCollection, type Replica, systemClock, systemRandom } from 'tideway'
-import { createEdged, type Edged, type PodApi } from 'tideway/adapters/edged'
+import { type ClusterDns, createEdged, type Edged, type PodApi } from 'tideway/adapters/edged'
 import {
   createGarbageCollector,
   createReplicaSetController,
@@ -16,7 +16,7 @@ import {
 import type { Teardown } from '../shared/lifetime.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
 import { UsageSignals } from '../shared/usage-signals.ts'
-import type { EdgeSettings } from './edge-settings.ts'
+import { CLUSTER_DOMAIN, type EdgeSettings } from './edge-settings.ts'
 import { openRuntime } from './open-runtime.ts'
 import { stopPods } from './stop-pods.ts'
 
@@ -82,6 +82,7 @@ export class EdgePods {
       directory: join(settings.data, 'pods'),
       version: KUBELET_VERSION,
       addresses: settings.address === undefined ? undefined : [settings.address],
+      clusterDns: clusterDnsOf(settings),
       loaded,
     })
     teardown.add('edged', () => edged.close())
@@ -138,6 +139,11 @@ export class EdgePods {
       cancel()
     })
   }
+}
+
+function clusterDnsOf({ clusterDns, clusterDomain }: EdgeSettings): ClusterDns | undefined {
+  if (clusterDns.length === 0) return undefined
+  return { servers: clusterDns, domain: clusterDomain ?? CLUSTER_DOMAIN }
 }
 
 function startHeartbeat(replica: Replica, edged: Edged, node: string, teardown: Teardown): void {

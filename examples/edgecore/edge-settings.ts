@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { auditSettings } from '../shared/audit-log.ts'
 import { type LogFormat, type LogLevel, logSettings } from '../shared/logging.ts'
 import { metricsAddressSetting } from '../shared/operations.ts'
@@ -46,6 +47,13 @@ export const joinSettings: {
   ),
 }
 
+/** What kubelet and most clusters call it. */
+export const CLUSTER_DOMAIN = 'cluster.local'
+
+function parseIp(text: string): string | undefined {
+  return isIP(text) === 0 ? undefined : text
+}
+
 /** Every setting of edgecore. */
 export const edgeSettings: typeof joinSettings &
   typeof runtimeSettings &
@@ -53,6 +61,8 @@ export const edgeSettings: typeof joinSettings &
     readonly server: Setting<readonly Address[]>
     readonly apiAddress: Setting<Address>
     readonly address: Setting<string | undefined>
+    readonly clusterDns: Setting<readonly string[]>
+    readonly clusterDomain: Setting<string | undefined>
     readonly stopPodsOnExit: Setting<boolean>
     readonly metricsAddress: Setting<Address | undefined>
     readonly logLevel: Setting<LogLevel>
@@ -72,6 +82,16 @@ export const edgeSettings: typeof joinSettings &
     'the address that the node and its pods report',
     'IP',
     'the first outside one',
+  ),
+  clusterDns: listSetting(
+    'the name servers of pods whose dnsPolicy is ClusterFirst',
+    { placeholder: 'IP', allowed: 'IP addresses', parse: parseIp },
+    "none; such pods get the machine's",
+  ),
+  clusterDomain: textSetting(
+    'the domain below which those name servers know services',
+    'DOMAIN',
+    CLUSTER_DOMAIN,
   ),
   stopPodsOnExit: switchSetting(
     'stop the pods when edgecore stops; else they go on running',

@@ -5,12 +5,7 @@ import {
   encodeMessage,
 } from '../../src/adapters/kubernetes/server/streams/channels.ts'
 import { SizeReader } from '../../src/adapters/kubernetes/server/streams/session-bridge.ts'
-import {
-  encodeFrame,
-  type Frame,
-  FrameReader,
-  SpdyError,
-} from '../../src/adapters/spdy/frames.ts'
+import { encodeFrame, type Frame, FrameReader, SpdyError } from '../../src/adapters/spdy/frames.ts'
 import { HeaderCodec } from '../../src/adapters/spdy/headers.ts'
 
 const stream = fc.integer({ min: 1, max: 0x7fff_ffff })

@@ -18,7 +18,7 @@ export interface LogEntry {
   readonly hash: EventHash | undefined
   /**
    * An event's or a base's bytes; for a join and a snapshot the document's events in one CBOR array; for a leave
-   * {@link STAYS} or nothing.
+   * the mark `STAYS` or nothing.
    */
   readonly bytes: Uint8Array
 }

@@ -1,9 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { criRuntime } from '../../src/adapters/runtime/cri/index.ts'
-import type { ContainerStatus, PodRuntime } from '../../src/adapters/runtime/index.ts'
+import type { ContainerStatus } from '../../src/adapters/runtime/index.ts'
 import { type RuntimePlace, runtimeSuite } from '../../src/compliance/index.ts'
 import { consoleLogger, systemClock } from '../../src/system.ts'
 import {
@@ -14,6 +14,7 @@ import {
 } from '../containers/containerd.ts'
 import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { startRegistry } from '../containers/registry.ts'
+import { runtimePlace } from '../support/runtime-place.ts'
 import { skipUnless } from '../support/skip.ts'
 
 let containerd: Containerd | undefined
@@ -185,31 +186,13 @@ async function place(): Promise<RuntimePlace> {
   const owner = `suite-${places}`
   const directory = join(folder, owner)
   await mkdir(directory)
-  const opened: PodRuntime[] = []
-  const open = async (): Promise<PodRuntime> => {
-    const runtime = await criRuntime({
+  return runtimePlace(directory, () =>
+    criRuntime({
       socketPath: socket,
       clock: systemClock,
       logger: consoleLogger('silent'),
       owner,
       cgroupRoot,
-    })
-    opened.push(runtime)
-    return runtime
-  }
-  return {
-    open,
-    async podDirectory() {
-      const path = join(directory, 'pod')
-      await mkdir(path)
-      return path
-    },
-    readLog: (path) => readFile(path, 'utf8').catch(() => ''),
-    async dispose() {
-      for (const runtime of opened) await runtime.close()
-      const last = await open()
-      for (const sandbox of (await last.list()).sandboxes) await last.removeSandbox(sandbox.id)
-      await last.close()
-    },
-  }
+    }),
+  )
 }

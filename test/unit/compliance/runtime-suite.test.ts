@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -6,6 +6,7 @@ import type { PodRuntime } from '../../../src/adapters/runtime/index.ts'
 import { processRuntime } from '../../../src/adapters/runtime/process/index.ts'
 import { type RuntimePlace, runtimeSuite } from '../../../src/compliance/index.ts'
 import { consoleLogger, systemClock } from '../../../src/system.ts'
+import { runtimePlace } from '../../support/runtime-place.ts'
 import { failingChecks } from './failing-checks.ts'
 
 interface Fault {
@@ -94,41 +95,21 @@ async function place(alter: Fault['alter']): Promise<RuntimePlace> {
   const directory = await mkdtemp(join(tmpdir(), 'tideway-broken-'))
   places += 1
   const cgroupRoot = `tideway-broken-${process.pid}-${places}`
-  const opened: PodRuntime[] = []
-  const open = async (): Promise<PodRuntime> => {
-    const runtime = await processRuntime({
+  const open = (): Promise<PodRuntime> =>
+    processRuntime({
       directory: join(directory, 'state'),
       clock: systemClock,
       logger: consoleLogger('silent'),
       cgroupRoot,
     })
-    opened.push(runtime)
-    return runtime
-  }
-  return {
-    open: async () => {
-      const runtime = await open()
-      const altered = alter(runtime)
-      return new Proxy(runtime, {
-        get(target, name) {
-          if (name in altered) return Reflect.get(altered, name)
-          const value: unknown = Reflect.get(target, name, target)
-          return typeof value === 'function' ? value.bind(target) : value
-        },
-      })
-    },
-    async podDirectory() {
-      const path = join(directory, 'pod')
-      await mkdir(path)
-      return path
-    },
-    readLog: (path) => readFile(path, 'utf8').catch(() => ''),
-    async dispose() {
-      for (const runtime of opened) await runtime.close()
-      const last = await open()
-      for (const sandbox of (await last.list()).sandboxes) await last.removeSandbox(sandbox.id)
-      await last.close()
-      await rm(directory, { recursive: true, force: true })
-    },
-  }
+  return runtimePlace(directory, open, (runtime) => {
+    const altered = alter(runtime)
+    return new Proxy(runtime, {
+      get(target, name) {
+        if (name in altered) return Reflect.get(altered, name)
+        const value: unknown = Reflect.get(target, name, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+  })
 }

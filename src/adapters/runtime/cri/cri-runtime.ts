@@ -103,6 +103,7 @@ export class CriRuntime implements PodRuntime {
     this.#sessions = new EngineSessions(client, () => this.#events.tellsProcesses)
     const onEvent = (id: string | undefined): void => void this.#noticed(id)
     this.#events = new EngineEvents({
+      engine: context.name,
       channel,
       clock,
       logger,

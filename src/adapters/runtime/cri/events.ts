@@ -12,6 +12,8 @@ export interface EventsOptions {
   readonly channel: GrpcChannel
   readonly clock: Clock
   readonly logger: Logger
+  /** The engine's own name: containerd's events say more than the interface's. */
+  readonly engine: string
   /** Something happened to this container, or to nobody knows which one. */
   readonly onEvent: (containerId: string | undefined) => void
   /** A process that was started in a container began, or ended. Only some engines tell. */
@@ -42,8 +44,8 @@ interface TaskEvent {
 
 const TOPICS = { started: '/tasks/exec-started', exited: '/tasks/exit' } as const
 
-/** Where an engine tells what happens, best first. */
-type Source = 'cri' | 'containerd' | 'none'
+/** Where an engine tells what happens. */
+type Source = 'cri' | 'containerd'
 
 const RETRY_MS = 1_000
 /** The engine's namespace for what came through the interface. */
@@ -54,22 +56,24 @@ const LOOK_MS = 1_000
 const LOOK_RARELY_MS = 30_000
 
 /**
- * Follows what an engine tells: by the interface's own events, or by containerd's, as its version 1.6
- * does not have the first. Where there are neither it asks for a look once a second.
+ * Follows what an engine tells: by containerd's events where it is one, which also tell of processes that
+ * sessions start, or by the interface's own. Where there are neither it asks for a look once a second.
  */
 export class EngineEvents {
   readonly #options: EventsOptions
   readonly #ended = new AbortController()
-  #source: Source = 'cri'
+  /** What was not tried yet, or works: the first is followed. */
+  readonly #sources: Source[]
   #cancel: Cancel | undefined
 
   constructor(options: EventsOptions) {
     this.#options = options
+    this.#sources = options.engine === 'containerd' ? ['containerd', 'cri'] : ['cri', 'containerd']
   }
 
   /** Whether {@link EventsOptions.onProcess} is called. */
   get tellsProcesses(): boolean {
-    return this.#source === 'containerd'
+    return this.#sources[0] === 'containerd'
   }
 
   /** Begins. Failures are tried again until {@link close}. */
@@ -85,7 +89,7 @@ export class EngineEvents {
 
   #look(): void {
     const { clock, onEvent } = this.#options
-    const delayMs = this.#source === 'none' ? LOOK_MS : LOOK_RARELY_MS
+    const delayMs = this.#sources.length === 0 ? LOOK_MS : LOOK_RARELY_MS
     this.#cancel = clock.schedule(delayMs, () => {
       onEvent(undefined)
       this.#look()
@@ -94,14 +98,14 @@ export class EngineEvents {
 
   async #follow(): Promise<void> {
     const { clock, logger, onEvent } = this.#options
-    while (!this.#ended.signal.aborted && this.#source !== 'none') {
+    while (!this.#ended.signal.aborted && this.#sources.length > 0) {
       try {
-        await (this.#source === 'cri' ? this.#followCri() : this.#followContainerd())
+        await (this.#sources[0] === 'cri' ? this.#followCri() : this.#followContainerd())
       } catch (error) {
         if (this.#ended.signal.aborted) return
         if (isUnknownCall(error)) {
-          this.#source = this.#source === 'cri' ? 'containerd' : 'none'
-          if (this.#source === 'none') this.#lookMore()
+          this.#sources.shift()
+          if (this.#sources.length === 0) this.#lookMore()
           continue
         }
         logger.debug('the events of the engine ended', { error })

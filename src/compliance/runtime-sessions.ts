@@ -215,9 +215,9 @@ export const sessionChecks: readonly RuntimeCheck[] = [
   {
     name: 'a container with a stdin reads what is attached writes, and its end when it is for one',
     async run(scene) {
-      const { id } = await start(scene, 'read line; echo "got $line"; cat; echo over', {
-        stdin: 'once',
-      })
+      // Engines pass input on a moment before they listen to the output.
+      const script = 'read line; sleep 0.5; echo "got $line"; cat; echo over'
+      const { id } = await start(scene, script, { stdin: 'once' })
       const session = await scene.runtime.attach(id, ALL)
       const got = collect(session)
       await session.writeInput(utf8('hello\nmore\n'))
@@ -229,7 +229,9 @@ export const sessionChecks: readonly RuntimeCheck[] = [
     name: 'a stdin that is open to all goes on after one of them has left',
     async run(scene) {
       const { until } = scene
-      const { id } = await start(scene, 'read a; read b; echo "$a $b"', { stdin: 'open' })
+      const { id } = await start(scene, 'read a; read b; sleep 0.5; echo "$a $b"', {
+        stdin: 'open',
+      })
       const first = await scene.runtime.attach(id, ALL)
       await first.writeInput(utf8('one\n'))
       first.endInput()
@@ -246,10 +248,8 @@ export const sessionChecks: readonly RuntimeCheck[] = [
     name: 'a container on a terminal is typed into',
     when: (supports) => supports.terminals,
     async run(scene) {
-      const { id } = await start(scene, 'read line; echo "got $line"; [ -t 0 ] && echo terminal', {
-        stdin: 'once',
-        tty: true,
-      })
+      const script = 'read line; sleep 0.5; echo "got $line"; [ -t 0 ] && echo terminal'
+      const { id } = await start(scene, script, { stdin: 'once', tty: true })
       const session = await scene.runtime.attach(id, TERMINAL)
       const got = collect(session)
       await session.writeInput(utf8('hello\r'))

@@ -422,6 +422,10 @@ const KNOWN: readonly { readonly text: RegExp; readonly why: string }[] = [
     text: /kube-apiserver-legacy-service-account-token-tracking/,
     why: 'tokens of service accounts were never kept in secrets here',
   },
+  {
+    text: /Status after running PostFilter plugins.*not found/,
+    why: 'a pod was deleted while room was sought for it; so in any cluster',
+  },
   { text: /unable to fetch metrics from resource metrics API/, why: 'nothing measures the pods' },
 ]
 

@@ -426,6 +426,10 @@ const KNOWN: readonly { readonly text: RegExp; readonly why: string }[] = [
     text: /Status after running PostFilter plugins.*not found/,
     why: 'a pod was deleted while room was sought for it; so in any cluster',
   },
+  {
+    text: /sync \\+"garbage\/[a-z-]+\\+" failed with .* not found/,
+    why: 'what the tests of garbage delete may go while it is looked after; so in any cluster',
+  },
   { text: /unable to fetch metrics from resource metrics API/, why: 'nothing measures the pods' },
 ]
 

@@ -186,7 +186,8 @@ describe.each(kubectls)('kubectl $version', ({ path, version }) => {
     const overrides = JSON.stringify({ spec: { nodeName: 'edge-1' } })
     const words = ['run', name, '--image=local', '-it', '--rm', '--restart=Never', '--quiet']
     const line = [path, ...words, `--overrides='${overrides}'`, '--override-type=strategic']
-    const script = `--command -- sh -c 'read l; echo "got $l"; while stty size | grep -q ^0; do sleep 0.1; done; stty size; exit 3'`
+    // kubectl tells a size that is larger by one first, so that what draws on the screen draws anew.
+    const script = `--command -- sh -c 'read l; echo "got $l"; until stty size | grep "^21 77"; do sleep 0.1; done; exit 3'`
     const text = `stty rows 21 cols 77; exec ${line.join(' ')} ${script}`
     const command = onTerminal(text, env)
     command.type('hello\r')

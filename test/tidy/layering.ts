@@ -17,6 +17,7 @@ const RECONCILER = /^src\/adapters\/reconciler\//
 const OBJECTS = /^src\/adapters\/kubernetes\/objects\//
 const IDENTITY = /^src\/adapters\/kubernetes\/identity\//
 const SPDY = /^src\/adapters\/spdy\//
+const GRPC = /^src\/adapters\/grpc\//
 const RUNTIME_INTERFACE = /^src\/adapters\/runtime\/(?:index|[a-z-]+)\.ts$/
 /** The vocabulary that the log and the session share. Types only. */
 const SYNC_WORDS = /^src\/core\/sync\/io\.ts$/
@@ -53,6 +54,7 @@ const ROOMS: readonly Room[] = [
   { files: /^src\/inspect\//, may: [/^src\/core\//], packages: CORE_PACKAGES },
   { files: /^src\/adapters\/reconciler\//, may: [BASE], packages: [] },
   { files: SPDY, may: [BASE], packages: [NODE] },
+  { files: GRPC, may: [BASE], packages: [NODE] },
   { files: OBJECTS, may: [BASE], packages: CORE_PACKAGES },
   { files: IDENTITY, may: [BASE, RECONCILER, OBJECTS], packages: [NODE] },
   {
@@ -72,13 +74,13 @@ const ROOMS: readonly Room[] = [
   { files: /^src\/adapters\/runtime\/[a-z-]+\.ts$/, may: [BASE], packages: [NODE] },
   {
     files: /^src\/adapters\/runtime\/cri\//,
-    may: [BASE, RUNTIME_INTERFACE, SPDY],
+    may: [BASE, RUNTIME_INTERFACE, SPDY, GRPC],
     packages: [NODE, /^protobufjs\/light\.js$/],
   },
   { files: /^src\/adapters\/runtime\//, may: [BASE, RUNTIME_INTERFACE], packages: [NODE] },
   {
     files: /^src\/adapters\/edged\//,
-    may: [BASE, RECONCILER, OBJECTS, RUNTIME_INTERFACE],
+    may: [BASE, RECONCILER, OBJECTS, RUNTIME_INTERFACE, GRPC],
     packages: [NODE],
   },
   {

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../kubernetes/objects/types.ts'
 import type { ContainerStatus } from '../runtime/index.ts'
 import { kubeTime } from './conditions.ts'
+import { goDuration } from './go-duration.ts'
 import { asNumber, asObject, asObjects, asText } from './json.ts'
 import { type BackoffWait, runsOf } from './pod-plan.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
@@ -92,15 +93,6 @@ function waitingOf(
 export function backoffMessage(pod: PodView, container: string, delayMs: number): string {
   const where = `${pod.name}_${pod.namespace}(${pod.uid})`
   return `back-off ${goDuration(delayMs)} restarting failed container=${container} pod=${where}`
-}
-
-/** A duration as Go prints it: `10s`, `2m40s`. */
-export function goDuration(ms: number): string {
-  const seconds = ms / 1000
-  if (seconds < 60) return `${seconds}s`
-  const minutes = Math.floor(seconds / 60)
-  const rest = `${seconds % 60}s`
-  return minutes < 60 ? `${minutes}m${rest}` : `${Math.floor(minutes / 60)}h${minutes % 60}m${rest}`
 }
 
 function toWaiting(waiting: Waiting): JsonObject {

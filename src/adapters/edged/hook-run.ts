@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/interfaces/clock.ts'
 import type { JsonObject } from '../kubernetes/objects/types.ts'
+import { delay } from '../runtime/delay.ts'
 import type { PodRuntime } from '../runtime/index.ts'
 import { askHttp } from './probe-http.ts'
 import { hostFor, type LookTarget, lookAt } from './probe-look.ts'
@@ -28,7 +29,7 @@ export async function runHook(run: HookRun): Promise<string | undefined> {
   const action = actionOf(run.hook)
   if (action === undefined) return 'the hook does not say what to do'
   if (action.type === 'sleep') {
-    await pause(clock, Math.min(action.delayMs, timeoutMs), signal)
+    await delay(clock, Math.min(action.delayMs, timeoutMs), signal)
     return undefined
   }
   if (action.type === 'http') {
@@ -42,18 +43,4 @@ export async function runHook(run: HookRun): Promise<string | undefined> {
   }
   const { outcome, output } = await lookAt(runtime, target, action, timeoutMs, signal)
   return outcome === 'success' ? undefined : output
-}
-
-/** Resolves after a while, or when a signal is aborted. */
-export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      cancel()
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const cancel = clock.schedule(delayMs, end)
-    if (signal.aborted) end()
-    else signal.addEventListener('abort', end, { once: true })
-  })
 }

@@ -1,13 +1,13 @@
 import type { KubeObject } from '../kubernetes/objects/types.ts'
 import { type ImageStatus, RuntimeError, type RuntimeImages } from '../runtime/index.ts'
 import type { Waiting } from './container-status.ts'
+import { goDuration } from './go-duration.ts'
 import { type ImageName, parseImageName } from './image-name.ts'
 import { asObjects, asText } from './json.ts'
 import { type PodContext, tell } from './pod-context.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
 import {
   endOfWaitMs,
-  goMillis,
   nextPullWait,
   PULL_BACKOFF,
   type PullBackoff,
@@ -179,7 +179,7 @@ export class ImagePuller {
       const logins = loginsFor(name.repository, this.#secrets(pod, say))
       const status = await this.#images.pullImage(name.reference, logins)
       const nowMs = clock.monotonicMs()
-      const took = `${goMillis(nowMs - beganAtMs)} (${goMillis(nowMs - askedAtMs)} including waiting)`
+      const took = `${goDuration(nowMs - beganAtMs)} (${goDuration(nowMs - askedAtMs)} including waiting)`
       const size = `Image size: ${status.sizeBytes} bytes.`
       say('Normal', 'Pulled', `Successfully pulled image "${image}" in ${took}. ${size}`)
       result = { state: 'done', image: status }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
+import { delay } from '../runtime/delay.ts'
 import type { PodRuntime } from '../runtime/index.ts'
-import { pause } from './hook-run.ts'
 import type { StopStep } from './pod-plan.ts'
 
 /** What a {@link PodStopper} needs. */
@@ -16,12 +16,29 @@ export interface PodStopperOptions {
 /** What a container does before it is asked to end, within `timeoutMs`. Never throws. */
 export type BeforeStop = (timeoutMs: number, signal: AbortSignal) => Promise<void>
 
-/** What a container gets to end by itself, however long its preStop hook took. */
-const GRACE_AFTER_HOOK_MS_MIN = 2_000
+/** What a container gets to end by itself, however long its preStop hook or its turn took. */
+const GRACE_AFTER_WAIT_MS_MIN = 2_000
 
 interface Hook {
   readonly done: Promise<void>
   readonly abort: AbortController
+}
+
+/** One container to be stopped. */
+export interface StopOrder {
+  readonly id: string
+  readonly podUid: string
+  readonly graceMs: number
+  /** What it does before, once. */
+  readonly before?: BeforeStop | undefined
+  /** Ids of containers whose stops are awaited first, as long as the grace lasts. */
+  readonly after?: readonly string[] | undefined
+}
+
+interface Stopping {
+  readonly graceMs: number
+  /** Aborted when the last stop of this container is over. */
+  readonly over: AbortController
 }
 
 /**
@@ -30,12 +47,12 @@ interface Hook {
  */
 export class PodStopper {
   readonly #options: PodStopperOptions
-  /** The grace of each stop that is under way, by container. */
-  readonly #stopping = new Map<string, number>()
+  /** The stops that are under way, by container. */
+  readonly #stopping = new Map<string, Stopping>()
   /** The preStop hooks that run, by container. */
   readonly #hooks = new Map<string, Hook>()
   readonly #tasks = new Set<Promise<void>>()
-  #isClosed = false
+  readonly #closed = new AbortController()
 
   constructor(options: PodStopperOptions) {
     this.#options = options
@@ -44,19 +61,22 @@ export class PodStopper {
   /** Whether this stop, or one with less time, is under way. */
   isStopping(stop: StopStep): boolean {
     const current = this.#stopping.get(stop.container.id)
-    return current !== undefined && current <= stop.graceMs
+    return current !== undefined && current.graceMs <= stop.graceMs
   }
 
   /**
-   * Makes sure that a container is being stopped within `graceMs`.
+   * Makes sure that a container is being stopped within its grace.
    *
    * @returns whether this is news: false when the same stop is under way already.
    */
-  stop(id: string, podUid: string, graceMs: number, before?: BeforeStop): boolean {
+  stop(order: StopOrder): boolean {
+    const { id, podUid, graceMs } = order
     const current = this.#stopping.get(id)
-    if (this.#isClosed || (current !== undefined && current <= graceMs)) return false
-    this.#stopping.set(id, graceMs)
-    const task: Promise<void> = this.#run(id, graceMs, before).finally(() => {
+    const isUnderWay = current !== undefined && current.graceMs <= graceMs
+    if (this.#closed.signal.aborted || isUnderWay) return false
+    const over = current?.over ?? new AbortController()
+    this.#stopping.set(id, { graceMs, over })
+    const task: Promise<void> = this.#run(order).finally(() => {
       this.#tasks.delete(task)
       this.#options.hint(podUid)
     })
@@ -66,43 +86,65 @@ export class PodStopper {
 
   /** Waits for no hook any more and asks no other container to end. */
   close(): void {
-    this.#isClosed = true
+    this.#closed.abort()
     for (const { abort } of this.#hooks.values()) abort.abort()
   }
 
-  async #run(id: string, graceMs: number, before: BeforeStop | undefined): Promise<void> {
-    const { runtime, logger } = this.#options
+  async #run(order: StopOrder): Promise<void> {
+    const { id, graceMs } = order
+    const { runtime, logger, clock } = this.#options
+    const startMs = clock.monotonicMs()
+    const leftMs = (): number => graceMs - (clock.monotonicMs() - startMs)
+    const hasWait = order.before !== undefined || (order.after ?? []).length > 0
     try {
-      const restMs = await this.#beforeStop(id, graceMs, before)
-      if (!this.#isClosed) await runtime.stopContainer(id, restMs)
+      await this.#beforeStop(order)
+      if (leftMs() > 0) await this.#awaitTurn(order, leftMs())
+      const isWhole = graceMs === 0 || !hasWait
+      const restMs = isWhole ? graceMs : Math.max(leftMs(), GRACE_AFTER_WAIT_MS_MIN)
+      if (!this.#closed.signal.aborted) await runtime.stopContainer(id, restMs)
     } catch (error) {
       logger.warn('cannot stop a container', { id, error })
     } finally {
       this.#hooks.get(id)?.abort.abort()
       this.#hooks.delete(id)
-      if (this.#stopping.get(id) === graceMs) this.#stopping.delete(id)
+      const current = this.#stopping.get(id)
+      if (current?.graceMs === graceMs) {
+        this.#stopping.delete(id)
+        current.over.abort()
+      }
     }
   }
 
-  /** Runs the hook once, however often a stop is asked for. @returns the grace that is left. */
-  async #beforeStop(id: string, graceMs: number, before: BeforeStop | undefined): Promise<number> {
-    if (before === undefined || graceMs === 0) return graceMs
-    const { clock } = this.#options
+  /** Runs the hook once, however often a stop is asked for. */
+  async #beforeStop({ id, graceMs, before }: StopOrder): Promise<void> {
+    if (before === undefined || graceMs === 0) return
     let hook = this.#hooks.get(id)
     if (hook === undefined) {
       const abort = new AbortController()
       hook = { done: before(graceMs, abort.signal), abort }
       this.#hooks.set(id, hook)
     }
-    const startMs = clock.monotonicMs()
+    const { done, abort } = hook
+    await this.#within(graceMs, [done, aborted(abort.signal)])
+  }
+
+  /** Waits until the stops of those that go first are over. */
+  async #awaitTurn({ after = [] }: StopOrder, timeoutMs: number): Promise<void> {
+    const stops = after.flatMap((id) => this.#stopping.get(id)?.over.signal ?? [])
+    if (stops.length === 0) return
+    const turn = Promise.all(stops.map(aborted))
+    await this.#within(timeoutMs, [turn, aborted(this.#closed.signal)])
+  }
+
+  async #within(timeoutMs: number, events: readonly Promise<unknown>[]): Promise<void> {
     const over = new AbortController()
-    await Promise.race([hook.done, pause(clock, graceMs, over.signal), aborted(hook.abort.signal)])
+    await Promise.race([...events, delay(this.#options.clock, timeoutMs, over.signal)])
     over.abort()
-    return Math.max(graceMs - (clock.monotonicMs() - startMs), GRACE_AFTER_HOOK_MS_MIN)
   }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true })
   })

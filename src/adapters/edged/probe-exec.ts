@@ -1,5 +1,5 @@
 import { type PodRuntime, RuntimeError } from '../runtime/index.ts'
-import { goDuration } from './container-status.ts'
+import { goDuration } from './go-duration.ts'
 import type { LookResult } from './probe-look.ts'
 
 /** What kubelet keeps of the output of a command. */

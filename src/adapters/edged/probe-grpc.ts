@@ -1,16 +1,19 @@
 import { type ClientHttp2Session, connect } from 'node:http2'
-import { goDuration } from './container-status.ts'
+import {
+  callHeaders,
+  FRAME_HEAD_BYTES,
+  frame,
+  GRPC,
+  type GrpcStatus,
+  statusIn,
+} from '../grpc/wire.ts'
+import { goDuration } from './go-duration.ts'
 import type { LookResult } from './probe-look.ts'
 import { connectProblem, joinHostPort } from './probe-tcp.ts'
 
 const PATH = '/grpc.health.v1.Health/Check'
 const STATUS_NAMES: readonly string[] = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
 const SERVING = 1
-const UNKNOWN = 2
-const UNIMPLEMENTED = 12
-const DEADLINE_EXCEEDED = 4
-/** A message is preceded by one byte of flags and four of length. */
-const PREFIX_BYTES = 5
 const ANSWER_BYTES_MAX = 4096
 
 /** Asks a container's grpc.health.v1.Health service about `service`: SERVING is success. */
@@ -61,24 +64,18 @@ function call(
   timeoutMs: number,
 ): Promise<LookResult> {
   return new Promise((resolve, reject) => {
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': PATH,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      'user-agent': 'kube-probe/1.34',
-      'grpc-timeout': `${Math.ceil(timeoutMs)}m`,
-    })
+    const headers = { ...callHeaders(PATH, timeoutMs), 'user-agent': 'kube-probe/1.34' }
+    const stream = session.request(headers)
     const answer: Buffer[] = []
     let answerBytes = 0
-    let status: GrpcStatus = { code: undefined, message: '' }
+    let status: GrpcStatus | undefined
     stream.on('response', (headers) => {
-      status = statusOf(headers, status)
+      status = statusIn(headers)
       const httpStatus = headers[':status']
-      if (httpStatus !== 200) status = { code: UNKNOWN, message: `HTTP ${httpStatus}` }
+      if (httpStatus !== 200) status = { code: GRPC.unknown, message: `HTTP ${httpStatus}` }
     })
     stream.on('trailers', (trailers) => {
-      status = statusOf(trailers, status)
+      status = statusIn(trailers) ?? status
     })
     stream.on('data', (piece: Buffer) => {
       answerBytes += piece.length
@@ -90,44 +87,22 @@ function call(
   })
 }
 
-/** How a call ended; no code when its end was not told. */
-interface GrpcStatus {
-  readonly code: number | undefined
-  readonly message: string
-}
-
-function statusOf(headers: object, before: GrpcStatus): GrpcStatus {
-  const fields = headers as Readonly<Record<string, unknown>>
-  const code = fields['grpc-status']
-  if (code === undefined) return before
-  return { code: Number(code), message: decodeMessage(String(fields['grpc-message'] ?? '')) }
-}
-
-/** Bytes outside of printable ASCII travel as `%XX`. */
-function decodeMessage(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
-function resultOf(status: GrpcStatus, answer: Buffer, timeoutMs: number): LookResult {
-  const { code, message } = status
+function resultOf(status: GrpcStatus | undefined, answer: Buffer, timeoutMs: number): LookResult {
+  const { code, message } = status ?? { code: undefined, message: '' }
   const fail = (output: string): LookResult => ({ outcome: 'failure', output })
-  if (code === UNIMPLEMENTED) {
+  if (code === GRPC.unimplemented) {
     const why =
       'error: this server does not implement the grpc health protocol (grpc.health.v1.Health)'
     return fail(`${why}: ${message}`)
   }
-  if (code === DEADLINE_EXCEEDED) {
+  if (code === GRPC.deadlineExceeded) {
     return fail(`timeout: health rpc did not complete within ${goDuration(timeoutMs)}`)
   }
-  if (code !== 0) {
+  if (code !== GRPC.ok) {
     const why = code === undefined ? 'the stream ended without a status' : `code = ${code}`
     return fail(`error: health rpc probe failed: rpc error: ${why} desc = ${message}`)
   }
-  const serving = servingStatus(answer.subarray(PREFIX_BYTES))
+  const serving = servingStatus(answer.subarray(FRAME_HEAD_BYTES))
   if (serving === SERVING) return { outcome: 'success', output: 'service healthy' }
   const name = STATUS_NAMES[serving] ?? String(serving)
   return fail(`service unhealthy (responded with "${name}")`)
@@ -137,9 +112,7 @@ function resultOf(status: GrpcStatus, answer: Buffer, timeoutMs: number): LookRe
 export function checkRequest(service: string): Buffer {
   const text = Buffer.from(service)
   const field = text.length === 0 ? [] : [0x0a, ...varint(text.length), ...text]
-  const prefix = Buffer.alloc(PREFIX_BYTES)
-  prefix.writeUInt32BE(field.length, 1)
-  return Buffer.concat([prefix, Buffer.from(field)])
+  return frame(Buffer.from(field))
 }
 
 /** The status in a HealthCheckResponse: its field 1, an enumeration; 0 when it is not there. */

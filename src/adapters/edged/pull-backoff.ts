@@ -29,16 +29,3 @@ export function nextPullWait(
 export function endOfWaitMs(wait: PullWait): number {
   return wait.failedAtMs + wait.delayMs
 }
-
-/** A duration as Go prints it, to the millisecond: `85ms`, `1.234s`, `2m3.5s`. */
-export function goMillis(ms: number): string {
-  const whole = Math.max(0, Math.trunc(ms))
-  if (whole === 0) return '0s'
-  if (whole < 1000) return `${whole}ms`
-  const minutes = Math.floor(whole / 60_000)
-  const seconds = `${(whole % 60_000) / 1000}s`
-  if (minutes === 0) return seconds
-  return minutes < 60
-    ? `${minutes}m${seconds}`
-    : `${Math.floor(minutes / 60)}h${minutes % 60}m${seconds}`
-}

@@ -1,4 +1,5 @@
 import type { INamespace } from 'protobufjs/light.js'
+import { GRPC } from '../../grpc/wire.ts'
 import { type ServiceCodec, serviceCodec } from './codec.ts'
 import cri from './cri.json' with { type: 'json' }
 import { type GrpcChannel, GrpcError } from './grpc.ts'
@@ -35,7 +36,8 @@ export class CriClient {
         answer ??= message
       },
     })
-    if (answer === undefined) throw new GrpcError(13, `${codec.path(name)}: there is no answer`)
+    if (answer === undefined)
+      throw new GrpcError(GRPC.internal, `${codec.path(name)}: there is no answer`)
     return codec.decode(name, answer) as CriCalls[Name]['response']
   }
 }

@@ -1,16 +1,10 @@
 import { relative } from 'node:path'
+import { CPU_PERIOD_US, cpuQuotaUs, cpuShares } from '../cpu-limits.ts'
 import type { ContainerSpec, Limits, Mount, SandboxSpec } from '../index.ts'
 import { containerAnnotations, containerLabels } from './identity.ts'
 import type { ContainerConfig, LinuxResources, MountMessage } from './messages.ts'
 import { namespaceOptions } from './sandbox-config.ts'
 import { securityContext } from './security-context.ts'
-
-/** The period over which a CPU quota counts, in microseconds; what kubelet uses. */
-const CPU_PERIOD_US = 100_000
-/** The kernel refuses quotas below one millisecond. */
-const CPU_QUOTA_US_MIN = 1_000
-const SHARES_PER_CPU = 1024
-const SHARES_MIN = 2
 
 const PROPAGATIONS: Readonly<Record<string, MountMessage['propagation']>> = {
   private: 'PROPAGATION_PRIVATE',
@@ -21,15 +15,11 @@ const PROPAGATIONS: Readonly<Record<string, MountMessage['propagation']>> = {
 /** Limits as the interface has them. Memory and swap are limited together: nothing is swapped out. */
 export function linuxResources(limits: Limits): LinuxResources {
   const { memoryBytes, cpuMillis, cpuRequestMillis = 0, oomScoreAdjust } = limits
-  const shares = Math.max(SHARES_MIN, Math.floor((cpuRequestMillis * SHARES_PER_CPU) / 1000))
   return {
-    cpuShares: shares,
+    cpuShares: cpuShares(cpuRequestMillis),
     ...(cpuMillis === undefined
       ? {}
-      : {
-          cpuPeriod: CPU_PERIOD_US,
-          cpuQuota: Math.max(CPU_QUOTA_US_MIN, Math.floor((cpuMillis * CPU_PERIOD_US) / 1000)),
-        }),
+      : { cpuPeriod: CPU_PERIOD_US, cpuQuota: cpuQuotaUs(cpuMillis) }),
     ...(memoryBytes === undefined
       ? {}
       : { memoryLimitInBytes: memoryBytes, memorySwapLimitInBytes: memoryBytes }),

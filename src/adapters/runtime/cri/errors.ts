@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { GRPC } from '../../grpc/wire.ts'
 import { RuntimeError, type RuntimeErrorReason } from '../index.ts'
-import { GRPC, GrpcError } from './grpc.ts'
+import { GrpcError } from './grpc.ts'
 
 /** Whether the runtime says that something does not exist. */
 export function isMissing(error: unknown): boolean {

@@ -1,6 +1,7 @@
 import type { INamespace } from 'protobufjs/light.js'
 import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
+import { delay } from '../delay.ts'
 import { messageReader, serviceCodec } from './codec.ts'
 import containerdEvents from './containerd-events.json' with { type: 'json' }
 import cri from './cri.json' with { type: 'json' }
@@ -113,21 +114,9 @@ export class EngineEvents {
       if (this.#ended.signal.aborted) return
       // What happened in between was told to nobody.
       onEvent(undefined)
-      await this.#pause(clock)
+      await delay(clock, RETRY_MS, this.#ended.signal)
       onEvent(undefined)
     }
-  }
-
-  /** Ends early when this is closed. */
-  async #pause(clock: Clock): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const cancel = clock.schedule(RETRY_MS, resolve)
-      const stop = (): void => {
-        cancel()
-        resolve()
-      }
-      this.#ended.signal.addEventListener('abort', stop, { once: true })
-    })
   }
 
   #lookMore(): void {

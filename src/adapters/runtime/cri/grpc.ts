@@ -1,16 +1,14 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
 import { connect as connectSocket } from 'node:net'
 
-/** Codes of gRPC that mean something here (https://grpc.github.io/grpc/core/md_doc_statuscodes.html). */
-export const GRPC = {
-  ok: 0,
-  unknown: 2,
-  invalidArgument: 3,
-  deadlineExceeded: 4,
-  notFound: 5,
-  unimplemented: 12,
-  unavailable: 14,
-} as const
+import {
+  callHeaders,
+  FRAME_HEAD_BYTES,
+  frame,
+  GRPC,
+  type GrpcStatus,
+  statusIn,
+} from '../../grpc/wire.ts'
 
 /** What the other side answered instead of a message, or that it could not be reached. */
 export class GrpcError extends Error {
@@ -36,7 +34,6 @@ export interface GrpcCall {
   readonly signal?: AbortSignal | undefined
 }
 
-const FRAME_HEAD_BYTES = 5
 /** What one answer may take: kubelet's own limit. */
 const MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 /** The other side is told the deadline; it gets this long to say so itself. */
@@ -66,13 +63,7 @@ export class GrpcChannel {
     if (this.#isClosed) throw new GrpcError(GRPC.unavailable, 'the channel is closed')
     const { path, request, timeoutMs, signal } = call
     const session = this.#open()
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      ...(timeoutMs === undefined ? {} : { 'grpc-timeout': `${Math.ceil(timeoutMs)}m` }),
-    })
+    const stream = session.request(callHeaders(path, timeoutMs))
     const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL)
     signal?.addEventListener('abort', cancel, { once: true })
     if (signal?.aborted === true) cancel()
@@ -117,23 +108,13 @@ export class GrpcChannel {
   }
 }
 
-function frame(message: Uint8Array): Buffer {
-  const framed = Buffer.allocUnsafe(FRAME_HEAD_BYTES + message.length)
-  framed.writeUInt8(0, 0)
-  framed.writeUInt32BE(message.length, 1)
-  framed.set(message, FRAME_HEAD_BYTES)
-  return framed
-}
-
 function answerOf(stream: ClientHttp2Stream, { path, onMessage }: GrpcCall): Promise<void> {
   return new Promise((resolve, reject) => {
     let pending: Buffer = Buffer.alloc(0)
-    let status: { readonly code: number; readonly message: string } | undefined
+    let status: GrpcStatus | undefined
     let failure: string | undefined
-    const readStatus = (headers: Readonly<Record<string, unknown>>): void => {
-      const code = headers['grpc-status']
-      if (code === undefined) return
-      status = { code: Number(code), message: decodeMessage(String(headers['grpc-message'] ?? '')) }
+    const readStatus = (headers: object): void => {
+      status = statusIn(headers) ?? status
     }
     stream.on('response', readStatus)
     stream.on('trailers', readStatus)
@@ -162,13 +143,4 @@ function answerOf(stream: ClientHttp2Stream, { path, onMessage }: GrpcCall): Pro
       reject(new GrpcError(code === GRPC.ok ? GRPC.unknown : code, `${path}: ${why}`))
     })
   })
-}
-
-/** gRPC writes what is not plain ASCII as in URLs, but a lone `%` may come, too. */
-function decodeMessage(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

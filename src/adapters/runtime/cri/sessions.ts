@@ -1,6 +1,8 @@
 import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
+import { GRPC } from '../../grpc/wire.ts'
 import { RuntimeError } from '../index.ts'
+import { OpenSessions } from '../open-sessions.ts'
 import type { CommandResult, CommandSpec, ExecSpec, RuntimeSessions } from '../sessions.ts'
 import { Turns } from '../turns.ts'
 import type { CriClient } from './client.ts'
@@ -9,12 +11,11 @@ import { connectStreams } from './engine-streams.ts'
 import { toRuntimeError } from './errors.ts'
 import type { ProcessEvent } from './events.ts'
 import { ExecProcess } from './exec-process.ts'
-import { GRPC, GrpcError } from './grpc.ts'
+import { GrpcError } from './grpc.ts'
 import type { CriCalls } from './messages.ts'
 import { EnginePort } from './port-connection.ts'
 
-const SESSIONS_MAX = 100
-const CONNECTIONS_MAX = 500
+const LIMITS = { sessionsMax: 100, connectionsMax: 500 }
 const PORT_PROTOCOL = 'portforward.k8s.io'
 /** The engine counts its time from when the command runs, and says itself when it is over. */
 const COMMAND_SLACK_MS = 30_000
@@ -23,8 +24,7 @@ const COMMAND_SLACK_MS = 30_000
 export class EngineSessions implements RuntimeSessions {
   readonly #client: CriClient
   readonly #tellsProcesses: () => boolean
-  readonly #open = new Set<ProcessSession>()
-  readonly #ports = new Set<ByteStream>()
+  readonly #open = new OpenSessions(LIMITS)
   readonly #turns = new Turns()
   readonly #started = new Set<ExecProcess>()
   #requests = 0
@@ -36,7 +36,7 @@ export class EngineSessions implements RuntimeSessions {
   }
 
   async exec(containerId: string, spec: ExecSpec): Promise<ProcessSession> {
-    this.#checkRoom()
+    this.#open.checkSessions()
     const { stdin, stdout, stderr, tty, command } = spec
     await this.#checkRunning(containerId)
     const streams = { stdin, stdout, stderr: stderr && !tty, tty }
@@ -47,7 +47,7 @@ export class EngineSessions implements RuntimeSessions {
         exited: started.exited,
         ...(this.#tellsProcesses() ? { began: started.began } : {}),
       })
-      return { result: this.#keep(session), ended: session.ended }
+      return { result: this.#open.keepSession(session), ended: session.ended }
     })
   }
 
@@ -82,32 +82,25 @@ export class EngineSessions implements RuntimeSessions {
   }
 
   async attach(containerId: string, spec: SessionSpec): Promise<ProcessSession> {
-    this.#checkRoom()
+    this.#open.checkSessions()
     await this.#checkRunning(containerId)
     const { stdin, stdout, stderr, tty } = spec
     const streams = { stdin, stdout, stderr: stderr && !tty, tty }
     const url = await this.#ask('Attach', { containerId, ...streams })
-    return this.#keep(await openSession(url, spec, { kill: () => undefined }))
+    return this.#open.keepSession(await openSession(url, spec, { kill: () => undefined }))
   }
 
   async portForward(sandboxId: string, port: number): Promise<ByteStream> {
-    if (this.#ports.size >= CONNECTIONS_MAX)
-      throw new RuntimeError('Unavailable', 'too many connections to ports of pods are open')
+    this.#open.checkConnections()
     const url = await this.#ask('PortForward', { podSandboxId: sandboxId, port: [port] })
     const connection = await connectStreams(url, PORT_PROTOCOL)
     this.#requests += 1
-    const stream = await EnginePort.open(connection, port, this.#requests)
-    this.#ports.add(stream)
-    void stream.closed.then(() => this.#ports.delete(stream))
-    return stream
+    return this.#open.keepConnection(await EnginePort.open(connection, port, this.#requests))
   }
 
   /** Ends every session, and what was started for it. */
   async close(): Promise<void> {
-    const open = [...this.#open]
-    for (const session of open) session.abort()
-    for (const port of [...this.#ports]) port.reset('CLOSED', 'closing')
-    await Promise.all(open.map((session) => session.ended))
+    await this.#open.close()
   }
 
   /**
@@ -154,16 +147,5 @@ export class EngineSessions implements RuntimeSessions {
       throw toRuntimeError(error, 'Unavailable')
     }
     throw new RuntimeError('NotFound', `container "${containerId}" is not running`)
-  }
-
-  #checkRoom(): void {
-    if (this.#open.size >= SESSIONS_MAX)
-      throw new RuntimeError('Unavailable', 'too many sessions with containers are open')
-  }
-
-  #keep(session: ProcessSession): ProcessSession {
-    this.#open.add(session)
-    void session.ended.then(() => this.#open.delete(session))
-    return session
   }
 }

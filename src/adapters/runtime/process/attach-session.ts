@@ -9,9 +9,9 @@ import type {
   SessionSpec,
   TerminalSize,
 } from '../../../core/interfaces/process-session.ts'
+import { delay } from '../delay.ts'
 import { sizeOf } from '../log-rotation.ts'
 import { OutputMerge } from '../output-merge.ts'
-import { delay } from './delay.ts'
 import { LIMITS } from './limits.ts'
 import { readAt } from './log-pump.ts'
 import { TerminalResizer } from './terminal.ts'

@@ -3,6 +3,7 @@ import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, isNotFound } from '../atomic-file.ts'
+import { CPU_PERIOD_US, cpuQuotaUs, cpuShares, SHARES_PER_CPU } from '../cpu-limits.ts'
 import type { Limits } from '../index.ts'
 import {
   applySetting,
@@ -14,14 +15,6 @@ import {
 } from './cgroup-files.ts'
 import { workingSetOf } from './process-usage.ts'
 
-/** The period over which a CPU quota counts, in microseconds; what kubelet uses. */
-export const CPU_PERIOD_US = 100_000
-/** The kernel refuses quotas below one millisecond. */
-export const CPU_QUOTA_US_MIN = 1_000
-const SHARES_PER_CPU = 1024
-const SHARES_MIN = 2
-/** What the kernel gives a group of which nothing was said. */
-const SHARES_DEFAULT = SHARES_PER_CPU
 const UNLIMITED = '-1'
 const CONTROLLERS = ['freezer', 'pids', 'memory', 'cpu'] as const
 
@@ -148,13 +141,11 @@ function settingsOf(controller: Controller, limits: Limits): readonly Setting[] 
   if (controller !== 'cpu') return []
   const settings: Setting[] = []
   if (cpuRequestMillis !== undefined) {
-    const shares = Math.max(SHARES_MIN, Math.floor((cpuRequestMillis * SHARES_PER_CPU) / 1000))
-    settings.push({ file: 'cpu.shares', value: String(shares) })
+    settings.push({ file: 'cpu.shares', value: String(cpuShares(cpuRequestMillis)) })
   }
   if (cpuMillis !== undefined) {
-    const quota = Math.max(CPU_QUOTA_US_MIN, Math.floor((cpuMillis * CPU_PERIOD_US) / 1000))
     settings.push({ file: 'cpu.cfs_period_us', value: String(CPU_PERIOD_US) })
-    settings.push({ file: 'cpu.cfs_quota_us', value: String(quota) })
+    settings.push({ file: 'cpu.cfs_quota_us', value: String(cpuQuotaUs(cpuMillis)) })
   }
   return settings
 }
@@ -162,7 +153,7 @@ function settingsOf(controller: Controller, limits: Limits): readonly Setting[] 
 /** The CPU of a container that runs: also what is not limited any more has to be said. */
 export function cpuSettings(limits: Limits): readonly Setting[] {
   const settings = new Map(settingsOf('cpu', limits).map(({ file, value }) => [file, value]))
-  const defaults = { 'cpu.shares': String(SHARES_DEFAULT), 'cpu.cfs_quota_us': UNLIMITED }
+  const defaults = { 'cpu.shares': String(SHARES_PER_CPU), 'cpu.cfs_quota_us': UNLIMITED }
   return Object.entries({ ...defaults, ...Object.fromEntries(settings) })
     .sort()
     .map(([file, value]) => ({ file, value }))

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { CPU_PERIOD_US, cpuQuotaUs, cpuShares, SHARES_MIN } from '../cpu-limits.ts'
 import type { Limits } from '../index.ts'
 import { type Cgroups, readCount, readProcesses } from './cgroup-files.ts'
-import { CPU_PERIOD_US, CPU_QUOTA_US_MIN, removeGroup } from './cgroup-v1.ts'
+import { removeGroup } from './cgroup-v1.ts'
 import { cpuTimeOf, workingSetOf } from './process-usage.ts'
 
-const SHARES_PER_CPU = 1024
-const SHARES_MIN = 2
 const SHARES_MAX = 262_144
 const UNLIMITED = 'max'
 /** What the kernel gives a group of which nothing was said. */
@@ -104,8 +103,11 @@ export function settingsOf(
     settings.push({ file: 'memory.swap.max', controller: 'swap', value: '0' })
   }
   if (cpuMillis !== undefined) {
-    const quota = Math.max(CPU_QUOTA_US_MIN, Math.floor((cpuMillis * CPU_PERIOD_US) / 1000))
-    settings.push({ file: 'cpu.max', controller: 'cpu', value: `${quota} ${CPU_PERIOD_US}` })
+    settings.push({
+      file: 'cpu.max',
+      controller: 'cpu',
+      value: `${cpuQuotaUs(cpuMillis)} ${CPU_PERIOD_US}`,
+    })
   }
   if (cpuRequestMillis !== undefined) {
     settings.push({
@@ -141,7 +143,6 @@ async function refuseBelowUse(path: string, memoryBytes: number | undefined): Pr
 
 /** Version 1 shares (2 to 262144) onto version 2 weights (1 to 10000), as the OCI runtimes do. */
 function weight(cpuRequestMillis: number): number {
-  const shares = Math.floor((cpuRequestMillis * SHARES_PER_CPU) / 1000)
-  const bounded = Math.min(Math.max(shares, SHARES_MIN), SHARES_MAX)
+  const bounded = Math.min(cpuShares(cpuRequestMillis), SHARES_MAX)
   return 1 + Math.floor(((bounded - SHARES_MIN) * 9999) / (SHARES_MAX - SHARES_MIN))
 }

@@ -8,10 +8,10 @@ import type {
   SessionEnd,
   TerminalSize,
 } from '../../../core/interfaces/process-session.ts'
+import { delay } from '../delay.ts'
 import { RuntimeError } from '../index.ts'
 import { killFamily } from '../kill-family.ts'
 import { OutputMerge } from '../output-merge.ts'
-import { delay } from './delay.ts'
 import { openPipes, type Pipes } from './fifo.ts'
 import { LIMITS } from './limits.ts'
 import type { Owner } from './privileges.ts'

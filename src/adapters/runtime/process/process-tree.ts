@@ -1,4 +1,5 @@
 import type { Clock } from '../../../core/interfaces/clock.ts'
+import { delay } from '../delay.ts'
 import { send } from '../kill-family.ts'
 import {
   allProcesses,
@@ -9,7 +10,6 @@ import {
 } from '../process-table.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import type { Claim } from './container-files.ts'
-import { delay } from './delay.ts'
 import { LIMITS } from './limits.ts'
 
 /** What is needed to find every process of one container. */

@@ -4,6 +4,7 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
 import { RuntimeError } from '../index.ts'
+import { OpenSessions } from '../open-sessions.ts'
 import { runCommand } from '../run-command.ts'
 import type { CommandResult, CommandSpec, ExecSpec, RuntimeSessions } from '../sessions.ts'
 import { startAttach } from './attach-session.ts'
@@ -34,8 +35,7 @@ export interface SessionContext {
 /** The sessions with the containers of one process runtime. */
 export class PodSessions implements RuntimeSessions {
   readonly #context: SessionContext
-  readonly #open = new Set<ProcessSession>()
-  readonly #connections = new Set<ByteStream>()
+  readonly #open = new OpenSessions(LIMITS)
   #names = 0
 
   constructor(context: SessionContext) {
@@ -79,7 +79,7 @@ export class PodSessions implements RuntimeSessions {
     const { stdin } = spec
     const { directory } = files
     const session = await startExec({ ...started, directory, terminalFile, stdin, clock, owner })
-    return this.#keep(session)
+    return this.#open.keepSession(session)
   }
 
   async run(containerId: string, spec: CommandSpec): Promise<CommandResult> {
@@ -92,26 +92,19 @@ export class PodSessions implements RuntimeSessions {
     const { clock } = this.#context
     const { directory } = container.files
     const isOver = async (): Promise<boolean> => (await container.status()).state === 'exited'
-    return this.#keep(await startAttach({ directory, spec, clock, isOver }))
+    return this.#open.keepSession(await startAttach({ directory, spec, clock, isOver }))
   }
 
   async portForward(sandboxId: string, port: number): Promise<ByteStream> {
     if (!this.#context.hasSandbox(sandboxId))
       throw new RuntimeError('NotFound', `no sandbox "${sandboxId}"`)
-    if (this.#connections.size >= LIMITS.connectionsMax)
-      throw new RuntimeError('Unavailable', 'too many connections to ports of pods are open')
-    const connection = await connectPort(port)
-    this.#connections.add(connection)
-    void connection.closed.then(() => this.#connections.delete(connection))
-    return connection
+    this.#open.checkConnections()
+    return this.#open.keepConnection(await connectPort(port))
   }
 
   /** Ends every session. */
   async close(): Promise<void> {
-    const open = [...this.#open]
-    for (const session of open) session.abort()
-    for (const connection of [...this.#connections]) connection.reset('CLOSED', 'closing')
-    await Promise.all(open.map((session) => session.ended))
+    await this.#open.close()
   }
 
   async #running(id: string): Promise<Container> {
@@ -119,15 +112,8 @@ export class PodSessions implements RuntimeSessions {
     const status = await container?.status()
     if (container === undefined || status?.state !== 'running')
       throw new RuntimeError('NotFound', `container "${id}" is not running`)
-    if (this.#open.size >= LIMITS.sessionsMax)
-      throw new RuntimeError('Unavailable', 'too many sessions with containers are open')
+    this.#open.checkSessions()
     return container
-  }
-
-  #keep(session: ProcessSession): ProcessSession {
-    this.#open.add(session)
-    void session.ended.then(() => this.#open.delete(session))
-    return session
   }
 
   /** As its process was started with. They are not kept on disk: they may hold secrets. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { TerminalSize } from '../../../core/interfaces/process-session.ts'
-import { delay } from './delay.ts'
+import { delay } from '../delay.ts'
 import type { Owner } from './privileges.ts'
 
 const SCRIPT_PATH = '/usr/bin/script'

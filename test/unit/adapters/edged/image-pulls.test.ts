@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { goDuration } from '../../../../src/adapters/edged/go-duration.ts'
 import { parseImageName } from '../../../../src/adapters/edged/image-name.ts'
 import { nodeImages } from '../../../../src/adapters/edged/node-images.ts'
 import {
   endOfWaitMs,
-  goMillis,
   nextPullWait,
   PULL_BACKOFF,
   type PullWait,
@@ -176,7 +176,7 @@ describe('the wait after failed pulls', () => {
     [123_500, '2m3.5s'],
     [3_661_000, '1h1m1s'],
   ])('%d ms read %s, as Go prints them', (ms, text) => {
-    expect(goMillis(ms)).toBe(text)
+    expect(goDuration(ms)).toBe(text)
   })
 })
 

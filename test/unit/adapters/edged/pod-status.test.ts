@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { goDuration } from '../../../../src/adapters/edged/container-status.ts'
+import { goDuration } from '../../../../src/adapters/edged/go-duration.ts'
 import { asObjects, sameJson } from '../../../../src/adapters/edged/json.ts'
 import { type PodFacts, podStatus } from '../../../../src/adapters/edged/pod-status.ts'
 import { viewPod } from '../../../../src/adapters/edged/pod-view.ts'
@@ -171,7 +171,7 @@ test('a container that keeps ending waits with what ended it as its last state',
 
 test.each([
   [10_000, '10s'],
-  [400, '0.4s'],
+  [400, '400ms'],
   [160_000, '2m40s'],
   [300_000, '5m0s'],
   [3_660_000, '1h1m0s'],

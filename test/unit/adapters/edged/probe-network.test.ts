@@ -229,7 +229,7 @@ describe('gRPC', () => {
   })
 
   test('a server that does not answer, one that hangs up, and none', async () => {
-    const late = failure('timeout: health rpc did not complete within 0.1s')
+    const late = failure('timeout: health rpc did not complete within 100ms')
     expect(await check(() => {}, '', 100)).toEqual(late)
     const cut = await check((stream) => stream.session?.destroy())
     expect(cut.outcome).toBe('failure')

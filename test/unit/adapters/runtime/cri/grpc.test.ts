@@ -3,7 +3,8 @@ import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:htt
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { GRPC, GrpcChannel } from '../../../../../src/adapters/runtime/cri/grpc.ts'
+import { GRPC } from '../../../../../src/adapters/grpc/wire.ts'
+import { GrpcChannel } from '../../../../../src/adapters/runtime/cri/grpc.ts'
 
 let folder: string
 let server: Http2Server

@@ -22,14 +22,19 @@ export function podPhase(
 ): PodPhase {
   const counts = app.map(countOf)
   const has = (count: Count): boolean => counts.includes(count)
-  const isInitFailed = pod.restartPolicy === 'Never' && init.some(isFailedForGood)
+  const isSidecar = (status: JsonObject): boolean =>
+    pod.initContainers.some((each) => each.kind === 'sidecar' && each.name === status['name'])
+  const plainInit = init.filter((status) => !isSidecar(status))
+  const isInitFailed = pod.restartPolicy === 'Never' && plainInit.some(isFailedForGood)
   if (isEnded) {
     const isSuccess = counts.every((count) => count === 'succeeded') && !isInitFailed
     return isSuccess && counts.length > 0 ? 'Succeeded' : 'Failed'
   }
   if (isInitFailed) return 'Failed'
   if (has('waiting') || counts.length === 0) return 'Pending'
-  if (has('running') || pod.restartPolicy === 'Always') return 'Running'
+  // A sidecar that still runs keeps a pod from its end, how it ended says nothing.
+  const isServed = init.some((status) => isSidecar(status) && countOf(status) === 'running')
+  if (has('running') || isServed || pod.restartPolicy === 'Always') return 'Running'
   if (!has('failed')) return 'Succeeded'
   return pod.restartPolicy === 'Never' ? 'Failed' : 'Running'
 }

@@ -4,12 +4,15 @@ import { asNumber, asObject, asObjects, asText } from './json.ts'
 import { fromLabels, specHash } from './labels.ts'
 import { allContainers, type ContainerView, type PodView } from './pod-view.ts'
 import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
+import { stopOrder } from './stop-order.ts'
 
 /** A container to stop, and why. */
 export interface StopStep {
   readonly container: ContainerStatus
   readonly graceMs: number
   readonly why: 'deleted' | 'changed' | 'finished' | NonNullable<RunHealth['failed']>
+  /** The ids of containers that end first, as long as the grace lasts. Default: none. */
+  readonly after?: readonly string[] | undefined
 }
 
 /** A container to start. */
@@ -239,7 +242,7 @@ function endPlan(input: PlanInput, why: 'deleted' | 'finished'): PodPlan {
   const { pod, observed } = input
   const active = observed.filter(isActive)
   return {
-    stops: active.map((container) => ({ container, graceMs: pod.graceMs, why })),
+    stops: stopOrder(pod, active).map((step) => ({ ...step, graceMs: pod.graceMs, why })),
     starts: [],
     removes: surplus(pod, observed),
     backoffs: new Map(),

@@ -97,7 +97,9 @@ export class PodWorker {
   async #clean(uid: string): Promise<ReconcileResult> {
     const { containers, sandboxes } = await this.#observe(uid)
     const active = containers.filter(isActive)
-    for (const run of active) this.#stopper.stop(run.id, uid, fromLabels(run).graceMs)
+    for (const run of active) {
+      this.#stopper.stop({ id: run.id, podUid: uid, graceMs: fromLabels(run).graceMs })
+    }
     // The end of each stop leads to another pass.
     if (active.length > 0) return undefined
     const sandbox = sandboxes[0]
@@ -142,7 +144,7 @@ export class PodWorker {
   }
 
   #stop(pod: PodView, stop: StopStep, state: RuntimeState): void {
-    const { container: run, graceMs, why } = stop
+    const { container: run, graceMs, why, after } = stop
     const { id, name } = run
     this.#hooks.giveUp(id)
     const container = allContainers(pod).find((each) => each.name === name)
@@ -152,7 +154,7 @@ export class PodWorker {
         ? undefined
         : (ms, signal) =>
             this.#hooks.beforeStop({ pod, container, containerId: id, ip }, ms, signal)
-    if (!this.#stopper.stop(id, pod.uid, graceMs, before)) return
+    if (!this.#stopper.stop({ id, podUid: pod.uid, graceMs, before, after })) return
     tell(this.#context, pod, 'Normal', 'Killing', stopMessage(pod, name, why), name)
   }
 

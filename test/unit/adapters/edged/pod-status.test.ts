@@ -74,6 +74,10 @@ test('the same facts give the same status later, times of transition included', 
 })
 
 const never = pod({ restartPolicy: 'Never' })
+const served = pod({
+  restartPolicy: 'Never',
+  initContainers: [{ name: 'side', restartPolicy: 'Always' }],
+})
 const two = pod({ containers: [{ name: 'main' }, { name: 'other' }] })
 
 describe('the phase', () => {
@@ -85,6 +89,25 @@ describe('the phase', () => {
     ['ended well', { pod: never, observed: [ended(never, 'main', 0)], isEnded: true }, 'Succeeded'],
     ['ended badly', { pod: never, observed: [ended(never, 'main', 1)], isEnded: true }, 'Failed'],
     ['ended before it ran', { isEnded: true }, 'Failed'],
+    [
+      'a sidecar still runs',
+      { pod: served, observed: [run(served, 'side'), ended(served, 'main', 0)] },
+      'Running',
+    ],
+    [
+      'a sidecar ended badly',
+      {
+        pod: served,
+        observed: [ended(served, 'side', 137), ended(served, 'main', 0)],
+        isEnded: true,
+      },
+      'Succeeded',
+    ],
+    [
+      'a sidecar runs again',
+      { pod: served, observed: [ended(served, 'side', 1), run(served, 'main')] },
+      'Running',
+    ],
   ])('%s', (_name, facts, phase) => {
     expect(podStatus({ ...FACTS, ...facts })['phase']).toBe(phase)
   })

@@ -12,7 +12,7 @@ import {
   hasContainerd,
   startContainerd,
 } from '../containers/containerd.ts'
-import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
+import { PAUSE_IMAGE, SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { startRegistry } from '../containers/registry.ts'
 import { runtimePlace } from '../support/runtime-place.ts'
 import { skipUnless } from '../support/skip.ts'
@@ -58,6 +58,9 @@ describe('containerd through the Container Runtime Interface', () => {
       expect((await images.images()).map(({ id }) => id)).toContain(pulled.id)
       // The engine measures what they take once in a while.
       expect((await images.usage()).directory).toContain(containerd?.folder)
+      const used = await images.inUse()
+      expect(used).not.toContain(pulled.id)
+      expect(used).toContain((await images.image(PAUSE_IMAGE))?.id)
       await images.removeImage(pulled.id)
       await images.removeImage(pulled.id)
       expect(await images.image(name)).toBeUndefined()

@@ -42,6 +42,11 @@ export interface RuntimeImages {
   images(): Promise<readonly ImageStatus[]>
   /** Removes an image with all its names. Succeeds when it is gone. */
   removeImage(id: string): Promise<void>
+  /**
+   * The ids of images that have to stay: those of all containers of the engine, whoever's they are and
+   * whether they run or not, and those that the engine itself wants kept, as for sandboxes.
+   */
+  inUse(): Promise<ReadonlySet<string>>
   /** What all images take together. */
   usage(): Promise<ImageStoreUsage>
 }

@@ -8,7 +8,7 @@ export type { ImageStatus, ImageStoreUsage, RegistryLogin, RuntimeImages } from 
 export type { DnsConfig, PortMapping, SandboxNamespaces } from './network.ts'
 export type { ContainerSecurity, SeccompProfile, SecurityField } from './security.ts'
 export type { CommandResult, CommandSpec, ExecSpec, RuntimeSessions } from './sessions.ts'
-export type { ContainerUsage, RuntimeUsage } from './usage.ts'
+export type { ContainerUsage, DiskUse, RuntimeUsage } from './usage.ts'
 
 /** What a pod sandbox is asked to be. Names and uid are those of the Kubernetes pod. */
 export interface SandboxSpec {

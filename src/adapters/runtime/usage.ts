@@ -15,6 +15,17 @@ export interface ContainerUsage {
   readonly cpuNanos: number
   /** The memory of all its processes that cannot be taken from them without harm, in bytes. */
   readonly memoryBytes: number
+  /** What it has written to files of its own, outside of volumes. Undefined where nobody counts it. */
+  readonly disk?: DiskUse | undefined
+  /** How many processes it has. Undefined where nobody counts them. */
+  readonly processes?: number | undefined
+}
+
+/** What files take. */
+export interface DiskUse {
+  readonly bytes: number
+  /** How many files, directories and links. */
+  readonly inodes: number
 }
 
 /** Tells what containers use. */

@@ -66,6 +66,26 @@ export class CriImages implements RuntimeImages {
     }
   }
 
+  async inUse(): Promise<ReadonlySet<string>> {
+    try {
+      const [{ images }, { containers }, { info }] = await Promise.all([
+        this.#client.call('ListImages', {}),
+        this.#client.call('ListContainers', { filter: {} }),
+        this.#client.call('Status', { verbose: true }),
+      ])
+      // Engines call the image of a container by its id or by a digest, and that of sandboxes by a tag.
+      const named = new Set(
+        containers.flatMap(({ image, imageRef }) => [imageRef, image?.image ?? '']),
+      )
+      named.add(sandboxImageOf(info['config']))
+      const isUsed = ({ id, repoTags, repoDigests, pinned }: ImageMessage): boolean =>
+        pinned || [id, ...repoTags, ...repoDigests].some((name) => named.has(name))
+      return new Set(images.filter(isUsed).map(({ id }) => id))
+    } catch (error) {
+      throw toRuntimeError(error, 'Unavailable')
+    }
+  }
+
   async usage(): Promise<ImageStoreUsage> {
     try {
       const { imageFilesystems } = await this.#client.call('ImageFsInfo', {})
@@ -96,5 +116,16 @@ function statusOf(image: ImageMessage): ImageStatus {
     sizeBytes: Number(size),
     uid: uid === null ? undefined : Number(uid.value),
     userName: username === '' ? undefined : username,
+  }
+}
+
+/** What containerd says of its configuration; newer ones and other engines pin the image instead. */
+function sandboxImageOf(config: string | undefined): string {
+  try {
+    const parsed: unknown = JSON.parse(config ?? '{}')
+    const isNamed = typeof parsed === 'object' && parsed !== null && 'sandboxImage' in parsed
+    return isNamed && typeof parsed.sandboxImage === 'string' ? parsed.sandboxImage : ''
+  } catch {
+    return ''
   }
 }

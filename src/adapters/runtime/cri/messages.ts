@@ -186,6 +186,7 @@ export interface ImageMessage {
   readonly size: string
   readonly uid: { readonly value: string } | null
   readonly username: string
+  readonly pinned: boolean
 }
 
 export interface ContainerStatsMessage {
@@ -196,6 +197,10 @@ export interface ContainerStatsMessage {
   }
   readonly cpu: { readonly usageCoreNanoSeconds: { readonly value: string } | null } | null
   readonly memory: { readonly workingSetBytes: { readonly value: string } | null } | null
+  readonly writableLayer: {
+    readonly usedBytes: { readonly value: string } | null
+    readonly inodesUsed: { readonly value: string } | null
+  } | null
 }
 
 /** A call whose answer has no fields. */
@@ -217,6 +222,7 @@ export interface CriCalls {
           readonly message: string
         }[]
       }
+      readonly info: TextMap
     }
   }
   readonly RunPodSandbox: {
@@ -264,7 +270,7 @@ export interface CriCalls {
       readonly filter: {
         readonly id?: string
         readonly podSandboxId?: string
-        readonly labelSelector: TextMap
+        readonly labelSelector?: TextMap
       }
     }
     readonly response: { readonly containers: readonly ContainerItem[] }

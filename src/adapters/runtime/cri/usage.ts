@@ -9,7 +9,7 @@ export function usageOf(
   const running = new Map(
     containers.filter(({ state }) => state === 'running').map((each) => [each.id, each]),
   )
-  return stats.flatMap(({ attributes, cpu, memory }) => {
+  return stats.flatMap(({ attributes, cpu, memory, writableLayer }) => {
     const container = running.get(attributes.id)
     const cpuNanos = cpu?.usageCoreNanoSeconds?.value
     if (container === undefined || cpuNanos === undefined) return []
@@ -21,6 +21,13 @@ export function usageOf(
         startedAtMs: container.startedAtMs ?? container.createdAtMs,
         cpuNanos: Number(cpuNanos),
         memoryBytes: Number(memory?.workingSetBytes?.value ?? 0),
+        disk:
+          writableLayer === null
+            ? undefined
+            : {
+                bytes: Number(writableLayer.usedBytes?.value ?? 0),
+                inodes: Number(writableLayer.inodesUsed?.value ?? 0),
+              },
       },
     ]
   })

@@ -33,11 +33,13 @@ async function usageOfContainer(
   if (claim === undefined || startedAtMs === undefined) return undefined
   const grouped = (await cgroups?.processes(id)) ?? []
   const family = familyOf(claim.pid, rows).map(({ pid }) => pid)
-  const own = await usageOfProcesses(new Set([...family, ...grouped]))
+  const pids = new Set([...family, ...grouped])
+  const own = await usageOfProcesses(pids)
   const measured = await cgroups?.usage(id)
   return {
     ...{ id, podUid, name, startedAtMs },
     cpuNanos: measured?.cpuNanos ?? own.cpuNanos,
     memoryBytes: measured?.memoryBytes ?? own.memoryBytes,
+    processes: pids.size,
   }
 }

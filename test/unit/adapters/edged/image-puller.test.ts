@@ -48,6 +48,10 @@ class ShelfOfImages implements RuntimeImages {
     return Promise.resolve()
   }
 
+  inUse(): Promise<ReadonlySet<string>> {
+    return Promise.resolve(new Set())
+  }
+
   usage(): Promise<{ directory: string; usedBytes: number }> {
     return Promise.resolve({ directory: '/', usedBytes: 0 })
   }

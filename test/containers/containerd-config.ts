@@ -1,14 +1,5 @@
 import { join } from 'node:path'
-
-/** Where a containerd lives, and what it calls its own on this machine. */
-export interface ContainerdPlace {
-  readonly folder: string
-  readonly socket: string
-  /** The name of its bridge and of its network: at most 15 characters. */
-  readonly bridge: string
-  /** Such as `10.91.7`: its pods are in this network of 254 addresses. */
-  readonly network: string
-}
+import type { EnginePlace } from './place.ts'
 
 const UNUSED_PLUGINS = [
   'io.containerd.snapshotter.v1.aufs',
@@ -24,7 +15,7 @@ const UNUSED_PLUGINS = [
  *
  * `restrict_oom_score_adj` is for machines whose root may not lower the score of a process.
  */
-export function containerdConfig(place: ContainerdPlace, pauseImage: string): string {
+export function containerdConfig(place: EnginePlace, pauseImage: string): string {
   const { folder, socket } = place
   return `version = 2
 root = "${join(folder, 'root')}"
@@ -58,7 +49,7 @@ disabled_plugins = [${UNUSED_PLUGINS.map((each) => `"${each}"`).join(', ')}]
 }
 
 /** The network of its pods: a bridge with addresses of its own, and ports of the machine that lead in. */
-export function networkConfig({ folder, bridge, network }: ContainerdPlace): string {
+export function networkConfig({ folder, bridge, network }: EnginePlace): string {
   const ranges = [[{ subnet: `${network}.0/24` }]]
   const ipam = {
     type: 'host-local',

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { ContainerdPlace } from './containerd-config.ts'
+import type { EnginePlace } from './place.ts'
 
 /** What containers leave behind on a machine when nobody tears them down. */
 export interface Leftovers {
@@ -16,6 +16,10 @@ export interface Leftovers {
 
 const CGROUPS = '/sys/fs/cgroup'
 const NAMESPACES = '/run/netns'
+/** What engines call the network of a pod: containerd, and podman. */
+const OWN_NAMESPACE = /^(?:cni|netns)-/
+/** An engine, and what keeps its containers and its ports. */
+const PROGRAMS = /containerd|docker|podman|conmon/
 
 /** Runs a command. @returns what it wrote to stdout; an empty text when it failed. */
 export async function outputOf(command: string, ...args: readonly string[]): Promise<string> {
@@ -24,13 +28,11 @@ export async function outputOf(command: string, ...args: readonly string[]): Pro
 }
 
 /**
- * Everything on this machine that belongs to a containerd: to its folder, to its bridge, or to the
- * cgroups named `cgroupRoot`. Another one's is never in it.
+ * Everything on this machine that belongs to an engine: to its folder, to its bridge, or to its
+ * cgroups. Another one's is never in it.
  */
-export async function leftoversOf(
-  { folder, bridge, network, socket }: ContainerdPlace,
-  cgroupRoot: string,
-): Promise<Leftovers> {
+export async function leftoversOf(place: EnginePlace): Promise<Leftovers> {
+  const { folder, bridge, network, cgroupRoot } = place
   const mounts = (await readFile('/proc/mounts', 'utf8'))
     .split('\n')
     .map((line) => line.split(' ')[1] ?? '')
@@ -47,7 +49,7 @@ export async function leftoversOf(
     namespaces: await namespacesOf(network),
     chains: rules,
     links,
-    processes: await processesOf(folder, socket),
+    processes: await processesOf(place),
   }
 }
 
@@ -69,20 +71,20 @@ export async function cgroupsOf(root: string): Promise<readonly string[]> {
 async function namespacesOf(network: string): Promise<readonly string[]> {
   const names = await readdir(NAMESPACES).catch(() => [])
   const own: string[] = []
-  for (const name of names.filter((each) => each.startsWith('cni-'))) {
+  for (const name of names.filter((each) => OWN_NAMESPACE.test(each))) {
     const addresses = await outputOf('ip', '-n', name, '-o', 'addr')
     if (addresses.includes(` ${network}.`)) own.push(name)
   }
   return own
 }
 
-async function processesOf(folder: string, socket: string): Promise<readonly string[]> {
+async function processesOf({ folder, socket, network }: EnginePlace): Promise<readonly string[]> {
   const found: string[] = []
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid)) continue
     const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-    const isOurs = words.includes(`${folder}/`) || words.includes(socket)
-    if (isOurs && words.includes('containerd')) found.push(`${pid} ${words.replaceAll('\0', ' ')}`)
+    const isOurs = [`${folder}/`, socket, `\0${network}.`].some((each) => words.includes(each))
+    if (isOurs && PROGRAMS.test(words)) found.push(`${pid} ${words.replaceAll('\0', ' ')}`)
   }
   return found
 }

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import { CPU_PERIOD_US, cpuQuotaUs, cpuShares } from '../cpu-limits.ts'
+import { containerAnnotations, containerLabels } from '../identity.ts'
 import type { ContainerSpec, Limits, Mount, SandboxSpec } from '../index.ts'
-import { containerAnnotations, containerLabels } from './identity.ts'
 import type { ContainerConfig, LinuxResources, MountMessage } from './messages.ts'
 import { namespaceOptions } from './sandbox-config.ts'
 import { securityContext } from './security-context.ts'

@@ -4,6 +4,8 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
+import { removeCgroupParent } from '../cgroup-parents.ts'
+import { sandboxSpecOf, selectorOf } from '../identity.ts'
 import {
   type ContainerSpec,
   type ContainerStatus,
@@ -17,17 +19,16 @@ import {
   type SandboxSpec,
   type SandboxStatus,
 } from '../index.ts'
+import { PodHints } from '../pod-hints.ts'
+import { RunningLogs } from '../running-logs.ts'
 import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
 import { Turns } from '../turns.ts'
-import { removeCgroupParent } from './cgroup-parents.ts'
 import type { CriClient } from './client.ts'
 import { containerConfig, linuxResources } from './container-config.ts'
 import { isMissing, persistently, toRuntimeError } from './errors.ts'
 import { EngineEvents } from './events.ts'
 import type { GrpcChannel } from './grpc.ts'
-import { sandboxSpecOf, selectorOf } from './identity.ts'
 import { CriImages } from './images.ts'
-import { LogRotation } from './log-rotation.ts'
 import type { SandboxItem } from './messages.ts'
 import { ObservedState } from './observed.ts'
 import { cgroupParentOf, sandboxConfig } from './sandbox-config.ts'
@@ -84,13 +85,11 @@ export class CriRuntime implements PodRuntime {
   readonly #observed: ObservedState
   readonly #sessions: EngineSessions
   readonly #events: EngineEvents
-  readonly #rotation: LogRotation
+  readonly #rotation: RunningLogs
   readonly #turns = new Turns()
-  readonly #listeners = new Set<(hint: RuntimeHint) => void>()
+  readonly #hints: PodHints
   /** The sandboxes that containers were started in: what they were made with does not change. */
   readonly #found = new Map<string, FoundSandbox>()
-  /** How each pod looked last, to tell whom a change is about that nobody has told. */
-  #portraits: ReadonlyMap<string, string> = new Map()
   #isClosed = false
 
   constructor(context: CriContext) {
@@ -101,6 +100,7 @@ export class CriRuntime implements PodRuntime {
     this.images = new CriImages(client)
     this.#observed = new ObservedState(client, context.owner)
     this.#sessions = new EngineSessions(client, () => this.#events.tellsProcesses)
+    this.#hints = new PodHints({ logger, list: () => this.list() })
     const onEvent = (id: string | undefined): void => void this.#noticed(id)
     this.#events = new EngineEvents({
       engine: context.name,
@@ -110,7 +110,7 @@ export class CriRuntime implements PodRuntime {
       onEvent,
       onProcess: (event) => this.#sessions.notice(event),
     })
-    this.#rotation = new LogRotation({
+    this.#rotation = new RunningLogs({
       clock,
       logger,
       ...logLimits,
@@ -211,7 +211,7 @@ export class CriRuntime implements PodRuntime {
     }
     if (found === undefined) return
     await removeCgroupParent(cgroupParentOf(cgroupRoot, found.metadata.uid))
-    this.#hint(found.metadata.uid)
+    this.#hints.hint(found.metadata.uid)
   }
 
   async list(podUid?: string): Promise<RuntimeState> {
@@ -246,20 +246,17 @@ export class CriRuntime implements PodRuntime {
   }
 
   watch(listener: (hint: RuntimeHint) => void): () => void {
-    // A wrapper of its own, so that the same function can be registered twice.
-    const own = (hint: RuntimeHint): void => listener(hint)
-    this.#listeners.add(own)
-    return () => this.#listeners.delete(own)
+    return this.#hints.watch(listener)
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#listeners.clear()
+    const told = this.#hints.close()
     this.#events.close()
     this.#rotation.close()
     await this.#sessions.close()
-    await this.#turns.settled()
+    await Promise.all([told, this.#turns.settled()])
     this.#context.channel.close()
   }
 
@@ -329,31 +326,8 @@ export class CriRuntime implements PodRuntime {
 
   async #noticed(containerId: string | undefined): Promise<void> {
     const podUid = containerId === undefined ? undefined : this.#observed.podOf(containerId)
-    if (podUid !== undefined) return this.#hint(podUid)
-    try {
-      await this.#turns.run('look', () => this.#look())
-    } catch (error) {
-      if (!this.#isClosed) this.#context.logger.debug('the engine cannot be asked', { error })
-    }
-  }
-
-  async #look(): Promise<void> {
-    const { sandboxes, containers } = await this.list()
-    const portraits = new Map<string, string>()
-    const add = (uid: string, line: string): void => {
-      portraits.set(uid, `${portraits.get(uid) ?? ''}${line}\n`)
-    }
-    for (const { uid, id, ready } of sandboxes) add(uid, `${id} ${ready}`)
-    for (const { podUid, id, state } of containers) add(podUid, `${id} ${state}`)
-    const before = this.#portraits
-    this.#portraits = portraits
-    for (const uid of new Set([...before.keys(), ...portraits.keys()])) {
-      if (before.get(uid) !== portraits.get(uid)) this.#hint(uid)
-    }
-  }
-
-  #hint(podUid: string): void {
-    for (const listener of this.#listeners) listener({ podUid })
+    if (podUid !== undefined) return this.#hints.hint(podUid)
+    await this.#hints.look()
   }
 }
 

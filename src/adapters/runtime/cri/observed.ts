@@ -1,7 +1,7 @@
+import { podUidOf, sandboxSpecOf, selectorOf } from '../identity.ts'
 import type { ContainerStatus, RuntimeState, SandboxStatus } from '../index.ts'
 import type { CriClient } from './client.ts'
 import { isMissing } from './errors.ts'
-import { podUidOf, sandboxSpecOf, selectorOf } from './identity.ts'
 import type {
   ContainerItem,
   ContainerStatusMessage,

@@ -1,5 +1,5 @@
+import { sandboxAnnotations, sandboxLabels } from '../identity.ts'
 import type { SandboxNamespaces, SandboxSpec } from '../index.ts'
-import { sandboxAnnotations, sandboxLabels } from './identity.ts'
 import type { NamespaceMode, NamespaceOption, SandboxConfig } from './messages.ts'
 import { identityOf, seccompOf } from './security-context.ts'
 

@@ -1,5 +1,5 @@
+import { keptContainerOf, podUidOf } from '../identity.ts'
 import type { ContainerStatus, SandboxStatus } from '../index.ts'
-import { keptContainerOf, podUidOf } from './identity.ts'
 import type {
   ContainerItem,
   ContainerStateName,

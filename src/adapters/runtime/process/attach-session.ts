@@ -12,10 +12,10 @@ import type {
 import { delay } from '../delay.ts'
 import { sizeOf } from '../log-rotation.ts'
 import { OutputMerge } from '../output-merge.ts'
+import { writeGently } from '../write-gently.ts'
 import { LIMITS } from './limits.ts'
 import { readAt } from './log-pump.ts'
 import { TerminalResizer } from './terminal.ts'
-import { writeGently } from './write-gently.ts'
 
 const INPUT_TRIES_MAX = 50
 const INPUT_RETRY_MS = 40

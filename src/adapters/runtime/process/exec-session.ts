@@ -12,11 +12,11 @@ import { delay } from '../delay.ts'
 import { RuntimeError } from '../index.ts'
 import { killFamily } from '../kill-family.ts'
 import { OutputMerge } from '../output-merge.ts'
+import { writeGently } from '../write-gently.ts'
 import { openPipes, type Pipes } from './fifo.ts'
 import { LIMITS } from './limits.ts'
 import type { Owner } from './privileges.ts'
 import { TerminalResizer } from './terminal.ts'
-import { writeGently } from './write-gently.ts'
 
 /** What is needed to start one command of a session. */
 export interface ExecStart {

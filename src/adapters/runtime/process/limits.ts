@@ -14,7 +14,6 @@ export const LIMITS: {
   readonly commandBytesMax: number
   readonly sessionsMax: number
   readonly connectionsMax: number
-  readonly dialMsMax: number
   readonly quietMs: number
   readonly attachPollMs: number
   readonly wakeMsMin: number
@@ -46,8 +45,6 @@ export const LIMITS: {
   sessionsMax: 128,
   /** Connections to ports of pods at once. */
   connectionsMax: 1_024,
-  /** How long a connection to a port of a pod may take to come up. */
-  dialMsMax: 10_000,
   /** When nothing has come for this long after a command has ended, nothing more is waited for. */
   quietMs: 250,
   /** How often the output of an attached container is looked at without any sign of a change. */

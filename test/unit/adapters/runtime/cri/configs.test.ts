@@ -3,8 +3,8 @@ import {
   containerConfig,
   linuxResources,
 } from '../../../../../src/adapters/runtime/cri/container-config.ts'
-import { keptContainerOf, sandboxSpecOf } from '../../../../../src/adapters/runtime/cri/identity.ts'
 import { sandboxConfig } from '../../../../../src/adapters/runtime/cri/sandbox-config.ts'
+import { keptContainerOf, sandboxSpecOf } from '../../../../../src/adapters/runtime/identity.ts'
 import type { ContainerSpec, SandboxSpec } from '../../../../../src/adapters/runtime/index.ts'
 
 const POD: SandboxSpec = {

@@ -1,5 +1,4 @@
-import type { ContainerSpec, SandboxSpec } from '../index.ts'
-import type { TextMap } from './messages.ts'
+import type { ContainerSpec, SandboxSpec } from './index.ts'
 
 /** What Kubernetes' own tools know pods and containers by. */
 const POD_NAME = 'io.kubernetes.pod.name'
@@ -10,6 +9,9 @@ const CONTAINER_NAME = 'io.kubernetes.container.name'
 const OWNER = 'tideway.io/owner'
 /** What has to be known of it again after a restart. Labels would be too short for it. */
 const SPEC = 'tideway.io/spec'
+
+/** Labels, or annotations. */
+type TextMap = Readonly<Record<string, string>>
 
 /** What is kept with a container: everything of its spec that its status tells again. */
 export type KeptContainer = Pick<ContainerSpec, 'image' | 'labels' | 'logPath'>

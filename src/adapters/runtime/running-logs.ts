@@ -1,10 +1,10 @@
-import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
-import type { Logger } from '../../../core/interfaces/logger.ts'
-import type { ContainerStatus } from '../index.ts'
-import { rotateLog, sizeOf } from '../log-rotation.ts'
+import type { Cancel, Clock } from '../../core/interfaces/clock.ts'
+import type { Logger } from '../../core/interfaces/logger.ts'
+import type { ContainerStatus } from './index.ts'
+import { rotateLog, sizeOf } from './log-rotation.ts'
 
-/** What {@link LogRotation} works with. */
-export interface LogRotationOptions {
+/** What {@link RunningLogs} works with. */
+export interface RunningLogsOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly fileBytesMax: number
@@ -19,12 +19,12 @@ export interface LogRotationOptions {
 const LOOK_MS = 10_000
 
 /** Keeps the logs of running containers from growing for ever: engines write them and leave this to us. */
-export class LogRotation {
-  readonly #options: LogRotationOptions
+export class RunningLogs {
+  readonly #options: RunningLogsOptions
   #cancel: Cancel | undefined
   #isClosed = false
 
-  constructor(options: LogRotationOptions) {
+  constructor(options: RunningLogsOptions) {
     this.#options = options
   }
 

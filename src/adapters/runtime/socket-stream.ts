@@ -1,14 +1,15 @@
 import { connect, type Socket } from 'node:net'
-import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
-import { RuntimeError } from '../index.ts'
-import { LIMITS } from './limits.ts'
+import type { ByteStream } from '../../core/interfaces/byte-stream.ts'
+import { RuntimeError } from './index.ts'
 import { writeGently } from './write-gently.ts'
 
-/** Where something in a pod may listen: its processes share the network of the machine. */
+/** How long a connection to a port of a pod may take to come up. */
+const DIAL_MS_MAX = 10_000
+/** Where something in a pod may listen that nobody else sees. */
 const LOOPBACKS = ['127.0.0.1', '::1'] as const
 
 /**
- * Connects to a port of this machine.
+ * Connects to a port of this machine: of a pod that shares its network.
  *
  * @throws RuntimeError `Unavailable` when nobody listens, in the words of Go's dialer.
  */
@@ -38,7 +39,7 @@ function dial(host: string, port: number): Promise<Socket> {
       reject(error)
     }
     socket.once('error', fail)
-    socket.setTimeout(LIMITS.dialMsMax, () => fail(new Error('i/o timeout')))
+    socket.setTimeout(DIAL_MS_MAX, () => fail(new Error('i/o timeout')))
     socket.once('connect', () => {
       socket.off('error', fail)
       socket.setTimeout(0)
@@ -48,7 +49,7 @@ function dial(host: string, port: number): Promise<Socket> {
 }
 
 /** A TCP connection as a {@link ByteStream}. */
-class SocketStream implements ByteStream {
+export class SocketStream implements ByteStream {
   readonly closed: Promise<void>
   readonly #socket: Socket
 

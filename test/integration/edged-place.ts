@@ -167,6 +167,7 @@ export interface PodStatus {
   readonly conditions?: readonly { readonly type: string; readonly status: string }[]
   readonly containerStatuses?: readonly ContainerStatusJson[]
   readonly initContainerStatuses?: readonly ContainerStatusJson[]
+  readonly ephemeralContainerStatuses?: readonly ContainerStatusJson[]
   readonly podIP?: string
   readonly qosClass?: string
 }

@@ -2,9 +2,9 @@ import type { JsonObject } from '../kubernetes/objects/types.ts'
 import type { ContainerStatus } from '../runtime/index.ts'
 import { kubeTime } from './conditions.ts'
 import { goDuration } from './go-duration.ts'
-import { asNumber, asObject, asObjects, asText } from './json.ts'
+import { asNumber, asObject, asText } from './json.ts'
 import { type BackoffWait, runsOf } from './pod-plan.ts'
-import type { ContainerView, PodView } from './pod-view.ts'
+import { type ContainerView, type PodView, toldOf } from './pod-view.ts'
 import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
 
 /** Why a container does not run although it should. */
@@ -31,7 +31,7 @@ export function containerStatus(container: ContainerView, facts: ContainerFacts)
   const runs = runsOf(observed, container.name)
   const latest = runs.at(-1)
   const before = runs.at(-2)
-  const old = oldStatus(pod, container.name)
+  const old = toldOf(pod, container.name)
   if (latest === undefined && old !== undefined && !facts.waiting.has(container.name)) {
     // The runtime has forgotten it, or holds nothing yet after a restart: what was said stands.
     if (asText(old['containerID']) !== undefined && old['containerID'] !== '') return old
@@ -41,26 +41,24 @@ export function containerStatus(container: ContainerView, facts: ContainerFacts)
   const last = wait !== undefined && latest?.state === 'exited' ? latest : before
   const health = healthOf(latest, facts)
   const isRunning = wait === undefined && latest?.state === 'running'
-  const isDone = container.kind === 'init' && latest?.state === 'exited' && latest.exitCode === 0
+  const isReady = {
+    init: latest?.state === 'exited' && latest.exitCode === 0,
+    sidecar: isRunning && health.isReady,
+    app: isRunning && health.isReady,
+    ephemeral: false,
+  }[container.kind]
   return {
     ...(latest === undefined ? {} : { containerID: `${runtimeName}://${latest.id}` }),
     image: latest?.imageId === undefined ? container.image : latest.image,
     imageID: latest?.imageId ?? '',
     lastState: last === undefined ? asObject(old?.['lastState']) : stateOf(last, runtimeName),
     name: container.name,
-    ready: container.kind === 'init' ? isDone : isRunning && health.isReady,
+    ready: isReady,
     restartCount: latest?.attempt ?? asNumber(old?.['restartCount']) ?? 0,
-    started: isRunning && health.isStarted,
+    // Nobody waits for what was only added to look at the pod.
+    ...(container.kind === 'ephemeral' ? {} : { started: isRunning && health.isStarted }),
     state,
   }
-}
-
-function oldStatus(pod: PodView, name: string): JsonObject | undefined {
-  const all = [
-    ...asObjects(pod.status['initContainerStatuses']),
-    ...asObjects(pod.status['containerStatuses']),
-  ]
-  return all.find((each) => each['name'] === name)
 }
 
 function healthOf(run: ContainerStatus | undefined, facts: ContainerFacts): RunHealth {

@@ -9,10 +9,10 @@ import {
 } from '../kubernetes/objects/types.ts'
 import type { ContainerStatus, PodRuntime } from '../runtime/index.ts'
 import { type LogFilter, LogPrinter } from './cri-log.ts'
-import { asObject, asObjects, asText } from './json.ts'
+import { asObject, asText } from './json.ts'
 import { fileAfter, findTail, LineReader, logChange, logFiles } from './log-files.ts'
 import { runsOf } from './pod-plan.ts'
-import { allContainers, type PodView, viewPod } from './pod-view.ts'
+import { allContainers, type PodView, toldOf, viewPod } from './pod-view.ts'
 
 /** What {@link podLogs} needs. */
 export interface PodLogsOptions {
@@ -93,11 +93,7 @@ function waitingReason(pod: PodView, container: string): string {
 }
 
 function stateOf(pod: PodView, container: string): ReturnType<typeof asObject> {
-  const statuses = [
-    ...asObjects(pod.status['initContainerStatuses']),
-    ...asObjects(pod.status['containerStatuses']),
-  ]
-  return asObject(statuses.find((status) => status['name'] === container)?.['state'])
+  return asObject(toldOf(pod, container)?.['state'])
 }
 
 function filterOf(request: LogRequest, clock: Clock): LogFilter {

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { parseWhole } from '../kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../kubernetes/objects/types.ts'
-import { allContainers, type PodView } from './pod-view.ts'
+import { ownContainers, type PodView } from './pod-view.ts'
 
 const run = promisify(execFile)
 /** Mounting is a matter of milliseconds; on a machine that hangs nobody waits for it. */
@@ -24,7 +24,7 @@ export function memoryVolumeBytes(
   capacityBytes: number,
 ): number {
   const limits = pod.containers.map((each) => parseWhole(each.limits['memory']) ?? 0)
-  const init = allContainers(pod).map((each) => parseWhole(each.limits['memory']) ?? 0)
+  const init = ownContainers(pod).map((each) => parseWhole(each.limits['memory']) ?? 0)
   const isLimited = limits.every((bytes) => bytes > 0)
   const ofPod = Math.max(
     limits.reduce((sum, bytes) => sum + bytes, 0),

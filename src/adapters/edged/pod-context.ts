@@ -49,9 +49,8 @@ export function tell(
   message: string,
   container?: string,
 ): void {
-  const list = pod.initContainers.some((each) => each.name === container)
-    ? 'initContainers'
-    : 'containers'
+  const lists = ['initContainers', 'ephemeralContainers'] as const
+  const list = lists.find((each) => pod[each].some(({ name }) => name === container))
   context.record({
     kind: 'Pod',
     namespace: pod.namespace,
@@ -60,6 +59,6 @@ export function tell(
     type,
     reason,
     message,
-    fieldPath: container === undefined ? undefined : `spec.${list}{${container}}`,
+    fieldPath: container === undefined ? undefined : `spec.${list ?? 'containers'}{${container}}`,
   })
 }

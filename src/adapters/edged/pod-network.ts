@@ -1,7 +1,7 @@
 import type { PortMapping, SandboxNamespaces } from '../runtime/index.ts'
 import type { PodNames } from './hosts-file.ts'
 import { asNumber, asObject, asObjects, asText } from './json.ts'
-import { allContainers, type PodView } from './pod-view.ts'
+import { ownContainers, type PodView } from './pod-view.ts'
 
 const HOSTNAME_CHARS_MAX = 63
 const FQDN_CHARS_MAX = 64
@@ -20,7 +20,7 @@ export function podNamespaces(pod: PodView): SandboxNamespaces {
 /** The ports of the machine that lead into a pod. With the machine's own network none have to. */
 export function hostPorts(pod: PodView): readonly PortMapping[] {
   if (pod.spec['hostNetwork'] === true) return []
-  const ports = allContainers(pod).flatMap(({ json }) => asObjects(json['ports']))
+  const ports = ownContainers(pod).flatMap(({ json }) => asObjects(json['ports']))
   return ports.flatMap((port): readonly PortMapping[] => {
     const hostPort = asNumber(port['hostPort']) ?? 0
     const containerPort = asNumber(port['containerPort'])

@@ -1,8 +1,8 @@
 import type { ContainerStatus } from '../runtime/index.ts'
 import { nextRun, type RestartBackoff } from './backoff.ts'
-import { asNumber, asObject, asObjects, asText } from './json.ts'
+import { asNumber, asObject, asText } from './json.ts'
 import { fromLabels, specHash } from './labels.ts'
-import { allContainers, type ContainerView, type PodView } from './pod-view.ts'
+import { allContainers, type ContainerView, type PodView, toldOf } from './pod-view.ts'
 import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
 import { stopOrder } from './stop-order.ts'
 
@@ -96,7 +96,7 @@ export function planPod(input: PlanInput): PodPlan {
   const waits = [...draft.backoffs.values()].map((wait) => wait.untilMs)
   return {
     stops: draft.stops,
-    starts: startable(draft.starts, input.health),
+    starts: [...ephemeralStarts(input), ...startable(draft.starts, input.health)],
     removes: surplus(pod, observed),
     backoffs: draft.backoffs,
     wakeAtMs: waits.length === 0 ? undefined : Math.min(...waits),
@@ -113,6 +113,16 @@ function startable(
   if ([...health.values()].some((each) => each.isStarting)) return []
   const hooked = starts.findIndex((step) => step.container.postStart !== undefined)
   return hooked < 0 ? starts : starts.slice(0, hooked + 1)
+}
+
+/** What was added to look at the pod: each is started once, whatever the others do. */
+function ephemeralStarts({ pod, observed }: PlanInput): readonly StartStep[] {
+  return pod.ephemeralContainers.flatMap((container): readonly StartStep[] => {
+    const latest = runsOf(observed, container.name).at(-1)
+    const isNew = latest === undefined && pastOf(pod, container.name) === undefined
+    if (!isNew && latest?.state !== 'created') return []
+    return [{ container, attempt: 0, hash: specHash(container), backoffMs: 0 }]
+  })
 }
 
 interface Draft {
@@ -216,11 +226,7 @@ function pastOf(
   pod: PodView,
   name: string,
 ): { readonly restartCount: number; readonly exitCode: number | undefined } | undefined {
-  const statuses = [
-    ...asObjects(pod.status['initContainerStatuses']),
-    ...asObjects(pod.status['containerStatuses']),
-  ]
-  const status = statuses.find((each) => each['name'] === name)
+  const status = toldOf(pod, name)
   if (status === undefined || asText(status['containerID']) === undefined) return undefined
   if (status['containerID'] === '') return undefined
   const terminated = asObject(asObject(status['state'])['terminated'])

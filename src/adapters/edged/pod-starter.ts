@@ -3,6 +3,7 @@ import { parseMillis, parseWhole } from '../kubernetes/objects/quantity.ts'
 import { type ContainerSpec, type Limits, RuntimeError } from '../runtime/index.ts'
 import type { Waiting } from './container-status.ts'
 import { resolveEnv } from './env.ts'
+import { ephemeralTarget } from './ephemeral-target.ts'
 import { expand } from './expansion.ts'
 import type { FieldContext } from './fields.ts'
 import { type ImageNeed, ImagePuller } from './image-puller.ts'
@@ -183,6 +184,8 @@ export class PodStarter {
     const paths = podPaths(this.#context.directory, pod)
     const hosts = await hostsMount(this.#context, pod, container, fields.podIPs)
     const last = await messagePlace(this.#context, pod, container, attempt)
+    const target = await ephemeralTarget(this.#context, pod, container)
+    if (target.problem !== undefined) return configError(target.problem)
     return {
       name: container.name,
       attempt,
@@ -197,6 +200,7 @@ export class PodStarter {
       logPath: logPath(paths, container.name, attempt),
       stdin: container.stdin,
       tty: container.tty,
+      besideProcessesOf: target.id,
       labels: toLabels({ hash, backoffMs, graceMs: pod.graceMs }),
     }
   }

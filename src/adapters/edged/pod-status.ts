@@ -23,6 +23,7 @@ export function podStatus(facts: PodFacts): JsonObject {
   const { pod, hostIPs, podIPs, nowMs } = facts
   const init = pod.initContainers.map((container) => containerStatus(container, facts))
   const app = pod.containers.map((container) => containerStatus(container, facts))
+  const added = pod.ephemeralContainers.map((container) => containerStatus(container, facts))
   const phase = terminalPhase(pod) ?? podPhase(pod, init, app, facts.isEnded)
   const { reason: _reason, message: _message, ...kept } = pod.status
   return {
@@ -34,6 +35,7 @@ export function podStatus(facts: PodFacts): JsonObject {
       { lastProbeTime: null },
     ),
     containerStatuses: app,
+    ...(added.length === 0 ? {} : { ephemeralContainerStatuses: added }),
     ...(hostIPs[0] === undefined ? {} : { hostIP: hostIPs[0] }),
     hostIPs: hostIPs.map((ip) => ({ ip })),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),

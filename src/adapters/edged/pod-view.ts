@@ -21,8 +21,11 @@ export interface ContainerView {
   readonly postStart: JsonObject | undefined
   /** What to do before it is asked to end. */
   readonly preStop: JsonObject | undefined
-  /** `sidecar` is an init container that keeps running (restartPolicy Always). */
-  readonly kind: 'app' | 'init' | 'sidecar'
+  /**
+   * `sidecar` is an init container that keeps running (restartPolicy Always), `ephemeral` one that was
+   * added to the pod to look at it.
+   */
+  readonly kind: 'app' | 'init' | 'sidecar' | 'ephemeral'
   readonly json: JsonObject
 }
 
@@ -35,6 +38,8 @@ export interface PodView {
   readonly nodeName: string | undefined
   readonly initContainers: readonly ContainerView[]
   readonly containers: readonly ContainerView[]
+  /** Those that were added later, to look at the others. */
+  readonly ephemeralContainers: readonly ContainerView[]
   readonly volumes: readonly JsonObject[]
   readonly restartPolicy: 'Always' | 'OnFailure' | 'Never'
   /** How long its containers get to stop, in milliseconds. */
@@ -66,6 +71,9 @@ export function viewPod(object: KubeObject): PodView {
       viewContainer(each, asText(each['restartPolicy']) === 'Always' ? 'sidecar' : 'init'),
     ),
     containers: asObjects(spec['containers']).map((each) => viewContainer(each, 'app')),
+    ephemeralContainers: asObjects(spec['ephemeralContainers']).map((each) =>
+      viewContainer(each, 'ephemeral'),
+    ),
     volumes: asObjects(spec['volumes']),
     restartPolicy: policy === 'Never' || policy === 'OnFailure' ? policy : 'Always',
     graceMs: Math.max(graceSeconds, 0) * 1000,
@@ -99,9 +107,21 @@ function viewContainer(json: JsonObject, kind: ContainerView['kind']): Container
   }
 }
 
-/** All containers of a pod: init containers first, in order. */
-export function allContainers(pod: PodView): readonly ContainerView[] {
+/** The containers that a pod was made with: init containers first, in order. */
+export function ownContainers(pod: PodView): readonly ContainerView[] {
   return [...pod.initContainers, ...pod.containers]
+}
+
+/** All containers of a pod, those that were added to it last. */
+export function allContainers(pod: PodView): readonly ContainerView[] {
+  return [...ownContainers(pod), ...pod.ephemeralContainers]
+}
+
+/** What the pod's own status says of a container; undefined when it says nothing. */
+export function toldOf(pod: PodView, container: string): JsonObject | undefined {
+  const lists = ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses']
+  const statuses = lists.flatMap((list) => asObjects(pod.status[list]))
+  return statuses.find((status) => status['name'] === container)
 }
 
 /** The names of the config maps and secrets that a pod refers to, as `configmaps/NAME`. */

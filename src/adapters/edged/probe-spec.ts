@@ -52,7 +52,7 @@ const FAILURES_DEFAULT = 3
 /** The probes of a container. One that says not what to do counts as absent. */
 export function probesOf(container: ContainerView): readonly ProbeSpec[] {
   // A plain init container is ready when it has ended.
-  if (container.kind === 'init') return []
+  if (container.kind === 'init' || container.kind === 'ephemeral') return []
   return (['startup', 'liveness', 'readiness'] as const).flatMap((type) => {
     const json = asObject(container.json[FIELDS[type]])
     const action = actionOf(json)

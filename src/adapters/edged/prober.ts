@@ -1,8 +1,8 @@
 import type { Cancel, Clock, Random } from '../../core/interfaces/clock.ts'
 import type { ContainerStatus, PodRuntime } from '../runtime/index.ts'
-import { asObjects } from './json.ts'
+import { asObject } from './json.ts'
 import { isActive, runsOf } from './pod-plan.ts'
-import { allContainers, type ContainerView, type PodView } from './pod-view.ts'
+import { allContainers, type ContainerView, type PodView, toldOf } from './pod-view.ts'
 import { type LookResult, type LookTarget, lookAt } from './probe-look.ts'
 import { type ProbeSpec, probesOf } from './probe-spec.ts'
 import {
@@ -139,14 +139,12 @@ export class Prober {
   /** A run that was there before the agent is what the pod's status says of it. */
   #firstHistory(pod: PodView, run: ContainerStatus, spec: ProbeSpec): ProbeHistory {
     const id = `${this.#options.runtime.name}://${run.id}`
-    const told = [
-      ...asObjects(pod.status['initContainerStatuses']),
-      ...asObjects(pod.status['containerStatuses']),
-    ].find((status) => status['containerID'] === id)
+    const told = asObject(toldOf(pod, run.name))
     const isTold =
-      (spec.type === 'startup' && told?.['started'] === true) ||
-      (spec.type === 'readiness' && told?.['ready'] === true)
-    return newHistory(spec.type, isTold ? 'success' : undefined)
+      (spec.type === 'startup' && told['started'] === true) ||
+      (spec.type === 'readiness' && told['ready'] === true)
+    const isSame = told['containerID'] === id
+    return newHistory(spec.type, isSame && isTold ? 'success' : undefined)
   }
 
   /** Startup first; the others once it has succeeded. */

@@ -73,6 +73,11 @@ export interface ContainerSpec {
   readonly stdin?: 'once' | 'open' | undefined
   /** Its process runs on a terminal. Default: no. */
   readonly tty?: boolean | undefined
+  /**
+   * The id of a running container of the same sandbox whose processes it sees, and whose processes see
+   * it. Ignored where processes see each other anyway. Default: as the sandbox has it.
+   */
+  readonly besideProcessesOf?: string | undefined
   /** Fields that are not in `supports.security` are ignored. Default: as image and runtime have it. */
   readonly security?: ContainerSecurity | undefined
 }

@@ -51,7 +51,12 @@ export function containerConfig(
     linux: {
       resources: linuxResources(limits),
       securityContext: {
-        namespaceOptions: namespaceOptions(sandbox.namespaces),
+        namespaceOptions: {
+          ...namespaceOptions(sandbox.namespaces),
+          ...(spec.besideProcessesOf === undefined
+            ? {}
+            : { pid: 'TARGET', targetId: spec.besideProcessesOf }),
+        },
         ...securityContext(spec.security),
       },
     },

@@ -21,6 +21,7 @@ export interface NamespaceOption {
   readonly network: NamespaceMode
   readonly pid: NamespaceMode
   readonly ipc: NamespaceMode
+  readonly targetId?: string
 }
 
 export interface SecurityProfile {

@@ -36,6 +36,8 @@ const deleted = pod({}, { deletionTimestamp: '2026-01-01T00:00:00Z' })
 const init = (name: string) => ({ name, image: 'x', command: ['run'] })
 const withInit = pod({ initContainers: [init('one'), init('two')] })
 const withInitNever = pod({ initContainers: [init('one'), init('two')], restartPolicy: 'Never' })
+const looked = pod({ initContainers: [init('one')], ephemeralContainers: [init('look')] })
+const lookedNever = pod({ restartPolicy: 'Never', ephemeralContainers: [init('look')] })
 const sidecar = { ...init('side'), restartPolicy: 'Always' }
 const withSidecar = pod({ initContainers: [sidecar], restartPolicy: 'Never' })
 
@@ -80,6 +82,15 @@ describe('what to do next', () => {
     ['deleted while it runs', deleted, [run(deleted, 'main')], 'stop main-0 deleted'],
     ['deleted and stopped', deleted, [ended(deleted, 'main', 0)], 'ended'],
     ['deleted before it ran', deleted, [], 'ended'],
+    ['added: as soon as there is a pod', looked, [], 'start look 0, start one 0'],
+    ['added: beside init', looked, [run(looked, 'one'), run(looked, 'look')], ''],
+    ['added: never again', looked, [run(looked, 'one'), ended(looked, 'look', 1)], ''],
+    [
+      'added: nobody waits for it',
+      lookedNever,
+      [ended(lookedNever, 'main', 0), run(lookedNever, 'look')],
+      'stop look-0 finished',
+    ],
     ['init: the first', withInit, [], 'start one 0'],
     ['init: running', withInit, [run(withInit, 'one')], ''],
     ['init: the second', withInit, [ended(withInit, 'one', 0)], 'start two 0'],

@@ -165,6 +165,21 @@ describe('the conditions', () => {
   })
 })
 
+test('a container that was added to a pod counts for nothing', () => {
+  const looked = pod({ ephemeralContainers: [{ name: 'look', image: 'local/look' }] })
+  const observed = [run(looked, 'main'), ended(looked, 'look', 2)]
+  const status = podStatus({ ...FACTS, pod: looked, observed })
+  expect(status['phase']).toBe('Running')
+  const [look] = asObjects(status['ephemeralContainerStatuses'])
+  expect(look).toMatchObject({ name: 'look', ready: false, restartCount: 0 })
+  expect(look).not.toHaveProperty('started')
+  expect(conditions({ pod: looked, observed })).toContain('ContainersReady=True')
+  // The runtime has forgotten it: it is not started again.
+  const seen = viewPod({ ...looked.object, status })
+  const later = podStatus({ ...FACTS, pod: seen, observed: [run(looked, 'main')] })
+  expect(asObjects(later['ephemeralContainerStatuses'])[0]).toEqual(look)
+})
+
 test('a container that keeps ending waits with what ended it as its last state', () => {
   const observed = [ended(always, 'main', 3, { attempt: 1 })]
   const backoffs = new Map([['main', { untilMs: 0, delayMs: 20_000 }]])

@@ -24,6 +24,7 @@ function room(name: string, timeoutMs: number) {
     test: {
       name,
       include: [`test/${name}/**/*.test.ts`],
+      setupFiles: ['test/support/automerge.ts'],
       testTimeout: timeoutMs,
       hookTimeout: timeoutMs,
     },

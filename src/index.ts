@@ -114,6 +114,7 @@ export {
   type Labels,
   type LateRecord,
   type Listener,
+  type LoadAutomerge,
   type LogFields,
   type Logger,
   type MeasureOptions,

@@ -9,7 +9,7 @@ import {
 } from 'tideway/adapters/kubernetes/objects'
 import { loadOrCreateAuthority } from 'tideway/adapters/kubernetes/server'
 import { levelStorage } from 'tideway/adapters/storage/level'
-import { nodeCompression, nodeSha256 } from 'tideway/node'
+import { nodeAutomerge, nodeCompression, nodeSha256 } from 'tideway/node'
 import { openAuditLog } from '../shared/audit-log.ts'
 import { nodeNameOf } from '../shared/fleet-rules.ts'
 import { NODE_HISTORY } from '../shared/history-rules.ts'
@@ -64,6 +64,7 @@ export async function startEdge(
     policy: edgePolicy(),
     kinds: documentKinds(builtinResources),
     sha256: nodeSha256(),
+    loadAutomerge: nodeAutomerge(),
     compression: nodeCompression(),
     compaction: NODE_HISTORY,
     logger,

@@ -78,6 +78,7 @@ export type { ByteStream } from './interfaces/byte-stream.ts'
 export type { Cancel, Clock, Random } from './interfaces/clock.ts'
 export type { Compression } from './interfaces/compression.ts'
 export type { Sha256 } from './interfaces/hasher.ts'
+export type { LoadAutomerge } from './interfaces/load-automerge.ts'
 export type { LogFields, Logger } from './interfaces/logger.ts'
 export type {
   Counter,

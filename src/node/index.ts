@@ -4,6 +4,7 @@
 import { hash } from 'node:crypto'
 import type { Sha256 } from '../core/interfaces/hasher.ts'
 
+export { nodeAutomerge } from './automerge.ts'
 export { nodeCompression } from './compression.ts'
 
 /** SHA-256 by Node's own implementation, which is several times faster than one in JavaScript. */

@@ -1,4 +1,4 @@
-import { type Doc, getBackend, getChangesMetaSince, getObjectId } from '@automerge/automerge'
+import { type Doc, getBackend, getChangesMetaSince, getObjectId } from '@automerge/automerge/slim'
 
 import type { ActorId, EventHash } from '../ids.ts'
 

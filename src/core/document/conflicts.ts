@@ -1,4 +1,4 @@
-import type { Doc } from '@automerge/automerge'
+import type { Doc } from '@automerge/automerge/slim'
 
 import type { EventHash } from '../ids.ts'
 import type { ReplicaOf, Signature } from './authorship.ts'

@@ -6,7 +6,7 @@ import {
   getMissingDeps,
   loadIncremental,
   view,
-} from '@automerge/automerge'
+} from '@automerge/automerge/slim'
 
 import { assert } from '../errors.ts'
 import type { ActorId, EventHash } from '../ids.ts'

@@ -1,4 +1,4 @@
-import { decodeChange } from '@automerge/automerge'
+import { decodeChange } from '@automerge/automerge/slim'
 
 import { DocumentError, isTidewayError, StorageUnavailableError } from '../errors.ts'
 import type { CollectionId, DocumentId, EventHash } from '../ids.ts'
@@ -7,6 +7,7 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
+import { needAutomerge } from './automerge.ts'
 import { DocumentReader, reportDamage } from './document-reader.ts'
 import { eachBegun } from './generation-carry.ts'
 import { type Held, ReadyDocuments } from './held.ts'
@@ -57,6 +58,7 @@ export class Documents {
 
   /** Sets WASM memory aside once, so that it does not grow in steps that each cost a full collection. */
   static reserve(bytes: number): void {
+    needAutomerge()
     try {
       // The decoder copies its input into WASM memory before it refuses it; the pages stay.
       decodeChange(new Uint8Array(bytes))

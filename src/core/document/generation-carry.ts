@@ -1,4 +1,4 @@
-import { type Doc, diff, view } from '@automerge/automerge'
+import { type Doc, diff, view } from '@automerge/automerge/slim'
 
 import type { DocumentId, EventHash } from '../ids.ts'
 import type { StoredEntry } from '../log/entry.ts'

@@ -10,7 +10,7 @@ import {
   loadIncremental,
   type Patch,
   view,
-} from '@automerge/automerge'
+} from '@automerge/automerge/slim'
 
 import { concatBytes } from '../bytes.ts'
 import { assert } from '../errors.ts'
@@ -28,6 +28,7 @@ import {
   rewriteActor,
 } from '../log/generation-origin.ts'
 import type { CheckedEvent } from '../log/submission.ts'
+import { needAutomerge } from './automerge.ts'
 import { loadEvents } from './load-events.ts'
 import { applyPortable, copyNode, portableEdit } from './portable-edit.ts'
 
@@ -40,6 +41,7 @@ const CUT_BYTES_MAX = 7 << 20
 export function documentRewriter(sha256: Sha256): Rewriter {
   return {
     cut: (document, cuts, lineage) => {
+      needAutomerge()
       try {
         return cut(document, cuts, lineage, sha256)
       } catch {
@@ -47,8 +49,10 @@ export function documentRewriter(sha256: Sha256): Rewriter {
         return undefined
       }
     },
-    rewrite: (lineage, uncovered, beginning) =>
-      new Rewriting(lineage, uncovered, beginning, sha256).run(),
+    rewrite: (lineage, uncovered, beginning) => {
+      needAutomerge()
+      return new Rewriting(lineage, uncovered, beginning, sha256).run()
+    },
   }
 }
 

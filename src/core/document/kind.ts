@@ -1,11 +1,10 @@
-import { change, free, getLastLocalChange, init } from '@automerge/automerge'
-
 import { assert } from '../errors.ts'
 import type { ActorId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { readEvent } from '../log/event.ts'
 import type { CheckedEvent } from '../log/submission.ts'
 import { fieldShape, LIST_MARK, SET_MARK, type Shape } from './shape.ts'
+import { StraightDocument } from './straight-document.ts'
 
 /** The one actor of first events: nobody writes as it but {@link genesisEvent}. */
 export const GENESIS_ACTOR: ActorId = '0000000000000000'
@@ -45,13 +44,12 @@ export function genesisMessage(kind: DocumentKind): string {
 const made = new WeakMap<DocumentKind, CheckedEvent>()
 
 function makeGenesis(kind: DocumentKind, sha256: Sha256): CheckedEvent {
-  const empty = init<Record<string, unknown>>({ actor: GENESIS_ACTOR })
-  const doc = change(empty, { time: 0, message: genesisMessage(kind) }, (draft) => {
+  const about = { timeSeconds: 0, message: genesisMessage(kind) }
+  const made = new StraightDocument(sha256).edit(GENESIS_ACTOR, about, (draft) => {
     for (const path of kind.skeleton) place(draft, path.split('.'), kind.shape)
   })
-  const bytes = getLastLocalChange(doc)
-  assert(bytes !== undefined, 'a skeleton makes a change')
-  free(doc)
+  assert(made?.bytes !== undefined, 'a skeleton makes a change')
+  const { bytes } = made
   return { bytes, header: readEvent(bytes, sha256) }
 }
 

@@ -8,7 +8,7 @@ import {
   load,
   loadIncremental,
   stats,
-} from '@automerge/automerge'
+} from '@automerge/automerge/slim'
 
 import { concatBytes } from '../bytes.ts'
 import { DocumentError } from '../errors.ts'
@@ -16,6 +16,7 @@ import type { ActorId, EventHash } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { readEvent } from '../log/event.ts'
 import type { CheckedEvent } from '../log/submission.ts'
+import { needAutomerge } from './automerge.ts'
 
 /** How many unreadable events a document may have: each costs to read the others once more. */
 const DAMAGED_MAX = 32
@@ -46,6 +47,7 @@ export function loadEvents<T>(
   actor: ActorId,
   sha256: Sha256,
 ): Loaded<T> {
+  needAutomerge()
   const empty = (): Doc<T> => init<T>({ actor })
   if (events.length === 0) return { doc: empty(), damaged: new Set() }
   const doc = tryWhole<T>(events, actor)

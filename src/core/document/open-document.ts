@@ -1,4 +1,4 @@
-import type { Doc } from '@automerge/automerge'
+import type { Doc } from '@automerge/automerge/slim'
 
 import { DocumentError, UsageError } from '../errors.ts'
 import type {

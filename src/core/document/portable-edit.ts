@@ -1,4 +1,4 @@
-import { Counter, type Doc, ImmutableString, type Patch } from '@automerge/automerge'
+import { Counter, type Doc, ImmutableString, type Patch } from '@automerge/automerge/slim'
 import { decodeCbor } from '../cbor-reader.ts'
 import { encodeCbor } from '../cbor-writer.ts'
 import { isNode } from './read-value.ts'

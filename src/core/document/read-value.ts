@@ -1,4 +1,4 @@
-import { Counter, ImmutableString } from '@automerge/automerge'
+import { Counter, ImmutableString } from '@automerge/automerge/slim'
 
 import { LIST_MARK, ORDER_MARK, SET_MARK } from './shape.ts'
 import { DEPTH_MAX, isReserved, type JsonMap, type JsonValue, own } from './value.ts'

@@ -1,4 +1,4 @@
-import { Counter, ImmutableString } from '@automerge/automerge'
+import { Counter, ImmutableString } from '@automerge/automerge/slim'
 
 import { compareUtf8 } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'

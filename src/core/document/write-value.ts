@@ -1,4 +1,4 @@
-import { Counter, ImmutableString } from '@automerge/automerge'
+import { Counter, ImmutableString } from '@automerge/automerge/slim'
 
 import { movedKeys } from './moved-keys.ts'
 import { orderKeyBetween, orderKeys } from './order-key.ts'

@@ -1,3 +1,4 @@
+import { prepareAutomerge } from '../document/automerge.ts'
 import { Documents } from '../document/documents.ts'
 import { documentRewriter } from '../document/generation-rewriter.ts'
 import { GENESIS_ACTOR, genesisEvent, genesisMessage } from '../document/kind.ts'
@@ -17,6 +18,7 @@ import { type MeasureSink, unmeasured } from './unmeasured.ts'
  */
 export async function openReplica(options: ReplicaOptions): Promise<Replica> {
   if (options.name !== undefined) checkName('name', options.name, 128)
+  await prepareAutomerge(options.loadAutomerge)
   if (options.heapReserveBytes !== undefined) Documents.reserve(options.heapReserveBytes)
   // First events are made when first met: a replica may know many kinds and keep a few.
   const kinds = new Map(options.kinds?.map((kind) => [genesisMessage(kind), kind]))

@@ -5,6 +5,7 @@ import type { CollectionId, ReplicaId } from '../ids.ts'
 import type { Clock, Random } from '../interfaces/clock.ts'
 import type { Compression } from '../interfaces/compression.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
+import type { LoadAutomerge } from '../interfaces/load-automerge.ts'
 import type { Logger } from '../interfaces/logger.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import type { Transport } from '../interfaces/transport.ts'
@@ -32,6 +33,11 @@ export interface ReplicaOptions {
   readonly cacheBytesMax?: number | undefined
   /** WASM memory to set aside at the start, for a cache of more than 40 MiB. Default none. */
   readonly heapReserveBytes?: number | undefined
+  /**
+   * Loads Automerge's WebAssembly, which takes 20 MB of memory, the first time that a document needs it: most
+   * that one writer writes at a time never do. Default: it is loaded before the replica opens.
+   */
+  readonly loadAutomerge?: LoadAutomerge | undefined
   readonly clock: Clock
   readonly random: Random
   readonly sha256: Sha256

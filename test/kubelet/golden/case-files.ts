@@ -1,0 +1,120 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { KubeObject } from 'tideway/adapters/kubernetes/objects'
+import { parse } from 'yaml'
+import { SHELL_IMAGE } from '../../containers/images.ts'
+import { NODE } from './node-side.ts'
+
+const FOLDER = fileURLToPath(new URL('cases/', import.meta.url))
+
+/** What a pod is waited for: the case is looked at when all of it holds. */
+export interface Moment {
+  /** A part of the pod: what is named has to be there, lists member by member. */
+  readonly until?: unknown
+  /** Reasons of events that have been told. A reason twice is told twice, or counted. */
+  readonly told?: readonly string[]
+  /** What the output of some container has to contain. */
+  readonly says?: string
+}
+
+/** Something that is done to a case, and what is waited for then. */
+export interface Step extends Moment {
+  readonly delete?: boolean
+  /** Objects that are written: made, or their data replaced. */
+  readonly write?: readonly KubeObject[]
+  /** A merge patch of the pod. */
+  readonly patch?: Readonly<Record<string, unknown>>
+}
+
+/** One pod that kubelet and edged are to treat alike. */
+export interface PodCase {
+  /** Also that of the pod. */
+  readonly name: string
+  readonly objects: readonly KubeObject[]
+  readonly pod: KubeObject
+  /** The first one begins with the pod itself. */
+  readonly steps: readonly Step[]
+  /** Reasons of events whose number depends on the time that has passed. */
+  readonly uncounted: readonly string[]
+  /** Runs whose output is not compared, as it is not the same twice. */
+  readonly isQuiet: boolean
+}
+
+interface Entry extends Moment {
+  readonly name: string
+  readonly metadata?: Readonly<Record<string, unknown>>
+  readonly pod: Readonly<Record<string, unknown>>
+  readonly objects?: readonly KubeObject[]
+  readonly then?: readonly Step[]
+  readonly uncounted?: readonly string[]
+  readonly quiet?: boolean
+}
+
+/** What cases are to be about that is known only when they are run. */
+export interface CasePlaces {
+  /** A registry: `<registry>` in a case. */
+  readonly registry: string
+  /** A folder of the machine: `<folder>` in a case. */
+  readonly folder: string
+}
+
+/** A case at its place. */
+export function placed(given: PodCase, places: CasePlaces): PodCase {
+  const text = JSON.stringify(given)
+    .replaceAll('<registry>', places.registry)
+    .replaceAll('<folder>', places.folder)
+  return JSON.parse(text) as PodCase
+}
+
+/** Every case of the files, in order. */
+export async function readCases(): Promise<readonly PodCase[]> {
+  const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.yaml')).sort()
+  const cases: PodCase[] = []
+  for (const name of names) {
+    const entries = parse(await readFile(join(FOLDER, name), 'utf8')) as readonly Entry[]
+    cases.push(...entries.map(caseOf))
+  }
+  return cases
+}
+
+function caseOf(entry: Entry): PodCase {
+  const { name, pod, until, told, says } = entry
+  const first: Step = { until, ...(told && { told }), ...(says === undefined ? {} : { says }) }
+  const lists = ['initContainers', 'containers'].flatMap((list) => {
+    const containers = pod[list]
+    return Array.isArray(containers) ? [[list, containers.map(containerOf)] as const] : []
+  })
+  return {
+    name,
+    objects: (entry.objects ?? []).map(withNamespace),
+    pod: {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...entry.metadata, name, namespace: 'default' },
+      spec: {
+        nodeName: NODE,
+        terminationGracePeriodSeconds: 1,
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+        ...pod,
+        ...Object.fromEntries(lists),
+      },
+    } as KubeObject,
+    steps: [first, ...(entry.then ?? [])].map(stepOf),
+    uncounted: entry.uncounted ?? [],
+    isQuiet: entry.quiet === true,
+  }
+}
+
+function stepOf(step: Step): Step {
+  return step.write === undefined ? step : { ...step, write: step.write.map(withNamespace) }
+}
+
+function containerOf(container: object): object {
+  return { image: SHELL_IMAGE, imagePullPolicy: 'IfNotPresent', ...container }
+}
+
+function withNamespace(object: KubeObject): KubeObject {
+  return { ...object, metadata: { namespace: 'default', ...object.metadata } }
+}

@@ -1,0 +1,58 @@
+import {
+  type AcceptedDifference,
+  acceptedAs,
+  compareAnswers,
+  type Difference,
+  differenceText,
+} from '../../cluster/golden/compare.ts'
+import type { KubeletAnswers } from './answer-files.ts'
+import type { PodCase } from './case-files.ts'
+import type { Answers } from './run-all.ts'
+
+/** What a comparison of pods found. */
+export interface CaseComparison {
+  /** What is not accepted, by case: what differs, or why there is nothing to compare. */
+  readonly differing: ReadonlyMap<string, readonly string[]>
+  /** Accepted differences that were met. */
+  readonly met: ReadonlySet<AcceptedDifference>
+}
+
+/** How many of the differences of one case are told. */
+const SHOWN_MAX = 8
+/** How much of a failure is told. */
+const TOLD_CHARACTERS = 600
+
+/** Compares what was seen of pods with what is expected of them. */
+export function compareCases(
+  cases: readonly PodCase[],
+  expected: KubeletAnswers,
+  found: Answers,
+  accepted: readonly AcceptedDifference[],
+): CaseComparison {
+  const differing = new Map<string, readonly string[]>()
+  const met = new Set<AcceptedDifference>()
+  const isOpen = (name: string, difference: Difference): boolean => {
+    const entry = acceptedAs(name, difference, accepted)
+    if (entry !== undefined) met.add(entry)
+    return entry === undefined
+  }
+  for (const { name } of cases) {
+    const [real, ours] = [expected[name], found.get(name)]
+    if (real === undefined || ours === undefined || ours instanceof Error) {
+      const why = ours instanceof Error ? ours.message.slice(0, TOLD_CHARACTERS) : 'not recorded'
+      differing.set(name, [why])
+      continue
+    }
+    const open = compareAnswers(real, ours).filter((difference) => isOpen(name, difference))
+    if (open.length > 0) differing.set(name, open.map(differenceText))
+  }
+  return { differing, met }
+}
+
+/** What differs, in lines; empty when nothing does. */
+export function tellCases({ differing }: CaseComparison): string {
+  const told = [...differing].map(([name, lines]) =>
+    [name, ...lines.slice(0, SHOWN_MAX)].join('\n    '),
+  )
+  return told.join('\n')
+}

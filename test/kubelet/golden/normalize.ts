@@ -1,0 +1,70 @@
+import type { KubeObject, ObjectStore } from 'tideway/adapters/kubernetes/objects'
+import { NODE, type NodeSide } from './node-side.ts'
+
+const UID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+const TIME = /20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
+const HASH = /\b[0-9a-f]{64}\b/g
+const REGISTRY = /127\.0\.0\.1:\d+/g
+/** How long something took: what a pull says. */
+const TOOK = /in \d[\d.hmµns]* \(\d[\d.hmµns]* including waiting\)/g
+const IMAGE_BYTES = /Image size: \d+ bytes/g
+
+/** Takes what differs from run to run out of what there is to see of one pod. */
+export class Normalizer {
+  readonly #uid: string
+  readonly #network: RegExp
+
+  readonly #folder: string
+  readonly #node: string
+
+  /** @param side whose places and addresses are named. */
+  constructor(pod: KubeObject, side: Pick<NodeSide, 'containerd' | 'places' | 'store'>) {
+    const { network } = side.containerd
+    this.#folder = side.places.folder
+    this.#node = addressOf(side.store) ?? 'no address'
+    this.#uid = pod.metadata.uid ?? ''
+    this.#network = new RegExp(`\\b${network.replaceAll('.', '\\.')}\\.\\d+\\b`, 'g')
+  }
+
+  /** What an event tells. */
+  event(event: KubeObject, uncounted: readonly string[]): Record<string, unknown> {
+    const { type, reason, message, count } = event
+    const isCounted = count !== 1 && !uncounted.includes(String(reason))
+    return { type, reason, message, ...(isCounted ? { count } : {}) }
+  }
+
+  /** A value in which what cannot be the same twice is named, not shown. */
+  normalize(value: unknown): unknown {
+    if (typeof value === 'string') return this.#text(value)
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return value.map((item) => this.normalize(item))
+    return Object.fromEntries(
+      Object.entries(value)
+        // A time that is not there is null in Go's JSON, and here it is not written.
+        .filter(([, item]) => item !== null)
+        .map(([key, item]) => [this.#text(key), this.normalize(item)]),
+    )
+  }
+
+  #text(text: string): string {
+    return text
+      .replaceAll(this.#uid, '<pod uid>')
+      .replaceAll(this.#folder, '<folder>')
+      .replaceAll(this.#node, '<node address>')
+      .replace(UID, '<uid>')
+      .replace(TIME, '<time>')
+      .replace(HASH, '<hash>')
+      .replace(REGISTRY, '<registry>')
+      .replace(this.#network, '<address>')
+      .replace(TOOK, 'in <time>')
+      .replace(IMAGE_BYTES, 'Image size: <bytes>')
+  }
+}
+
+function addressOf(store: Pick<ObjectStore, 'get'>): string | undefined {
+  const node = store.get({ resource: 'nodes', name: NODE })
+  const { addresses = [] } = (node?.['status'] ?? {}) as {
+    readonly addresses?: readonly { readonly type: string; readonly address: string }[]
+  }
+  return addresses.find(({ type }) => type === 'InternalIP')?.address
+}

@@ -1,0 +1,31 @@
+import { type PodCase, placed } from './case-files.ts'
+import type { NodeSide } from './node-side.ts'
+import { type PodAnswer, removeCase, runCase, type Settled } from './run-case.ts'
+
+/** How many pods are there at once: as many as two cores can run without waiting for each other. */
+const AT_ONCE = 8
+
+/** What there was to see of each case, by name; an Error where a case did not come to its end. */
+export type Answers = ReadonlyMap<string, readonly PodAnswer[] | Error>
+
+/** Runs cases on a node, several at a time. */
+export async function runAll(
+  cases: readonly PodCase[],
+  side: NodeSide,
+  settledFor: (given: PodCase) => Settled,
+): Promise<Answers> {
+  const answers = new Map<string, readonly PodAnswer[] | Error>()
+  const waiting = [...cases]
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      try {
+        answers.set(next.name, await runCase(placed(next, side.places), side, settledFor(next)))
+      } catch (error) {
+        answers.set(next.name, error instanceof Error ? error : new Error(String(error)))
+      }
+      await removeCase(next, side)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return answers
+}

@@ -1,0 +1,158 @@
+import type { KubeObject } from 'tideway/adapters/kubernetes/objects'
+import { until as awaited } from '../../integration/fleet-programs.ts'
+import type { Moment, PodCase, Step } from './case-files.ts'
+import { type NodeSide, outputOf } from './node-side.ts'
+import { Normalizer } from './normalize.ts'
+
+/** What there is to see of a pod at one moment. */
+export interface PodAnswer {
+  /** Undefined when the pod is gone. */
+  readonly status: unknown
+  /** By the part of the pod that they are about; in the order in which they were first told. */
+  readonly events: Readonly<Record<string, readonly unknown[]>>
+  /** What was written, by container and run. */
+  readonly output: Readonly<Record<string, string>>
+}
+
+/** How a settled pod is told from one that is on its way. */
+export type Settled = (step: number, look: () => Promise<PodAnswer>) => Promise<PodAnswer>
+
+const WAIT_MS = 60_000
+const PODS = '/api/v1/namespaces/default/pods'
+const TOKEN = 'token-of-root'
+
+/**
+ * Does what a case says on a node.
+ *
+ * @param settled waits, where a moment has come, until nothing more is to come.
+ * @returns what there was to see at the end of each step.
+ */
+export async function runCase(
+  given: PodCase,
+  side: NodeSide,
+  settled: Settled,
+): Promise<readonly PodAnswer[]> {
+  for (const object of given.objects) await write(side, object)
+  const answers: PodAnswer[] = []
+  let pod = await send(side, 'POST', PODS, given.pod)
+  for (const [index, step] of given.steps.entries()) {
+    await act(side, pod, step)
+    const look = (): Promise<PodAnswer> => lookAt(side, given, pod)
+    const came = async (): Promise<boolean> => {
+      pod = podOf(side, given.name) ?? pod
+      return await hasCome(step, side, pod)
+    }
+    await awaited(`step ${index} of ${given.name}`, came, WAIT_MS).catch(async (error: unknown) => {
+      const seen = JSON.stringify(await look())
+      throw new Error(`step ${index} of ${given.name} did not come: ${seen}`, { cause: error })
+    })
+    answers.push(await settled(index, look))
+  }
+  return answers
+}
+
+/** Takes a pod away at once. */
+export async function removeCase(given: PodCase, side: NodeSide): Promise<void> {
+  if (podOf(side, given.name) === undefined) return
+  await send(side, 'DELETE', `${PODS}/${given.name}`, { gracePeriodSeconds: 1 })
+  const isGone = (): boolean => podOf(side, given.name) === undefined
+  await awaited(`${given.name} being gone`, isGone, WAIT_MS)
+}
+
+async function act(side: NodeSide, pod: KubeObject, step: Step): Promise<void> {
+  const path = `${PODS}/${pod.metadata.name}`
+  for (const object of step.write ?? []) await write(side, object)
+  if (step.patch !== undefined) await send(side, 'PATCH', path, step.patch)
+  if (step.delete === true) await send(side, 'DELETE', path, {})
+}
+
+async function write(side: NodeSide, object: KubeObject): Promise<void> {
+  const resource = `${object.kind.toLowerCase()}s`
+  const { namespace, name } = object.metadata
+  const path = `/api/v1/namespaces/${namespace}/${resource}`
+  if (side.store.get({ resource, namespace, name }) === undefined) {
+    await send(side, 'POST', path, object)
+  } else {
+    await send(side, 'PUT', `${path}/${name}`, object)
+  }
+}
+
+async function send(
+  side: NodeSide,
+  method: string,
+  path: string,
+  body: unknown,
+): Promise<KubeObject> {
+  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+  const {
+    code,
+    body: answer,
+    message,
+  } = await side.server.call(method, path, {
+    token: TOKEN,
+    body,
+    type,
+  })
+  if (code >= 300) throw new Error(`${method} ${path} was answered with ${code}: ${message}`)
+  return answer as unknown as KubeObject
+}
+
+function podOf({ store }: NodeSide, name: string): KubeObject | undefined {
+  return store.get({ resource: 'pods', namespace: 'default', name })
+}
+
+async function hasCome(moment: Moment, side: NodeSide, pod: KubeObject): Promise<boolean> {
+  const now = podOf(side, pod.metadata.name)
+  if (moment.until === 'gone' ? now !== undefined : !fits(moment.until, now)) return false
+  const reasons = eventsOf(side, pod).flatMap((event) =>
+    Array<string>(Number(event['count'] ?? 1)).fill(String(event['reason'])),
+  )
+  for (const reason of moment.told ?? []) {
+    const index = reasons.indexOf(reason)
+    if (index < 0) return false
+    reasons.splice(index, 1)
+  }
+  if (moment.says === undefined) return true
+  return Object.values(await outputIn(side, pod))
+    .join('\n')
+    .includes(moment.says)
+}
+
+/** Whether everything that is named is there, and as it is named. */
+function fits(pattern: unknown, value: unknown): boolean {
+  if (typeof pattern !== 'object' || pattern === null) {
+    return pattern === undefined || Object.is(pattern, value)
+  }
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(pattern).every(([key, below]) =>
+    fits(below, (value as Record<string, unknown>)[key]),
+  )
+}
+
+/** What was told of a pod, in the order in which it was first told. */
+function eventsOf({ store, told }: NodeSide, pod: KubeObject): readonly KubeObject[] {
+  const isAbout = (event: KubeObject): boolean =>
+    (event['involvedObject'] as { readonly uid?: string }).uid === pod.metadata.uid
+  const placeOf = ({ metadata }: KubeObject): number => told.get(metadata.name) ?? 0
+  const { items } = store.list('events')
+  return items.filter(isAbout).sort((a, b) => placeOf(a) - placeOf(b))
+}
+
+function outputIn(side: NodeSide, pod: KubeObject): Promise<Readonly<Record<string, string>>> {
+  const { name, uid = '' } = pod.metadata
+  return outputOf(side, { name, uid })
+}
+
+async function lookAt(side: NodeSide, given: PodCase, last: KubeObject): Promise<PodAnswer> {
+  const now = podOf(side, given.name)
+  const normalizer = new Normalizer(now ?? last, side)
+  const events: Record<string, unknown[]> = {}
+  for (const event of eventsOf(side, last)) {
+    const { fieldPath = '' } = event['involvedObject'] as { readonly fieldPath?: string }
+    events[fieldPath] ??= []
+    events[fieldPath].push(normalizer.event(event, given.uncounted))
+  }
+  const output = given.isQuiet ? {} : await outputIn(side, last)
+  const answer = { status: now?.['status'], events, output }
+  return normalizer.normalize(answer) as PodAnswer
+}

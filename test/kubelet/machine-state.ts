@@ -1,0 +1,64 @@
+import { lstat, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** What a kubelet changes on a machine outside its own directory. */
+export interface MachineState {
+  /** Kernel settings as they were, by path. */
+  readonly kernel: ReadonlyMap<string, string>
+  /** Directories that were not there. */
+  readonly missing: readonly string[]
+}
+
+/** What a kubelet sets for good (`protectKernelDefaults` would make it refuse to run instead). */
+const KERNEL: readonly string[] = [
+  '/proc/sys/vm/overcommit_memory',
+  '/proc/sys/vm/panic_on_oom',
+  '/proc/sys/kernel/panic',
+  '/proc/sys/kernel/panic_on_oops',
+  '/proc/sys/kernel/keys/root_maxkeys',
+  '/proc/sys/kernel/keys/root_maxbytes',
+]
+
+/** Where it writes whatever it is told, the innermost first. */
+const LINKS = '/var/log/containers'
+const DIRECTORIES: readonly string[] = [
+  '/var/lib/kubelet/device-plugins',
+  '/var/lib/kubelet',
+  LINKS,
+]
+
+/** How the machine is before a kubelet runs. */
+export async function stateOfMachine(): Promise<MachineState> {
+  const kernel = new Map<string, string>()
+  for (const path of KERNEL) {
+    const value = await readFile(path, 'utf8').catch(() => undefined)
+    if (value !== undefined) kernel.set(path, value)
+  }
+  const missing: string[] = []
+  for (const path of DIRECTORIES) {
+    if (
+      await lstat(path).then(
+        () => false,
+        () => true,
+      )
+    )
+      missing.push(path)
+  }
+  return { kernel, missing }
+}
+
+/** Puts back what a kubelet changed whose pods log below `folder`. */
+export async function restoreMachine(state: MachineState, folder: string): Promise<void> {
+  for (const [path, value] of state.kernel) {
+    if ((await readFile(path, 'utf8')) !== value) await writeFile(path, value)
+  }
+  for (const name of await readdir(LINKS).catch(() => [])) {
+    const target = await readlink(join(LINKS, name)).catch(() => '')
+    if (target.startsWith(`${folder}/`)) await rm(join(LINKS, name))
+  }
+  for (const path of state.missing) {
+    if (path.endsWith('device-plugins')) await rm(path, { recursive: true, force: true })
+    // Somebody else may use it by now.
+    else await rmdir(path).catch(() => undefined)
+  }
+}

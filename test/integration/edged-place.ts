@@ -164,7 +164,12 @@ export async function openPlace(
 /** What tests read of a pod's status. */
 export interface PodStatus {
   readonly phase?: string
-  readonly conditions?: readonly { readonly type: string; readonly status: string }[]
+  readonly conditions?: readonly {
+    readonly type: string
+    readonly status: string
+    readonly reason?: string
+    readonly message?: string
+  }[]
   readonly containerStatuses?: readonly ContainerStatusJson[]
   readonly initContainerStatuses?: readonly ContainerStatusJson[]
   readonly ephemeralContainerStatuses?: readonly ContainerStatusJson[]
@@ -180,6 +185,11 @@ export interface ContainerStatusJson {
   readonly containerID?: string
   readonly state: StateJson
   readonly lastState: StateJson
+  readonly allocatedResources?: Readonly<Record<string, string>>
+  readonly resources?: {
+    readonly requests?: Readonly<Record<string, string>>
+    readonly limits?: Readonly<Record<string, string>>
+  }
 }
 
 interface StateJson {

@@ -7,6 +7,8 @@ export interface Condition {
   readonly status: 'True' | 'False' | 'Unknown'
   readonly reason?: string | undefined
   readonly message?: string | undefined
+  /** The generation of the object that it speaks of. Default: not told. */
+  readonly observedGeneration?: number | undefined
 }
 
 /** A time as Kubernetes writes it: RFC 3339 in whole seconds. */
@@ -41,6 +43,9 @@ export function mergeConditions(
       status: condition.status,
       ...(condition.reason === undefined ? {} : { reason: condition.reason }),
       ...(condition.message === undefined ? {} : { message: condition.message }),
+      ...(condition.observedGeneration === undefined
+        ? {}
+        : { observedGeneration: condition.observedGeneration }),
       ...(isUntouched ? {} : fresh),
       lastTransitionTime: isSame ? (old['lastTransitionTime'] ?? kubeTime(nowMs)) : kubeTime(nowMs),
     }

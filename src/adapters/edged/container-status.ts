@@ -6,6 +6,7 @@ import { asNumber, asObject, asText } from './json.ts'
 import { type BackoffWait, runsOf } from './pod-plan.ts'
 import { type ContainerView, type PodView, toldOf } from './pod-view.ts'
 import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
+import type { ToldSize } from './resize/resize-view.ts'
 
 /** Why a container does not run although it should. */
 export interface Waiting {
@@ -21,6 +22,8 @@ export interface ContainerFacts {
   readonly backoffs: ReadonlyMap<string, BackoffWait>
   readonly waiting: ReadonlyMap<string, Waiting>
   readonly initDone: boolean
+  /** What is told of the sizes of containers, by name. Default: what their spec says. */
+  readonly sizes?: ReadonlyMap<string, ToldSize> | undefined
   /** What is known of runs with probes or hooks, by id. */
   readonly health: ReadonlyMap<string, RunHealth>
 }
@@ -48,6 +51,7 @@ export function containerStatus(container: ContainerView, facts: ContainerFacts)
     ephemeral: false,
   }[container.kind]
   return {
+    ...(latest === undefined ? {} : sizeTold(container, facts)),
     ...(latest === undefined ? {} : { containerID: `${runtimeName}://${latest.id}` }),
     image: latest?.imageId === undefined ? container.image : latest.image,
     imageID: latest?.imageId ?? '',
@@ -59,6 +63,15 @@ export function containerStatus(container: ContainerView, facts: ContainerFacts)
     ...(container.kind === 'ephemeral' ? {} : { started: isRunning && health.isStarted }),
     state,
   }
+}
+
+function sizeTold(container: ContainerView, facts: ContainerFacts): JsonObject {
+  const { resources, allocatedResources } = facts.sizes?.get(container.name) ?? {
+    resources: asObject(container.json['resources']),
+    allocatedResources: container.requests,
+  }
+  const isAllocated = Object.keys(allocatedResources).length > 0
+  return { ...(isAllocated ? { allocatedResources } : {}), resources }
 }
 
 function healthOf(run: ContainerStatus | undefined, facts: ContainerFacts): RunHealth {

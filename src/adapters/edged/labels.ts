@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { isObject } from '../kubernetes/objects/read.ts'
+import type { JsonObject } from '../kubernetes/objects/types.ts'
 import type { ContainerStatus } from '../runtime/index.ts'
 import { canonical } from './json.ts'
 import type { ContainerView } from './pod-view.ts'
@@ -10,11 +12,14 @@ export interface ContainerLabels {
   readonly backoffMs: number
   /** How long it gets to stop when its pod is no longer known. */
   readonly graceMs: number
+  /** The resources that it was started with. Default: not known. */
+  readonly resources?: JsonObject | undefined
 }
 
 const HASH = 'tideway.io/hash'
 const BACKOFF = 'tideway.io/backoff-ms'
 const GRACE = 'tideway.io/grace-ms'
+const RESOURCES = 'tideway.io/resources'
 const GRACE_DEFAULT_MS = 30_000
 
 /** Labels as the runtime keeps them. */
@@ -23,6 +28,7 @@ export function toLabels(labels: ContainerLabels): Readonly<Record<string, strin
     [HASH]: labels.hash,
     [BACKOFF]: String(labels.backoffMs),
     [GRACE]: String(labels.graceMs),
+    ...(labels.resources === undefined ? {} : { [RESOURCES]: canonical(labels.resources) }),
   }
 }
 
@@ -32,6 +38,18 @@ export function fromLabels(container: ContainerStatus): ContainerLabels {
     hash: container.labels[HASH] ?? '',
     backoffMs: wholeNumber(container.labels[BACKOFF]) ?? 0,
     graceMs: wholeNumber(container.labels[GRACE]) ?? GRACE_DEFAULT_MS,
+    resources: jsonObject(container.labels[RESOURCES]),
+  }
+}
+
+/** What somebody else wrote over it counts as missing. */
+function jsonObject(text: string | undefined): JsonObject | undefined {
+  if (text === undefined) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -10,7 +10,7 @@ import { stopOrder } from './stop-order.ts'
 export interface StopStep {
   readonly container: ContainerStatus
   readonly graceMs: number
-  readonly why: 'deleted' | 'changed' | 'finished' | NonNullable<RunHealth['failed']>
+  readonly why: 'deleted' | 'changed' | 'resized' | 'finished' | NonNullable<RunHealth['failed']>
   /** The ids of containers that end first, as long as the grace lasts. Default: none. */
   readonly after?: readonly string[] | undefined
 }
@@ -53,6 +53,8 @@ export interface PlanInput {
   readonly nowMs: number
   /** What is known of runs with probes or hooks, by id. */
   readonly health: ReadonlyMap<string, RunHealth>
+  /** The ids of runs that have to start anew for another size. Default: none. */
+  readonly resized?: ReadonlySet<string> | undefined
 }
 
 /** Times of files and of the clock differ by a little. */
@@ -174,7 +176,8 @@ function needOf(input: PlanInput, container: ContainerView, draft: Draft): Need 
   const hash = specHash(container)
   const latest = runsOf(observed, container.name).at(-1)
   if (latest === undefined) return needOfPast(pod, container, hash, input.backoff)
-  const isChanged = fromLabels(latest).hash !== hash
+  const isResized = input.resized?.has(latest.id) === true
+  const isChanged = isResized || fromLabels(latest).hash !== hash
   if (latest.state === 'created') {
     const { attempt } = latest
     const { backoffMs } = fromLabels(latest)
@@ -182,7 +185,7 @@ function needOf(input: PlanInput, container: ContainerView, draft: Draft): Need 
   }
   const health = input.health.get(latest.id) ?? PLAIN_HEALTH
   if (isActive(latest)) {
-    const why = isChanged ? 'changed' : health.failed
+    const why = isResized ? 'resized' : isChanged ? 'changed' : health.failed
     const graceMs = isChanged ? pod.graceMs : (health.graceMs ?? pod.graceMs)
     if (why !== undefined) draft.stops.push({ container: latest, graceMs, why })
     return { type: 'running', isStarted: health.isStarted }

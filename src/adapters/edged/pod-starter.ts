@@ -1,12 +1,14 @@
 import { mkdir } from 'node:fs/promises'
-import { parseMillis, parseWhole } from '../kubernetes/objects/quantity.ts'
+import { parseWhole } from '../kubernetes/objects/quantity.ts'
 import { type ContainerSpec, type Limits, RuntimeError } from '../runtime/index.ts'
+import { containerLimits } from './container-limits.ts'
 import type { Waiting } from './container-status.ts'
 import { resolveEnv } from './env.ts'
 import { ephemeralTarget } from './ephemeral-target.ts'
 import { expand } from './expansion.ts'
 import type { FieldContext } from './fields.ts'
 import { type ImageNeed, ImagePuller } from './image-puller.ts'
+import { asObject } from './json.ts'
 import { toLabels } from './labels.ts'
 import { oomScoreAdjust } from './oom-score.ts'
 import { type PodContext, tell } from './pod-context.ts'
@@ -201,13 +203,19 @@ export class PodStarter {
       stdin: container.stdin,
       tty: container.tty,
       besideProcessesOf: target.id,
-      labels: toLabels({ hash, backoffMs, graceMs: pod.graceMs }),
+      labels: toLabels({
+        ...{ hash, backoffMs, graceMs: pod.graceMs },
+        resources: asObject(container.json['resources']),
+      }),
     }
   }
 
   #limits(pod: PodView, container: ContainerView): Limits {
     const capacityBytes = parseWhole(this.#context.node().capacity['memory']) ?? 0
-    return { ...limitsOf(container), oomScoreAdjust: oomScoreAdjust(pod, container, capacityBytes) }
+    return {
+      ...containerLimits(container),
+      oomScoreAdjust: oomScoreAdjust(pod, container, capacityBytes),
+    }
   }
 
   /** @param ip the pod's own address; undefined while it has none, or that of the machine. */
@@ -244,16 +252,5 @@ function waitingAfter(error: RuntimeError): Waiting | undefined {
     case 'NotFound':
     case 'Unavailable':
       return { reason: 'CreateContainerError', message }
-  }
-}
-
-function limitsOf(container: ContainerView): Limits {
-  const memoryBytes = parseWhole(container.limits['memory'])
-  const cpuMillis = parseMillis(container.limits['cpu'])
-  const cpuRequestMillis = parseMillis(container.requests['cpu']) ?? cpuMillis
-  return {
-    ...(memoryBytes === undefined || memoryBytes <= 0 ? {} : { memoryBytes }),
-    ...(cpuMillis === undefined || cpuMillis <= 0 ? {} : { cpuMillis }),
-    ...(cpuRequestMillis === undefined ? {} : { cpuRequestMillis }),
   }
 }

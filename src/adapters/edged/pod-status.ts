@@ -5,10 +5,13 @@ import { asObject, asObjects, asText } from './json.ts'
 import { type PodPhase, podPhase } from './pod-phase.ts'
 import type { PodView } from './pod-view.ts'
 import { qosClass } from './qos.ts'
+import { RESIZE_CONDITIONS } from './resize/words.ts'
 
 /** Everything that a pod's status is made from. */
 export interface PodFacts extends ContainerFacts {
   readonly isEnded: boolean
+  /** What is told of a resize that goes on. Default: nothing. */
+  readonly resize?: readonly Condition[] | undefined
   readonly hasSandbox: boolean
   readonly hostIPs: readonly string[]
   readonly podIPs: readonly string[]
@@ -29,8 +32,8 @@ export function podStatus(facts: PodFacts): JsonObject {
   return {
     ...kept,
     conditions: mergeConditions(
-      pod.status['conditions'],
-      podConditions(facts, phase, init, app),
+      asObjects(pod.status['conditions']).filter((each) => !isOver(each, facts)),
+      [...podConditions(facts, phase, init, app), ...(facts.resize ?? [])],
       nowMs,
       { lastProbeTime: null },
     ),
@@ -46,6 +49,12 @@ export function podStatus(facts: PodFacts): JsonObject {
     qosClass: qosClass(pod),
     startTime: asText(pod.status['startTime']) ?? kubeTime(nowMs),
   }
+}
+
+/** Whether a condition tells of a resize that no longer goes on. */
+function isOver({ type }: JsonObject, { resize = [] }: PodFacts): boolean {
+  const isOfResize = RESIZE_CONDITIONS.some((each) => each === type)
+  return isOfResize && !resize.some((each) => each.type === type)
 }
 
 /** A pod that has ended stays as it ended, also when somebody else has ended it. */

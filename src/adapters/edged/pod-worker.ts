@@ -23,6 +23,8 @@ import { type BeforeStop, PodStopper } from './pod-stopper.ts'
 import { allContainers, type PodView, viewPod } from './pod-view.ts'
 import { removePodDirectory } from './pod-volumes.ts'
 import { Prober } from './prober.ts'
+import { type ResizeView, toldSizes } from './resize/resize-view.ts'
+import { Resizer } from './resize/resizer.ts'
 import { removeLastWords, withLastWords } from './termination-files.ts'
 
 /** A path of the host may appear, and a runtime come back, without anybody saying so. */
@@ -37,6 +39,7 @@ export class PodWorker {
   readonly #stopper: PodStopper
   readonly #hooks: PodHooks
   readonly #prober: Prober
+  readonly #resizer: Resizer
   /** What was wrong with each pod in its last pass: only what is new is told. */
   readonly #told = new Map<string, ReadonlySet<string>>()
 
@@ -45,6 +48,7 @@ export class PodWorker {
     this.#starter = new PodStarter(context)
     this.#stopper = new PodStopper(context)
     this.#hooks = new PodHooks(context)
+    this.#resizer = new Resizer(context)
     this.#prober = new Prober({
       ...context,
       tell: (pod, reason, message, container) =>
@@ -63,9 +67,10 @@ export class PodWorker {
   async reconcile(uid: string, key: ObjectKey | undefined): Promise<ReconcileResult> {
     const object = key === undefined ? undefined : this.#context.store.get(key)
     if (object === undefined || object.metadata.uid !== uid) return await this.#clean(uid)
-    const pod = viewPod(object)
     const observed = await this.#observe(uid)
-    const { plan } = this.#plan(pod, observed)
+    const size = await this.#resizer.apply(viewPod(object), observed.containers)
+    const { pod } = size
+    const { plan } = this.#plan(size, observed)
     for (const stop of plan.stops) this.#stop(pod, stop, observed)
     for (const old of plan.removes) await this.#removeRun(pod, old)
     if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
@@ -112,6 +117,7 @@ export class PodWorker {
     const { directory, runtime } = this.#context
     this.#told.delete(uid)
     this.#starter.forget(uid)
+    this.#resizer.settled(uid)
     this.#prober.forget(uid)
     const { containers, sandboxes } = await this.#observe(uid)
     this.#hooks.forget(containers)
@@ -178,7 +184,8 @@ export class PodWorker {
     const observed = await this.#observe(pod.uid)
     const current = store.get(keyOf(pod))
     const fresh = current?.metadata.uid === pod.uid ? viewPod(current) : pod
-    const { plan, health } = this.#plan(fresh, observed)
+    const size = this.#resizer.view(fresh, observed.containers)
+    const { plan, health } = this.#plan(size, observed)
     const { addresses } = node()
     const told = await withLastWords(this.#context, fresh, observed.containers)
     const recipe = (object: KubeObject): KubeObject => {
@@ -189,6 +196,8 @@ export class PodWorker {
         backoffs: plan.backoffs,
         waiting,
         health,
+        sizes: toldSizes(size),
+        resize: this.#resizer.conditions(fresh, size),
         initDone: plan.initDone,
         isEnded: plan.isEnded,
         hasSandbox: observed.sandboxes.some((sandbox) => sandbox.ready),
@@ -202,6 +211,8 @@ export class PodWorker {
     try {
       const options = { part: 'observed', uid: pod.uid, author: 'edged' } as const
       await store.update(keyOf(pod), recipe, options)
+      this.#resizer.tell(fresh, size)
+      this.#resizer.settled(pod.uid)
     } catch (error) {
       // Gone or replaced meanwhile: the hint for that is on its way.
       const isGone = error instanceof ObjectError && ['NotFound', 'Conflict'].includes(error.reason)
@@ -238,14 +249,19 @@ export class PodWorker {
     this.#told.set(pod.uid, now)
   }
 
-  #plan(pod: PodView, state: RuntimeState): { plan: PodPlan; health: PlanInput['health'] } {
+  #plan(size: ResizeView, state: RuntimeState): { plan: PodPlan; health: PlanInput['health'] } {
     const { backoff, clock } = this.#context
+    const { pod, restarts: resized } = size
     const observed = state.containers
     const isMade = (run: ContainerStatus): boolean => !this.#hooks.isStarting(run.id)
     const probed = this.#prober.health(pod, observed.filter(isMade), state.sandboxes[0]?.ip)
     const health = this.#hooks.addTo(probed, observed)
-    const plan = planPod({ pod, observed, backoff, nowMs: clock.wallMs(), health })
-    return { plan, health }
+    const nowMs = clock.wallMs()
+    const plan = planPod({ pod, observed, backoff, nowMs, health, resized })
+    const isWaiting = size.pending !== undefined || size.isInProgress
+    if (!isWaiting) return { plan, health }
+    const retryAtMs = nowMs + PROBLEM_RETRY_MS
+    return { plan: { ...plan, wakeAtMs: Math.min(plan.wakeAtMs ?? retryAtMs, retryAtMs) }, health }
   }
 
   async #observe(uid: string): Promise<RuntimeState> {
@@ -275,6 +291,8 @@ function stopMessage(pod: PodView, name: string, why: StopStep['why']): string {
   switch (why) {
     case 'changed':
       return `Container ${name} definition changed, will be restarted`
+    case 'resized':
+      return `Container ${name} resize requires restart`
     case 'startup':
     case 'liveness':
       return `Container ${name} failed ${why} probe${suffix}`

@@ -50,6 +50,7 @@ test('a running pod, field by field', () => {
         lastState: {},
         name: 'main',
         ready: true,
+        resources: {},
         restartCount: 2,
         started: true,
         state: { running: { startedAt: '1970-01-01T00:00:01Z' } },

@@ -10,6 +10,7 @@ import {
   writeRuns,
   writeSteps,
 } from './change-columns.ts'
+import { GENESIS_ACTOR } from './genesis-actor.ts'
 
 // One change of an Automerge document as bytes (automerge.org/automerge-binary-format-spec), of a document
 // whose changes were made one after another: there every operation has a number of its own, and what an
@@ -60,8 +61,8 @@ interface ChangeHeader {
 /** Who made an operation. */
 type AuthorOf = (operation: number) => ActorId | undefined
 
-const MAGIC = [0x85, 0x6f, 0x4a, 0x83]
-const CHUNK_CHANGE = 1
+/** Of each change: what makes it one, room for the checksum, and that it is not compressed. */
+const BEGINNING = Uint8Array.of(0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 1)
 /** The change before, and the newest one of the same author. */
 const PARENTS_MAX = 2
 /** Changes of more operations are left to Automerge: they are read to here, and so make other bytes. */
@@ -104,11 +105,11 @@ function writeActor(actor: ActorId): void {
 /** What was written, with its checksum and its length. */
 function chunk(sha256: Sha256): { readonly bytes: Uint8Array; readonly hash: EventHash } {
   columns.clear()
+  columns.raw(BEGINNING)
   columns.unsigned(content.length)
-  const head = [...MAGIC, 0, 0, 0, 0, CHUNK_CHANGE, ...columns.bytes]
-  const bytes = new Uint8Array(head.length + content.length)
-  bytes.set(head)
-  bytes.set(content.bytes, head.length)
+  const bytes = new Uint8Array(columns.length + content.length)
+  bytes.set(columns.bytes)
+  bytes.set(content.bytes, columns.length)
   const digest = sha256(bytes.subarray(8))
   bytes.set(digest.subarray(0, 4), 4)
   return { bytes, hash: toHex(digest) }
@@ -121,9 +122,13 @@ function actorsOf(
   authorOf: AuthorOf,
 ): readonly ActorId[] {
   const others = new Set<ActorId>()
+  const name = (operation: string | number): void => {
+    if (typeof operation === 'number' && operation > 0) others.add(authorOf(operation) ?? actor)
+  }
   for (const { object, key, replaces } of operations) {
-    for (const named of [object, key, replaces])
-      if (typeof named === 'number' && named > 0) others.add(authorOf(named) ?? actor)
+    name(object)
+    name(key)
+    name(replaces)
   }
   others.delete(actor)
   return [actor, ...[...others].sort()]
@@ -150,36 +155,51 @@ function writeColumns(
     write()
     if (columns.length > before) lengths.push([number, columns.length - before])
   }
-  const numbers = (number: number, list: readonly (number | undefined)[]): void =>
-    column(number, () => writeRuns(columns, list, (value) => columns.unsigned(value)))
+  const numbers = <Item>(
+    number: number,
+    items: readonly Item[],
+    valueIn: (item: Item) => number | undefined,
+  ): void =>
+    column(number, () => writeRuns(columns, items, valueIn, (value) => columns.unsigned(value)))
   const actorOf = (operation: number | undefined): number | undefined =>
     operation ? actors.indexOf(authorOf(operation) ?? '') : undefined
-  const objects = operations.map(({ object }) => object || undefined)
-  const items = operations.map(({ key }) => (typeof key === 'number' ? key : undefined))
-  const keys = operations.map(({ key }) => (typeof key === 'string' ? key : undefined))
-  const inserts = items.map((item) => item !== undefined)
-  const actions = operations.map(({ action }) => action)
+  const replacing = operations.filter(({ replaces }) => replaces !== 0)
   const types = operations.map((operation) => writeValue(values, operation) * 16 + operation.type)
-  const counts = operations.map(({ replaces }) => (replaces === 0 ? 0 : 1))
-  const replaced = operations.flatMap(({ replaces }) => (replaces === 0 ? [] : replaces))
-  numbers(0x01, objects.map(actorOf))
-  numbers(0x02, objects)
-  numbers(0x11, items.map(actorOf))
-  column(0x13, () => writeSteps(columns, items))
-  column(0x15, () => writeRuns(columns, keys, (key) => columns.key(key)))
-  column(0x34, () => writeBooleans(columns, inserts))
-  numbers(0x42, actions)
-  numbers(0x56, types)
+  numbers(0x01, operations, ({ object }) => actorOf(object))
+  numbers(0x02, operations, ({ object }) => object || undefined)
+  numbers(0x11, operations, (operation) => actorOf(itemOf(operation)))
+  column(0x13, () => writeSteps(columns, operations.map(itemOf)))
+  column(0x15, () => writeRuns(columns, operations, keyOf, (key) => columns.key(key)))
+  column(0x34, () => writeBooleans(columns, operations, isItem))
+  numbers(0x42, operations, ({ action }) => action)
+  numbers(0x56, types, (type) => type)
   column(0x57, () => columns.raw(values.bytes))
-  numbers(0x70, counts)
-  numbers(0x71, replaced.map(actorOf))
-  column(0x73, () => writeSteps(columns, replaced))
+  numbers(0x70, operations, ({ replaces }) => (replaces === 0 ? 0 : 1))
+  numbers(0x71, replacing, ({ replaces }) => actorOf(replaces))
+  column(0x73, () =>
+    writeSteps(
+      columns,
+      replacing.map(({ replaces }) => replaces),
+    ),
+  )
   content.unsigned(lengths.length)
   for (const [number, length] of lengths) {
     content.unsigned(number)
     content.unsigned(length)
   }
   content.raw(columns.bytes)
+}
+
+function itemOf({ key }: Operation): number | undefined {
+  return typeof key === 'number' ? key : undefined
+}
+
+function keyOf({ key }: Operation): string | undefined {
+  return typeof key === 'string' ? key : undefined
+}
+
+function isItem({ key }: Operation): boolean {
+  return typeof key === 'number'
 }
 
 /** @returns how many bytes the value takes. */
@@ -209,6 +229,9 @@ export function decodeChange(
   authorOf: AuthorOf,
   sha256: Sha256,
 ): DecodedChange | undefined {
+  const checksum = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4)
+  const known = begun.get(checksum)
+  if (known !== undefined && equalBytes(known.bytes, bytes)) return known.change
   const source = new ByteReader(bytes, 9)
   source.unsigned()
   const parents = Array.from({ length: Math.min(source.unsigned(), PARENTS_MAX) }, () =>
@@ -228,8 +251,20 @@ export function decodeChange(
     operation >= start && operation < end ? actor : authorOf(operation)
   // Whatever was read wrong, or was written in another way, makes other bytes.
   const again = encodeChange(header, operations, authors, sha256)
-  return equalBytes(again.bytes, bytes) ? { hash: again.hash, header, operations } : undefined
+  if (!equalBytes(again.bytes, bytes)) return undefined
+  const change = { hash: again.hash, header, operations }
+  if (actor === GENESIS_ACTOR && parents.length === 0) {
+    if (begun.size >= BEGUN_MAX) begun.clear()
+    begun.set(checksum, { bytes, change })
+  }
+  return change
 }
+
+/** How many first changes are kept as they were read: one for each kind of document. */
+const BEGUN_MAX = 256
+
+/** By checksum: nearly every document begins with the same few bytes. */
+const begun = new Map<number, { readonly bytes: Uint8Array; readonly change: DecodedChange }>()
 
 function readColumns(source: ByteReader): ReadonlyMap<number, ByteReader> {
   const lengths: (readonly [number, number])[] = []

@@ -6,6 +6,8 @@ import type { ByteReader } from '../log/event.ts'
 /** How much room there is at first, and how much is kept for what is written next. */
 const FIRST_BYTES = 512
 const KEPT_BYTES_MAX = 65_536
+/** Longer texts are left to the encoder, in UTF-16 units. */
+const ONE_BY_ONE_MAX = 64
 
 /** Bytes that are put together one after another. */
 export class ByteSink {
@@ -52,14 +54,26 @@ export class ByteSink {
 
   /** UTF-8 without its length. @returns how many bytes it has. */
   text(value: string): number {
-    this.#reserve(value.length * 3)
-    const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.length))
-    this.length += written
-    return written
+    const { length } = value
+    this.#reserve(length * 3)
+    if (length > ONE_BY_ONE_MAX) return this.#encoded(value)
+    // Most texts are short and ASCII: a call of the encoder takes longer, and makes two objects.
+    for (let i = 0; i < length; i += 1) {
+      const code = value.charCodeAt(i)
+      if (code > 0x7f) return this.#encoded(value)
+      this.#bytes[this.length + i] = code
+    }
+    this.length += length
+    return length
   }
 
   /** UTF-8 behind its length. */
   key(value: string): void {
+    const before = this.length
+    this.unsigned(value.length)
+    if (this.text(value) === value.length) return
+    // Not only ASCII: its length is another one.
+    this.length = before
     keySink.clear()
     keySink.text(value)
     this.unsigned(keySink.length)
@@ -70,6 +84,12 @@ export class ByteSink {
     this.#reserve(bytes.length)
     this.#bytes.set(bytes, this.length)
     this.length += bytes.length
+  }
+
+  #encoded(value: string): number {
+    const { written } = encoder.encodeInto(value, this.#bytes.subarray(this.length))
+    this.length += written
+    return written
   }
 
   #push(byte: number): void {
@@ -88,37 +108,39 @@ export class ByteSink {
 const encoder = new TextEncoder()
 const keySink = new ByteSink()
 
-/** Writes a column; one of nothing at all stays empty, and is left out of the change. */
-export function writeRuns<T extends number | string>(
+/** Writes a column of what `valueIn` says of each item; one of nothing at all stays empty, and is left out. */
+export function writeRuns<Item, Value extends number | string>(
   sink: ByteSink,
-  values: readonly (T | undefined)[],
-  write: (value: T) => void,
+  items: readonly Item[],
+  valueIn: (item: Item) => Value | undefined,
+  write: (value: Value) => void,
 ): void {
-  const count = values.length
-  if (values.every((value) => value === undefined)) return
-  const runEnd = (from: number): number => {
-    let end = from + 1
-    while (end < count && values[end] === values[from]) end += 1
-    return end
+  /** Values before `from` that differ from their neighbours, and are not written yet. */
+  let single = 0
+  const writeSingle = (end: number): void => {
+    if (single > 0) sink.signed(-single)
+    for (const item of items.slice(end - single, end)) write(valueIn(item) as Value)
+    single = 0
   }
-  for (let at = 0; at < count; ) {
-    const value = values[at]
-    const end = runEnd(at)
+  const valueAt = (index: number): Value | undefined => valueIn(items[index] as Item)
+  const count = items.length
+  for (let from = 0; from < count; ) {
+    const value = valueAt(from)
+    let end = from + 1
+    while (end < count && valueAt(end) === value) end += 1
+    if (value === undefined && end - from === count) return
+    if (value !== undefined && end - from === 1) single += 1
+    else writeSingle(from)
     if (value === undefined) {
       sink.unsigned(0)
-      sink.unsigned(end - at)
-      at = end
-    } else if (end - at > 1) {
-      sink.signed(end - at)
+      sink.unsigned(end - from)
+    } else if (end - from > 1) {
+      sink.signed(end - from)
       write(value)
-      at = end
-    } else {
-      let last = end
-      while (last < count && values[last] !== undefined && runEnd(last) === last + 1) last += 1
-      sink.signed(at - last)
-      for (; at < last; at += 1) write(values[at] as T)
     }
+    from = end
   }
+  writeSingle(count)
 }
 
 /** Writes a column of numbers as the steps between them. */
@@ -130,17 +152,26 @@ export function writeSteps(sink: ByteSink, values: readonly (number | undefined)
     before = value
     return step
   })
-  writeRuns(sink, steps, (step) => sink.signed(step))
+  writeRuns(
+    sink,
+    steps,
+    (step) => step,
+    (step) => sink.signed(step),
+  )
 }
 
 /** Writes a column of booleans: how many are false, then how many true, and so on. */
-export function writeBooleans(sink: ByteSink, values: readonly boolean[]): void {
+export function writeBooleans<Item>(
+  sink: ByteSink,
+  items: readonly Item[],
+  isTrue: (item: Item) => boolean,
+): void {
   let current = false
   let run = 0
-  for (const value of values) {
-    if (value !== current) {
+  for (const item of items) {
+    if (isTrue(item) !== current) {
       sink.unsigned(run)
-      current = value
+      current = !current
       run = 0
     }
     run += 1

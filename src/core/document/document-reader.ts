@@ -2,7 +2,9 @@ import { DocumentError } from '../errors.ts'
 import type { CollectionId, DocumentId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Logger } from '../interfaces/logger.ts'
+import type { StoredEntry } from '../log/entry.ts'
 import type { EventLog } from '../log/event-log.ts'
+import type { DocumentRecord } from '../log/records.ts'
 import type { DocumentKind } from './kind.ts'
 import { OpenDocument } from './open-document.ts'
 
@@ -47,16 +49,25 @@ export class DocumentReader {
         { document: id },
       )
     }
+    // Of a document that is not here nothing is read, so there is nothing to wait for.
+    if (this.#log.isFree(id)) return adopt(this.#made(wanted, undefined, []))
     return await this.#log.barrier(async () => adopt(await this.#load(wanted)))
   }
 
-  async #load({ id, kind, collection }: Wanted): Promise<OpenDocument> {
-    const log = this.#log
-    const record = await log.record(id)
+  async #load(wanted: Wanted): Promise<OpenDocument> {
+    const record = await this.#log.record(wanted.id)
+    const entries = await this.#log.readDocument(wanted.id)
+    return this.#made(wanted, record, entries)
+  }
+
+  #made(
+    { id, kind, collection }: Wanted,
+    record: DocumentRecord | undefined,
+    entries: readonly StoredEntry[],
+  ): OpenDocument {
     const home = record === undefined || record.left ? collection : record.collection
-    const actor = log.actor(record?.fork ?? 0)
+    const actor = this.#log.actor(record?.fork ?? 0)
     const document = new OpenDocument(id, kind, { collection: home, actor, sha256: this.#sha256 })
-    const entries = await log.readDocument(id)
     try {
       document.load(entries)
     } catch (cause) {

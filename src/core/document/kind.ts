@@ -1,13 +1,12 @@
 import { assert } from '../errors.ts'
-import type { ActorId } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
 import { readEvent } from '../log/event.ts'
 import type { CheckedEvent } from '../log/submission.ts'
+import { GENESIS_ACTOR } from './genesis-actor.ts'
 import { fieldShape, LIST_MARK, SET_MARK, type Shape } from './shape.ts'
 import { StraightDocument } from './straight-document.ts'
 
-/** The one actor of first events: nobody writes as it but {@link genesisEvent}. */
-export const GENESIS_ACTOR: ActorId = '0000000000000000'
+export { GENESIS_ACTOR }
 
 /** A kind of document: how its parts merge, and what it begins with. */
 export interface DocumentKind {

@@ -7,7 +7,7 @@ import { DEPTH_MAX, isReserved, type JsonMap, type JsonValue, own } from './valu
 const ORDER_CHARS_MAX = 4096
 
 /** Values that were read before, by the maps and lists of Automerge that they stand for. */
-export type KnownValues = WeakMap<object, JsonValue>
+export type KnownValues = Pick<WeakMap<object, JsonValue>, 'get' | 'set'>
 
 /**
  * The JSON that an Automerge document stands for. It reads any document, also one that others wrote:

@@ -12,7 +12,6 @@ import {
   type Scalar,
   TYPE,
 } from './change-codec.ts'
-import type { KnownValues } from './read-value.ts'
 import type { JsonValue } from './value.ts'
 
 /** A map or list as it stands in a document: what it holds now, text as plain text. */
@@ -22,8 +21,8 @@ interface Node {
   /** The operation that made it; 0 for the root. */
   readonly made: number
   readonly held: Held
-  /** Of a map: the operation behind each key. */
-  readonly operations: Map<string, number>
+  /** Of a map: the operation behind each key, which is what made the map or list that stands there. */
+  readonly operations: Record<string, number>
   /** Of a list: the operation that made its last item; 0 while it is empty. */
   last: number
   readonly inside: Node | undefined
@@ -48,7 +47,6 @@ const BEYOND = new Error('left to Automerge')
 export class StraightDocument {
   readonly #sha256: Sha256
   readonly #nodes = new Map<number, Node>()
-  readonly #byHeld = new WeakMap<object, Node>()
   readonly #root: Node
   /** Who made the operations from a number on, in order. */
   readonly #authors: { readonly start: number; readonly actor: ActorId }[] = []
@@ -57,7 +55,7 @@ export class StraightDocument {
   #next = 1
   #made: Operation[] = []
   /** What was read of the document, while it holds. */
-  readonly known: KnownValues = new WeakMap<object, JsonValue>()
+  readonly known: Map<object, JsonValue> = new Map()
   /** Its newest change; undefined while there is none. */
   head: EventHash | undefined
 
@@ -144,21 +142,26 @@ export class StraightDocument {
   /** What the next change of an author builds on: the newest of all, and, as in Automerge, its own newest. */
   #parents(actor: ActorId): readonly EventHash[] {
     const own = this.#newest.get(actor)?.hash
-    return [...new Set([this.head, own])].filter((hash) => hash !== undefined).sort()
+    if (this.head === undefined) return []
+    return own === undefined || own === this.head ? [this.head] : [this.head, own].sort()
   }
 
   #author(operation: number): ActorId | undefined {
-    return this.#authors.findLast(({ start }) => start <= operation)?.actor
+    for (let i = this.#authors.length - 1; i >= 0; i -= 1) {
+      const author = this.#authors[i]
+      if (author !== undefined && author.start <= operation) return author.actor
+    }
+    return undefined
   }
 
   #node(made: number, held: Held, inside: Node | undefined): Node {
-    const node = { made, held, operations: new Map(), last: 0, inside, draft: undefined }
+    const node = { made, held, operations: {}, last: 0, inside, draft: undefined }
     this.#nodes.set(made, node)
-    this.#byHeld.set(held, node)
     return node
   }
 
-  #take(operation: Operation): void {
+  /** @returns the map or list that it makes. */
+  #take(operation: Operation): Node | undefined {
     const { object, key, action, type, replaces } = operation
     const node = this.#nodes.get(object)
     if (node === undefined || Array.isArray(node.held) !== (typeof key === 'number')) throw BEYOND
@@ -168,50 +171,33 @@ export class StraightDocument {
     if (typeof key === 'number') {
       if (key !== node.last || replaces !== 0) throw BEYOND
       node.last = made
-    } else if (key === '' || key === '__proto__' || (node.operations.get(key) ?? 0) !== replaces)
+    } else if (key === '' || key === '__proto__' || operationAt(node, key) !== replaces)
       throw BEYOND
     switch (action) {
       case ACTION.makeMap:
       case ACTION.makeList: {
         if (type !== TYPE.null) throw BEYOND
         const held = action === ACTION.makeMap ? {} : []
-        this.#node(made, held, node)
-        return this.#hold(node, key, made, held)
+        hold(node, key, made, held)
+        return this.#node(made, held, node)
       }
       case ACTION.set:
-        return this.#hold(node, key, made, shown(operation))
+        hold(node, key, made, shown(operation))
+        return undefined
       case ACTION.delete:
-        return this.#drop(node, key, operation)
+        drop(node, key, operation)
+        return undefined
       case ACTION.increment:
-        return this.#increase(node, key, operation)
+        increase(node, key, operation)
+        return undefined
       default:
         throw BEYOND
     }
   }
 
-  #hold(node: Node, key: string | number, made: number, value: unknown): void {
-    if (Array.isArray(node.held)) node.held.push(value)
-    else {
-      node.held[key] = value
-      node.operations.set(String(key), made)
-    }
-  }
-
-  #drop(node: Node, key: string | number, { type, replaces }: Operation): void {
-    if (Array.isArray(node.held) || replaces === 0 || type !== TYPE.null) throw BEYOND
-    delete node.held[key]
-    node.operations.delete(String(key))
-  }
-
-  #increase(node: Node, key: string | number, { type, value, replaces }: Operation): void {
-    if (Array.isArray(node.held) || replaces === 0 || type !== TYPE.integer) throw BEYOND
-    const before = node.held[key]
-    if (!(before instanceof Counter)) throw BEYOND
-    node.held[key] = new Counter(before.value + Number(value))
-  }
-
   /** What was read of a map, and of all around it, holds no longer. */
   #touch(node: Node): void {
+    if (this.known.size === 0) return
     for (let at: Node | undefined = node; at !== undefined; at = at.inside)
       this.known.delete(at.held)
   }
@@ -221,20 +207,19 @@ export class StraightDocument {
     node.draft ??= new Proxy(node.held as Record<string, unknown>, {
       get: (held, key) => {
         const isThere = typeof key === 'string' && Object.hasOwn(held, key)
-        const value = isThere ? held[key] : undefined
-        if (value instanceof Counter) return this.#counter(node, String(key), value)
-        const inner = isContainer(value) ? this.#byHeld.get(value) : undefined
-        return inner === undefined || Array.isArray(value) ? value : this.#draft(inner)
+        if (!isThere) return undefined
+        const value = held[key]
+        if (value instanceof Counter) return this.#counter(node, key, value)
+        if (!isContainer(value) || Array.isArray(value)) return value
+        const inner = this.#nodes.get(operationAt(node, key))
+        return inner === undefined ? value : this.#draft(inner)
       },
       set: (_, key, value: unknown) => {
         this.#put(node, String(key), value)
         return true
       },
       deleteProperty: (_, key) => {
-        this.#write(
-          { ...NOTHING, object: node.made, key: String(key), action: ACTION.delete },
-          node,
-        )
+        this.#write(node, String(key), ACTION.delete, TYPE.null, null)
         return true
       },
     })
@@ -243,9 +228,7 @@ export class StraightDocument {
 
   #counter(node: Node, key: string, counter: Counter): Counter {
     const increment = (by: number): void => {
-      const object = node.made
-      const { increment: action } = ACTION
-      this.#write({ ...NOTHING, object, key, action, type: TYPE.integer, value: by }, node)
+      this.#write(node, key, ACTION.increment, TYPE.integer, by)
     }
     return Object.assign(new Counter(counter.value), { increment })
   }
@@ -254,73 +237,86 @@ export class StraightDocument {
   #put(node: Node, key: string, value: unknown): void {
     const before = (node.held as Record<string, unknown>)[key]
     if (value instanceof ImmutableString && value.val === before) return
-    const within: { readonly made: number; readonly value: object }[] = []
-    const write = (
-      object: number,
-      place: string | number,
-      item: unknown,
-      isInner: boolean,
-    ): void => {
-      if (isContainer(item)) within.push({ made: this.#next, value: item })
-      const parent = this.#nodes.get(object) ?? node
-      this.#write({ ...NOTHING, ...written(item, isInner), object, key: place }, parent)
+    const within: { readonly made: Node; readonly value: Held }[] = []
+    const write = (into: Node, place: string | number, item: unknown, isInner: boolean): void => {
+      if (!isContainer(item)) return this.#writeScalar(into, place, item, isInner)
+      const action = Array.isArray(item) ? ACTION.makeList : ACTION.makeMap
+      const made = this.#write(into, place, action, TYPE.null, null)
+      if (made !== undefined) within.push({ made, value: item })
     }
-    write(node.made, key, value, false)
+    write(node, key, value, false)
     for (const { made, value: inner } of within) {
-      if (Array.isArray(inner)) {
-        let last = 0
-        for (const item of inner) {
-          const place = last
-          last = this.#next
-          write(made, place, item, true)
-        }
-      } else {
-        const entries = Object.entries(inner).sort(([a], [b]) => compareUtf8(a, b))
-        for (const [place, item] of entries) write(made, place, item, true)
-      }
+      if (Array.isArray(inner)) for (const item of inner) write(made, made.last, item, true)
+      else for (const place of sortedKeys(inner)) write(made, place, inner[place], true)
     }
   }
 
-  #write(operation: Operation, node: Node): void {
-    const { key } = operation
-    const replaces = typeof key === 'string' ? (node.operations.get(key) ?? 0) : 0
-    const whole = { ...operation, replaces }
-    this.#take(whole)
-    this.#made.push(whole)
+  #writeScalar(node: Node, key: string | number, value: unknown, isInner: boolean): void {
+    const { set } = ACTION
+    if (value === null) this.#write(node, key, set, TYPE.null, value)
+    else if (value instanceof ImmutableString) this.#write(node, key, set, TYPE.text, value.val)
+    else if (value instanceof Counter) this.#write(node, key, set, TYPE.counter, value.value)
+    else if (typeof value === 'boolean')
+      this.#write(node, key, set, value ? TYPE.true : TYPE.false, value)
+    else if (typeof value !== 'number') throw BEYOND
+    // Inside of what is written as a whole, Automerge takes numbers that are not above zero for fractions.
+    else if (!Number.isInteger(value) || (isInner && value <= 0))
+      this.#write(node, key, set, TYPE.float, value)
+    else this.#write(node, key, set, TYPE.integer, value + 0)
+  }
+
+  #write(
+    node: Node,
+    key: string | number,
+    action: number,
+    type: number,
+    value: Scalar,
+  ): Node | undefined {
+    const replaces = typeof key === 'string' ? operationAt(node, key) : 0
+    const operation = { object: node.made, key, action, type, value, replaces }
+    const made = this.#take(operation)
+    this.#made.push(operation)
+    return made
   }
 }
 
-const NOTHING: Operation = {
-  object: 0,
-  key: '',
-  action: ACTION.set,
-  type: TYPE.null,
-  value: null,
-  replaces: 0,
+/** The operation behind a key of a map; 0 for none. */
+function operationAt({ operations }: Node, key: string): number {
+  return Object.hasOwn(operations, key) ? (operations[key] ?? 0) : 0
+}
+
+function hold(node: Node, key: string | number, made: number, value: unknown): void {
+  if (Array.isArray(node.held)) node.held.push(value)
+  else {
+    node.held[key] = value
+    node.operations[key] = made
+  }
+}
+
+function drop(node: Node, key: string | number, { type, replaces }: Operation): void {
+  if (Array.isArray(node.held) || replaces === 0 || type !== TYPE.null) throw BEYOND
+  delete node.held[key]
+  delete node.operations[key]
+}
+
+function increase(node: Node, key: string | number, { type, value, replaces }: Operation): void {
+  if (Array.isArray(node.held) || replaces === 0 || type !== TYPE.integer) throw BEYOND
+  const before = node.held[key]
+  if (!(before instanceof Counter)) throw BEYOND
+  node.held[key] = new Counter(before.value + Number(value))
+}
+
+/** The keys of a map in the order of their bytes, as they often are already. */
+function sortedKeys(map: Record<string, unknown>): readonly string[] {
+  const keys = Object.keys(map)
+  for (let i = 1; i < keys.length; i += 1)
+    if (compareUtf8(keys[i - 1] ?? '', keys[i] ?? '') > 0) return keys.sort(compareUtf8)
+  return keys
 }
 
 function isContainer(value: unknown): value is Record<string, unknown> | unknown[] {
   if (typeof value !== 'object' || value === null) return false
   return !(value instanceof ImmutableString) && !(value instanceof Counter)
-}
-
-/** The part of an operation that says what is written. */
-function written(value: unknown, isInner: boolean): Pick<Operation, 'action' | 'type' | 'value'> {
-  const action = ACTION.set
-  if (value === null) return { action, type: TYPE.null, value }
-  if (value instanceof ImmutableString) return { action, type: TYPE.text, value: value.val }
-  if (value instanceof Counter) return { action, type: TYPE.counter, value: value.value }
-  if (typeof value === 'boolean') return { action, type: value ? TYPE.true : TYPE.false, value }
-  if (typeof value === 'number') return { action, ...writtenNumber(value, isInner) }
-  if (!isContainer(value)) throw BEYOND
-  const { makeMap, makeList } = ACTION
-  return { action: Array.isArray(value) ? makeList : makeMap, type: TYPE.null, value: null }
-}
-
-function writtenNumber(value: number, isInner: boolean): Pick<Operation, 'type' | 'value'> {
-  // Inside of what is written as a whole, Automerge takes numbers that are not above zero for fractions.
-  if (!Number.isInteger(value) || (isInner && value <= 0)) return { type: TYPE.float, value }
-  return { type: TYPE.integer, value: value + 0 }
 }
 
 /** A scalar as it is read. */

@@ -13,7 +13,7 @@ import { fromRecord, type StoredEntry, toRecord } from './entry.ts'
 import { documentsAt, type HomeRange } from './homes.ts'
 import { openIdentity, renewIdentity } from './identity.ts'
 import { type KeptAside, keptAside, refusedOf } from './kept-aside.ts'
-import { DOCUMENT_PREFIX, IDENTITY_KEY, LATE_PREFIX, PEER_PREFIX, REJECTED_PREFIX } from './keys.ts'
+import { IDENTITY_KEY, LATE_PREFIX, PEER_PREFIX, REJECTED_PREFIX } from './keys.ts'
 import { countingEntries } from './lineage.ts'
 import { LogCache, NO_PLACES } from './log-cache.ts'
 import type { EventLogOptions } from './log-options.ts'
@@ -227,16 +227,16 @@ export class EventLog {
     return this.#cache.record(document)
   }
 
+  /** Whether there is certainly no such document, as far as that is known without a look. */
+  isFree(document: DocumentId): boolean {
+    return this.#cache.names.isFree(document)
+  }
+
   /** Every document whose id starts with `prefix`, in order. Deleted ones and those that left included. */
-  async *documents(
+  documents(
     prefix = '',
   ): AsyncIterable<{ readonly id: DocumentId; readonly record: DocumentRecord }> {
-    for await (const { key, value } of this.#storage.scan(DOCUMENT_PREFIX + prefix)) {
-      yield {
-        id: key.slice(DOCUMENT_PREFIX.length),
-        record: decodeRecord<DocumentRecord>(value, 'last'),
-      }
-    }
+    return this.#cache.names.documents(this.#storage, prefix)
   }
 
   /** The documents at home in a collection, in order of id. Reads no other document. */

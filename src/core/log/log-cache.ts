@@ -3,6 +3,7 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import type { Storage } from '../interfaces/storage.ts'
 import type { PeerState } from '../sync/io.ts'
 import { Digest } from './digest.ts'
+import { DocumentNames } from './document-names.ts'
 import type { StoredEntry } from './entry.ts'
 import { readEvent } from './event.ts'
 import { cutsOf, normalGeneration, type Rewriter } from './generation.ts'
@@ -58,6 +59,7 @@ export class LogCache implements PlanView {
   /** Raised each time that everything is forgotten. */
   #era = 0
   readonly generations: GenerationCache
+  readonly names: DocumentNames = new DocumentNames()
   #sequences = new Map<string, EventHash>()
   readonly #places = new KnownPlaces()
   /** Documents that are being planned: their records stay, however many others are asked for. */
@@ -197,7 +199,9 @@ export class LogCache implements PlanView {
     places: ReadonlyMap<string, DocumentId>,
     collections: readonly CollectionId[],
   ): Promise<void> {
-    const newDocuments = documents.filter((document) => !this.#records.has(document))
+    const newDocuments = documents.filter(
+      (document) => !this.#records.has(document) && !this.names.isFree(document),
+    )
     const newCollections = collections.filter((collection) => !this.#digests.has(collection))
     const placeKeys = [...places.keys()]
     const keys = [...newDocuments.map(documentKey), ...placeKeys, ...newCollections.map(digestKey)]
@@ -246,6 +250,7 @@ export class LogCache implements PlanView {
   adopt(plan: Pick<Plan, 'records' | 'digests' | 'peers' | 'noted' | 'places'>): void {
     this.generations.wrote(plan.noted)
     this.#places.adopt(plan.places)
+    for (const document of plan.records.keys()) this.names.add(document)
     for (const [document, record] of plan.records) this.#remember(document, record)
     for (const [collection, digest] of plan.digests) this.#digests.set(collection, digest.sum)
     for (const [replica, peer] of plan.peers) this.peers.set(replica, peer)

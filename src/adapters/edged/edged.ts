@@ -20,7 +20,10 @@ import {
 } from '../reconciler/index.ts'
 import type { PodRuntime } from '../runtime/index.ts'
 import { RESTART_BACKOFF, type RestartBackoff } from './backoff.ts'
+import { type ImageCollectionOptions, imageCollectionSettings } from './collection/settings.ts'
 import { EventRecorder } from './event-recorder.ts'
+import { type EvictionOptions, evictionSettings } from './eviction/settings.ts'
+import { Housekeeping } from './housekeeping.ts'
 import { asObject } from './json.ts'
 import { podLogs } from './logs.ts'
 import { readNodeFacts } from './node-facts.ts'
@@ -70,6 +73,10 @@ export interface EdgedOptions {
   readonly restartBackoff?: RestartBackoff | undefined
   /** Waits after failures of edged itself. */
   readonly retryBackoff?: BackoffLimits | undefined
+  /** When pods are evicted. Default: as kubelet does it. */
+  readonly eviction?: EvictionOptions | undefined
+  /** When images that nobody uses are removed. Default: as kubelet does it. */
+  readonly imageCollection?: ImageCollectionOptions | undefined
   /** How often the runtime is listed without a hint. Default 10 s. */
   readonly relistMs?: number | undefined
 }
@@ -94,7 +101,7 @@ export interface Edged {
 }
 
 const RELIST_MS = 10_000
-/** How often the node itself is looked at: pressure comes and goes without a hint. */
+/** How often the node itself is looked at: what it is changes without a hint. */
 const NODE_LOOK_MS = 60_000
 const LEASE_SECONDS = 40
 const NODE_KEY = 'node'
@@ -104,8 +111,13 @@ const NODE_KEY = 'node'
  *
  * Level-triggered: changes of objects and hints of the runtime only say where to look. Nothing that
  * matters is kept in memory, so a restart at any moment goes on where things stand.
+ *
+ * @throws UsageError for thresholds, times or marks that are not allowed.
  */
 export function createEdged(options: EdgedOptions): Edged {
+  // Here, where whoever is wrong gets to know it.
+  evictionSettings(options.eviction ?? {})
+  imageCollectionSettings(options.imageCollection ?? {})
   return new NodeAgent(options)
 }
 
@@ -122,7 +134,8 @@ class NodeAgent implements Edged {
   readonly #seen = new Map<string, string>()
   readonly #cancels: Cancel[] = []
   #worker: PodWorker | undefined
-  #facts: NodeFacts | undefined
+  #housekeeping: Housekeeping | undefined
+  #facts: Omit<NodeFacts, 'pressure'> | undefined
   #mayClean = false
   #relisting: Promise<void> | undefined
   #relistTimer: Cancel | undefined
@@ -162,6 +175,7 @@ class NodeAgent implements Edged {
     await this.ready.catch(() => {})
     for (const cancel of this.#cancels.splice(0)) cancel()
     await this.#relisting
+    await this.#housekeeping?.close()
     await this.#reconciler.close()
     this.#worker?.close()
     await this.#events.settled()
@@ -174,6 +188,8 @@ class NodeAgent implements Edged {
     await mkdir(this.#options.directory, { recursive: true, mode: 0o755 })
     const directory = await realpath(this.#options.directory)
     this.#facts = await this.#lookAtNode()
+    const housekeeping = this.#keepHouse(directory)
+    this.#housekeeping = housekeeping
     this.#worker = new PodWorker({
       store,
       runtime,
@@ -186,10 +202,12 @@ class NodeAgent implements Edged {
       backoff: this.#options.restartBackoff ?? RESTART_BACKOFF,
       node: () => this.#node(),
       record: (occurrence) => this.#events.record(occurrence),
+      evictions: housekeeping.rules,
       hint: (uid) => this.#reconciler.hint(uid),
       closed: this.#closed.signal,
     })
-    await registerNode(store, this.#facts, clock)
+    await housekeeping.start()
+    await registerNode(store, this.#node(), clock)
     if (this.#closed.signal.aborted) return
     this.#watchObjects()
     this.#cancels.push(runtime.watch((hint) => this.#reconciler.hint(hint.podUid)))
@@ -322,7 +340,22 @@ class NodeAgent implements Edged {
     await this.#events.prune()
   }
 
-  async #lookAtNode(): Promise<NodeFacts> {
+  #keepHouse(directory: string): Housekeeping {
+    const { node, store, runtime, clock, logger, eviction, imageCollection } = this.#options
+    return new Housekeeping(
+      {
+        ...{ node, store, runtime, clock, logger, eviction, images: imageCollection },
+        pods: this.#pods,
+        knowsAll: () => this.#mayClean,
+        record: (occurrence) => this.#events.record(occurrence),
+        hint: (uid) => this.#reconciler.hint(uid),
+        onPressure: () => this.#reconciler.hint(NODE_KEY),
+      },
+      directory,
+    )
+  }
+
+  async #lookAtNode(): Promise<Omit<NodeFacts, 'pressure'>> {
     const { node, version, runtime, directory, addresses, capacity } = this.#options
     const runtimeVersion = `${runtime.name}://${runtime.version}`
     const asked = { name: node, version, runtimeVersion, directory, addresses, capacity }
@@ -333,8 +366,9 @@ class NodeAgent implements Edged {
   }
 
   #node(): NodeFacts {
-    if (this.#facts === undefined) throw new Error('the node has not been looked at')
-    return this.#facts
+    if (this.#facts === undefined || this.#housekeeping === undefined)
+      throw new Error('the node has not been looked at')
+    return { ...this.#facts, pressure: this.#housekeeping.pressure }
   }
 }
 

@@ -1,15 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises'
-import {
-  arch,
-  availableParallelism,
-  freemem,
-  networkInterfaces,
-  platform,
-  release,
-  totalmem,
-} from 'node:os'
+import { arch, availableParallelism, networkInterfaces, platform, release, totalmem } from 'node:os'
 import { bootId } from '../runtime/boot-id.ts'
-import { kubeArch, type NodeFacts, type NodePressure } from './node-status.ts'
+import { kubeArch, type NodeFacts } from './node-status.ts'
 
 /** What {@link readNodeFacts} is told. */
 export interface NodeFactsOptions {
@@ -23,12 +15,11 @@ export interface NodeFactsOptions {
 }
 
 const PODS_MAX = 110
-/** kubelet's hard eviction thresholds. */
-const MEMORY_BYTES_MIN = 100 * 1024 * 1024
-const DISK_FRACTION_MIN = 0.1
 
-/** Looks at this machine. */
-export async function readNodeFacts(options: NodeFactsOptions): Promise<NodeFacts> {
+/** Looks at this machine: at everything but what runs short. */
+export async function readNodeFacts(
+  options: NodeFactsOptions,
+): Promise<Omit<NodeFacts, 'pressure'>> {
   const disk = await statfs(options.directory)
   return {
     name: options.name,
@@ -48,27 +39,7 @@ export async function readNodeFacts(options: NodeFactsOptions): Promise<NodeFact
     bootID: await bootId(),
     runtimeVersion: options.runtimeVersion,
     version: options.version,
-    pressure: await readPressure(disk),
   }
-}
-
-async function readPressure(disk: {
-  readonly bavail: number
-  readonly blocks: number
-}): Promise<NodePressure> {
-  return {
-    memory: freemem() < MEMORY_BYTES_MIN,
-    disk: disk.blocks > 0 && disk.bavail / disk.blocks < DISK_FRACTION_MIN,
-    pid: await isShortOfPids(),
-  }
-}
-
-async function isShortOfPids(): Promise<boolean> {
-  // The fourth field of loadavg is "running/all" threads.
-  const load = await readFile('/proc/loadavg', 'utf8').catch(() => '')
-  const max = Number(await readFile('/proc/sys/kernel/pid_max', 'utf8').catch(() => '0'))
-  const all = Number(/\/(\d+)/.exec(load)?.[1] ?? 0)
-  return max > 0 && all > max * 0.9
 }
 
 async function osImage(): Promise<string> {

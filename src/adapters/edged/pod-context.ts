@@ -4,6 +4,7 @@ import type { ObjectStore } from '../kubernetes/objects/types.ts'
 import type { PodRuntime } from '../runtime/index.ts'
 import type { RestartBackoff } from './backoff.ts'
 import type { Occurrence } from './event-record.ts'
+import type { EvictionRules } from './eviction/eviction.ts'
 import type { ApiPlace } from './link-variables.ts'
 import type { NodeFacts } from './node-status.ts'
 import type { ClusterDns } from './pod-dns.ts'
@@ -34,6 +35,8 @@ export interface PodContext {
   readonly backoff: RestartBackoff
   readonly node: () => NodeFacts
   readonly record: (occurrence: Occurrence) => void
+  /** Which pods the node ends or does not let begin. */
+  readonly evictions: EvictionRules
   /** Asks for another look at a pod. */
   readonly hint: (uid: string) => void
   /** Aborted when edged is closed: what goes on in the background then ends in silence. */

@@ -1,5 +1,6 @@
 import type { ContainerStatus } from '../runtime/index.ts'
 import { nextRun, type RestartBackoff } from './backoff.ts'
+import { surplusRuns } from './collection/dead-containers.ts'
 import { asNumber, asObject, asText } from './json.ts'
 import { fromLabels, specHash } from './labels.ts'
 import { allContainers, type ContainerView, type PodView, toldOf } from './pod-view.ts'
@@ -34,7 +35,7 @@ export interface BackoffWait {
 export interface PodPlan {
   readonly stops: readonly StopStep[]
   readonly starts: readonly StartStep[]
-  /** Ended runs that nobody needs any more: all but the newest two of a container. */
+  /** Ended runs that nobody needs any more. */
   readonly removes: readonly ContainerStatus[]
   readonly backoffs: ReadonlyMap<string, BackoffWait>
   /** Look again then, even if nothing happens. */
@@ -55,6 +56,8 @@ export interface PlanInput {
   readonly health: ReadonlyMap<string, RunHealth>
   /** The ids of runs that have to start anew for another size. Default: none. */
   readonly resized?: ReadonlySet<string> | undefined
+  /** The node ends it: nothing is started any more. Default: it does not. */
+  readonly isEvicted?: boolean | undefined
 }
 
 /** Times of files and of the clock differ by a little. */
@@ -83,7 +86,8 @@ export function runsOf(
 export function planPod(input: PlanInput): PodPlan {
   const { pod, observed } = input
   const phase = asText(pod.status['phase'])
-  const isOver = pod.isDeleted || phase === 'Succeeded' || phase === 'Failed'
+  const hasEnded = phase === 'Succeeded' || phase === 'Failed' || input.isEvicted === true
+  const isOver = pod.isDeleted || hasEnded
   if (isOver) return endPlan(input, pod.isDeleted ? 'deleted' : 'finished')
 
   const draft = newDraft(pod, observed)
@@ -99,7 +103,7 @@ export function planPod(input: PlanInput): PodPlan {
   return {
     stops: draft.stops,
     starts: [...ephemeralStarts(input), ...startable(draft.starts, input.health)],
-    removes: surplus(pod, observed),
+    removes: surplus(input),
     backoffs: draft.backoffs,
     wakeAtMs: waits.length === 0 ? undefined : Math.min(...waits),
     initDone,
@@ -253,7 +257,7 @@ function endPlan(input: PlanInput, why: 'deleted' | 'finished'): PodPlan {
   return {
     stops: stopOrder(pod, active).map((step) => ({ ...step, graceMs: pod.graceMs, why })),
     starts: [],
-    removes: surplus(pod, observed),
+    removes: surplus(input),
     backoffs: new Map(),
     wakeAtMs: undefined,
     initDone: pod.containers.some((each) => runsOf(observed, each.name).length > 0),
@@ -261,13 +265,9 @@ function endPlan(input: PlanInput, why: 'deleted' | 'finished'): PodPlan {
   }
 }
 
-function surplus(pod: PodView, observed: readonly ContainerStatus[]): readonly ContainerStatus[] {
+function surplus({ pod, observed, nowMs }: PlanInput): readonly ContainerStatus[] {
   const names = allContainers(pod).map((container) => container.name)
-  return names.flatMap((name) =>
-    runsOf(observed, name)
-      .slice(0, -2)
-      .filter((run) => run.state === 'exited'),
-  )
+  return names.flatMap((name) => surplusRuns(runsOf(observed, name), nowMs))
 }
 
 /** Whether a process may be behind a container. */

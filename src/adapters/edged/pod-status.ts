@@ -1,6 +1,8 @@
 import type { JsonObject } from '../kubernetes/objects/types.ts'
 import { type Condition, kubeTime, mergeConditions } from './conditions.ts'
 import { type ContainerFacts, containerStatus } from './container-status.ts'
+import type { Eviction } from './eviction/eviction.ts'
+import { EVICTED } from './eviction/words.ts'
 import { asObject, asObjects, asText } from './json.ts'
 import { type PodPhase, podPhase } from './pod-phase.ts'
 import type { PodView } from './pod-view.ts'
@@ -10,6 +12,8 @@ import { RESIZE_CONDITIONS } from './resize/words.ts'
 /** Everything that a pod's status is made from. */
 export interface PodFacts extends ContainerFacts {
   readonly isEnded: boolean
+  /** Why the node ends it. Default: it does not. */
+  readonly eviction?: Eviction | undefined
   /** What is told of a resize that goes on. Default: nothing. */
   readonly resize?: readonly Condition[] | undefined
   readonly hasSandbox: boolean
@@ -27,13 +31,16 @@ export function podStatus(facts: PodFacts): JsonObject {
   const init = pod.initContainers.map((container) => containerStatus(container, facts))
   const app = pod.containers.map((container) => containerStatus(container, facts))
   const added = pod.ephemeralContainers.map((container) => containerStatus(container, facts))
-  const phase = terminalPhase(pod) ?? podPhase(pod, init, app, facts.isEnded)
-  const { reason: _reason, message: _message, ...kept } = pod.status
+  const given = terminalPhase(pod)
+  // Only once nothing of it runs any more.
+  const eviction = given === undefined && facts.isEnded ? facts.eviction : undefined
+  const phase = given ?? (eviction ? 'Failed' : podPhase(pod, init, app, facts.isEnded))
+  const { reason, message, ...kept } = pod.status
   return {
     ...kept,
     conditions: mergeConditions(
       asObjects(pod.status['conditions']).filter((each) => !isOver(each, facts)),
-      [...podConditions(facts, phase, init, app), ...(facts.resize ?? [])],
+      [...podConditions(facts, phase, init, app), ...disruption(eviction), ...(facts.resize ?? [])],
       nowMs,
       { lastProbeTime: null },
     ),
@@ -42,7 +49,10 @@ export function podStatus(facts: PodFacts): JsonObject {
     ...(hostIPs[0] === undefined ? {} : { hostIP: hostIPs[0] }),
     hostIPs: hostIPs.map((ip) => ({ ip })),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
+    ...(given === undefined || message === undefined ? {} : { message }),
     phase,
+    ...(given === undefined || reason === undefined ? {} : { reason }),
+    ...(eviction === undefined ? {} : { message: eviction.message, reason: EVICTED }),
     ...(facts.hasSandbox && podIPs[0] !== undefined
       ? { podIP: podIPs[0], podIPs: podIPs.map((ip) => ({ ip })) }
       : {}),
@@ -55,6 +65,13 @@ export function podStatus(facts: PodFacts): JsonObject {
 function isOver({ type }: JsonObject, { resize = [] }: PodFacts): boolean {
   const isOfResize = RESIZE_CONDITIONS.some((each) => each === type)
   return isOfResize && !resize.some((each) => each.type === type)
+}
+
+/** Says that a pod had to go for the sake of others. */
+function disruption(eviction: Eviction | undefined): readonly Condition[] {
+  if (eviction?.isDisruption !== true) return []
+  const { message } = eviction
+  return [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message }]
 }
 
 /** A pod that has ended stays as it ended, also when somebody else has ended it. */

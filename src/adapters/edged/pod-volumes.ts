@@ -158,6 +158,14 @@ async function isThere(path: string): Promise<boolean> {
   )
 }
 
+/** Removes what a pod that has ended has in its volumes, hostPath ones aside. */
+export async function removeVolumes(podDirectory: string): Promise<void> {
+  const directory = join(podDirectory, 'volumes')
+  if (!(await isThere(directory))) return
+  await unmountBelow(directory)
+  await rm(directory, { recursive: true, force: true })
+}
+
 /** Removes everything that a pod has on this machine but hostPath volumes. */
 export async function removePodDirectory(podDirectory: string): Promise<void> {
   await unmountBelow(podDirectory)

@@ -4,6 +4,7 @@ import { type KubeObject, ObjectError, type ObjectKey } from '../kubernetes/obje
 import type { ReconcileResult } from '../reconciler/index.ts'
 import type { ContainerStatus, RuntimeState } from '../runtime/index.ts'
 import { backoffMessage, type Waiting } from './container-status.ts'
+import { isNew, refusePod, wasRefused } from './eviction/refuse-pod.ts'
 import { sameJson } from './json.ts'
 import { fromLabels } from './labels.ts'
 import { type PodContext, tell } from './pod-context.ts'
@@ -21,7 +22,7 @@ import { PodStarter, type Problem, type StartResult } from './pod-starter.ts'
 import { podStatus } from './pod-status.ts'
 import { type BeforeStop, PodStopper } from './pod-stopper.ts'
 import { allContainers, type PodView, viewPod } from './pod-view.ts'
-import { removePodDirectory } from './pod-volumes.ts'
+import { removePodDirectory, removeVolumes } from './pod-volumes.ts'
 import { Prober } from './prober.ts'
 import { type ResizeView, toldSizes } from './resize/resize-view.ts'
 import { Resizer } from './resize/resizer.ts'
@@ -67,8 +68,14 @@ export class PodWorker {
   async reconcile(uid: string, key: ObjectKey | undefined): Promise<ReconcileResult> {
     const object = key === undefined ? undefined : this.#context.store.get(key)
     if (object === undefined || object.metadata.uid !== uid) return await this.#clean(uid)
+    const wanted = this.#withGrace(viewPod(object))
     const observed = await this.#observe(uid)
-    const size = await this.#resizer.apply(viewPod(object), observed.containers)
+    const refusal = isNew(wanted) ? this.#context.evictions.refusalOf(wanted) : undefined
+    if (refusal !== undefined) {
+      await refusePod(this.#context, wanted, refusal)
+      return undefined
+    }
+    const size = await this.#resizer.apply(wanted, observed.containers)
     const { pod } = size
     const { plan } = this.#plan(size, observed)
     for (const stop of plan.stops) this.#stop(pod, stop, observed)
@@ -81,7 +88,21 @@ export class PodWorker {
       ...backoffProblems(pod, plan, observed.containers),
     ])
     const after = await this.#report(pod, result.waiting)
+    if (after.isEnded) await this.#settle(pod)
     return this.#nextLook(uid, result, after)
+  }
+
+  /** A pod that the node ends gets the time that the node has. */
+  #withGrace(pod: PodView): PodView {
+    const eviction = this.#context.evictions.evictionOf(pod.uid)
+    if (eviction === undefined) return pod
+    return { ...pod, graceMs: Math.min(pod.graceMs, eviction.graceMs) }
+  }
+
+  /** Of a pod that has ended, its logs and last words are kept, its volumes are not. */
+  async #settle(pod: PodView): Promise<void> {
+    await removeVolumes(podPaths(this.#context.directory, pod).directory)
+    this.#context.evictions.ended(pod.uid)
   }
 
   /** Ends the pod's time on this node: last words, then nothing of it is left. */
@@ -124,6 +145,7 @@ export class PodWorker {
     for (const sandbox of sandboxes) await runtime.removeSandbox(sandbox.id)
     await removePodDirectory(join(directory, 'pods', uid))
     if (logs !== undefined) await rm(logs, { recursive: true, force: true })
+    this.#context.evictions.ended(uid)
   }
 
   async #start(pod: PodView, plan: PodPlan): Promise<StartResult> {
@@ -183,9 +205,10 @@ export class PodWorker {
     const { store, runtime, clock, node } = this.#context
     const observed = await this.#observe(pod.uid)
     const current = store.get(keyOf(pod))
-    const fresh = current?.metadata.uid === pod.uid ? viewPod(current) : pod
+    const fresh = this.#withGrace(current?.metadata.uid === pod.uid ? viewPod(current) : pod)
     const size = this.#resizer.view(fresh, observed.containers)
     const { plan, health } = this.#plan(size, observed)
+    if (wasRefused(fresh)) return plan
     const { addresses } = node()
     const told = await withLastWords(this.#context, fresh, observed.containers)
     const recipe = (object: KubeObject): KubeObject => {
@@ -200,6 +223,7 @@ export class PodWorker {
         resize: this.#resizer.conditions(fresh, size),
         initDone: plan.initDone,
         isEnded: plan.isEnded,
+        eviction: this.#context.evictions.evictionOf(pod.uid),
         hasSandbox: observed.sandboxes.some((sandbox) => sandbox.ready),
         hostIPs: addresses,
         podIPs: observed.sandboxes[0]?.ip === undefined ? addresses : [observed.sandboxes[0].ip],
@@ -256,8 +280,9 @@ export class PodWorker {
     const isMade = (run: ContainerStatus): boolean => !this.#hooks.isStarting(run.id)
     const probed = this.#prober.health(pod, observed.filter(isMade), state.sandboxes[0]?.ip)
     const health = this.#hooks.addTo(probed, observed)
+    const isEvicted = this.#context.evictions.evictionOf(pod.uid) !== undefined
     const nowMs = clock.wallMs()
-    const plan = planPod({ pod, observed, backoff, nowMs, health, resized })
+    const plan = planPod({ pod, observed, backoff, nowMs, health, isEvicted, resized })
     const isWaiting = size.pending !== undefined || size.isInProgress
     if (!isWaiting) return { plan, health }
     const retryAtMs = nowMs + PROBLEM_RETRY_MS

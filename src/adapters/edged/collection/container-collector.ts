@@ -1,0 +1,55 @@
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Clock } from '../../../core/interfaces/clock.ts'
+import type { PodRuntime } from '../../runtime/index.ts'
+import { isActive } from '../pod-plan.ts'
+import { podOfLogs, podsWithSurplus } from './dead-containers.ts'
+
+/** What a {@link ContainerCollector} needs. */
+export interface ContainerCollectorOptions {
+  readonly runtime: PodRuntime
+  /** Where the directories of pods and their logs are. */
+  readonly directory: string
+  readonly clock: Clock
+  /** What is known of a pod of this node; undefined while it is not certain who is here. */
+  readonly stateOf: (uid: string) => 'live' | 'ended' | 'gone' | undefined
+  /** Asks for another look at a pod: who looks removes what is too much of it. */
+  readonly hint: (uid: string) => void
+}
+
+/** Finds what is left of containers and pods that nobody needs any more. */
+export class ContainerCollector {
+  readonly #options: ContainerCollectorOptions
+
+  constructor(options: ContainerCollectorOptions) {
+    this.#options = options
+  }
+
+  /** Has pods looked at that have ended containers to spare, or are gone; removes logs of the latter. */
+  async collect(): Promise<void> {
+    const { runtime, directory, clock, stateOf, hint } = this.#options
+    const { sandboxes, containers } = await runtime.list()
+    const found = new Set(podsWithSurplus(containers, clock.wallMs()))
+    const directories = await readdir(join(directory, 'pods')).catch(() => [])
+    for (const uid of [...sandboxes.map((sandbox) => sandbox.uid), ...directories]) {
+      if (stateOf(uid) === 'gone') found.add(uid)
+    }
+    for (const uid of found) hint(uid)
+    const held = new Set(sandboxes.map(({ uid }) => uid))
+    for (const folder of await readdir(join(directory, 'logs')).catch(() => [])) {
+      const uid = podOfLogs(folder)
+      if (uid === undefined || held.has(uid) || stateOf(uid) !== 'gone') continue
+      await rm(join(directory, 'logs', folder), { recursive: true, force: true })
+    }
+  }
+
+  /** Removes at once what pods have in the runtime that have ended: their status says all of it. */
+  async removeEnded(): Promise<void> {
+    const { runtime, stateOf } = this.#options
+    const { sandboxes, containers } = await runtime.list()
+    for (const { id, uid } of sandboxes) {
+      const isBusy = containers.some((each) => each.sandboxId === id && isActive(each))
+      if (stateOf(uid) === 'ended' && !isBusy) await runtime.removeSandbox(id)
+    }
+  }
+}

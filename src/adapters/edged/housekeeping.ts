@@ -129,9 +129,15 @@ export class Housekeeping {
     this.#running.add(running)
   }
 
-  async #reclaim(): Promise<void> {
-    await this.#containers.removeEnded().catch((error: unknown) => this.#warn(error))
-    await this.#images?.removeUnused().catch((error: unknown) => this.#warn(error))
+  /** @returns whether anything went. */
+  async #reclaim(): Promise<boolean> {
+    const warn = (error: unknown): number => {
+      this.#warn(error)
+      return 0
+    }
+    const pods = await this.#containers.removeEnded().catch(warn)
+    const bytes = (await this.#images?.removeUnused().catch(warn)) ?? 0
+    return pods + bytes > 0
   }
 
   #warn(error: unknown): void {

@@ -43,13 +43,21 @@ export class ContainerCollector {
     }
   }
 
-  /** Removes at once what pods have in the runtime that have ended: their status says all of it. */
-  async removeEnded(): Promise<void> {
+  /**
+   * Removes at once what pods have in the runtime that have ended: their status says all of it.
+   *
+   * @returns how many pods that was.
+   */
+  async removeEnded(): Promise<number> {
+    let count = 0
     const { runtime, stateOf } = this.#options
     const { sandboxes, containers } = await runtime.list()
     for (const { id, uid } of sandboxes) {
       const isBusy = containers.some((each) => each.sandboxId === id && isActive(each))
-      if (stateOf(uid) === 'ended' && !isBusy) await runtime.removeSandbox(id)
+      if (stateOf(uid) !== 'ended' || isBusy) continue
+      await runtime.removeSandbox(id)
+      count += 1
     }
+    return count
   }
 }

@@ -55,10 +55,11 @@ export class ImageCollector {
   /**
    * Removes every image that may go.
    *
+   * @returns how many bytes that was.
    * @throws RuntimeError when the engine does not let it.
    */
-  async removeUnused(): Promise<void> {
-    await this.#free(await this.#look(), Number.POSITIVE_INFINITY)
+  async removeUnused(): Promise<number> {
+    return await this.#free(await this.#look(), Number.POSITIVE_INFINITY)
   }
 
   async #collect(): Promise<void> {

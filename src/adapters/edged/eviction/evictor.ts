@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
+import { delay } from '../../runtime/delay.ts'
 import type { PodRuntime } from '../../runtime/index.ts'
 import type { Occurrence } from '../event-record.ts'
 import { asNumber } from '../json.ts'
@@ -34,8 +35,8 @@ export interface EvictorOptions {
   readonly hint: (uid: string) => void
   /** The conditions of the node are others now. */
   readonly onConditions: () => void
-  /** Frees what nobody needs, before any pod has to go. Never fails. */
-  readonly reclaim: () => Promise<void>
+  /** Frees what nobody needs, before any pod has to go. Says whether there was any. Never fails. */
+  readonly reclaim: () => Promise<boolean>
 }
 
 /** What a container gets in the worst case; 0 would be no chance to end. */
@@ -43,6 +44,9 @@ const GRACE_MS_MIN = 1_000
 /** How long the end of a pod is waited for before another one has to go. */
 const END_MS_MAX = 30_000
 const GRACE_SECONDS_DEFAULT = 30
+/** Engines delete files a moment after they say that an image or a container is gone. */
+const RECLAIM_LOOK_MS = 300
+const RECLAIM_LOOKS_MAX = 10
 
 interface Begun extends Eviction {
   readonly atMs: number
@@ -58,12 +62,12 @@ export class Evictor implements EvictionRules {
   readonly #measures: PodMeasures
   readonly #evictions = new Map<string, Begun>()
   readonly #signals: ReadonlySet<Signal>
+  readonly #closed = new AbortController()
   #memory: PressureMemory = NO_PRESSURE
   #conditions: readonly PressureCondition[] = []
   #cancel: Cancel | undefined
   #looking: Promise<void> | undefined
   #isUrgent = false
-  #isClosed = false
 
   constructor(options: EvictorOptions) {
     this.#options = options
@@ -102,14 +106,14 @@ export class Evictor implements EvictionRules {
 
   /** Looks no more. */
   async close(): Promise<void> {
-    this.#isClosed = true
+    this.#closed.abort()
     this.#cancel?.()
     await this.#looking
   }
 
   /** The next look, unless one is under way: that is followed by another one anyway. */
   #schedule(): void {
-    if (this.#isClosed || this.#looking !== undefined) return
+    if (this.#closed.signal.aborted || this.#looking !== undefined) return
     const { clock, logger, settings } = this.#options
     this.#cancel?.()
     this.#cancel = clock.schedule(this.#isUrgent ? 0 : settings.periodMs, () => {
@@ -128,14 +132,14 @@ export class Evictor implements EvictionRules {
     const due = this.#take(look)
     const pods = this.#options.pods().filter(({ uid }) => !this.#evictions.has(uid))
     this.#measures.keepOnly(pods)
-    if (this.#isWaiting() || this.#isClosed) return
+    if (this.#isWaiting() || this.#closed.signal.aborted) return
     if (await this.#endThoseOverLimits(pods, look.isImageDiskApart)) return
     const [first] = due
-    if (first === undefined || this.#isClosed) return
+    if (first === undefined || this.#closed.signal.aborted) return
     const { resource } = SIGNALS[first.signal]
     this.#tellNode('Warning', 'EvictionThresholdMet', `Attempting to reclaim ${resource}`)
     if (await this.#isReclaimed(first, look.isImageDiskApart)) return
-    if (!this.#isClosed) await this.#endOne(pods, first, look)
+    if (!this.#closed.signal.aborted) await this.#endOne(pods, first, look)
   }
 
   #take({ observations }: NodeLook): readonly Threshold[] {
@@ -191,9 +195,15 @@ export class Evictor implements EvictionRules {
     const isOfDisk = SIGNALS[signal].condition === 'DiskPressure'
     // Where images have a disk of their own, nothing of them is on that of the node.
     if (!isOfDisk || (isApart && signal.startsWith('nodefs'))) return false
-    await this.#options.reclaim()
-    const { observations } = await this.#observer.look(this.#signals)
-    return crossed(this.#options.settings.thresholds, observations, true).length === 0
+    if (!(await this.#options.reclaim())) return false
+    const { clock, settings } = this.#options
+    for (let looks = 1; !this.#closed.signal.aborted; looks += 1) {
+      const { observations } = await this.#observer.look(this.#signals)
+      if (crossed(settings.thresholds, observations, true).length === 0) return true
+      if (looks >= RECLAIM_LOOKS_MAX) return false
+      await delay(clock, RECLAIM_LOOK_MS, this.#closed.signal)
+    }
+    return false
   }
 
   async #endOne(pods: readonly PodView[], threshold: Threshold, look: NodeLook): Promise<void> {

@@ -4,9 +4,9 @@ import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { availableParallelism, homedir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 
-/** What {@link buildProgram} builds. */
+/** What is built with Go. */
 export interface ProgramSource {
-  /** The folder of the go.mod that says which Kubernetes is built. */
+  /** The folder of the go.mod that says which version is built. */
   readonly module: string
   /** Such as `k8s.io/kubernetes/cmd/kubelet`. */
   readonly package: string
@@ -15,11 +15,25 @@ export interface ProgramSource {
 }
 
 /** The version of Kubernetes in the go.mod of a folder, such as `v1.36.3`. */
-export async function kubernetesVersion(module: string): Promise<string> {
-  const text = await readFile(join(module, 'go.mod'), 'utf8')
-  const version = /^\s*(?:require )?k8s\.io\/kubernetes (v\d+\.\d+\.\d+)\b/m.exec(text)?.[1]
-  if (version === undefined) throw new Error('go.mod does not say which k8s.io/kubernetes')
+export function kubernetesVersion(module: string): Promise<string> {
+  return requiredVersion(module, 'k8s.io/kubernetes')
+}
+
+/**
+ * The version of a module in the go.mod of a folder, such as `v1.36.3`.
+ *
+ * @throws Error when go.mod does not name it.
+ */
+export async function requiredVersion(module: string, name: string): Promise<string> {
+  const words = (await readFile(join(module, 'go.mod'), 'utf8')).split(/\s+/)
+  const version =
+    words[words.findIndex((word, at) => word === name && isVersion(words[at + 1])) + 1]
+  if (!isVersion(version)) throw new Error(`go.mod does not say which ${name}`)
   return version
+}
+
+function isVersion(word: string | undefined): word is string {
+  return word !== undefined && /^v\d+\.\d+\.\d+$/.test(word)
 }
 
 /** Where programs that tests build are kept: outside the repository, shared by all checkouts. */
@@ -43,22 +57,35 @@ export async function isProgram(path: string): Promise<boolean> {
  *
  * @throws Error when Go is missing or fails; what it says goes to stderr as it comes.
  */
-export async function buildProgram(source: ProgramSource, signal?: AbortSignal): Promise<void> {
-  const folder = dirname(source.target)
+export async function buildKubernetes(source: ProgramSource, signal?: AbortSignal): Promise<void> {
   const version = await kubernetesVersion(source.module)
   const [, major = '1', minor = ''] = /^v(\d+)\.(\d+)/.exec(version) ?? []
   const facts = { gitVersion: version, gitMajor: major, gitMinor: minor }
   const flags = Object.entries(facts).map(
     ([key, value]) => `-X k8s.io/component-base/version.${key}=${value}`,
   )
+  await buildProgram(source, ['-ldflags', ['-s', '-w', ...flags].join(' ')], signal)
+}
+
+/**
+ * Builds a program with these arguments of `go build`.
+ *
+ * @throws Error when Go is missing or fails; what it says goes to stderr as it comes.
+ */
+export async function buildProgram(
+  source: ProgramSource,
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  const folder = dirname(source.target)
   await mkdir(folder, { recursive: true })
   // Into a folder of its own first, so that a half-written program is never found.
   const scratch = await mkdtemp(join(folder, 'build-'))
   const built = join(scratch, basename(source.target))
-  const linked = ['-ldflags', ['-s', '-w', ...flags].join(' ')]
-  const args = ['-trimpath', '-p', String(availableParallelism()), '-o', built, ...linked]
+  const parallel = String(availableParallelism())
   try {
-    await goBuild(source.module, [...args, source.package], signal)
+    const all = ['-trimpath', '-p', parallel, '-o', built, ...args, source.package]
+    await goBuild(source.module, all, signal)
     await rename(built, source.target)
   } finally {
     await rm(scratch, { recursive: true, force: true })

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { buildProgram, cacheFolder, isProgram, kubernetesVersion } from './build-program.ts'
+import { buildKubernetes, cacheFolder, isProgram, kubernetesVersion } from './build-program.ts'
 import { unpackEtcd } from './etcd-package.ts'
 
 const run = promisify(execFile)
@@ -62,7 +62,7 @@ export async function installPrograms(
     if (await isProgram(programs[name])) continue
     tell(`building ${name} ${version}; the first time this takes long`)
     const source = { module: MODULE, package: `k8s.io/kubernetes/cmd/${name}` }
-    await buildProgram({ ...source, target: programs[name] }, signal)
+    await buildKubernetes({ ...source, target: programs[name] }, signal)
     tell(`${name} is at ${programs[name]}`)
   }
   return programs

@@ -6,12 +6,14 @@ import { criRuntime } from '../../src/adapters/runtime/cri/index.ts'
 import type { ContainerStatus } from '../../src/adapters/runtime/index.ts'
 import { type RuntimePlace, runtimeSuite } from '../../src/compliance/index.ts'
 import { consoleLogger, systemClock } from '../../src/system.ts'
+import { type Containerd, startContainerd } from '../containers/containerd.ts'
 import {
   CONTAINERD_REASON,
-  type Containerd,
   hasContainerd,
-  startContainerd,
-} from '../containers/containerd.ts'
+  NEWEST_REASON,
+  newestContainerd,
+  SYSTEM_CONTAINERD,
+} from '../containers/containerd-program.ts'
 import { PAUSE_IMAGE, SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { startRegistry } from '../containers/registry.ts'
 import { runtimePlace } from '../support/runtime-place.ts'
@@ -20,19 +22,28 @@ import { skipUnless } from '../support/skip.ts'
 let containerd: Containerd | undefined
 let places = 0
 
-beforeAll(async () => {
-  if (hasContainerd()) containerd = await startContainerd([shellImage()])
-})
+const CONTAINERDS = [
+  { which: 'containerd', programs: SYSTEM_CONTAINERD, reason: CONTAINERD_REASON },
+  { which: 'the newest containerd', programs: await newestContainerd(), reason: NEWEST_REASON },
+] as const
 
-afterAll(async () => {
-  await containerd?.close()
-})
+describe.each(CONTAINERDS)('$which through the Container Runtime Interface', (each) => {
+  const { which, programs, reason } = each
+  const isHere = hasContainerd(programs)
 
-describe('containerd through the Container Runtime Interface', () => {
+  beforeAll(async () => {
+    if (isHere) containerd = await startContainerd([shellImage()], programs)
+  })
+
+  afterAll(async () => {
+    await containerd?.close()
+    containerd = undefined
+  })
+
   runtimeSuite({
     test: (name, check) =>
       test(name, async (context) => {
-        skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
+        skipUnless(context, isHere, which, reason)
         await check()
       }),
     factory: place,
@@ -40,7 +51,7 @@ describe('containerd through the Container Runtime Interface', () => {
   })
 
   test('images come from a registry, with the login that it wants, and go again', async (context) => {
-    skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+    skipUnless(context, isHere, which, reason)
     const registry = await startRegistry({ username: 'reader', password: 'secret' })
     const where = await place()
     const runtime = await where.open()
@@ -76,7 +87,7 @@ describe('containerd through the Container Runtime Interface', () => {
   })
 
   test('limits of what runs are changed, and refused when they cannot be kept', async (context) => {
-    skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+    skipUnless(context, isHere, which, reason)
     const where = await place()
     const runtime = await where.open()
     try {
@@ -120,7 +131,7 @@ describe('containerd through the Container Runtime Interface', () => {
   })
 
   test('what runs outlives its engine, which is found again with it', async (context) => {
-    skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+    skipUnless(context, isHere, which, reason)
     const where = await place()
     const runtime = await where.open()
     try {
@@ -163,7 +174,7 @@ describe('containerd through the Container Runtime Interface', () => {
   })
 
   test('nothing is left of the pods that were removed', async (context) => {
-    skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+    skipUnless(context, isHere, which, reason)
     const left = await containerd?.leftovers()
     expect(left?.namespaces).toEqual([])
     expect(left?.chains).toEqual([])

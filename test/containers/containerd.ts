@@ -1,16 +1,14 @@
-import { existsSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RunningProgram, startProgram } from '../cluster/process.ts'
 import { containerdConfig, networkConfig } from './containerd-config.ts'
+import { SYSTEM_CONTAINERD } from './containerd-program.ts'
 import type { Image } from './image.ts'
 import { PAUSE_IMAGE, pauseImage } from './images.ts'
 import { type Leftovers, leftoversOf, outputOf } from './leftovers.ts'
 import { cleanPlace, type EnginePlace, newPlace } from './place.ts'
 
-/** Why tests with containers are skipped, for the list of reviewed skips. */
-export const CONTAINERD_REASON =
-  'be root and install containerd, runc, containernetworking-plugins, busybox-static and catatonit'
+export { CONTAINERD_REASON, hasContainerd } from './containerd-program.ts'
 
 /** A containerd of one's own, with a bridge, a network and cgroups of its own. */
 export interface Containerd extends EnginePlace {
@@ -27,29 +25,19 @@ export interface Containerd extends EnginePlace {
   close(): Promise<void>
 }
 
-const PROGRAMS = [
-  '/usr/bin/containerd',
-  '/usr/bin/ctr',
-  '/usr/sbin/runc',
-  '/usr/lib/cni/bridge',
-  '/usr/lib/cni/portmap',
-  '/usr/bin/busybox',
-  '/usr/bin/catatonit',
-]
 const READY_MS = 30_000
 const NAMESPACE = 'k8s.io'
-
-/** Whether this machine can run containers. */
-export function hasContainerd(): boolean {
-  return process.getuid?.() === 0 && PROGRAMS.every((path) => existsSync(path))
-}
 
 /**
  * Starts a containerd that holds the pause image and those given.
  *
+ * @param programs the folder of containerd, its shim and its ctr.
  * @throws Error with the end of its log when it does not start.
  */
-export async function startContainerd(images: readonly Image[] = []): Promise<Containerd> {
+export async function startContainerd(
+  images: readonly Image[] = [],
+  programs: string = SYSTEM_CONTAINERD,
+): Promise<Containerd> {
   const place = await newPlace('ctd-', 'containerd.sock')
   const { folder } = place
   await mkdir(join(folder, 'cni'))
@@ -58,10 +46,13 @@ export async function startContainerd(images: readonly Image[] = []): Promise<Co
   await writeFile(join(folder, 'cni', '10-pods.conflist'), networkConfig(place))
   let program: RunningProgram | undefined
   const ctr = (...args: readonly string[]): Promise<string> =>
-    outputOf('ctr', '-a', place.socket, '-n', NAMESPACE, ...args)
+    outputOf(join(programs, 'ctr'), '-a', place.socket, '-n', NAMESPACE, ...args)
   const start = async (): Promise<void> => {
     const log = join(folder, 'containerd.log')
-    program = startProgram('containerd', 'containerd', ['--config', config], log)
+    // It looks for its shim there first.
+    const path = `PATH=${programs}:${process.env['PATH'] ?? ''}`
+    const words = [path, join(programs, 'containerd'), '--config', config]
+    program = startProgram('containerd', '/usr/bin/env', words, log)
     const isUp = async (): Promise<boolean> => (await ctr('version')).includes('Server')
     await program.ready(isUp, READY_MS)
   }

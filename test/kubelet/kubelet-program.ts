@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
-  buildProgram,
+  buildKubernetes,
   cacheFolder,
   isProgram,
   kubernetesVersion,
@@ -37,7 +37,10 @@ export async function installKubelet(
   const target = await kubeletPath()
   if (await isProgram(target)) return
   tell(`building kubelet ${await kubeletVersion()}; the first time this takes long`)
-  await buildProgram({ module: MODULE, package: 'k8s.io/kubernetes/cmd/kubelet', target }, signal)
+  await buildKubernetes(
+    { module: MODULE, package: 'k8s.io/kubernetes/cmd/kubelet', target },
+    signal,
+  )
   tell(`kubelet is at ${target}`)
 }
 

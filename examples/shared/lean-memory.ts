@@ -7,13 +7,23 @@ const OLD_GROWTH_PERCENT = 30
 /** How large the young generation becomes, both halves together: V8 would let it have 32 MiB. */
 const YOUNG_BYTES_MAX = 8 << 20
 
+/** How long after the program has become quiet its garbage is collected once more: V8 would wait for 8 s. */
+const QUIET_MS = 1_500
+
+/** How many collections the compiled code of a function outlives that does not run: V8 would keep it for 5. */
+const UNUSED_COLLECTIONS = 1
+
 /**
  * Makes V8 keep less memory than it takes for good on a machine that has plenty: garbage is collected
- * earlier, and WASM is optimized by one thread at a time, as each keeps the memory that it once needed.
+ * earlier and what is left put together, code that only the start needs is given up soon, and WASM is optimized
+ * by one thread at a time, as each keeps the memory that it once needed.
  * To be called first. It holds for the whole process.
  */
 export function keepMemoryLow(): void {
   setFlagsFromString(`--heap-growing-percent=${OLD_GROWTH_PERCENT}`)
+  setFlagsFromString('--compact-on-every-full-gc')
+  setFlagsFromString(`--gc-memory-reducer-start-delay-ms=${QUIET_MS}`)
+  setFlagsFromString(`--bytecode-old-age=${UNUSED_COLLECTIONS}`)
   setFlagsFromString('--wasm-num-compilation-tasks=1')
   boundYoungGeneration()
   // Its limit itself is read before any JavaScript runs; how it grows towards that is read each time.

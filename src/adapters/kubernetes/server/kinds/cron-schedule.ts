@@ -28,7 +28,8 @@ const DESCRIPTORS: ReadonlySet<string> = new Set([
   '@hourly',
 ])
 
-const DURATION = /^[-+]?(0|((\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/
+// Both letters that look like a mu. A letter beyond Latin-1 would double what the whole bundle takes in memory.
+const DURATION = /^[-+]?(0|((\d+\.?\d*|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+)$/
 
 /** Characters of a schedule that are looked at. */
 const SCHEDULE_CHARACTERS_MAX = 1024

@@ -11,6 +11,7 @@ import {
   type ApiServer,
   admittedStore,
   createUsageTable,
+  readPodManifest,
   type UsageTable,
 } from 'tideway/adapters/kubernetes/server'
 import type { Teardown } from '../shared/lifetime.ts'
@@ -85,6 +86,10 @@ export class EdgePods {
       clusterDns: clusterDnsOf(settings),
       loaded,
     })
+      ...nodeLimitsOf(settings),
+      ...(settings.podManifestPath === undefined
+        ? {}
+        : { manifests: { directory: settings.podManifestPath, read: readPodManifest } }),
     teardown.add('edged', () => edged.close())
     startHeartbeat(replica, edged, node, teardown)
     return new EdgePods(options, edged, setApi, teardown)

@@ -65,6 +65,7 @@ export const edgeSettings: typeof joinSettings &
     readonly clusterDomain: Setting<string | undefined>
     readonly stopPodsOnExit: Setting<boolean>
     readonly metricsAddress: Setting<Address | undefined>
+    readonly podManifestPath: Setting<string | undefined>
     readonly logLevel: Setting<LogLevel>
     readonly logFormat: Setting<LogFormat>
   } = {
@@ -95,6 +96,11 @@ export const edgeSettings: typeof joinSettings &
   ),
   stopPodsOnExit: switchSetting(
     'stop the pods when edgecore stops; else they go on running',
+  podManifestPath: textSetting(
+    'a folder of manifests, YAML or JSON: their pods run whatever the cloud says (static pods)',
+    'DIR',
+    'none',
+  ),
     false,
   ),
   ...runtimeSettings,

@@ -34,6 +34,9 @@ import type { PodApi } from './pod-context.ts'
 import type { ClusterDns } from './pod-dns.ts'
 import { referencesOf, viewPod } from './pod-view.ts'
 import { PodWorker } from './pod-worker.ts'
+import { Relister } from './relister.ts'
+import { isMirror } from './static/static-pod.ts'
+import { type ManifestOptions, StaticPods } from './static/static-pods.ts'
 import { podStreams } from './streams.ts'
 import { UsageSampler } from './usage-sampler.ts'
 
@@ -73,6 +76,8 @@ export interface EdgedOptions {
   readonly restartBackoff?: RestartBackoff | undefined
   /** Waits after failures of edged itself. */
   readonly retryBackoff?: BackoffLimits | undefined
+  /** Pods that run whatever the store holds. Default: none. */
+  readonly manifests?: ManifestOptions | undefined
   /** When pods are evicted. Default: as kubelet does it. */
   readonly eviction?: EvictionOptions | undefined
   /** When images that nobody uses are removed. Default: as kubelet does it. */
@@ -103,6 +108,8 @@ export interface Edged {
 const RELIST_MS = 10_000
 /** How often the node itself is looked at: what it is changes without a hint. */
 const NODE_LOOK_MS = 60_000
+/** How often it is looked whether the static pod that another one replaces is gone. */
+const REPLACED_LOOK_MS = 250
 const LEASE_SECONDS = 40
 const NODE_KEY = 'node'
 
@@ -131,16 +138,27 @@ class NodeAgent implements Edged {
   readonly #usage: UsageSampler
   readonly #closed = new AbortController()
   readonly #pods = new Map<string, ObjectKey>()
-  readonly #seen = new Map<string, string>()
   readonly #cancels: Cancel[] = []
+  readonly #statics: StaticPods
+  readonly #relister: Relister
   #worker: PodWorker | undefined
   #housekeeping: Housekeeping | undefined
   #facts: Omit<NodeFacts, 'pressure'> | undefined
   #mayClean = false
-  #relisting: Promise<void> | undefined
-  #relistTimer: Cancel | undefined
 
-  constructor(options: EdgedOptions) {
+  constructor(given: EdgedOptions) {
+    this.#statics = new StaticPods({
+      ...given,
+      take: (uid, key) => {
+        this.#pods.set(uid, key)
+        this.#reconciler.hint(uid)
+      },
+      drop: (uid) => {
+        this.#pods.delete(uid)
+        this.#reconciler.hint(uid)
+      },
+    })
+    const options = { ...given, store: this.#statics.store }
     this.#options = options
     const { node, store, runtime, clock, random, logger } = options
     this.#events = new EventRecorder({ store, node, clock, random, logger })
@@ -152,6 +170,9 @@ class NodeAgent implements Edged {
       logger,
       backoff: options.retryBackoff,
     })
+    const periodMs = options.relistMs ?? RELIST_MS
+    const hint = (uid: string): void => this.#reconciler.hint(uid)
+    this.#relister = new Relister({ runtime, clock, logger, periodMs, hint })
     this.logs = podLogs({ node, store, runtime, clock, closed: this.#closed.signal })
     this.streams = podStreams({ node, store, runtime })
     this.ready = this.#open()
@@ -170,12 +191,12 @@ class NodeAgent implements Edged {
 
   async close(): Promise<void> {
     this.#closed.abort()
-    this.#relistTimer?.()
     for (const cancel of this.#cancels.splice(0)) cancel()
     await this.ready.catch(() => {})
     for (const cancel of this.#cancels.splice(0)) cancel()
-    await this.#relisting
+    await this.#relister.close()
     await this.#housekeeping?.close()
+    await this.#statics.close()
     await this.#reconciler.close()
     this.#worker?.close()
     await this.#events.settled()
@@ -210,9 +231,9 @@ class NodeAgent implements Edged {
     await registerNode(store, this.#node(), clock)
     if (this.#closed.signal.aborted) return
     this.#watchObjects()
+    await this.#statics.start()
     this.#cancels.push(runtime.watch((hint) => this.#reconciler.hint(hint.podUid)))
-    await this.#relist()
-    this.#scheduleRelist()
+    await this.#relister.start()
     this.#scheduleNodeLook()
     this.#whenLoaded(directory)
     await this.#reconciler.idle()
@@ -257,6 +278,7 @@ class NodeAgent implements Edged {
   #onPod(event: ObjectEvent): void {
     const uid = event.object.metadata.uid
     if (uid === undefined) return
+    if (isMirror(event.object)) return this.#statics.mirrorChanged(event.object)
     if (event.type !== 'DELETED') return this.#take(event.object)
     if (this.#pods.delete(uid)) this.#reconciler.hint(uid)
   }
@@ -288,38 +310,11 @@ class NodeAgent implements Edged {
       return undefined
     }
     const pod = this.#pods.get(key)
-    if (pod === undefined && !this.#mayClean) return undefined
+    const mayClean = this.#mayClean || this.#statics.isDropped(key)
+    if (pod === undefined && !mayClean) return undefined
+    if (pod !== undefined && (await this.#statics.hasToWait(key, pod)))
+      return { retryAfterMs: REPLACED_LOOK_MS }
     return await this.#worker?.reconcile(key, pod)
-  }
-
-  /** Lists the runtime and looks again at every pod whose containers are not as they were last time. */
-  async #relist(): Promise<void> {
-    const state = await this.#options.runtime.list()
-    const seen = new Map<string, string>()
-    for (const { sandboxId, podUid, id, state: at } of state.containers) {
-      seen.set(podUid, `${seen.get(podUid) ?? ''}${sandboxId} ${id} ${at}\n`)
-    }
-    for (const sandbox of state.sandboxes) {
-      seen.set(sandbox.uid, `${seen.get(sandbox.uid) ?? ''}${sandbox.id} ${sandbox.ready}\n`)
-    }
-    for (const uid of new Set([...seen.keys(), ...this.#seen.keys()])) {
-      if (seen.get(uid) !== this.#seen.get(uid)) this.#reconciler.hint(uid)
-    }
-    this.#seen.clear()
-    for (const [uid, text] of seen) this.#seen.set(uid, text)
-  }
-
-  #scheduleRelist(): void {
-    if (this.#closed.signal.aborted) return
-    const { clock, relistMs, logger } = this.#options
-    this.#relistTimer = clock.schedule(relistMs ?? RELIST_MS, () => {
-      this.#relisting = this.#relist()
-        .catch((error: unknown) => logger.warn('cannot list the runtime', { error }))
-        .finally(() => {
-          this.#relisting = undefined
-          this.#scheduleRelist()
-        })
-    })
   }
 
   #scheduleNodeLook(): void {

@@ -23,6 +23,7 @@ export {
 export { CONNECTION_LIMITS, type ConnectionLimits } from './connections.ts'
 export type { Admit, User, WriteGuard } from './context.ts'
 export { loadOrIssueServerCertificate } from './kept-certificate.ts'
+export { readPodManifest } from './kinds/pod-manifest.ts'
 export { type KubeconfigSubject, kubeconfigText, writeKubeconfig } from './kubeconfig.ts'
 export { parseUsagePart, usageParts } from './metrics/usage-parts.ts'
 export {

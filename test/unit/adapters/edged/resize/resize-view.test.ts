@@ -3,6 +3,7 @@ import { specHash, toLabels } from '../../../../../src/adapters/edged/labels.ts'
 import { allContainers, type PodView } from '../../../../../src/adapters/edged/pod-view.ts'
 import {
   type ResizeView,
+  type Room,
   toldSizes,
   viewSize,
 } from '../../../../../src/adapters/edged/resize/resize-view.ts'
@@ -13,8 +14,8 @@ import { pod, run } from '../pods.ts'
 const SMALL = { requests: { cpu: '100m', memory: '32Mi' }, limits: { memory: '64Mi' } }
 const LARGE = { requests: { cpu: '200m', memory: '32Mi' }, limits: { memory: '128Mi' } }
 const RESTART = [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }]
-const ROOM = { canResize: true, problem: () => undefined }
-const FULL = { canResize: true, problem: () => 'no room' }
+const ROOM: Room = { canResize: true, problem: () => undefined }
+const FULL: Room = { canResize: true, problem: () => 'no room' }
 
 /** A pod that wants LARGE, and whose status says what it had. */
 function resized(

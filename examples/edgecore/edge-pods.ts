@@ -18,6 +18,7 @@ import type { Teardown } from '../shared/lifetime.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
 import { UsageSignals } from '../shared/usage-signals.ts'
 import { CLUSTER_DOMAIN, type EdgeSettings } from './edge-settings.ts'
+import { nodeLimitsOf } from './eviction-settings.ts'
 import { openRuntime } from './open-runtime.ts'
 import { stopPods } from './stop-pods.ts'
 
@@ -85,6 +86,7 @@ export class EdgePods {
       addresses: settings.address === undefined ? undefined : [settings.address],
       clusterDns: clusterDnsOf(settings),
       loaded,
+      ...nodeLimitsOf(settings),
     })
       ...nodeLimitsOf(settings),
       ...(settings.podManifestPath === undefined

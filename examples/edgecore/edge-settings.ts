@@ -15,6 +15,7 @@ import {
   textSetting,
   type Values,
 } from '../shared/settings.ts'
+import { evictionSettings } from './eviction-settings.ts'
 import { runtimeSettings } from './open-runtime.ts'
 
 /** What the environment variables of edgecore start with. */
@@ -57,6 +58,7 @@ function parseIp(text: string): string | undefined {
 /** Every setting of edgecore. */
 export const edgeSettings: typeof joinSettings &
   typeof runtimeSettings &
+  typeof evictionSettings &
   typeof auditSettings & {
     readonly server: Setting<readonly Address[]>
     readonly apiAddress: Setting<Address>
@@ -104,6 +106,7 @@ export const edgeSettings: typeof joinSettings &
     false,
   ),
   ...runtimeSettings,
+  ...evictionSettings,
   ...auditSettings,
   metricsAddress: metricsAddressSetting,
   ...logSettings,

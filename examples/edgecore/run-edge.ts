@@ -22,6 +22,7 @@ import { openObjects } from '../shared/program-objects.ts'
 import { EdgePods } from './edge-pods.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { enrol } from './enrol.ts'
+import { nodeLimitsOf } from './eviction-settings.ts'
 import { FleetLink } from './fleet-link.ts'
 import { startLocalApi } from './local-api.ts'
 import type { NodeIdentity } from './node-identity.ts'
@@ -51,6 +52,8 @@ export async function startEdge(
   teardown: Teardown,
   stop: (reason: ProgramError) => void,
 ): Promise<RunningEdge> {
+  // Before anything is done: what does not fit together is told at once.
+  nodeLimitsOf(settings)
   const directory = settings.data
   await makePrivateDirectory(directory)
   const storage = await levelStorage({ directory: join(directory, 'log') })

@@ -2,7 +2,20 @@ export { RESTART_BACKOFF, type RestartBackoff } from './backoff.ts'
 export type { ImageCollectionOptions } from './collection/settings.ts'
 export { createEdged, type Edged, type EdgedOptions } from './edged.ts'
 export type { EvictionOptions } from './eviction/settings.ts'
-export { EVICTION_HARD, parseAmount, type ThresholdOptions } from './eviction/thresholds.ts'
+export {
+  isSignal,
+  type PressureCondition,
+  SIGNALS,
+  type Signal,
+  type SignalMeaning,
+  type StarvedResource,
+} from './eviction/signals.ts'
+export {
+  type Amount,
+  EVICTION_HARD,
+  parseAmount,
+  type ThresholdOptions,
+} from './eviction/thresholds.ts'
 export type { ApiPlace } from './link-variables.ts'
 export type { PodApi } from './pod-context.ts'
 export type { ClusterDns } from './pod-dns.ts'

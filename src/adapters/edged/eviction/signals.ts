@@ -22,16 +22,18 @@ export interface Observation {
 /** What was seen at one moment. A signal that this machine does not tell is left out. */
 export type Observations = ReadonlyMap<Signal, Observation>
 
-interface Meaning {
+/** What a signal is about. */
+export interface SignalMeaning {
   readonly resource: StarvedResource
+  /** What the node says of itself while there is too little of it. */
   readonly condition: PressureCondition
 }
 
-const DISK: Meaning = { resource: 'ephemeral-storage', condition: 'DiskPressure' }
-const INODES: Meaning = { resource: 'inodes', condition: 'DiskPressure' }
+const DISK: SignalMeaning = { resource: 'ephemeral-storage', condition: 'DiskPressure' }
+const INODES: SignalMeaning = { resource: 'inodes', condition: 'DiskPressure' }
 
 /** What each signal is about, the most urgent first. */
-export const SIGNALS: Readonly<Record<Signal, Meaning>> = {
+export const SIGNALS: Readonly<Record<Signal, SignalMeaning>> = {
   'memory.available': { resource: 'memory', condition: 'MemoryPressure' },
   'nodefs.available': DISK,
   'nodefs.inodesFree': INODES,

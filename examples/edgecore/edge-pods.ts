@@ -87,11 +87,10 @@ export class EdgePods {
       clusterDns: clusterDnsOf(settings),
       loaded,
       ...nodeLimitsOf(settings),
-    })
-      ...nodeLimitsOf(settings),
       ...(settings.podManifestPath === undefined
         ? {}
         : { manifests: { directory: settings.podManifestPath, read: readPodManifest } }),
+    })
     teardown.add('edged', () => edged.close())
     startHeartbeat(replica, edged, node, teardown)
     return new EdgePods(options, edged, setApi, teardown)

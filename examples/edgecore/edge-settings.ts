@@ -65,9 +65,9 @@ export const edgeSettings: typeof joinSettings &
     readonly address: Setting<string | undefined>
     readonly clusterDns: Setting<readonly string[]>
     readonly clusterDomain: Setting<string | undefined>
+    readonly podManifestPath: Setting<string | undefined>
     readonly stopPodsOnExit: Setting<boolean>
     readonly metricsAddress: Setting<Address | undefined>
-    readonly podManifestPath: Setting<string | undefined>
     readonly logLevel: Setting<LogLevel>
     readonly logFormat: Setting<LogFormat>
   } = {
@@ -96,13 +96,13 @@ export const edgeSettings: typeof joinSettings &
     'DOMAIN',
     CLUSTER_DOMAIN,
   ),
-  stopPodsOnExit: switchSetting(
-    'stop the pods when edgecore stops; else they go on running',
   podManifestPath: textSetting(
     'a folder of manifests, YAML or JSON: their pods run whatever the cloud says (static pods)',
     'DIR',
     'none',
   ),
+  stopPodsOnExit: switchSetting(
+    'stop the pods when edgecore stops; else they go on running',
     false,
   ),
   ...runtimeSettings,

@@ -8,23 +8,36 @@ import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { choiceSetting, type Setting, textSetting } from '../shared/settings.ts'
 
 /** What pods are on a node: processes of the machine, or containers of an engine. */
-export type RuntimeChoice = 'process' | 'cri'
+export type RuntimeChoice = 'process' | 'cri' | 'docker' | 'podman'
+
+/** Where engines are found, as they are installed. */
+const ENDPOINTS: Readonly<Record<Exclude<RuntimeChoice, 'process'>, string>> = {
+  cri: '/run/containerd/containerd.sock',
+  docker: '/run/docker.sock',
+  podman: '/run/podman/podman.sock',
+}
 
 /** What says which runtime has the pods of a node. */
 export const runtimeSettings: {
   readonly runtime: Setting<RuntimeChoice>
   readonly runtimeEndpoint: Setting<string | undefined>
+  readonly pauseImage: Setting<string | undefined>
 } = {
   runtime: choiceSetting(
-    'what pods are: plain processes, or containers of an engine with the Container Runtime Interface',
-    ['process', 'cri'],
+    'what pods are: plain processes, or containers of an engine with the Container Runtime Interface, of Docker or of Podman',
+    ['process', 'cri', 'docker', 'podman'],
     () => 'process',
     'process',
   ),
   runtimeEndpoint: textSetting(
-    "the unix socket of the engine, for --runtime cri; containerd's or CRI-O's",
+    'the unix socket of the engine',
     'PATH',
-    '/run/containerd/containerd.sock',
+    Object.values(ENDPOINTS).join(', '),
+  ),
+  pauseImage: textSetting(
+    'the image whose program holds the namespaces of a pod, on Docker and Podman',
+    'NAME',
+    'registry.k8s.io/pause:3.10',
   ),
 }
 
@@ -33,9 +46,9 @@ export interface RuntimeSettings {
   readonly data: string
   readonly runtime: RuntimeChoice
   readonly runtimeEndpoint: string | undefined
+  readonly pauseImage: string | undefined
 }
 
-const ENDPOINT_DEFAULT = '/run/containerd/containerd.sock'
 const OWNER_DIGITS = 12
 
 /**
@@ -44,16 +57,25 @@ const OWNER_DIGITS = 12
  * @throws ProgramError `RUNTIME_UNREACHABLE` when no engine answers at its socket.
  */
 export async function openRuntime(settings: RuntimeSettings, logger: Logger): Promise<PodRuntime> {
-  const { data, runtime, runtimeEndpoint = ENDPOINT_DEFAULT } = settings
+  const { data, runtime } = settings
   if (runtime === 'process') {
     return await processRuntime({ directory: join(data, 'runtime'), clock: systemClock, logger })
   }
-  // Loaded only where it is wanted: a node without an engine needs nothing of it.
-  const { criRuntime } = await import('tideway/adapters/runtime/cri')
-  const socketPath = runtimeEndpoint.replace(/^unix:\/\//, '')
-  const owner = await ownerOf(data)
+  const endpoint = settings.runtimeEndpoint ?? ENDPOINTS[runtime]
+  const socketPath = endpoint.replace(/^unix:\/\//, '')
+  const options = { socketPath, clock: systemClock, logger, owner: await ownerOf(data) }
   try {
-    return await criRuntime({ socketPath, clock: systemClock, logger, owner })
+    // Loaded only where it is wanted: a node without an engine needs nothing of it.
+    if (runtime === 'cri') {
+      const { criRuntime } = await import('tideway/adapters/runtime/cri')
+      return await criRuntime(options)
+    }
+    const { engineRuntime } = await import('tideway/adapters/runtime/engine')
+    const opened = await engineRuntime({ ...options, pauseImage: settings.pauseImage })
+    if (opened.name === runtime) return opened
+    await opened.close()
+    const message = `${socketPath} is a ${opened.name}, not a ${runtime}: give its own --runtime`
+    throw new ProgramError('RUNTIME_UNREACHABLE', EXIT.unreachable, message)
   } catch (error) {
     if (!(error instanceof Error && 'reason' in error && error.reason === 'Unavailable'))
       throw error

@@ -5,8 +5,9 @@ import type { RuntimeCheck } from './runtime-fixture.ts'
 /** How often usage is looked at until it has grown: each look takes milliseconds. */
 const USAGE_LOOKS_MAX = 2_000
 
-/** Lines of a CRI log: time, stream, tag, text. */
-const LOG_LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z (stdout|stderr) ([FP]) (.*)$/
+/** Lines of a CRI log: time, stream, tag, text. Some runtimes write the time with an offset. */
+const LOG_LINE =
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP]) (.*)$/
 
 /** What is promised of one container while one driver is there. */
 export const containerChecks: readonly RuntimeCheck[] = [

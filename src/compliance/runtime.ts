@@ -15,6 +15,8 @@ export interface RuntimeSuiteOptions {
   readonly factory: () => RuntimePlace | Promise<RuntimePlace>
   /** An image that has `sh` and what busybox has. Default: `local/shell`. */
   readonly image?: string | undefined
+  /** Called with the name of each check that is left out, as the runtime does not promise it. */
+  readonly unchecked?: ((name: string) => void) | undefined
   /** How long one check may wait for something to happen. Default: 20 s. */
   readonly deadlineMs?: DeadlineMs | undefined
 }
@@ -31,7 +33,8 @@ const LOOK_MS = 20
 /**
  * Checks every promise of the PodRuntime interface against one implementation, with real processes.
  *
- * A promise that the implementation does not make (`supports`) passes unchecked.
+ * A promise that the implementation does not make (`supports`) passes unchecked, and is told to
+ * `unchecked`.
  */
 export function runtimeSuite(options: RuntimeSuiteOptions): void {
   const deadlineMs = options.deadlineMs ?? 20_000
@@ -39,7 +42,8 @@ export function runtimeSuite(options: RuntimeSuiteOptions): void {
     options.test(each.name, async () => {
       const place = await options.factory()
       try {
-        await runCheck(each, place, options.image ?? 'local/shell', deadlineMs)
+        const isChecked = await runCheck(each, place, options.image ?? 'local/shell', deadlineMs)
+        if (!isChecked) options.unchecked?.(each.name)
       } finally {
         await place.dispose()
       }
@@ -47,15 +51,16 @@ export function runtimeSuite(options: RuntimeSuiteOptions): void {
   }
 }
 
+/** @returns whether it was checked: whether the runtime promises it. */
 async function runCheck(
   { when, run }: RuntimeCheck,
   place: RuntimePlace,
   image: string,
   deadlineMs: DeadlineMs,
-): Promise<void> {
+): Promise<boolean> {
   let runtime = await within(place.open(), deadlineMs, 'opening')
   try {
-    if (when?.(runtime.supports) === false) return
+    if (when?.(runtime.supports) === false) return false
     const directory = await place.podDirectory()
     const uid = 'suite-pod-1'
     const sandboxSpec = { namespace: 'suite', name: 'pod', uid, hostname: 'pod', directory }
@@ -85,6 +90,7 @@ async function runCheck(
       },
       eventually,
     })
+    return true
   } finally {
     await within(runtime.close(), deadlineMs, 'closing')
   }

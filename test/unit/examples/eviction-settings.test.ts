@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { evictionSettings, nodeLimitsOf } from '../../../examples/edgecore/eviction-settings.ts'
 import { ProgramError } from '../../../examples/shared/program-error.ts'
 import { resolveSettings } from '../../../examples/shared/resolve-settings.ts'
-import { createEdged } from '../../../src/adapters/edged/index.ts'
+import { createEdged, type EdgedOptions } from '../../../src/adapters/edged/index.ts'
 
 async function limits(flags: Readonly<Record<string, string>> = {}) {
   const sources = { flags, env: {}, envPrefix: 'TIDEWAY_TEST_', file: undefined }
@@ -69,7 +69,7 @@ test('what is wrong is refused, with what is allowed', async () => {
 
 test('edged refuses what makes no sense where it is made', () => {
   const options = { eviction: { hard: { 'memory.available': 'much' } } }
-  expect(() => createEdged(options as Parameters<typeof createEdged>[0])).toThrow(
+  expect(() => createEdged(options as unknown as EdgedOptions)).toThrow(
     'a threshold of eviction.hard is wrong',
   )
 })

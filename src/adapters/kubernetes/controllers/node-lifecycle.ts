@@ -2,6 +2,7 @@ import type { Cancel } from '../../../core/index.ts'
 import { mapsAt } from '../objects/read.ts'
 import type { KubeObject } from '../objects/types.ts'
 import { setCondition } from './conditions.ts'
+import { taintForPressure } from './pressure-taints.ts'
 import type { Controller, ControllerOptions } from './scheduler.ts'
 
 /** How long a node may be silent before it counts as not ready (node-monitor-grace-period). */
@@ -27,6 +28,7 @@ const SILENT = {
 /**
  * Says of a node that was silent too long that its state is unknown. The node itself says that it is
  * ready, when it sees what was said of it. Nothing is evicted: what runs on a cut-off node keeps running.
+ * A node that says that it runs short of something gets the taint that keeps new pods away from it.
  */
 export function createNodeLifecycle(options: NodeLifecycleOptions): NodeLifecycle {
   const { store, clock, logger } = options
@@ -57,15 +59,23 @@ export function createNodeLifecycle(options: NodeLifecycleOptions): NodeLifecycl
       clock.schedule(graceMs, () => silent(name)),
     )
   }
+  const taint = (node: KubeObject): void => {
+    taintForPressure(store, node, clock.wallMs()).catch((error: unknown) =>
+      logger.error('a node could not be tainted', { node: node.metadata.name, error }),
+    )
+  }
   const cancel = store.watch('nodes', {}, ({ type, object }) => {
     const { name } = object.metadata
     if (type === 'ADDED') beat(name)
-    if (type !== 'DELETED') return
+    if (type !== 'DELETED') return taint(object)
     timers.get(name)?.()
     timers.delete(name)
   })
   // After a restart every node gets its grace from now on: who was silent meanwhile is not known.
-  for (const node of store.list('nodes').items) beat(node.metadata.name)
+  for (const node of store.list('nodes').items) {
+    beat(node.metadata.name)
+    taint(node)
+  }
   return {
     beat,
     close: () => {

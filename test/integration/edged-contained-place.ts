@@ -5,6 +5,7 @@ import type { OpenObjectStore } from 'tideway/adapters/kubernetes/objects'
 import type { PodRuntime } from 'tideway/adapters/runtime'
 import { criRuntime } from 'tideway/adapters/runtime/cri'
 import { type Containerd, startContainerd } from '../containers/containerd.ts'
+import type { Image } from '../containers/image.ts'
 import { shellImage } from '../containers/images.ts'
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts'
 import { eventually } from '../support/fleet.ts'
@@ -26,8 +27,9 @@ export interface ContainedPlace {
 /** Starts one; everything goes with `close`. */
 export async function openContainedPlace(
   options: Partial<EdgedOptions> = {},
+  images: readonly Image[] = [],
 ): Promise<ContainedPlace> {
-  const containerd = await startContainerd([shellImage()])
+  const containerd = await startContainerd([shellImage(), ...images])
   const common = { clock: systemClock, logger: consoleLogger('silent') }
   const { socket: socketPath, cgroupRoot, folder } = containerd
   const runtime = await criRuntime({ ...common, socketPath, cgroupRoot })

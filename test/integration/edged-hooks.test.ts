@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { join } from 'node:path'
@@ -104,6 +104,34 @@ test('a preStop hook that fails is told, and one that hangs is not waited for pa
   await eventually(() => place.pod('web') === undefined, 15_000)
   expect(told(place, 'FailedPreStopHook')).toEqual(['PreStopHook failed'])
 })
+
+test('a restart of the agent neither runs a postStart hook again nor ends its container', async () => {
+  const place = await open()
+  const story = join(place.directory, 'story')
+  const hook = (name: string) => ({
+    postStart: { exec: { command: ['sh', '-c', `echo ${name} >> ${story}; sleep ${name}`] } },
+  })
+  const container = (name: string, seconds: string) => ({
+    name,
+    image: 'x',
+    command: ['sleep', '1000'],
+    lifecycle: hook(seconds),
+  })
+  const containers = [container('done', '0.01'), container('open', '1000')]
+  await place.create(shellPod('web', '', { containers }))
+  const lines = (): string => (existsSync(story) ? readFileSync(story, 'utf8') : '')
+  await eventually(() => lines() === '0.01\n1000\n', 30_000)
+  const before = (await place.runtime.list()).containers.map(({ id }) => id).sort()
+  await place.down()
+  await place.up()
+  const after = await place.podWhere('web', (each) => each.phase === 'Running', 30_000)
+  expect(after.containerStatuses?.map((each) => each.restartCount)).toEqual([0, 0])
+  const runs = (await place.runtime.list()).containers
+  expect(runs.map(({ id }) => id).sort()).toEqual(before)
+  expect(runs.map(({ state }) => state)).toEqual(['running', 'running'])
+  expect(lines()).toBe('0.01\n1000\n')
+  expect(told(place, 'Killing')).toEqual([])
+}, 60_000)
 
 test('a pod is deleted while its postStart hook hangs', async () => {
   const place = await open()

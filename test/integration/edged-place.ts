@@ -164,6 +164,8 @@ export async function openPlace(
 /** What tests read of a pod's status. */
 export interface PodStatus {
   readonly phase?: string
+  readonly reason?: string
+  readonly message?: string
   readonly conditions?: readonly {
     readonly type: string
     readonly status: string

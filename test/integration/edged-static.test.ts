@@ -32,6 +32,7 @@ async function open(): Promise<{ place: EdgedPlace; folder: string; errors: read
     debug: nothing,
     info: nothing,
     warn: nothing,
+    child: () => logger,
     error: (message, fields = {}) => void errors.push({ message, fields }),
   }
   // The cloud was never reached: nothing is known of what it wants.

@@ -63,6 +63,8 @@ export function containerSecurity(
   const seccomp = seccompOf(asObject(context['seccompProfile']), directory)
   return defined({
     uid: asNumber(context['runAsUser']) ?? uidOf(image),
+    // An engine takes no group without a user.
+    userName: asNumber(context['runAsUser']) === undefined ? image?.userName : undefined,
     gid: asNumber(context['runAsGroup']),
     groups: groups.length === 0 ? undefined : groups,
     privileged: context['privileged'] === true ? true : undefined,

@@ -10,6 +10,8 @@ export type SeccompProfile =
  */
 export interface ContainerSecurity {
   readonly uid?: number | undefined
+  /** The name of that user in the image, where only that is known. */
+  readonly userName?: string | undefined
   readonly gid?: number | undefined
   /** Groups beside `gid`. */
   readonly groups?: readonly number[] | undefined

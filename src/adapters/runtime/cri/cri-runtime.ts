@@ -63,6 +63,7 @@ const FEATURES: RuntimeFeatures = {
   resize: true,
   security: new Set([
     'uid',
+    'userName',
     'gid',
     'groups',
     'privileged',

@@ -104,6 +104,7 @@ export interface ContainerSecurityContext {
   readonly privileged?: boolean
   readonly runAsUser?: Int64Value
   readonly runAsGroup?: Int64Value
+  readonly runAsUsername?: string
   readonly readonlyRootfs?: boolean
   readonly supplementalGroups?: readonly number[]
   readonly noNewPrivs?: boolean

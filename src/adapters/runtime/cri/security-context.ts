@@ -54,6 +54,9 @@ export function securityContext(
   const isOpen = isPrivileged || security?.procMount === 'Unmasked'
   return {
     ...identityOf(security),
+    ...(security?.userName === undefined || security.uid !== undefined
+      ? {}
+      : { runAsUsername: security.userName }),
     capabilities: {
       addCapabilities: security?.addCapabilities ?? [],
       dropCapabilities: security?.dropCapabilities ?? [],

@@ -32,7 +32,9 @@ export async function writeAtomicDirectory(
   files: ReadonlyMap<string, VolumeFile>,
   group?: VolumeGroup,
 ): Promise<boolean> {
-  await mkdir(directory, { recursive: true, mode: 0o755 })
+  const isMade = (await mkdir(directory, { recursive: true })) !== undefined
+  // As every volume that is made for a pod; not by the option of mkdir: the umask would take bits away.
+  if (isMade) await chmod(directory, 0o777)
   const current = await linkTarget(join(directory, LINK))
   const digest = digestOf(files)
   // The name of the hidden directory ends with the digest of what is in it.

@@ -41,7 +41,10 @@ export function containerStatus(container: ContainerView, facts: ContainerFacts)
   }
   const wait = waitingOf(container, latest, facts)
   const state = wait === undefined ? stateOf(latest, runtimeName) : { waiting: wait }
-  const last = wait !== undefined && latest?.state === 'exited' ? latest : before
+  // Of what has ended and does not wait for another run, only that last run is told.
+  const isOver = wait === undefined && latest?.state === 'exited'
+  const last = latest?.state === 'exited' ? latest : before
+  const lastState = stateOf(last, runtimeName)
   const health = healthOf(latest, facts)
   const isRunning = wait === undefined && latest?.state === 'running'
   const isReady = {
@@ -55,13 +58,14 @@ export function containerStatus(container: ContainerView, facts: ContainerFacts)
     ...(latest === undefined ? {} : { containerID: `${runtimeName}://${latest.id}` }),
     image: latest?.imageId === undefined ? container.image : latest.image,
     imageID: latest?.imageId ?? '',
-    lastState: last === undefined ? asObject(old?.['lastState']) : stateOf(last, runtimeName),
+    lastState: isOver ? {} : last === undefined ? asObject(old?.['lastState']) : lastState,
     name: container.name,
     ready: isReady,
     restartCount: latest?.attempt ?? asNumber(old?.['restartCount']) ?? 0,
     // Nobody waits for what was only added to look at the pod.
     ...(container.kind === 'ephemeral' ? {} : { started: isRunning && health.isStarted }),
     state,
+    ...mountsTold(container),
   }
 }
 
@@ -72,6 +76,18 @@ function sizeTold(container: ContainerView, facts: ContainerFacts): JsonObject {
   }
   const isAllocated = Object.keys(allocatedResources).length > 0
   return { ...(isAllocated ? { allocatedResources } : {}), resources }
+}
+
+/** What is mounted, as it was asked for: nothing is mounted read-only below what is itself mounted. */
+function mountsTold({ volumeMounts }: ContainerView): JsonObject {
+  if (volumeMounts.length === 0) return {}
+  return {
+    volumeMounts: volumeMounts.map((mount) => ({
+      mountPath: mount['mountPath'] ?? '',
+      name: mount['name'] ?? '',
+      ...(mount['readOnly'] === true ? { readOnly: true, recursiveReadOnly: 'Disabled' } : {}),
+    })),
+  }
 }
 
 function healthOf(run: ContainerStatus | undefined, facts: ContainerFacts): RunHealth {
@@ -100,10 +116,14 @@ function waitingOf(
   return { reason: isBehindInit || !isFirst ? 'PodInitializing' : 'ContainerCreating' }
 }
 
-/** What kubelet says of a container that keeps ending, also in events. */
-export function backoffMessage(pod: PodView, container: string, delayMs: number): string {
-  const where = `${pod.name}_${pod.namespace}(${pod.uid})`
-  return `back-off ${goDuration(delayMs)} restarting failed container=${container} pod=${where}`
+/** How kubelet calls a pod in what it says. */
+export function fullName(pod: PodView): string {
+  return `${pod.name}_${pod.namespace}(${pod.uid})`
+}
+
+function backoffMessage(pod: PodView, container: string, delayMs: number): string {
+  const wait = goDuration(delayMs)
+  return `back-off ${wait} restarting failed container=${container} pod=${fullName(pod)}`
 }
 
 function toWaiting(waiting: Waiting): JsonObject {
@@ -125,7 +145,8 @@ function stateOf(run: ContainerStatus | undefined, runtimeName: string): JsonObj
       ...(run.message === undefined ? {} : { message: run.message }),
       reason: run.reason ?? 'Error',
       ...(run.signal === undefined ? {} : { signal: run.signal }),
-      startedAt: run.startedAtMs === undefined ? null : kubeTime(run.startedAtMs),
+      // What was never started has started at the beginning of time.
+      startedAt: kubeTime(run.startedAtMs ?? 0),
     },
   }
 }

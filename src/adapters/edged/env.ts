@@ -67,7 +67,7 @@ function addAll(
   const values = isSecret ? secretValues(reference, source) : configMapValues(reference, source)
   for (const key of Object.keys(values).sort()) {
     const name = prefix + key
-    if (isVariableName(name)) env[name] = values[key] ?? ''
+    if (VARIABLE_NAME.test(name)) env[name] = values[key] ?? ''
     else skipped.push(key)
   }
 }
@@ -142,6 +142,9 @@ function decodeSecret(data: Json | undefined): Readonly<Record<string, string>> 
   }
   return values
 }
+
+/** What the name of a variable may be since Kubernetes 1.34: whatever can be printed, but no `=`. */
+const VARIABLE_NAME = /^[ -<>-~]+$/
 
 /** Whether a name may be that of a variable: Kubernetes allows letters, digits, `_`, `-` and `.`. */
 export function isVariableName(name: string): boolean {

@@ -2,14 +2,8 @@ import type { Clock, Random } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
 import { type KubeObject, ObjectError, type ObjectStore } from '../kubernetes/objects/types.ts'
 import { EventBudgets } from './event-budget.ts'
-import {
-  aggregationKey,
-  isFrom,
-  newEvent,
-  type Occurrence,
-  repeatedEvent,
-  surplusEvents,
-} from './event-record.ts'
+import { isFrom, newEvent, type Occurrence, repeatedEvent, surplusEvents } from './event-record.ts'
+import { SimilarEvents } from './similar-events.ts'
 
 /** What an {@link EventRecorder} needs. */
 export interface EventRecorderOptions {
@@ -35,6 +29,7 @@ export class EventRecorder {
   /** The name of the event for each recent aggregation key, the most recently used last. */
   readonly #known = new Map<string, string>()
   readonly #budgets: EventBudgets
+  readonly #similar = new SimilarEvents()
   #working: Promise<void> | undefined
 
   constructor(options: EventRecorderOptions) {
@@ -79,15 +74,19 @@ export class EventRecorder {
     }
   }
 
-  async #write(occurrence: Occurrence): Promise<void> {
+  async #write(given: Occurrence): Promise<void> {
     const { store, node, clock } = this.#options
-    const key = aggregationKey(occurrence)
+    const { occurrence, key } = this.#similar.combine(given, clock.monotonicMs())
     const name = this.#known.get(key)
     this.#known.delete(key)
     const { namespace } = occurrence
     if (name !== undefined && store.get({ resource: 'events', namespace, name }) !== undefined) {
       this.#known.set(key, name)
-      const again = (event: KubeObject): KubeObject => repeatedEvent(event, clock.wallMs())
+      const { message } = occurrence
+      const again = (event: KubeObject): KubeObject => ({
+        ...repeatedEvent(event, clock.wallMs()),
+        message,
+      })
       const options = { part: 'desired', author: 'edged' } as const
       await store.update({ resource: 'events', namespace, name }, again, options)
       return

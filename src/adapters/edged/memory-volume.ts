@@ -9,7 +9,8 @@ import { ownContainers, type PodView } from './pod-view.ts'
 const run = promisify(execFile)
 /** Mounting is a matter of milliseconds; on a machine that hangs nobody waits for it. */
 const COMMAND_TIMEOUT_MS = 10_000
-const MODE = 0o777
+/** Everybody may write, and nobody may remove what is another's. */
+const MODE = 0o1777
 
 /** Where a volume is that should be in memory: on the disk when this process may not mount. */
 export type MemoryVolume = 'in memory' | 'on disk'

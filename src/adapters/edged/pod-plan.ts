@@ -1,6 +1,7 @@
 import type { ContainerStatus } from '../runtime/index.ts'
 import { nextRun, type RestartBackoff } from './backoff.ts'
 import { surplusRuns } from './collection/dead-containers.ts'
+import { deadlineMs } from './deadline.ts'
 import { asNumber, asObject, asText } from './json.ts'
 import { fromLabels, specHash } from './labels.ts'
 import { allContainers, type ContainerView, type PodView, toldOf } from './pod-view.ts'
@@ -43,6 +44,8 @@ export interface PodPlan {
   readonly initDone: boolean
   /** Nothing runs, and nothing will be started any more. */
   readonly isEnded: boolean
+  /** It ends because its time is up. Default: it does not. */
+  readonly isOverdue?: boolean | undefined
 }
 
 /** What {@link planPod} decides on. */
@@ -84,12 +87,25 @@ export function runsOf(
  * nothing, so asking again after any crash gives the right answer.
  */
 export function planPod(input: PlanInput): PodPlan {
-  const { pod, observed } = input
+  const { pod, nowMs } = input
   const phase = asText(pod.status['phase'])
   const hasEnded = phase === 'Succeeded' || phase === 'Failed' || input.isEvicted === true
   const isOver = pod.isDeleted || hasEnded
   if (isOver) return endPlan(input, pod.isDeleted ? 'deleted' : 'finished')
+  const plan = planLife(input)
+  const dueMs = deadlineMs(pod, nowMs)
+  if (dueMs === undefined || endedBefore(dueMs, plan, input)) return plan
+  if (dueMs <= nowMs) return { ...endPlan(input, 'finished'), isOverdue: true }
+  return { ...plan, wakeAtMs: Math.min(plan.wakeAtMs ?? dueMs, dueMs) }
+}
 
+function endedBefore(dueMs: number, plan: PodPlan, { observed }: PlanInput): boolean {
+  return plan.isEnded && observed.every((run) => (run.finishedAtMs ?? 0) <= dueMs)
+}
+
+/** What to do for a pod that nobody ends. */
+function planLife(input: PlanInput): PodPlan {
+  const { pod, observed } = input
   const draft = newDraft(pod, observed)
   const initDone = planInit(input, draft)
   if (draft.hasFailed) return endPlan(input, 'finished')

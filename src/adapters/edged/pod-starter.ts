@@ -26,6 +26,8 @@ import { messagePlace } from './termination-files.ts'
 export interface Problem {
   readonly reason: string
   readonly message: string
+  /** Default: `Warning`. */
+  readonly type?: 'Normal' | undefined
   readonly container?: string | undefined
   /** What makes it new when the message is the same. */
   readonly key?: string | undefined
@@ -116,13 +118,15 @@ export class PodStarter {
     const { container, attempt } = step
     const { name } = container
     const fail = (message: string | undefined): void => {
-      problems.push({ reason: 'Failed', message: `Error: ${message ?? ''}`, container: name })
+      // The next run fails anew, however alike.
+      const key = `${attempt} ${message ?? ''}`
+      problems.push({ reason: 'Failed', message: `Error: ${message ?? ''}`, container: name, key })
     }
     const image = await this.#images?.ensure(pod, container, attempt)
     if (image !== undefined && image.type !== 'ready') {
-      if (image.type === 'failed') fail(image.waiting.reason)
       if (image.type === 'failed' && image.event !== undefined)
         problems.push({ ...image.event, container: name })
+      if (image.type === 'failed') fail(image.waiting.reason)
       return image.waiting
     }
     const spec = await this.#containerSpec(pod, sandbox, step, problems, image)
@@ -134,6 +138,9 @@ export class PodStarter {
       await this.#context.runtime.startContainer(sandbox.status.id, spec)
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error
+      // What could not be started was made all the same.
+      const isMade = error.reason === 'StartFailed'
+      if (isMade) tell(this.#context, pod, 'Normal', 'Created', `Created container: ${name}`, name)
       fail(error.message)
       return waitingAfter(error)
     } finally {

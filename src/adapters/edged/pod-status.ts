@@ -1,6 +1,7 @@
 import type { JsonObject } from '../kubernetes/objects/types.ts'
 import { type Condition, kubeTime, mergeConditions } from './conditions.ts'
 import { type ContainerFacts, containerStatus } from './container-status.ts'
+import { DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './deadline.ts'
 import type { Eviction } from './eviction/eviction.ts'
 import { EVICTED } from './eviction/words.ts'
 import { asObject, asObjects, asText } from './json.ts'
@@ -12,6 +13,8 @@ import { RESIZE_CONDITIONS } from './resize/words.ts'
 /** Everything that a pod's status is made from. */
 export interface PodFacts extends ContainerFacts {
   readonly isEnded: boolean
+  /** Its time is up. Default: it is not. */
+  readonly isOverdue?: boolean | undefined
   /** Why the node ends it. Default: it does not. */
   readonly eviction?: Eviction | undefined
   /** What is told of a resize that goes on. Default: nothing. */
@@ -34,13 +37,18 @@ export function podStatus(facts: PodFacts): JsonObject {
   const given = terminalPhase(pod)
   // Only once nothing of it runs any more.
   const eviction = given === undefined && facts.isEnded ? facts.eviction : undefined
-  const phase = given ?? (eviction ? 'Failed' : podPhase(pod, init, app, facts.isEnded))
+  const isOverdue = given === undefined && facts.isEnded && facts.isOverdue === true
+  const isFailed = eviction !== undefined || isOverdue
+  const phase = given ?? (isFailed ? 'Failed' : podPhase(pod, init, app, facts.isEnded))
   const { reason, message, ...kept } = pod.status
+  const observedGeneration = pod.object.metadata.generation
   return {
     ...kept,
     conditions: mergeConditions(
       asObjects(pod.status['conditions']).filter((each) => !isOver(each, facts)),
-      [...podConditions(facts, phase, init, app), ...disruption(eviction), ...(facts.resize ?? [])],
+      [...podConditions(facts, phase, init, app), ...disruption(eviction)]
+        .map((each): Condition => ({ ...each, observedGeneration }))
+        .concat(facts.resize ?? []),
       nowMs,
       { lastProbeTime: null },
     ),
@@ -50,8 +58,10 @@ export function podStatus(facts: PodFacts): JsonObject {
     hostIPs: hostIPs.map((ip) => ({ ip })),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
     ...(given === undefined || message === undefined ? {} : { message }),
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
     phase,
     ...(given === undefined || reason === undefined ? {} : { reason }),
+    ...(isOverdue ? { message: DEADLINE_MESSAGE, reason: DEADLINE_EXCEEDED } : {}),
     ...(eviction === undefined ? {} : { message: eviction.message, reason: EVICTED }),
     ...(facts.hasSandbox && podIPs[0] !== undefined
       ? { podIP: podIPs[0], podIPs: podIPs.map((ip) => ({ ip })) }
@@ -88,7 +98,11 @@ function podConditions(
 ): readonly Condition[] {
   const containersReady = readiness(phase, unreadyOf(app, init, facts))
   return [
-    { type: 'PodReadyToStartContainers', status: facts.hasSandbox ? 'True' : 'False' },
+    {
+      type: 'PodReadyToStartContainers',
+      // The place of a pod that has ended is let go of.
+      status: facts.hasSandbox && !facts.isEnded ? 'True' : 'False',
+    },
     initialized(facts, phase, init),
     podReady(facts.pod, containersReady),
     { ...containersReady, type: 'ContainersReady' },

@@ -1,5 +1,5 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { parseWhole } from '../kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../kubernetes/objects/types.ts'
 import type { Mount } from '../runtime/index.ts'
@@ -142,13 +142,23 @@ export async function containerMounts(
     const base = asText(asObject(volume['hostPath'])['path']) ?? volumeDirectory(podDirectory, name)
     const source = subPath === '' ? base : join(base, subPath)
     if (subPath !== '' && !hasFiles(volume) && !(await isThere(source))) {
-      await mkdir(source, { recursive: true, mode: 0o750 })
+      await makeSubPath(base, source)
     }
     const readOnly = each['readOnly'] === true || hasFiles(volume)
     const propagation = PROPAGATIONS[asText(each['mountPropagation']) ?? '']
     mounts.push({ volume: name, source, path, readOnly, ...propagation })
   }
   return { mounts }
+}
+
+/** What is made below a volume may be used by whoever may use the volume. */
+async function makeSubPath(volume: string, path: string): Promise<void> {
+  const found = await stat(volume).catch(() => undefined)
+  const first = await mkdir(path, { recursive: true })
+  if (first === undefined || found === undefined) return
+  for (let each = path; each.length >= first.length; each = dirname(each)) {
+    await chmod(each, found.mode & 0o777)
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -3,8 +3,11 @@ import { basename, dirname, join } from 'node:path'
 import { type KubeObject, ObjectError, type ObjectKey } from '../kubernetes/objects/types.ts'
 import type { ReconcileResult } from '../reconciler/index.ts'
 import type { ContainerStatus, RuntimeState } from '../runtime/index.ts'
-import { backoffMessage, type Waiting } from './container-status.ts'
+import { misfitOf, type Refusal } from './admission/node-fit.ts'
+import { fullName, type Waiting } from './container-status.ts'
+import { DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './deadline.ts'
 import { isNew, refusePod, wasRefused } from './eviction/refuse-pod.ts'
+import { EVICTED } from './eviction/words.ts'
 import { sameJson } from './json.ts'
 import { fromLabels } from './labels.ts'
 import { type PodContext, tell } from './pod-context.ts'
@@ -32,6 +35,9 @@ import { removeLastWords, withLastWords } from './termination-files.ts'
 const PROBLEM_RETRY_MS = 10_000
 /** What can change without a hint: the rest is decided by objects, and those are watched. */
 const UNANNOUNCED: readonly string[] = ['FailedMount', 'Failed', 'FailedCreatePodSandBox']
+
+/** What is told of a pod whose time is up. */
+const OVERDUE: Problem = { reason: DEADLINE_EXCEEDED, message: DEADLINE_MESSAGE, type: 'Normal' }
 
 /** Brings one pod at a time to where it should be. Every pass begins with what is there. */
 export class PodWorker {
@@ -70,7 +76,7 @@ export class PodWorker {
     if (object === undefined || object.metadata.uid !== uid) return await this.#clean(uid)
     const wanted = this.#withGrace(viewPod(object))
     const observed = await this.#observe(uid)
-    const refusal = isNew(wanted) ? this.#context.evictions.refusalOf(wanted) : undefined
+    const refusal = isNew(wanted) ? this.#refusalOf(wanted) : undefined
     if (refusal !== undefined) {
       await refusePod(this.#context, wanted, refusal)
       return undefined
@@ -86,10 +92,21 @@ export class PodWorker {
     this.#tellProblems(pod, [
       ...result.problems,
       ...backoffProblems(pod, plan, observed.containers),
+      ...(plan.isOverdue === true ? [OVERDUE] : []),
     ])
     const after = await this.#report(pod, result.waiting)
     if (after.isEnded) await this.#settle(pod)
     return this.#nextLook(uid, result, after)
+  }
+
+  /** Why the node does not take a pod that has never begun; undefined when it does. */
+  #refusalOf(pod: PodView): Refusal | undefined {
+    const { store, node, evictions } = this.#context
+    const message = evictions.refusalOf(pod)
+    if (message !== undefined) return { reason: EVICTED, message }
+    const { name, capacity: allocatable } = node()
+    const object = store.get({ resource: 'nodes', name })
+    return misfitOf(pod.object, store.list('pods').items, { name, allocatable, object })
   }
 
   /** A pod that the node ends gets the time that the node has. */
@@ -99,8 +116,12 @@ export class PodWorker {
     return { ...pod, graceMs: Math.min(pod.graceMs, eviction.graceMs) }
   }
 
-  /** Of a pod that has ended, its logs and last words are kept, its volumes are not. */
+  /** Of a pod that has ended, its logs and last words are kept, its volumes and its place are not. */
   async #settle(pod: PodView): Promise<void> {
+    const { runtime } = this.#context
+    for (const sandbox of (await this.#observe(pod.uid)).sandboxes) {
+      if (sandbox.ready) await runtime.stopSandbox?.(sandbox.id)
+    }
     await removeVolumes(podPaths(this.#context.directory, pod).directory)
     this.#context.evictions.ended(pod.uid)
   }
@@ -183,7 +204,8 @@ export class PodWorker {
         : (ms, signal) =>
             this.#hooks.beforeStop({ pod, container, containerId: id, ip }, ms, signal)
     if (!this.#stopper.stop({ id, podUid: pod.uid, graceMs, before, after })) return
-    tell(this.#context, pod, 'Normal', 'Killing', stopMessage(pod, name, why), name)
+    const isLast = !state.containers.some((each) => isActive(each) && each.id !== id)
+    tell(this.#context, pod, 'Normal', 'Killing', stopMessage(pod, name, why, isLast), name)
   }
 
   async #removeRun(pod: PodView, run: ContainerStatus): Promise<void> {
@@ -223,6 +245,7 @@ export class PodWorker {
         resize: this.#resizer.conditions(fresh, size),
         initDone: plan.initDone,
         isEnded: plan.isEnded,
+        isOverdue: plan.isOverdue,
         eviction: this.#context.evictions.evictionOf(pod.uid),
         hasSandbox: observed.sandboxes.some((sandbox) => sandbox.ready),
         hostIPs: addresses,
@@ -265,10 +288,10 @@ export class PodWorker {
     const told = this.#told.get(pod.uid)
     const now = new Set<string>()
     for (const problem of problems) {
-      const { reason, message, container } = problem
+      const { reason, message, container, type = 'Warning' } = problem
       const key = [reason, container, problem.key ?? message].join('\0')
       now.add(key)
-      if (told?.has(key) !== true) tell(this.#context, pod, 'Warning', reason, message, container)
+      if (told?.has(key) !== true) tell(this.#context, pod, type, reason, message, container)
     }
     this.#told.set(pod.uid, now)
   }
@@ -301,17 +324,17 @@ function backoffProblems(
 ): readonly Problem[] {
   return [...plan.backoffs]
     .filter(([, wait]) => wait.delayMs > 0)
-    .map(([container, wait]) => ({
+    .map(([container]) => ({
       reason: 'BackOff',
       // The wait is left out, so that all of them count as one event, as kubelet has it.
-      message: backoffMessage(pod, container, wait.delayMs).replace(/^back-off \S+ /, 'Back-off '),
+      message: `Back-off restarting failed container ${container} in pod ${fullName(pod)}`,
       container,
       key: runsOf(observed, container).at(-1)?.id,
     }))
 }
 
 /** What kubelet says of a container that it stops. */
-function stopMessage(pod: PodView, name: string, why: StopStep['why']): string {
+function stopMessage(pod: PodView, name: string, why: StopStep['why'], isLast: boolean): string {
   const suffix = pod.restartPolicy === 'Never' ? '' : ', will be restarted'
   switch (why) {
     case 'changed':
@@ -320,6 +343,8 @@ function stopMessage(pod: PodView, name: string, why: StopStep['why']): string {
       return `Container ${name} resize requires restart`
     case 'startup':
     case 'liveness':
+      // With its last container the pod itself is over.
+      if (isLast && pod.restartPolicy === 'Never') return `Stopping container ${name}`
       return `Container ${name} failed ${why} probe${suffix}`
     case 'postStart':
       return 'FailedPostStartHook'

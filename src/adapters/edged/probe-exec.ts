@@ -17,7 +17,7 @@ export async function execLook(
     const result = await runtime.run(containerId, spec)
     if (result.type === 'timedOut') {
       const words = JSON.stringify(command.join(' '))
-      const output = `command ${words} timed out after ${goDuration(timeoutMs)}`
+      const output = `command timed out: ${words} timed out after ${goDuration(timeoutMs)}`
       return { outcome: 'failure', output }
     }
     const outcome = result.exitCode === 0 ? 'success' : 'failure'

@@ -9,7 +9,7 @@ import {
 } from '../grpc/wire.ts'
 import { goDuration } from './go-duration.ts'
 import type { LookResult } from './probe-look.ts'
-import { connectProblem, joinHostPort } from './probe-tcp.ts'
+import { joinHostPort } from './probe-tcp.ts'
 
 const PATH = '/grpc.health.v1.Health/Check'
 const STATUS_NAMES: readonly string[] = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN']
@@ -51,8 +51,8 @@ export function grpcLook(
         fail(`error: health rpc probe failed: ${error.message}`),
       )
     })
-    session.on('error', (error) => {
-      fail(`error: failed to connect service at "${address}": ${connectProblem(error)}`)
+    session.on('error', () => {
+      // As long as there is time it may still come: kubelet tries again, and says that at the end.
     })
   })
 }

@@ -217,6 +217,11 @@ export interface PodRuntime extends RuntimeSessions, RuntimeUsage {
   updateLimits(id: string, limits: Limits): Promise<void>
   /** Forgets an exited container. Its log file stays. */
   removeContainer(id: string): Promise<void>
+  /**
+   * Lets go of what the sandbox of an ended pod holds while nothing runs in it: processes that keep its
+   * namespaces, its network. Its ended containers stay. Idempotent. Absent: it holds nothing.
+   */
+  stopSandbox?(id: string): Promise<void>
   /** Kills what still runs in the sandbox and forgets it and its containers. */
   removeSandbox(id: string): Promise<void>
   /**

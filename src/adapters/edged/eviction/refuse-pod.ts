@@ -1,10 +1,10 @@
 import { type KubeObject, ObjectError } from '../../kubernetes/objects/types.ts'
+import type { Refusal } from '../admission/node-fit.ts'
 import { kubeTime } from '../conditions.ts'
 import { asText } from '../json.ts'
 import { type PodContext, tell } from '../pod-context.ts'
 import type { PodView } from '../pod-view.ts'
 import { qosClass } from '../qos.ts'
-import { EVICTED } from './words.ts'
 
 /** Whether a pod has never been looked at by a node. */
 export function isNew(pod: PodView): boolean {
@@ -20,18 +20,20 @@ export function wasRefused(pod: PodView): boolean {
 export async function refusePod(
   context: Pick<PodContext, 'store' | 'clock' | 'record'>,
   pod: PodView,
-  message: string,
+  { reason, message }: Refusal,
 ): Promise<void> {
   const { store, clock } = context
-  tell(context, pod, 'Warning', EVICTED, message)
+  tell(context, pod, 'Warning', reason, message)
+  const { generation } = pod.object.metadata
   const recipe = (object: KubeObject): KubeObject => ({
     ...object,
     status: {
       ...pod.status,
       message: `Pod was rejected: ${message}`,
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
       phase: 'Failed',
       qosClass: qosClass(pod),
-      reason: EVICTED,
+      reason,
       startTime: asText(pod.status['startTime']) ?? kubeTime(clock.wallMs()),
     },
   })

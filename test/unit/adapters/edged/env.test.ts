@@ -14,7 +14,7 @@ const metadata = { name: 'app', namespace: 'shop' }
 const source: ConfigSource = {
   configMap: (name) =>
     name === 'app'
-      ? { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { color: 'red', 'bad key': 'x' } }
+      ? { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { color: 'red', 'bad=key': 'x' } }
       : undefined,
   secret: (name) =>
     name === 'key'

@@ -208,3 +208,27 @@ describe('what probes and hooks change', () => {
     expect(words(two, runs)).toBe('start last 0')
   })
 })
+
+describe('a pod that may run for a while only', () => {
+  const status = { startTime: '1970-01-01T00:00:01Z' }
+  const limited = pod({ activeDeadlineSeconds: 4 }, {}, status)
+  const job = pod({ activeDeadlineSeconds: 4, restartPolicy: 'Never' }, {}, status)
+
+  test('is looked at again when its time is up', () => {
+    expect(plan(limited, [run(limited, 'main')], 4_999)).toMatchObject({ wakeAtMs: 5_000 })
+  })
+
+  test('is ended then, and has failed even if its containers end well', () => {
+    const over = plan(limited, [run(limited, 'main')], 5_000)
+    expect(over).toMatchObject({ isOverdue: true, isEnded: false, starts: [] })
+    expect(over.stops.map(({ why }) => why)).toEqual(['finished'])
+    const late = ended(job, 'main', 0, { finishedAtMs: 5_001 })
+    expect(plan(job, [late], 5_002)).toMatchObject({ isOverdue: true, isEnded: true })
+  })
+
+  test('has not failed when it had ended before', () => {
+    const early = plan(job, [ended(job, 'main', 0)], 9_000)
+    expect(early.isEnded).toBe(true)
+    expect(early.isOverdue).toBeUndefined()
+  })
+})

@@ -125,13 +125,13 @@ describe('the conditions', () => {
     [
       'succeeded',
       { pod: never, observed: [ended(never, 'main', 0)], isEnded: true },
-      'PodReadyToStartContainers=True: Initialized=True:PodCompleted Ready=False:PodCompleted ' +
+      'PodReadyToStartContainers=False: Initialized=True:PodCompleted Ready=False:PodCompleted ' +
         'ContainersReady=False:PodCompleted PodScheduled=True:',
     ],
     [
       'failed',
       { pod: never, observed: [ended(never, 'main', 1)], isEnded: true },
-      'PodReadyToStartContainers=True: Initialized=True: Ready=False:PodFailed ' +
+      'PodReadyToStartContainers=False: Initialized=True: Ready=False:PodFailed ' +
         'ContainersReady=False:PodFailed PodScheduled=True:',
     ],
   ])('%s', (_name, facts, expected) => {

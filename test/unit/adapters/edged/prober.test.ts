@@ -128,7 +128,7 @@ test('a look that takes longer than a period is not made a second time meanwhile
   world.ends[0]?.({ type: 'timedOut', output: '' })
   await world.until(39_000)
   expect(world.told).toEqual([
-    'Unhealthy main: Readiness probe failed: command "slow me" timed out after 1s',
+    'Unhealthy main: Readiness probe failed: command timed out: "slow me" timed out after 1s',
   ])
   expect(world.commands).toHaveLength(1)
   await world.until(41_000)

@@ -1,0 +1,116 @@
+import type { JsonObject, KubeObject } from '../../kubernetes/objects/types.ts'
+import { asObject, asObjects, asText, asTextMap, asTexts } from '../json.ts'
+import { sharesHostPort } from './host-ports.ts'
+import { asAllocated, lackMessage, lacksOf, usersOf } from './node-room.ts'
+
+/** Why a pod may not begin on a node, in kubelet's words. */
+export interface Refusal {
+  readonly reason: string
+  readonly message: string
+}
+
+/** The node that a pod is for. */
+export interface FitNode {
+  readonly name: string
+  /** What pods may have together. */
+  readonly allocatable: Readonly<Record<string, string>>
+  /** The Node object; undefined while there is none. */
+  readonly object: KubeObject | undefined
+}
+
+/**
+ * Why a node does not take a pod that was given to it without asking a scheduler, or before the node
+ * changed: there is no room for it beside the pods that have begun, its selector or affinity names
+ * other nodes, or a taint lets nothing run that does not tolerate it. In the order in which kubelet looks.
+ *
+ * @param pods every pod that is known.
+ * @returns undefined when the node takes it.
+ */
+export function misfitOf(
+  pod: KubeObject,
+  pods: readonly KubeObject[],
+  node: FitNode,
+): Refusal | undefined {
+  const others = usersOf(pods, node.name, pod.metadata.uid).filter(hasBegun).map(asAllocated)
+  const [lack] = lacksOf(pod, others, node.allocatable)
+  if (lack !== undefined) return { reason: `OutOf${lack.resource}`, message: lackMessage(lack) }
+  if (node.object === undefined) return undefined
+  if (!isSelected(asObject(pod['spec']), node.object)) {
+    return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")
+  }
+  if (sharesHostPort(pod, others)) {
+    return failed('NodePorts', "node(s) didn't have free ports for the requested pod ports")
+  }
+  if (untolerated(pod, node.object)) {
+    return failed('TaintToleration', "node(s) had taints that the pod didn't tolerate")
+  }
+  return undefined
+}
+
+function failed(reason: string, what: string): Refusal {
+  return { reason, message: `Predicate ${reason} failed: ${what}` }
+}
+
+/** Of pods that come at the same time each counts for those that come after it. */
+function hasBegun(pod: KubeObject): boolean {
+  return asObject(pod['status'])['startTime'] !== undefined
+}
+
+function isSelected(spec: JsonObject, node: KubeObject): boolean {
+  const labels = asTextMap(node.metadata.labels)
+  const selector = Object.entries(asTextMap(spec['nodeSelector']))
+  if (!selector.every(([key, value]) => labels[key] === value)) return false
+  const affinity = asObject(asObject(spec['affinity'])['nodeAffinity'])
+  const required = affinity['requiredDuringSchedulingIgnoredDuringExecution']
+  if (required === undefined || required === null) return true
+  const fields = { 'metadata.name': node.metadata.name }
+  return asObjects(asObject(required)['nodeSelectorTerms']).some((term) => {
+    const [byLabel, byField] = [asObjects(term['matchExpressions']), asObjects(term['matchFields'])]
+    // A term that asks for nothing matches nothing.
+    if (byLabel.length + byField.length === 0) return false
+    return (
+      byLabel.every((each) => meets(each, labels)) && byField.every((each) => meets(each, fields))
+    )
+  })
+}
+
+function meets(requirement: JsonObject, values: Readonly<Record<string, string>>): boolean {
+  const value = values[asText(requirement['key']) ?? '']
+  const wanted = asTexts(requirement['values'])
+  switch (requirement['operator']) {
+    case 'In':
+      return value !== undefined && wanted.includes(value)
+    case 'NotIn':
+      return value === undefined || !wanted.includes(value)
+    case 'Exists':
+      return value !== undefined
+    case 'DoesNotExist':
+      return value === undefined
+    case 'Gt':
+      return value !== undefined && Number(value) > Number(wanted[0])
+    case 'Lt':
+      return value !== undefined && Number(value) < Number(wanted[0])
+    default:
+      return false
+  }
+}
+
+/** Whether the node ends whatever does not tolerate one of its taints. */
+function untolerated(pod: KubeObject, node: KubeObject): boolean {
+  const tolerations = asObjects(asObject(pod['spec'])['tolerations'])
+  const taints = asObjects(asObject(node['spec'])['taints'])
+  return taints.some(
+    (taint) =>
+      taint['effect'] === 'NoExecute' && !tolerations.some((each) => tolerates(each, taint)),
+  )
+}
+
+function tolerates(toleration: JsonObject, taint: JsonObject): boolean {
+  const effect = asText(toleration['effect']) ?? ''
+  if (effect !== '' && effect !== taint['effect']) return false
+  const key = asText(toleration['key']) ?? ''
+  const isAny = toleration['operator'] === 'Exists'
+  if (key === '') return isAny
+  if (key !== taint['key']) return false
+  return isAny || (asText(toleration['value']) ?? '') === (asText(taint['value']) ?? '')
+}

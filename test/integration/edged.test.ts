@@ -105,7 +105,7 @@ test('a container that keeps failing is restarted with growing waits, and its lo
   const main = mainOf(status)
   expect(main?.lastState.terminated).toMatchObject({ exitCode: 3, reason: 'Error' })
   expect(main?.state.waiting?.message).toMatch(
-    /^back-off 0\.4s restarting failed container=main pod=crash_default\([-0-9a-f]+\)$/,
+    /^back-off 400ms restarting failed container=main pod=crash_default\([-0-9a-f]+\)$/,
   )
   expect(status.phase).toBe('Running')
   expect(await place.log('crash', { previous: true })).toBe('run\n')

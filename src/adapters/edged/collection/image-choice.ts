@@ -25,7 +25,7 @@ export function bytesToFree(
   disk: { readonly available: number; readonly capacity: number },
   { highPercent, lowPercent }: ImageLimits,
 ): number {
-  if (disk.capacity <= 0 || usedPercent(disk) < highPercent) return 0
+  if (highPercent >= 100 || disk.capacity <= 0 || usedPercent(disk) < highPercent) return 0
   const wanted = Math.trunc((disk.capacity * (100 - lowPercent)) / 100)
   return Math.max(wanted - Math.min(disk.available, disk.capacity), 0)
 }

@@ -8,6 +8,7 @@ import {
   type ObjectKey,
   type ObjectStore,
 } from '../objects/types.ts'
+import { waitAfterFailuresMs } from './failed-pods.ts'
 import { hintOf, isFinished, isReady, keyOfHint } from './object-facts.ts'
 import { controllerOf, OwnedPods } from './owned-pods.ts'
 import type { Controller, ControllerOptions } from './scheduler.ts'
@@ -34,8 +35,8 @@ export function createReplicaSetController(options: ReplicaSetOptions): Controll
   const reconciler = createReconciler({
     ...options,
     reconcile: async (key) => {
-      const more = await reconcile(options, owned, keyOfHint('replicasets.apps', key))
-      return more ? { retryAfterMs: 0 } : undefined
+      const retryAfterMs = await reconcile(options, owned, keyOfHint('replicasets.apps', key))
+      return retryAfterMs === undefined ? undefined : { retryAfterMs }
     },
   })
   const take = (pod: KubeObject, isGone: boolean): void => {
@@ -62,24 +63,27 @@ export function createReplicaSetController(options: ReplicaSetOptions): Controll
   }
 }
 
-/** @returns whether there is more to do. */
+/** @returns after how long there is more to do. */
 async function reconcile(
   options: ReplicaSetOptions,
   owned: OwnedPods,
   key: ObjectKey,
-): Promise<boolean> {
-  const { store, runs, random, logger } = options
+): Promise<number | undefined> {
+  const { store, runs, random, logger, clock } = options
   const set = store.get(key)
-  if (set === undefined) return false
+  if (set === undefined) return undefined
   const template = mapAt(set, 'spec', 'template')
-  if (!runs(textAt(template, 'spec', 'nodeName'))) return false
-  if (set.metadata.deletionTimestamp !== undefined) return false
+  if (!runs(textAt(template, 'spec', 'nodeName'))) return undefined
+  if (set.metadata.deletionTimestamp !== undefined) return undefined
   const { uid } = set.metadata
-  const active = podsOf(owned, key, uid).filter(
+  const pods = podsOf(owned, key, uid)
+  const active = pods.filter(
     (pod) => pod.metadata.deletionTimestamp === undefined && !isFinished(pod),
   )
   const wanted = numberAt(set, 'spec', 'replicas') ?? 1
-  const missing = Math.min(BURST_MAX, wanted - active.length)
+  const lacking = Math.min(BURST_MAX, wanted - active.length)
+  const waitMs = lacking > 0 ? waitAfterFailuresMs(pods, wanted, clock.wallMs()) : 0
+  const missing = waitMs > 0 ? 0 : lacking
   for (let i = 0; i < missing; i += 1)
     await store.create(podFrom(set, template, random), { author: 'replicaset' })
   const surplus = active
@@ -95,7 +99,8 @@ async function reconcile(
     })
   }
   await writeStatus(store, key, podsOf(owned, key, uid))
-  return Math.abs(wanted - active.length) > BURST_MAX
+  if (waitMs > 0) return waitMs
+  return Math.abs(wanted - active.length) > BURST_MAX ? 0 : undefined
 }
 
 async function remove(store: ObjectStore, pod: KubeObject): Promise<void> {

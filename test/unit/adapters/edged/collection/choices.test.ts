@@ -55,6 +55,7 @@ describe('images', () => {
     expect(usedPercent(disk(151))).toBe(85)
     expect(bytesToFree(disk(160), limits)).toBe(0)
     expect(bytesToFree(disk(0), limits)).toBe(200)
+    expect(bytesToFree(disk(0), { ...limits, highPercent: 100 })).toBe(0)
     expect(bytesToFree({ available: 0, capacity: 0 }, limits)).toBe(0)
     expect(bytesToFree({ available: 5000, capacity: 1000 }, limits)).toBe(0)
   })

@@ -18,7 +18,7 @@ import {
   type ReconcileResult,
   type Reconciler,
 } from '../reconciler/index.ts'
-import type { PodRuntime } from '../runtime/index.ts'
+import { type PodRuntime, RuntimeError } from '../runtime/index.ts'
 import { RESTART_BACKOFF, type RestartBackoff } from './backoff.ts'
 import { type ImageCollectionOptions, imageCollectionSettings } from './collection/settings.ts'
 import { EventRecorder } from './event-recorder.ts'
@@ -35,6 +35,7 @@ import type { ClusterDns } from './pod-dns.ts'
 import { referencesOf, viewPod } from './pod-view.ts'
 import { PodWorker } from './pod-worker.ts'
 import { Relister } from './relister.ts'
+import { RUNTIME_DOWN_AFTER_MS } from './runtime-health.ts'
 import { isMirror } from './static/static-pod.ts'
 import { type ManifestOptions, StaticPods } from './static/static-pods.ts'
 import { podStreams } from './streams.ts'
@@ -84,6 +85,8 @@ export interface EdgedOptions {
   readonly imageCollection?: ImageCollectionOptions | undefined
   /** How often the runtime is listed without a hint. Default 10 s. */
   readonly relistMs?: number | undefined
+  /** The node is not ready once the runtime has not answered for this long. Default 30 s. */
+  readonly runtimeDownMs?: number | undefined
 }
 
 /** The pods of one node. */
@@ -112,6 +115,8 @@ const NODE_LOOK_MS = 60_000
 const REPLACED_LOOK_MS = 250
 const LEASE_SECONDS = 40
 const NODE_KEY = 'node'
+/** The longest wait after failures with one pod: as kubelet has it, whatever the failure was. */
+const RETRY_BACKOFF: BackoffLimits = { firstMs: 250, maxMs: 15_000 }
 
 /**
  * Runs the pods that the store assigns to this node, and reports on them and on the node.
@@ -134,6 +139,8 @@ class NodeAgent implements Edged {
   readonly ready: Promise<void>
   readonly #options: EdgedOptions
   readonly #reconciler: Reconciler
+  /** Has one key. Apart, so that pods whose calls hang do not keep the node from saying so. */
+  readonly #nodeReconciler: Reconciler
   readonly #events: EventRecorder
   readonly #usage: UsageSampler
   readonly #closed = new AbortController()
@@ -163,16 +170,15 @@ class NodeAgent implements Edged {
     const { node, store, runtime, clock, random, logger } = options
     this.#events = new EventRecorder({ store, node, clock, random, logger })
     this.#usage = new UsageSampler({ node, store, runtime, clock })
-    this.#reconciler = createReconciler({
-      reconcile: (key) => this.#reconcile(key),
-      clock,
-      random,
-      logger,
-      backoff: options.retryBackoff,
+    const common = { clock, random, logger, backoff: options.retryBackoff ?? RETRY_BACKOFF }
+    this.#reconciler = createReconciler({ ...common, reconcile: (uid) => this.#reconcile(uid) })
+    this.#nodeReconciler = createReconciler({ ...common, reconcile: () => this.#register() })
+    this.#relister = new Relister({
+      ...{ runtime, clock, logger, periodMs: options.relistMs ?? RELIST_MS },
+      downAfterMs: options.runtimeDownMs ?? RUNTIME_DOWN_AFTER_MS,
+      hint: (uid) => this.#reconciler.hint(uid),
+      onHealth: ({ isBack }) => this.#onHealth(isBack),
     })
-    const periodMs = options.relistMs ?? RELIST_MS
-    const hint = (uid: string): void => this.#reconciler.hint(uid)
-    this.#relister = new Relister({ runtime, clock, logger, periodMs, hint })
     this.logs = podLogs({ node, store, runtime, clock, closed: this.#closed.signal })
     this.streams = podStreams({ node, store, runtime })
     this.ready = this.#open()
@@ -198,6 +204,7 @@ class NodeAgent implements Edged {
     await this.#housekeeping?.close()
     await this.#statics.close()
     await this.#reconciler.close()
+    await this.#nodeReconciler.close()
     this.#worker?.close()
     await this.#events.settled()
   }
@@ -270,7 +277,7 @@ class NodeAgent implements Edged {
     }
     this.#cancels.push(
       store.watch('nodes', since, (event) => {
-        if (event.object.metadata.name === this.#options.node) this.#reconciler.hint(NODE_KEY)
+        if (event.object.metadata.name === this.#options.node) this.#nodeReconciler.hint(NODE_KEY)
       }),
     )
   }
@@ -304,17 +311,30 @@ class NodeAgent implements Edged {
     }
   }
 
-  async #reconcile(key: string): Promise<ReconcileResult> {
-    if (key === NODE_KEY) {
-      await registerNode(this.#options.store, this.#node(), this.#options.clock)
-      return undefined
-    }
-    const pod = this.#pods.get(key)
-    const mayClean = this.#mayClean || this.#statics.isDropped(key)
+  async #register(): Promise<ReconcileResult> {
+    await registerNode(this.#options.store, this.#node(), this.#options.clock)
+    return undefined
+  }
+
+  async #reconcile(uid: string): Promise<ReconcileResult> {
+    // All of them are looked at again when it is back.
+    if (this.#relister.isDown) return undefined
+    const pod = this.#pods.get(uid)
+    const mayClean = this.#mayClean || this.#statics.isDropped(uid)
     if (pod === undefined && !mayClean) return undefined
-    if (pod !== undefined && (await this.#statics.hasToWait(key, pod)))
+    if (pod !== undefined && (await this.#statics.hasToWait(uid, pod)))
       return { retryAfterMs: REPLACED_LOOK_MS }
-    return await this.#worker?.reconcile(key, pod)
+    try {
+      return await this.#worker?.reconcile(uid, pod)
+    } catch (error) {
+      if (error instanceof RuntimeError && error.reason === 'Unavailable') this.#relister.doubt()
+      throw error
+    }
+  }
+
+  #onHealth(isBack: boolean): void {
+    this.#nodeReconciler.hint(NODE_KEY)
+    if (isBack) for (const uid of this.#pods.keys()) this.#reconciler.hint(uid)
   }
 
   #scheduleNodeLook(): void {
@@ -331,7 +351,7 @@ class NodeAgent implements Edged {
 
   async #lookAgain(): Promise<void> {
     this.#facts = await this.#lookAtNode()
-    this.#reconciler.hint(NODE_KEY)
+    this.#nodeReconciler.hint(NODE_KEY)
     await this.#events.prune()
   }
 
@@ -344,7 +364,7 @@ class NodeAgent implements Edged {
         knowsAll: () => this.#mayClean,
         record: (occurrence) => this.#events.record(occurrence),
         hint: (uid) => this.#reconciler.hint(uid),
-        onPressure: () => this.#reconciler.hint(NODE_KEY),
+        onPressure: () => this.#nodeReconciler.hint(NODE_KEY),
       },
       directory,
     )
@@ -363,7 +383,11 @@ class NodeAgent implements Edged {
   #node(): NodeFacts {
     if (this.#facts === undefined || this.#housekeeping === undefined)
       throw new Error('the node has not been looked at')
-    return { ...this.#facts, pressure: this.#housekeeping.pressure }
+    return {
+      ...this.#facts,
+      pressure: this.#housekeeping.pressure,
+      problems: this.#relister.problems,
+    }
   }
 }
 

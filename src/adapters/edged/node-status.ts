@@ -17,6 +17,8 @@ export interface NodeFacts {
   readonly runtimeVersion: string
   readonly version: string
   readonly pressure: NodePressure
+  /** Why it can run no pods now, in kubelet's words. Default: nothing. */
+  readonly problems?: readonly string[] | undefined
   /** Its images; undefined on a runtime without images. */
   readonly images?: readonly JsonObject[] | undefined
 }
@@ -70,7 +72,7 @@ export function nodeStatus(existing: JsonObject, facts: NodeFacts, nowMs: number
     addresses,
     allocatable: facts.capacity,
     capacity: facts.capacity,
-    conditions: mergeConditions(existing['conditions'], nodeConditions(facts.pressure), nowMs, {
+    conditions: mergeConditions(existing['conditions'], nodeConditions(facts), nowMs, {
       lastHeartbeatTime: kubeTime(nowMs),
     }),
     ...(facts.images === undefined ? {} : { images: facts.images }),
@@ -89,7 +91,7 @@ export function nodeStatus(existing: JsonObject, facts: NodeFacts, nowMs: number
   }
 }
 
-function nodeConditions(pressure: NodePressure): readonly Condition[] {
+function nodeConditions({ pressure, problems = [] }: NodeFacts): readonly Condition[] {
   return [
     pressureCondition('MemoryPressure', pressure.memory, 'InsufficientMemory', 'SufficientMemory', {
       has: 'kubelet has insufficient memory available',
@@ -103,13 +105,19 @@ function nodeConditions(pressure: NodePressure): readonly Condition[] {
       has: 'kubelet has insufficient PID available',
       hasNot: 'kubelet has sufficient PID available',
     }),
-    {
-      type: 'Ready',
-      status: 'True',
-      reason: 'KubeletReady',
-      message: 'kubelet is posting ready status',
-    },
+    ready(problems),
   ]
+}
+
+/** Several problems are one text, as Go prints a list of errors. */
+function ready(problems: readonly string[]): Condition {
+  const type = 'Ready'
+  if (problems.length === 0) {
+    const message = 'kubelet is posting ready status'
+    return { type, status: 'True', reason: 'KubeletReady', message }
+  }
+  const message = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`
+  return { type, status: 'False', reason: 'KubeletNotReady', message }
 }
 
 function pressureCondition(

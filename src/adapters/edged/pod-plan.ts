@@ -1,4 +1,4 @@
-import type { ContainerStatus } from '../runtime/index.ts'
+import type { ContainerStatus, SandboxStatus } from '../runtime/index.ts'
 import { nextRun, type RestartBackoff } from './backoff.ts'
 import { surplusRuns } from './collection/dead-containers.ts'
 import { deadlineMs } from './deadline.ts'
@@ -6,13 +6,20 @@ import { asNumber, asObject, asText } from './json.ts'
 import { fromLabels, specHash } from './labels.ts'
 import { allContainers, type ContainerView, type PodView, toldOf } from './pod-view.ts'
 import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
+import { isInSandbox, lostSandbox } from './sandbox-plan.ts'
 import { stopOrder } from './stop-order.ts'
 
 /** A container to stop, and why. */
 export interface StopStep {
   readonly container: ContainerStatus
   readonly graceMs: number
-  readonly why: 'deleted' | 'changed' | 'resized' | 'finished' | NonNullable<RunHealth['failed']>
+  readonly why:
+    | 'deleted'
+    | 'changed'
+    | 'resized'
+    | 'finished'
+    | 'sandbox'
+    | NonNullable<RunHealth['failed']>
   /** The ids of containers that end first, as long as the grace lasts. Default: none. */
   readonly after?: readonly string[] | undefined
 }
@@ -53,6 +60,8 @@ export interface PlanInput {
   readonly pod: PodView
   /** Every container of this pod that the runtime holds. */
   readonly observed: readonly ContainerStatus[]
+  /** Every sandbox of this pod, the newest first. */
+  readonly sandboxes: readonly SandboxStatus[]
   readonly backoff: RestartBackoff
   readonly nowMs: number
   /** What is known of runs with probes or hooks, by id. */
@@ -106,6 +115,10 @@ function endedBefore(dueMs: number, plan: PodPlan, { observed }: PlanInput): boo
 /** What to do for a pod that nobody ends. */
 function planLife(input: PlanInput): PodPlan {
   const { pod, observed } = input
+  if (lostSandbox(input.sandboxes) !== undefined) {
+    if (observed.some(isActive)) return { ...endPlan(input, 'sandbox'), isEnded: false }
+    if (!startsOver(pod, observed)) return endPlan(input, 'finished')
+  }
   const draft = newDraft(pod, observed)
   const initDone = planInit(input, draft)
   if (draft.hasFailed) return endPlan(input, 'finished')
@@ -168,9 +181,11 @@ function newDraft(pod: PodView, observed: readonly ContainerStatus[]): Draft {
 /** Walks the init containers in order. @returns whether the others may run. */
 function planInit(input: PlanInput, draft: Draft): boolean {
   const { pod, observed } = input
-  const hasRun = pod.containers.some(
-    (each) => runsOf(observed, each.name).length > 0 || pastOf(pod, each.name) !== undefined,
-  )
+  const hasRun = pod.containers.some(({ name }) => {
+    const runs = runsOf(observed, name)
+    if (runs.length === 0) return input.sandboxes.length === 0 && pastOf(pod, name) !== undefined
+    return runs.some((run) => isInSandbox(input.sandboxes, run))
+  })
   for (const container of pod.initContainers) {
     // Once the pod has got past them, plain init containers are not run again.
     if (hasRun && container.kind === 'init') continue
@@ -198,8 +213,9 @@ function needOf(input: PlanInput, container: ContainerView, draft: Draft): Need 
   if (latest === undefined) return needOfPast(pod, container, hash, input.backoff)
   const isResized = input.resized?.has(latest.id) === true
   const isChanged = isResized || fromLabels(latest).hash !== hash
-  if (latest.state === 'created') {
-    const { attempt } = latest
+  const isOld = !isInSandbox(input.sandboxes, latest)
+  if (latest.state === 'created' || (isOld && container.kind === 'init')) {
+    const attempt = isOld ? latest.attempt + 1 : latest.attempt
     const { backoffMs } = fromLabels(latest)
     return { type: 'start', step: { container, attempt, hash, backoffMs } }
   }
@@ -259,6 +275,16 @@ function pastOf(
   }
 }
 
+/** Whether a pod whose sandbox has ended, with all that was in it, gets another one. */
+function startsOver(pod: PodView, observed: readonly ContainerStatus[]): boolean {
+  if (observed.length === 0) return true
+  if (pod.restartPolicy === 'Never') return false
+  return pod.containers.some((container) => {
+    const latest = runsOf(observed, container.name).at(-1)
+    return latest?.state !== 'exited' || restarts(pod, container, latest.exitCode === 0)
+  })
+}
+
 /** Whether a container that has ended is to run again. */
 function restarts(pod: PodView, container: ContainerView, isSuccess: boolean): boolean {
   if (container.kind === 'sidecar') return true
@@ -267,7 +293,7 @@ function restarts(pod: PodView, container: ContainerView, isSuccess: boolean): b
   return pod.restartPolicy === 'OnFailure' && !isSuccess
 }
 
-function endPlan(input: PlanInput, why: 'deleted' | 'finished'): PodPlan {
+function endPlan(input: PlanInput, why: 'deleted' | 'finished' | 'sandbox'): PodPlan {
   const { pod, observed } = input
   const active = observed.filter(isActive)
   return {

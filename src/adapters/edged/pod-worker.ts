@@ -29,6 +29,7 @@ import { removePodDirectory, removeVolumes } from './pod-volumes.ts'
 import { Prober } from './prober.ts'
 import { type ResizeView, toldSizes } from './resize/resize-view.ts'
 import { Resizer } from './resize/resizer.ts'
+import { emptySandboxes, lostSandbox, SANDBOX_CHANGED } from './sandbox-plan.ts'
 import { removeLastWords, withLastWords } from './termination-files.ts'
 
 /** A path of the host may appear, and a runtime come back, without anybody saying so. */
@@ -49,6 +50,8 @@ export class PodWorker {
   readonly #resizer: Resizer
   /** What was wrong with each pod in its last pass: only what is new is told. */
   readonly #told = new Map<string, ReadonlySet<string>>()
+  /** The ended sandbox of each pod that was told of. */
+  readonly #lost = new Map<string, string>()
 
   constructor(context: PodContext) {
     this.#context = context
@@ -84,8 +87,11 @@ export class PodWorker {
     const size = await this.#resizer.apply(wanted, observed.containers)
     const { pod } = size
     const { plan } = this.#plan(size, observed)
+    if (!plan.isEnded) this.#tellLost(pod, observed)
     for (const stop of plan.stops) this.#stop(pod, stop, observed)
     for (const old of plan.removes) await this.#removeRun(pod, old)
+    for (const { id } of emptySandboxes(observed.sandboxes, observed.containers))
+      await this.#context.runtime.removeSandbox(id)
     if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
     const result = await this.#start(pod, plan)
     await this.#beginHooks(pod, plan)
@@ -158,12 +164,14 @@ export class PodWorker {
   async #removeAll(uid: string, logs: string | undefined): Promise<void> {
     const { directory, runtime } = this.#context
     this.#told.delete(uid)
+    this.#lost.delete(uid)
     this.#starter.forget(uid)
     this.#resizer.settled(uid)
     this.#prober.forget(uid)
     const { containers, sandboxes } = await this.#observe(uid)
     this.#hooks.forget(containers)
     for (const sandbox of sandboxes) await runtime.removeSandbox(sandbox.id)
+    await runtime.removeTraces?.(uid)
     await removePodDirectory(join(directory, 'pods', uid))
     if (logs !== undefined) await rm(logs, { recursive: true, force: true })
     this.#context.evictions.ended(uid)
@@ -220,6 +228,14 @@ export class PodWorker {
         await rm(join(directory, name), { force: true })
       }
     }
+  }
+
+  /** The sandbox has ended under the pod: told once for each. */
+  #tellLost(pod: PodView, { sandboxes }: RuntimeState): void {
+    const lost = lostSandbox(sandboxes)
+    if (lost === undefined || pod.isDeleted || this.#lost.get(pod.uid) === lost.id) return
+    this.#lost.set(pod.uid, lost.id)
+    tell(this.#context, pod, 'Normal', SANDBOX_CHANGED.reason, SANDBOX_CHANGED.message)
   }
 
   /** Writes the status as it is after this pass. @returns the plan that follows from it. */
@@ -305,7 +321,10 @@ export class PodWorker {
     const health = this.#hooks.addTo(probed, observed)
     const isEvicted = this.#context.evictions.evictionOf(pod.uid) !== undefined
     const nowMs = clock.wallMs()
-    const plan = planPod({ pod, observed, backoff, nowMs, health, isEvicted, resized })
+    const plan = planPod({
+      ...{ pod, observed, sandboxes: state.sandboxes, backoff, nowMs },
+      ...{ health, isEvicted, resized },
+    })
     const isWaiting = size.pending !== undefined || size.isInProgress
     if (!isWaiting) return { plan, health }
     const retryAtMs = nowMs + PROBLEM_RETRY_MS
@@ -350,6 +369,7 @@ function stopMessage(pod: PodView, name: string, why: StopStep['why'], isLast: b
       return 'FailedPostStartHook'
     case 'deleted':
     case 'finished':
+    case 'sandbox':
       return `Stopping container ${name}`
   }
 }

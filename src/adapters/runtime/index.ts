@@ -225,6 +225,11 @@ export interface PodRuntime extends RuntimeSessions, RuntimeUsage {
   /** Kills what still runs in the sandbox and forgets it and its containers. */
   removeSandbox(id: string): Promise<void>
   /**
+   * Removes what is left on the machine of a pod that has no sandbox any more, such as the cgroups of one
+   * that was never finished. Absent where there is no such thing.
+   */
+  removeTraces?(podUid: string): Promise<void>
+  /**
    * Everything that this runtime holds, running or not, or only what belongs to one pod. The truth;
    * hints only say when to look.
    */

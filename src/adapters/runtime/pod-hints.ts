@@ -16,6 +16,8 @@ export class PodHints {
   readonly #turns = new Turns()
   /** How each pod looked last, to tell whom a change is about that nobody has told. */
   #portraits: ReadonlyMap<string, string> = new Map()
+  /** The look that has not begun. */
+  #due: Promise<void> | undefined
   #isClosed = false
 
   constructor(options: PodHintsOptions) {
@@ -35,9 +37,18 @@ export class PodHints {
   }
 
   /** Something may have changed: looks which pods are not as they were. Never rejects. */
-  async look(): Promise<void> {
+  look(): Promise<void> {
+    // One that has not begun is enough for everything that happens before it.
+    this.#due ??= this.#nextLook()
+    return this.#due
+  }
+
+  async #nextLook(): Promise<void> {
     try {
-      await this.#turns.run('look', () => this.#look())
+      await this.#turns.run('look', () => {
+        this.#due = undefined
+        return this.#look()
+      })
     } catch (error) {
       if (!this.#isClosed) this.#options.logger.debug('the engine cannot be asked', { error })
     }

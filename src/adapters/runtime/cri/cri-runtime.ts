@@ -142,6 +142,8 @@ export class CriRuntime implements PodRuntime {
       )
       const [newest] = existing
       if (newest?.state === 'SANDBOX_READY') return await this.#observed.sandboxStatus(newest)
+      // One that has ended still has its network: addresses, and ports of the machine.
+      if (newest !== undefined) await this.#stopSandbox(newest.id)
       if (spec.logDirectory !== undefined) await mkdir(spec.logDirectory, { recursive: true })
       const attempt = newest === undefined ? 0 : newest.metadata.attempt + 1
       const config = sandboxConfig(spec, { owner, cgroupRoot, attempt })
@@ -202,17 +204,20 @@ export class CriRuntime implements PodRuntime {
   }
 
   async removeSandbox(id: string): Promise<void> {
-    const { client, cgroupRoot } = this.#context
+    const { client } = this.#context
     const found = await this.#find(id)
     this.#found.delete(id)
-    for (const call of ['StopPodSandbox', 'RemovePodSandbox'] as const) {
-      await this.#unlessMissing(() =>
-        persistently(() => client.call(call, { podSandboxId: id }, SANDBOX_TIMEOUT_MS)),
-      )
-    }
-    if (found === undefined) return
-    await removeCgroupParent(cgroupParentOf(cgroupRoot, found.metadata.uid))
-    this.#hints.hint(found.metadata.uid)
+    await this.#stopSandbox(id)
+    // Its groups are empty now. Before it is forgotten: nobody would find them afterwards.
+    if (found !== undefined) await this.removeTraces(found.metadata.uid)
+    await this.#unlessMissing(() =>
+      persistently(() => client.call('RemovePodSandbox', { podSandboxId: id }, SANDBOX_TIMEOUT_MS)),
+    )
+    if (found !== undefined) this.#hints.hint(found.metadata.uid)
+  }
+
+  async removeTraces(podUid: string): Promise<void> {
+    await removeCgroupParent(cgroupParentOf(this.#context.cgroupRoot, podUid))
   }
 
   async list(podUid?: string): Promise<RuntimeState> {
@@ -259,6 +264,13 @@ export class CriRuntime implements PodRuntime {
     await this.#sessions.close()
     await Promise.all([told, this.#turns.settled()])
     this.#context.channel.close()
+  }
+
+  async #stopSandbox(podSandboxId: string): Promise<void> {
+    const { client } = this.#context
+    await this.#unlessMissing(() =>
+      persistently(() => client.call('StopPodSandbox', { podSandboxId }, SANDBOX_TIMEOUT_MS)),
+    )
   }
 
   async #create(

@@ -62,6 +62,9 @@ export class GrpcChannel {
   async call(call: GrpcCall): Promise<void> {
     if (this.#isClosed) throw new GrpcError(GRPC.unavailable, 'the channel is closed')
     const { path, request, timeoutMs, signal } = call
+    // Before there is a stream: one that fails while nobody listens to it ends the process.
+    if (timeoutMs !== undefined && !Number.isFinite(timeoutMs))
+      throw new GrpcError(GRPC.invalidArgument, 'the time for a call has to be a number')
     const session = this.#open()
     const stream = session.request(callHeaders(path, timeoutMs))
     const cancel = (): void => stream.close(constants.NGHTTP2_CANCEL)

@@ -70,15 +70,6 @@ export async function applySetting(path: string, setting: Setting): Promise<void
   }
 }
 
-/** Reads a `cgroup.procs` file. */
-export async function readProcesses(path: string): Promise<readonly number[]> {
-  const text = await readFile(path, 'utf8').catch(() => '')
-  return text
-    .split('\n')
-    .filter((line) => line !== '' && line !== '0')
-    .map(Number)
-}
-
 /** The number behind `name` in a file of lines such as `oom_kill 3`; 0 when there is none. */
 export async function readCount(path: string, name: string): Promise<number> {
   const text = await readFile(path, 'utf8').catch(() => '')

@@ -3,16 +3,10 @@ import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, isNotFound } from '../atomic-file.ts'
+import { readProcesses } from '../cgroup-processes.ts'
 import { CPU_PERIOD_US, cpuQuotaUs, cpuShares, SHARES_PER_CPU } from '../cpu-limits.ts'
 import type { Limits } from '../index.ts'
-import {
-  applySetting,
-  type Cgroups,
-  isWritable,
-  readCount,
-  readProcesses,
-  type Setting,
-} from './cgroup-files.ts'
+import { applySetting, type Cgroups, isWritable, readCount, type Setting } from './cgroup-files.ts'
 import { workingSetOf } from './process-usage.ts'
 
 const UNLIMITED = '-1'

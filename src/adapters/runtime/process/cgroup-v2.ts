@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readProcesses } from '../cgroup-processes.ts'
 import { CPU_PERIOD_US, cpuQuotaUs, cpuShares, SHARES_MIN } from '../cpu-limits.ts'
 import type { Limits } from '../index.ts'
-import { type Cgroups, readCount, readProcesses } from './cgroup-files.ts'
+import { type Cgroups, readCount } from './cgroup-files.ts'
 import { removeGroup } from './cgroup-v1.ts'
 import { cpuTimeOf, workingSetOf } from './process-usage.ts'
 

@@ -3,7 +3,7 @@ import { RESTART_BACKOFF } from '../../../../src/adapters/edged/backoff.ts'
 import { type PlanInput, type PodPlan, planPod } from '../../../../src/adapters/edged/pod-plan.ts'
 import type { PodView } from '../../../../src/adapters/edged/pod-view.ts'
 import { PLAIN_HEALTH, type RunHealth } from '../../../../src/adapters/edged/probe-state.ts'
-import type { ContainerStatus } from '../../../../src/adapters/runtime/index.ts'
+import type { ContainerStatus, SandboxStatus } from '../../../../src/adapters/runtime/index.ts'
 import { ended, pod, run } from './pods.ts'
 
 const NOW = 3_000
@@ -13,8 +13,9 @@ function plan(
   observed: readonly ContainerStatus[],
   nowMs = NOW,
   health: PlanInput['health'] = new Map(),
+  sandboxes: PlanInput['sandboxes'] = [],
 ): PodPlan {
-  return planPod({ pod: of, observed, backoff: RESTART_BACKOFF, nowMs, health })
+  return planPod({ pod: of, observed, sandboxes, backoff: RESTART_BACKOFF, nowMs, health })
 }
 
 /** A plan in a few words. */
@@ -230,5 +231,74 @@ describe('a pod that may run for a while only', () => {
     const early = plan(job, [ended(job, 'main', 0)], 9_000)
     expect(early.isEnded).toBe(true)
     expect(early.isOverdue).toBeUndefined()
+  })
+})
+
+describe('the sandbox has ended', () => {
+  const box = (id: string, ready: boolean): SandboxStatus => ({
+    ...{ id, ready, namespace: 'shop', name: 'web', uid: 'u-1', createdAtMs: 0, ip: undefined },
+  })
+  const lost = [box('u-1', false)]
+  const again = [box('next', true), ...lost]
+
+  function said(
+    of: PodView,
+    observed: readonly ContainerStatus[],
+    sandboxes: readonly SandboxStatus[],
+  ): string {
+    const { stops, starts, isEnded } = plan(of, observed, NOW, new Map(), sandboxes)
+    return [
+      ...stops.map((stop) => `stop ${stop.container.id} ${stop.why}`),
+      ...starts.map((start) => `start ${start.container.name} ${start.attempt}`),
+      ...(isEnded ? ['ended'] : []),
+    ].join(', ')
+  }
+
+  test.each<[string, PodView, readonly ContainerStatus[], readonly SandboxStatus[], string]>([
+    ['what runs is stopped', always, [run(always, 'main')], lost, 'stop main-0 sandbox'],
+    ['then it is started again', always, [ended(always, 'main', 137)], lost, 'start main 1'],
+    ['nothing has run yet', always, [], lost, 'start main 0'],
+    ['policy Never', never, [ended(never, 'main', 137)], lost, 'ended'],
+    ['policy OnFailure, succeeded', onFailure, [ended(onFailure, 'main', 0)], lost, 'ended'],
+    ['policy OnFailure, killed', onFailure, [ended(onFailure, 'main', 137)], lost, 'start main 1'],
+    [
+      'made but never started, in the one that ended',
+      always,
+      [run(always, 'main', { state: 'created' })],
+      again,
+      'start main 1',
+    ],
+    [
+      'init containers run again',
+      withInit,
+      [ended(withInit, 'one', 0), ended(withInit, 'two', 0), ended(withInit, 'main', 137)],
+      lost,
+      'start one 1',
+    ],
+    [
+      'one after the other',
+      withInit,
+      [
+        ended(withInit, 'one', 0),
+        ended(withInit, 'one', 0, { attempt: 1, sandboxId: 'next' }),
+        ended(withInit, 'two', 0),
+        ended(withInit, 'main', 137),
+      ],
+      again,
+      'start two 1',
+    ],
+    [
+      'and are over once the pod has got past them',
+      withInit,
+      [
+        ended(withInit, 'one', 0),
+        ended(withInit, 'two', 0),
+        run(withInit, 'main', { attempt: 1, sandboxId: 'next' }),
+      ],
+      again,
+      '',
+    ],
+  ])('%s', (_name, of, observed, sandboxes, expected) => {
+    expect(said(of, observed, sandboxes)).toBe(expected)
   })
 })

@@ -126,3 +126,9 @@ test('where nobody listens a call fails at once', async () => {
   nowhere.close()
   await expect(nowhere.call(request)).rejects.toThrow('closed')
 })
+
+test('a time that is none refuses the call, and nothing else', async () => {
+  answer = (stream) => reply(stream, [framed('here')])
+  await expect(call(Number.NaN)).rejects.toMatchObject({ code: GRPC.invalidArgument })
+  expect(await call(5_000)).toEqual(['here'])
+})

@@ -1,0 +1,36 @@
+import { afterEach, expect, test } from 'vitest'
+import { CONTAINERD_REASON, hasContainerd } from '../containers/containerd.ts'
+import { skipUnless } from '../support/skip.ts'
+import { FaultPlace } from './fault-place.ts'
+import { crashPods, type Victim } from './pod-crashes.ts'
+
+let place: FaultPlace | undefined
+
+afterEach(async () => {
+  await place?.close()
+  place = undefined
+})
+
+const seed = Number(process.env['FAULT_SEED'] ?? Math.floor(Math.random() * 1e6))
+const podCount = Number(process.env['FAULT_PODS'] ?? 6)
+const crashes = Number(process.env['FAULT_CRASHES'] ?? 3)
+
+async function check(runtime: 'cri' | 'process', victims: readonly Victim[]): Promise<void> {
+  place = await FaultPlace.open({ runtime })
+  const report = await crashPods(place, { seed, podCount, crashes, victims })
+  expect(report.problems).toEqual([])
+}
+
+test(`containers: edgecore killed and its link cut, seed ${seed}`, async (context) => {
+  skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
+  await check('cri', ['edgecore', 'edgecore', 'link'])
+}, 600_000)
+
+test(`containers: edgecore and containerd killed, seed ${seed}`, async (context) => {
+  skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
+  await check('cri', ['edgecore', 'containerd'])
+}, 600_000)
+
+test(`processes: edgecore killed and its link cut, seed ${seed}`, async () => {
+  await check('process', ['edgecore', 'edgecore', 'link'])
+}, 600_000)

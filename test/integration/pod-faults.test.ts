@@ -1,0 +1,175 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CONTAINERD_REASON, hasContainerd } from '../containers/containerd.ts'
+import { KUBECTL_HINT, newestKubectl } from '../support/kubectl.ts'
+import { LiveCommand } from '../support/live-command.ts'
+import { skipUnless } from '../support/skip.ts'
+import { FaultPlace, isReady, livingPod, type SeenPod } from './fault-place.ts'
+import { until } from './fleet-programs.ts'
+
+let place: FaultPlace | undefined
+
+beforeAll(async () => {
+  if (hasContainerd()) place = await FaultPlace.open({ runtime: 'cri' })
+})
+
+afterAll(async () => {
+  await place?.close()
+})
+
+function given(context: Parameters<typeof skipUnless>[0]): FaultPlace {
+  skipUnless(context, place !== undefined, 'containerd', CONTAINERD_REASON)
+  return place as FaultPlace
+}
+
+/** The processes whose words fit, by pid. */
+async function processes(fits: (words: string) => boolean): Promise<readonly number[]> {
+  const found: number[] = []
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue
+    const words = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+    if (fits(words.replaceAll('\0', ' '))) found.push(Number(pid))
+  }
+  return found
+}
+
+const restarts = (pod: SeenPod): number => pod.status?.containerStatuses?.[0]?.restartCount ?? 0
+
+test('the end of a sandbox restarts everything in it, in another one', async (context) => {
+  const here = given(context)
+  const init = {
+    name: 'init',
+    image: 'localhost/shell:1',
+    command: ['sh', '-c', 'echo begin >>/lives/paused-init'],
+    volumeMounts: [{ name: 'lives', mountPath: '/lives' }],
+  }
+  await here.create(livingPod(here, 'paused', { spec: { initContainers: [init] } }))
+  const before = await here.podWhere('paused', isReady)
+  process.kill(await here.sandboxPid(before), 'SIGKILL')
+  const after = await here.podWhere('paused', (pod) => isReady(pod) && restarts(pod) === 1)
+  expect(await here.lives('paused')).toEqual({ begun: 2, overlaps: 0 })
+  expect(await here.lives('paused', 'init')).toEqual({ begun: 2, overlaps: 0 })
+  expect(after.status?.podIP).toBeDefined()
+  const told = await until('the event', async () =>
+    (await here.events('paused')).find(({ reason }) => reason === 'SandboxChanged'),
+  )
+  expect(told.message).toBe('Pod sandbox changed, it will be killed and re-created.')
+  expect(told.count ?? 1).toBe(1)
+  const { namespaces, addresses } = await here.traces()
+  expect({ namespaces: namespaces.length, addresses: addresses.length }).toEqual({
+    namespaces: 1,
+    addresses: 1,
+  })
+  await here.gone('paused')
+})
+
+const POLICIES = [
+  { policy: 'Always', count: 1, phase: 'Running' },
+  { policy: 'Never', count: 0, phase: 'Failed' },
+]
+
+test.for(POLICIES)(
+  'a shim that is killed takes its pod with it, policy $policy',
+  async (way, context) => {
+    const { policy, count, phase } = way
+    const here = given(context)
+    const name = `shim-${policy.toLowerCase()}`
+    await here.create(livingPod(here, name, { spec: { restartPolicy: policy } }))
+    const before = await here.podWhere(name, isReady)
+    const sandbox = await here.sandboxPid(before)
+    const status = await readFile(`/proc/${sandbox}/status`, 'utf8')
+    process.kill(Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]), 'SIGKILL')
+    await here.podWhere(
+      name,
+      (pod) =>
+        pod.status?.phase === phase &&
+        restarts(pod) === count &&
+        (phase !== 'Running' || isReady(pod)),
+    )
+    expect(await here.lives(name)).toEqual({ begun: count + 1, overlaps: 0 })
+    await here.gone(name)
+  },
+)
+
+test('a container that ignores SIGTERM is killed once its grace is over', async (context) => {
+  const here = given(context)
+  const deaf = { script: "trap '' TERM; while :; do sleep 1000 & wait $!; done" }
+  await here.create(
+    livingPod(here, 'deaf', {
+      ...deaf,
+      spec: { terminationGracePeriodSeconds: 3 },
+      main: { name: 'main' },
+    }),
+  )
+  await here.podWhere('deaf', isReady)
+  const ends: (number | undefined)[] = []
+  const startMs = performance.now()
+  await here.delete('deaf')
+  await until('the pod being gone', async () => {
+    const pod = await here.pod('deaf')
+    const ended = pod?.status?.containerStatuses?.[0]?.state.terminated
+    if (ended !== undefined && ends.length === 0) ends.push(ended.exitCode)
+    return pod === undefined
+  })
+  expect(performance.now() - startMs).toBeGreaterThan(2_900)
+  for (const code of ends) expect(code).toBe(137)
+  const killing = (await here.events('deaf')).filter(({ reason }) => reason === 'Killing')
+  expect(killing.map(({ count = 1 }) => count)).toEqual([1])
+  expect(await here.lives('deaf')).toEqual({ begun: 1, overlaps: 0 })
+  await here.noTraces()
+})
+
+test('a probe that hangs counts as failed each time, and its processes do not pile up', async (context) => {
+  const here = given(context)
+  const marker = `77${process.pid}`
+  const probe = {
+    exec: { command: ['sh', '-c', `trap '' TERM; sleep ${marker}`] },
+    periodSeconds: 1,
+    timeoutSeconds: 1,
+  }
+  await here.create(livingPod(here, 'stuck', { main: { readinessProbe: probe } }))
+  const told = await until(
+    'three looks that took too long',
+    async () => {
+      const events = await here.events('stuck')
+      return events.find(({ reason, count = 1 }) => reason === 'Unhealthy' && count >= 3)
+    },
+    90_000,
+  )
+  expect(told.message).toMatch(/^Readiness probe failed: command .* timed out after 1s$/)
+  const hanging = await processes((words) => words === `sleep ${marker} `)
+  expect(hanging.length).toBeLessThanOrEqual(2)
+  expect(await here.lives('stuck')).toEqual({ begun: 1, overlaps: 0 })
+  await here.gone('stuck')
+  expect(await processes((words) => words.includes(`sleep ${marker}`))).toEqual([])
+})
+
+test('a pod is deleted while its postStart hook hangs', async (context) => {
+  const here = given(context)
+  const lifecycle = { postStart: { exec: { command: ['sleep', '100000'] } } }
+  await here.create(livingPod(here, 'hooked', { main: { lifecycle } }))
+  await until('the hook running', async () => (await here.lives('hooked')).begun === 1)
+  await here.gone('hooked')
+})
+
+test('edgecore stops at once although an exec never ends, and the pod lives on', async (context) => {
+  const here = given(context)
+  skipUnless(context, (await newestKubectl()) !== undefined, 'kubectl', KUBECTL_HINT)
+  await here.create(livingPod(here, 'entered'))
+  await here.podWhere('entered', isReady)
+  const flags = ['--kubeconfig', here.fleet.kubeconfig('cloud'), 'exec', 'entered', '--']
+  const kubectl = (await newestKubectl()) ?? { path: '' }
+  const session = new LiveCommand(kubectl.path, [...flags, 'sh', '-c', 'echo in; sleep 1e5'], {
+    HOME: here.fleet.directory,
+  })
+  await session.says(/in/)
+  const startMs = performance.now()
+  await here.stop()
+  expect(performance.now() - startMs).toBeLessThan(20_000)
+  await session.ended
+  await here.restart().line('connected to the cloud')
+  const pod = await here.podWhere('entered', isReady)
+  expect(restarts(pod)).toBe(0)
+  expect(await here.lives('entered')).toEqual({ begun: 1, overlaps: 0 })
+  await here.gone('entered')
+})

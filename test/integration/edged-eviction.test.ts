@@ -179,12 +179,16 @@ test('short of memory, those go that use more than they asked for, one at a time
   const requests = { memory: '512Mi' }
   const idle = 'echo written; exec sleep 1000'
   await where.create(shellPod('modest', idle, {}, { resources: { requests } }))
-  await where.create(shellPod('plain', idle))
+  // It takes longer to end than it would get for a hard threshold.
+  const slow = 'trap "sleep 2; echo bye; exit 0" TERM; echo written; while :; do sleep 0.1; done'
+  await where.create(shellPod('plain', slow, { terminationGracePeriodSeconds: 100 }))
   await where.create(shellPod('critical', idle, { priority: 2_000_000_000 }))
   for (const name of ['modest', 'plain', 'critical']) await isWritten(where, name)
   await where.down()
   // More than any machine has: it is always too little.
-  options.eviction = { ...QUICK, hard: { 'memory.available': '1Ei' } }
+  const soft = { 'memory.available': '1Ei' }
+  const grace = { softGraceMs: { 'memory.available': 300 }, podGraceMsMax: 60_000 }
+  options.eviction = { ...QUICK, hard: {}, soft, ...grace }
   await where.up()
   expect(conditionOf(where, 'MemoryPressure')).toMatchObject({
     status: 'True',
@@ -195,6 +199,7 @@ test('short of memory, those go that use more than they asked for, one at a time
   expect(plain['message']).toMatch(
     /^The node was low on resource: memory\. Threshold quantity: 1Ei, available: \d+\w*\. Container main was using \d+\w*, request is 0, has larger consumption of memory\. $/,
   )
+  expect(await where.log('plain')).toContain('bye\n')
   const modest = await isEvicted(where, 'modest')
   expect(modest['message']).not.toContain('has larger consumption')
   const finishedMs = (status: JsonObject): number => {

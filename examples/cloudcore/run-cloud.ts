@@ -19,7 +19,7 @@ import {
   writeSecretFile,
 } from 'tideway/adapters/kubernetes/server'
 import { levelStorage } from 'tideway/adapters/storage/level'
-import { nodeCompression, nodeSha256 } from 'tideway/node'
+import { nodeAutomerge, nodeCompression, nodeSha256 } from 'tideway/node'
 import { openAuditLog } from '../shared/audit-log.ts'
 import { CLOUD_HISTORY } from '../shared/history-rules.ts'
 import type { Teardown } from '../shared/lifetime.ts'
@@ -74,6 +74,7 @@ export async function startCloud(
     policy: nodePolicy(() => access),
     kinds: documentKinds(builtinResources),
     sha256: nodeSha256(),
+    loadAutomerge: nodeAutomerge(),
     compression: nodeCompression(),
     compaction: CLOUD_HISTORY,
     cacheBytesMax: CACHE_BYTES_MAX,

@@ -6,6 +6,8 @@ export class KindRows {
   readonly #rows = new Map<string, Shown>()
   /** Sorted: `resource/namespace/name`. */
   readonly #names: string[] = []
+  /** What was listed last, until something changes: many who begin to watch at once share it. */
+  #last: { readonly namespace: string | undefined; readonly rows: readonly Shown[] } | undefined
 
   constructor(resource: string) {
     this.#resource = resource
@@ -18,14 +20,23 @@ export class KindRows {
   set(name: string, shown: Shown): void {
     if (!this.#rows.has(name)) this.#names.splice(this.#firstFrom(name), 0, name)
     this.#rows.set(name, shown)
+    this.#last = undefined
   }
 
   delete(name: string): void {
-    if (this.#rows.delete(name)) this.#names.splice(this.#firstFrom(name), 1)
+    if (!this.#rows.delete(name)) return
+    this.#names.splice(this.#firstFrom(name), 1)
+    this.#last = undefined
   }
 
   /** Ordered by namespace, then name. */
   list(namespace: string | undefined): readonly Shown[] {
+    if (this.#last?.namespace !== namespace || this.#last === undefined)
+      this.#last = { namespace, rows: this.#listed(namespace) }
+    return this.#last.rows
+  }
+
+  #listed(namespace: string | undefined): readonly Shown[] {
     const prefix = `${this.#resource}/${namespace}/`
     const listed: Shown[] = []
     const start = namespace === undefined ? 0 : this.#firstFrom(prefix)

@@ -178,8 +178,9 @@ async function closeServer(server: Server, dispatcher: Dispatcher, clock: Clock)
   })
   // A connection whose last answer is sent goes then, not after the usual time.
   server.keepAliveTimeout = 1
-  dispatcher.endStreams()
+  // Before streams end: it would take a connection for idle whose last bytes are on their way.
   server.closeIdleConnections()
+  dispatcher.endStreams()
   const cancel = clock.schedule(CLOSE_GRACE_MS, () => server.closeAllConnections())
   await closed
   cancel()

@@ -91,11 +91,24 @@ let lastLine:
   | undefined
 
 /** The line of a watch that tells of an object as it is kept. */
-export function eventLine(type: string, row: ObjectRow): Uint8Array {
+export function eventLine(type: EventType, row: ObjectRow): Uint8Array {
   if (lastLine?.row === row && lastLine.type === type) return lastLine.bytes
-  const bytes = Buffer.concat([Buffer.from(`{"type":"${type}","object":`), row.json, EVENT_END])
+  const bytes = Buffer.concat(eventParts(type, row))
   lastLine = { row, type, bytes }
   return bytes
 }
 
+/** The same line, in parts. */
+export function eventParts(type: EventType, row: ObjectRow): readonly Uint8Array[] {
+  return [EVENT_BEGIN[type], row.json, EVENT_END]
+}
+
+type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'
+
+const eventBegin = (type: EventType): Uint8Array => Buffer.from(`{"type":"${type}","object":`)
+const EVENT_BEGIN = {
+  ADDED: eventBegin('ADDED'),
+  MODIFIED: eventBegin('MODIFIED'),
+  DELETED: eventBegin('DELETED'),
+}
 const EVENT_END = Buffer.from('}\n')

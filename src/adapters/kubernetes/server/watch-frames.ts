@@ -1,6 +1,6 @@
 import type { JsonObject, KubeObject, ObjectRow } from '../objects/types.ts'
 import { apiVersionOf } from './catalog.ts'
-import { eventLine } from './encode.ts'
+import { eventLine, eventParts } from './encode.ts'
 import type { Answer } from './negotiate.ts'
 import { encodeProtobuf, encodeProtobufEvent, PROTOBUF } from './protobuf/encode.ts'
 import { kindType } from './schema/schema.ts'
@@ -13,8 +13,14 @@ export type Frame =
   | { readonly type: 'BOOKMARK'; readonly version: number; readonly isInitialEnd: boolean }
   | { readonly type: 'ERROR'; readonly status: JsonObject }
 
+/** Text or UTF-8. */
+export type Part = string | Uint8Array
+
+/** The bytes of a frame; `isAlone` when no other is written with it. */
+export type Encode = (frame: Frame, isAlone: boolean) => readonly Part[]
+
 /** Writes the frames of one watch, first to last. */
-export function encoder(source: WatchSource): (frame: Frame) => string | Uint8Array {
+export function encoder(source: WatchSource): Encode {
   return isProtobuf(source) ? protobufFrames(source) : jsonFrames(source)
 }
 
@@ -29,7 +35,7 @@ function isProtobuf({ answer, served, resource }: WatchSource): boolean {
   return answer.format === 'protobuf' && type !== undefined
 }
 
-function protobufFrames(source: WatchSource): (frame: Frame) => Uint8Array {
+function protobufFrames(source: WatchSource): Encode {
   const { answer, served } = source
   const bodyOf = (frame: Frame): JsonObject => {
     if (frame.type === 'ERROR') return frame.status
@@ -40,11 +46,11 @@ function protobufFrames(source: WatchSource): (frame: Frame) => Uint8Array {
   }
   return (frame) => {
     const bytes = encodeProtobuf(bodyOf(frame))
-    return encodeProtobufEvent(frame.type, bytes ?? new Uint8Array())
+    return [encodeProtobufEvent(frame.type, bytes ?? new Uint8Array())]
   }
 }
 
-function jsonFrames(source: WatchSource): (frame: Frame) => string | Uint8Array {
+function jsonFrames(source: WatchSource): Encode {
   const { resource, answer, clock } = source
   const shown = (object: KubeObject): KubeObject =>
     source.served.conversion?.fromKept(object) ?? object
@@ -65,7 +71,7 @@ function jsonFrames(source: WatchSource): (frame: Frame) => string | Uint8Array 
     hasHeader = false
     return body
   }
-  return (frame) => {
+  return (frame, isAlone) => {
     if (frame.type === 'ERROR') return line('ERROR', JSON.stringify(frame.status))
     if (frame.type === 'BOOKMARK') {
       const mark = bookmark(source, frame.version, frame.isInitialEnd, answer)
@@ -76,7 +82,8 @@ function jsonFrames(source: WatchSource): (frame: Frame) => string | Uint8Array 
     }
     const { type, row } = frame
     const isKept = answer.as === 'object' && source.served.conversion === undefined
-    if (isKept) return eventLine(type, row)
+    // Alone it goes to everybody who watches: they share its bytes. Of many no bytes are made.
+    if (isKept) return isAlone ? [eventLine(type, row)] : eventParts(type, row)
     const { object } = row
     if (answer.as === 'table')
       return line(type, JSON.stringify(table([object], object.metadata.resourceVersion ?? '')))
@@ -88,8 +95,8 @@ function jsonFrames(source: WatchSource): (frame: Frame) => string | Uint8Array 
   }
 }
 
-function line(type: string, object: string): string {
-  return `{"type":"${type}","object":${object}}\n`
+function line(type: string, object: string): readonly [string] {
+  return [`{"type":"${type}","object":${object}}\n`]
 }
 
 function bookmark(

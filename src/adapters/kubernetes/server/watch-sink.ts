@@ -39,20 +39,30 @@ export class WatchSink {
   }
 
   /** Writes behind what was written, once the headers are sent. */
-  write(piece: string | Uint8Array): void {
+  write(parts: readonly (string | Uint8Array)[]): void {
     const response = this.#response
     const { socket } = response
+    const bytes = parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part))
+    const length = bytes.reduce((sum, part) => sum + part.length, 0)
+    if (length === 0) return
     // Before an earlier response of the connection is done there is none, and HTTP/1.0 has no chunks.
-    const isDirect =
-      socket?.writable === true && response.chunkedEncoding && typeof piece !== 'string'
-    if (!isDirect || piece.length === 0) {
-      response.write(piece)
+    if (socket?.writable !== true || !response.chunkedEncoding) {
+      response.write(Buffer.concat(bytes))
       return
     }
     if (this.#socket === undefined) {
       this.#socket = socket
       socket.on('drain', this.#onDrain)
     }
-    socket.write(chunkOf(piece))
+    const [first, ...more] = bytes
+    if (first !== undefined && more.length === 0) socket.write(chunkOf(first))
+    else writeTogether(socket, [Buffer.from(`${length.toString(16)}\r\n`), ...bytes, CHUNK_END])
   }
+}
+
+/** Put together by the connection where it encrypts them, and nowhere before. */
+function writeTogether(socket: Socket, parts: readonly Uint8Array[]): void {
+  socket.cork()
+  for (const part of parts) socket.write(part)
+  socket.uncork()
 }

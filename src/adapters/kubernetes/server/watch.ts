@@ -10,7 +10,7 @@ import type { Answer } from './negotiate.ts'
 import { checkListOptions } from './option-checks.ts'
 import { isTrue, wholeNumber } from './request.ts'
 import { StatusError, toStatus } from './status.ts'
-import { encoder, type Frame, watchType } from './watch-frames.ts'
+import { type Encode, encoder, type Frame, type Part, watchType } from './watch-frames.ts'
 import { WatchSink } from './watch-sink.ts'
 
 /** How many events may wait for a slow reader, beside those that there were at the start. */
@@ -108,8 +108,12 @@ class WatchStream {
   readonly #plan: Plan
   readonly #response: ServerResponse
   readonly #sink: WatchSink
-  readonly #encode: (frame: Frame) => string | Uint8Array
+  readonly #encode: Encode
   readonly #cancels = new Set<() => void>()
+  /** What there was at the start: the same list for all that begin at the same time. */
+  #rows: readonly ObjectRow[] = []
+  /** The first of `#rows` that is not written. */
+  #row = 0
   #pending: Frame[] = []
   /** The first of `#pending` that is not written. */
   #head = 0
@@ -172,7 +176,9 @@ class WatchStream {
     if (start === 'now') return store.resourceVersion
     if (start !== 'state') return start
     const list = store.list(resource.id, namespace)
-    for (const row of rowsOf(list)) if (select(row)) this.#keep({ type: 'ADDED', row })
+    const rows = rowsOf(list)
+    const selected = rows.filter(select)
+    this.#rows = selected.length === rows.length ? rows : selected
     this.#flush()
     this.#position = list.resourceVersion
     if (sendsInitialEnd) this.#bookmark(true)
@@ -201,7 +207,8 @@ class WatchStream {
 
   #push(frame: Frame): void {
     if (this.#state !== 'open') return
-    this.#keep(frame)
+    this.#pending.push(frame)
+    this.#pendingBytes += bytesOf(frame)
     const isLate =
       this.#pending.length - this.#head > this.#pendingMax ||
       this.#pendingBytes > this.#pendingBytesMax
@@ -210,44 +217,55 @@ class WatchStream {
     else this.#flush()
   }
 
-  #keep(frame: Frame): void {
-    this.#pending.push(frame)
-    this.#pendingBytes += bytesOf(frame)
-  }
-
   #flush(): void {
     if (this.#state === 'closed') return
-    while (this.#head < this.#pending.length && !this.#sink.isFull) {
-      this.#sink.write(this.#nextPiece())
-    }
-    if (this.#head < this.#pending.length) return
+    while (this.#waiting > 0 && !this.#sink.isFull) this.#sink.write(this.#nextPiece())
+    if (this.#waiting > 0) return
     this.#pending = []
     this.#head = 0
     if (this.#state === 'ending') this.#response.end()
   }
 
+  get #waiting(): number {
+    return this.#rows.length - this.#row + this.#pending.length - this.#head
+  }
+
   /** The next frame, and what waits behind it as far as one write is good for. */
-  #nextPiece(): string | Uint8Array {
-    const parts: (string | Uint8Array)[] = []
+  #nextPiece(): readonly Part[] {
+    const isAlone = this.#waiting === 1
+    const parts: Part[] = []
     let size = 0
-    while (this.#head < this.#pending.length && size < PIECE_BYTES) {
-      const frame = this.#pending[this.#head]
-      this.#head += 1
-      if (frame === undefined) continue
-      this.#pendingBytes -= bytesOf(frame)
-      const part = this.#encode(frame)
-      parts.push(part)
-      size += part.length
+    while (size < PIECE_BYTES) {
+      const frame = this.#nextFrame()
+      if (frame === undefined) break
+      for (const part of this.#encode(frame, isAlone)) {
+        parts.push(part)
+        size += part.length
+      }
     }
-    const [first = '', ...more] = parts
-    if (more.length === 0) return first
-    return Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)))
+    return parts
+  }
+
+  #nextFrame(): Frame | undefined {
+    const row = this.#rows[this.#row]
+    if (row !== undefined) {
+      this.#row += 1
+      return { type: 'ADDED', row }
+    }
+    this.#rows = []
+    this.#row = 0
+    const frame = this.#pending[this.#head]
+    if (frame === undefined) return undefined
+    this.#head += 1
+    this.#pendingBytes -= bytesOf(frame)
+    return frame
   }
 
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#pending = []
+    this.#rows = []
     for (const cancel of this.#cancels) cancel()
     this.#finish()
   }

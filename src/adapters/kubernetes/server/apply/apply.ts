@@ -15,7 +15,14 @@ import {
   withoutMember,
 } from './field-set.ts'
 import { type Manager, managerId, readManagers, withManagers } from './managers.ts'
-import { changedFields, emptyObject, fieldsOf, mergeTyped, withoutFields } from './typed-value.ts'
+import {
+  changedFields,
+  emptyObject,
+  fieldsOf,
+  lostFields,
+  mergeTyped,
+  withoutFields,
+} from './typed-value.ts'
 
 /** Who writes, and through which part of the API. */
 export interface Writer {
@@ -40,6 +47,9 @@ const UNOWNED = [
   'deletionGracePeriodSeconds',
   'managedFields',
 ] as const
+
+/** What an object of a type is before anything is set. */
+const blanks = new WeakMap<StructType, JsonObject>()
 
 const LAST_RESORT = 'before-first-apply'
 
@@ -103,7 +113,7 @@ export function applyConfiguration(
     return isEmptySet(fields) ? [] : [{ manager, fields }]
   })
   if (!force && conflicts.length > 0) throw conflictError(conflicts)
-  const removed = difference(fieldsOf(type, before), fieldsOf(type, after))
+  const removed = lostFields(type, before, after)
   const rest = others.map((manager) => ({
     ...manager,
     fields: difference(difference(manager.fields, changed), removed),
@@ -156,10 +166,11 @@ export function recordUpdate(
   if (before !== undefined && (known.length === 0 || sameJson(was, is)))
     return withManagers(after, known)
   // Before the first report a status is there, with nothing in it.
-  const blank = emptyObject(type)
+  const blank = blanks.get(type) ?? emptyObject(type)
+  blanks.set(type, blank)
   const base = before === undefined ? blank : { ...statusOf(blank, writer), ...was }
   const changed = changedFields(type, base, is)
-  const lost = difference(fieldsOf(type, was), fieldsOf(type, is))
+  const lost = lostFields(type, was, is)
   // What was empty and is not any more is no path of its own, but is still there.
   const removed = difference(lost, existingIn(lost, is))
   const mine = {

@@ -31,6 +31,7 @@ export function isEmptySet(set: FieldSet): boolean {
 /** The paths that are in one of two sets. */
 export function union(a: FieldSet, b: FieldSet): FieldSet {
   if (a.children.size === 0 && !a.self) return b
+  if (b.children.size === 0 && (a.self || !b.self)) return a
   const children = new Map(a.children)
   for (const [key, child] of b.children) {
     const known = children.get(key)
@@ -41,6 +42,7 @@ export function union(a: FieldSet, b: FieldSet): FieldSet {
 
 /** The paths of `a` that are not in `b`. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
+  if (b.children.size === 0 && !(a.self && b.self)) return a
   return combine(a, b, (inA, inB) => inA && !inB, true)
 }
 
@@ -70,27 +72,49 @@ function combine(
 
 /** The paths whose fields are in an object: a map goes with the last that was in it. */
 export function existingIn(set: FieldSet, value: Json | undefined): FieldSet {
-  const children = new Map<string, FieldSet>()
+  let children: Map<string, FieldSet> | undefined
   for (const [key, child] of set.children) {
     const below = elementOf(value, key)
-    if (below !== undefined) children.set(key, existingIn(child, below))
+    const left = below === undefined ? undefined : existingIn(child, below)
+    if (left === child) continue
+    children ??= new Map(set.children)
+    if (left === undefined) children.delete(key)
+    else children.set(key, left)
   }
-  return { self: set.self, children }
+  return children === undefined ? set : { self: set.self, children }
 }
 
 /** What a path element leads to: a field, or the item of a list that it names. */
 function elementOf(value: Json | undefined, key: string): Json | undefined {
-  const name = key.slice(2)
-  if (key.startsWith('f:'))
+  if (key.startsWith('f:')) {
+    const name = key.slice(2)
     return isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
+  }
   if (!isList(value)) return undefined
-  const wanted = parse(name)
+  const wanted = namedBy(key)
   if (key.startsWith('v:')) return value.find((item) => sameJson(item, wanted ?? null))
   if (!isObject(wanted)) return undefined
-  const keys = Object.entries(wanted)
-  return value.find((item) =>
-    keys.every(([field, part]) => isObject(item) && sameJson(item[field] ?? null, part)),
-  )
+  return value.find((item) => {
+    if (!isObject(item)) return false
+    for (const field in wanted) if (!sameJson(item[field] ?? null, wanted[field])) return false
+    return true
+  })
+}
+
+/** How many path elements are kept as they were read, and how long they are: objects of one kind name their items alike. */
+const ELEMENTS_MAX = 1_024
+const ELEMENT_CHARS_MAX = 128
+const elements = new Map<string, Json | undefined>()
+
+/** The value, or the keys of an item, that a path element names. */
+function namedBy(key: string): Json | undefined {
+  const known = elements.get(key)
+  if (known !== undefined) return known
+  const value = parse(key.slice(2))
+  if (key.length > ELEMENT_CHARS_MAX) return value
+  if (elements.size >= ELEMENTS_MAX) elements.clear()
+  elements.set(key, value)
+  return value
 }
 
 /** A set without one of its paths, but with those below it. */
@@ -136,7 +160,8 @@ function parse(text: string): Json | undefined {
 /** The JSON form (FieldsV1). */
 export function setToJson(set: FieldSet): JsonObject {
   const out: Draft = {}
-  if (set.self && set.children.size > 0) out['.'] = {}
+  if (set.children.size === 0) return out
+  if (set.self) out['.'] = {}
   for (const key of [...set.children.keys()].sort()) {
     const child = set.children.get(key)
     if (child !== undefined && !isEmptySet(child)) out[key] = setToJson(child)

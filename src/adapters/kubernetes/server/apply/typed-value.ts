@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, type Draft, isList, isObject, sameJson, setOwn } from '../json.ts'
 import { type Field, fieldIn, type StructType, structOf } from '../schema/schema.ts'
-import { type FieldSet, isEmptySet, NO_FIELDS, SELF } from './field-set.ts'
+import { difference, type FieldSet, isEmptySet, NO_FIELDS, SELF } from './field-set.ts'
 
 /** Values that stand for an absent list key (the schema defaults of merge keys). */
 const KEY_DEFAULTS: Readonly<Record<string, Json>> = { protocol: 'TCP' }
@@ -44,11 +44,12 @@ function shapeOf(field: Field | undefined, value: Json | undefined): Shape {
 }
 
 function itemKey(item: Json, { keys, defaults }: Extract<Shape, { type: 'items' }>): string {
-  const named = [...keys].sort().flatMap((key): [string, Json][] => {
+  const named: Draft = {}
+  for (const key of [...keys].sort()) {
     const value = at(item, key) ?? defaults[key]
-    return value === undefined ? [] : [[key, value]]
-  })
-  return `k:${JSON.stringify(Object.fromEntries(named))}`
+    if (value !== undefined) setOwn(named, key, value)
+  }
+  return `k:${JSON.stringify(named)}`
 }
 
 /** The paths that a whole object sets. */
@@ -62,7 +63,8 @@ function structFields(
   read: (field: Field | undefined, item: Json) => FieldSet,
 ): FieldSet {
   const children = new Map<string, FieldSet>()
-  for (const [key, item] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const item = value[key]
     if (item === undefined) continue
     const fields = read(fieldIn(type, key), item)
     if (!isEmptySet(fields)) children.set(`f:${key}`, fields)
@@ -136,10 +138,20 @@ export function emptyObject(type: StructType): JsonObject {
   return out
 }
 
+/** The paths that `before` sets and `after` does not. */
+export function lostFields(type: StructType, before: JsonObject, after: JsonObject): FieldSet {
+  // Nothing is lost where nothing changed, and that is most of an object.
+  const apart = (one: JsonObject, other: JsonObject): JsonObject =>
+    Object.fromEntries(Object.entries(one).filter(([key, value]) => value !== at(other, key)))
+  const had = fieldsOf(type, apart(before, after))
+  return isEmptySet(had) ? NO_FIELDS : difference(had, fieldsOf(type, apart(after, before)))
+}
+
 /** The paths whose value is new or another in `after`. */
 export function changedFields(type: StructType, before: JsonObject, after: JsonObject): FieldSet {
   const children = new Map<string, FieldSet>()
-  for (const [key, value] of Object.entries(after)) {
+  for (const key of Object.keys(after)) {
+    const value = after[key]
     if (value === undefined) continue
     const changed = changedValue(fieldIn(type, key), at(before, key), value)
     if (!isEmptySet(changed)) children.set(`f:${key}`, changed)

@@ -26,9 +26,8 @@ import { type EvictionOptions, evictionSettings } from './eviction/settings.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { asObject } from './json.ts'
 import { podLogs } from './logs.ts'
-import { readNodeFacts } from './node-facts.ts'
-import { nodeImages } from './node-images.ts'
-import { registerNode } from './node-registrar.ts'
+import { lookAtNode } from './node-look.ts'
+import { rebooted, registerNode } from './node-registrar.ts'
 import type { NodeFacts } from './node-status.ts'
 import type { PodApi } from './pod-context.ts'
 import type { ClusterDns } from './pod-dns.ts'
@@ -215,7 +214,7 @@ class NodeAgent implements Edged {
     if (this.#closed.signal.aborted) return
     await mkdir(this.#options.directory, { recursive: true, mode: 0o755 })
     const directory = await realpath(this.#options.directory)
-    this.#facts = await this.#lookAtNode()
+    this.#facts = await lookAtNode(this.#options)
     const housekeeping = this.#keepHouse(directory)
     this.#housekeeping = housekeeping
     this.#worker = new PodWorker({
@@ -235,7 +234,8 @@ class NodeAgent implements Edged {
       closed: this.#closed.signal,
     })
     await housekeeping.start()
-    await registerNode(store, this.#node(), clock)
+    const bootId = await registerNode(store, this.#node(), clock)
+    if (bootId !== undefined) this.#events.record(rebooted(node, bootId))
     if (this.#closed.signal.aborted) return
     this.#watchObjects()
     await this.#statics.start()
@@ -350,7 +350,7 @@ class NodeAgent implements Edged {
   }
 
   async #lookAgain(): Promise<void> {
-    this.#facts = await this.#lookAtNode()
+    this.#facts = await lookAtNode(this.#options)
     this.#nodeReconciler.hint(NODE_KEY)
     await this.#events.prune()
   }
@@ -368,16 +368,6 @@ class NodeAgent implements Edged {
       },
       directory,
     )
-  }
-
-  async #lookAtNode(): Promise<Omit<NodeFacts, 'pressure'>> {
-    const { node, version, runtime, directory, addresses, capacity } = this.#options
-    const runtimeVersion = `${runtime.name}://${runtime.version}`
-    const asked = { name: node, version, runtimeVersion, directory, addresses, capacity }
-    const facts = await readNodeFacts(asked)
-    // An engine that does not answer now had images all the same: what was said of them stands.
-    const images = await runtime.images?.images().catch(() => undefined)
-    return images === undefined ? facts : { ...facts, images: nodeImages(images) }
   }
 
   #node(): NodeFacts {

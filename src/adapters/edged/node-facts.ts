@@ -1,6 +1,8 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { arch, availableParallelism, networkInterfaces, platform, release, totalmem } from 'node:os'
 import { bootId } from '../runtime/boot-id.ts'
+import type { Threshold } from './eviction/thresholds.ts'
+import { allocatableOf, hugePages, swapBytes, systemUuid } from './node-allocatable.ts'
 import { kubeArch, type NodeFacts } from './node-status.ts'
 
 /** What {@link readNodeFacts} is told. */
@@ -12,6 +14,8 @@ export interface NodeFactsOptions {
   readonly directory: string
   readonly addresses: readonly string[] | undefined
   readonly capacity: Readonly<Record<string, string>> | undefined
+  /** When pods are evicted: what has to stay free is not for them. */
+  readonly thresholds: readonly Threshold[]
 }
 
 const PODS_MAX = 110
@@ -21,21 +25,27 @@ export async function readNodeFacts(
   options: NodeFactsOptions,
 ): Promise<Omit<NodeFacts, 'pressure'>> {
   const disk = await statfs(options.directory)
+  const capacity = {
+    cpu: String(availableParallelism()),
+    'ephemeral-storage': `${Math.floor((disk.blocks * disk.bsize) / 1024)}Ki`,
+    ...(await hugePages()),
+    memory: `${Math.floor(totalmem() / 1024)}Ki`,
+    pods: String(PODS_MAX),
+    ...options.capacity,
+  }
+  const machineID = (await readFile('/etc/machine-id', 'utf8').catch(() => '')).trim()
   return {
     name: options.name,
     addresses: options.addresses ?? [firstAddress()],
-    capacity: {
-      cpu: String(availableParallelism()),
-      'ephemeral-storage': `${Math.floor((disk.blocks * disk.bsize) / 1024)}Ki`,
-      memory: `${Math.floor(totalmem() / 1024)}Ki`,
-      pods: String(PODS_MAX),
-      ...options.capacity,
-    },
+    capacity,
+    allocatable: allocatableOf(capacity, options.thresholds),
     os: platform(),
     arch: kubeArch(arch()),
     kernelVersion: release(),
     osImage: await osImage(),
-    machineID: (await readFile('/etc/machine-id', 'utf8').catch(() => '')).trim(),
+    machineID,
+    systemUUID: (await systemUuid()) ?? machineID,
+    swapBytes: await swapBytes(),
     bootID: await bootId(),
     runtimeVersion: options.runtimeVersion,
     version: options.version,

@@ -5,15 +5,20 @@ import {
   type ObjectKey,
   type ObjectStore,
 } from '../kubernetes/objects/types.ts'
+import type { Occurrence } from './event-record.ts'
 import { asObject, sameJson } from './json.ts'
 import { type NodeFacts, nodeLabels, nodeStatus, withNodeLabels } from './node-status.ts'
 
-/** Keeps the Node object as this machine is. Safe to repeat. */
+/**
+ * Keeps the Node object as this machine is. Safe to repeat.
+ *
+ * @returns the boot id, where the object has said another one: the machine was rebooted.
+ */
 export async function registerNode(
   store: ObjectStore,
   facts: NodeFacts,
   clock: Clock,
-): Promise<void> {
+): Promise<string | undefined> {
   const key: ObjectKey = { resource: 'nodes', name: facts.name }
   const author = 'edged'
   if (store.get(key) === undefined) await createNode(store, facts)
@@ -26,6 +31,7 @@ export async function registerNode(
     },
     { part: 'desired', author },
   )
+  const told = asObject(asObject(store.get(key)?.['status'])['nodeInfo'])['bootID']
   await store.update(
     key,
     (node): KubeObject => {
@@ -34,6 +40,21 @@ export async function registerNode(
     },
     { part: 'observed', author },
   )
+  const isKnown = typeof told === 'string' && told !== ''
+  return isKnown && told !== facts.bootID ? facts.bootID : undefined
+}
+
+/** What is told of a machine that was rebooted. */
+export function rebooted(name: string, bootId: string): Occurrence {
+  return {
+    kind: 'Node',
+    namespace: 'default',
+    name,
+    uid: name,
+    type: 'Warning',
+    reason: 'Rebooted',
+    message: `Node ${name} has been rebooted, boot id: ${bootId}`,
+  }
 }
 
 async function createNode(store: ObjectStore, facts: NodeFacts): Promise<void> {

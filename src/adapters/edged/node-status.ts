@@ -8,11 +8,17 @@ export interface NodeFacts {
   /** Addresses of the node, the first one also of its pods. */
   readonly addresses: readonly string[]
   readonly capacity: Readonly<Record<string, string>>
+  /** What of it pods may have. */
+  readonly allocatable: Readonly<Record<string, string>>
   readonly os: string
   readonly arch: string
   readonly kernelVersion: string
   readonly osImage: string
   readonly machineID: string
+  /** What the firmware calls the machine; its machine id where that says nothing. */
+  readonly systemUUID: string
+  /** How much can be swapped out. */
+  readonly swapBytes: number
   readonly bootID: string
   readonly runtimeVersion: string
   readonly version: string
@@ -70,11 +76,13 @@ export function nodeStatus(existing: JsonObject, facts: NodeFacts, nowMs: number
   return {
     ...existing,
     addresses,
-    allocatable: facts.capacity,
+    allocatable: facts.allocatable,
     capacity: facts.capacity,
     conditions: mergeConditions(existing['conditions'], nodeConditions(facts), nowMs, {
       lastHeartbeatTime: kubeTime(nowMs),
     }),
+    // Nobody listens for the cloud here: it reaches the node through the engine.
+    daemonEndpoints: existing['daemonEndpoints'] ?? { kubeletEndpoint: { Port: 0 } },
     ...(facts.images === undefined ? {} : { images: facts.images }),
     nodeInfo: {
       architecture: facts.arch,
@@ -86,7 +94,8 @@ export function nodeStatus(existing: JsonObject, facts: NodeFacts, nowMs: number
       machineID,
       operatingSystem: facts.os,
       osImage,
-      systemUUID: machineID,
+      ...(facts.swapBytes > 0 ? { swap: { capacity: facts.swapBytes } } : {}),
+      systemUUID: facts.systemUUID,
     },
   }
 }

@@ -227,9 +227,9 @@ export class PodStarter {
 
   /** @param ip the pod's own address; undefined while it has none, or that of the machine. */
   #fields(pod: PodView, ip?: string | undefined): FieldContext {
-    const { addresses, capacity } = this.#context.node()
+    const { addresses, allocatable } = this.#context.node()
     const podIPs = ip === undefined ? addresses : [ip]
-    return { pod, podIPs, hostIPs: addresses, allocatable: capacity }
+    return { pod, podIPs, hostIPs: addresses, allocatable }
   }
 }
 

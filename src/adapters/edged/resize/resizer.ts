@@ -115,9 +115,9 @@ export class Resizer {
     return {
       canResize: runtime.supports.resize,
       problem: () => {
-        const { name, capacity } = node()
+        const { name, allocatable } = node()
         const others = usersOf(store.list('pods').items, name, pod.uid).map(asAllocated)
-        const [lack] = lacksOf(pod.object, others, capacity)
+        const [lack] = lacksOf(pod.object, others, allocatable)
         return lack === undefined ? undefined : lackMessage(lack)
       },
     }

@@ -6,7 +6,12 @@ import {
   createReplicaSetController,
 } from 'tideway/adapters/kubernetes/controllers'
 import { podTokenIssuer } from 'tideway/adapters/kubernetes/identity'
-import { homeOf, type KubeObject, type ObjectStore } from 'tideway/adapters/kubernetes/objects'
+import {
+  homeOf,
+  type KubeObject,
+  type ObjectStore,
+  type UsageReport,
+} from 'tideway/adapters/kubernetes/objects'
 import {
   type ApiServer,
   admittedStore,
@@ -16,6 +21,7 @@ import {
 } from 'tideway/adapters/kubernetes/server'
 import type { Teardown } from '../shared/lifetime.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
+import { looksDifferent } from '../shared/usage-change.ts'
 import { UsageSignals } from '../shared/usage-signals.ts'
 import { CLUSTER_DOMAIN, type EdgeSettings } from './edge-settings.ts'
 import { nodeLimitsOf } from './eviction-settings.ts'
@@ -23,10 +29,14 @@ import { openRuntime } from './open-runtime.ts'
 import { stopPods } from './stop-pods.ts'
 
 /** How often the node says that it is alive. */
-const HEARTBEAT_MS = 10_000
+const HEARTBEAT_MS = 15_000
+/** What it says: that it says anything is all there is to know, and the link may be metered. */
+const ALIVE = Uint8Array.of(1)
 /** How often it is measured what the node and its pods use; sooner and slower after the start. */
-const USAGE_MS = 15_000
+const USAGE_MS = 60_000
 const FIRST_USAGE_MS = 1_000
+/** How often the cloud is told of it while it hardly changes: less than it is kept there. */
+const USAGE_TOLD_MS = 5 * 60_000
 /** The version that the node reports as its kubelet's: that of the API which is spoken here. */
 const KUBELET_VERSION = 'v1.33.0-tideway'
 
@@ -92,7 +102,7 @@ export class EdgePods {
         : { manifests: { directory: settings.podManifestPath, read: readPodManifest } }),
     })
     teardown.add('edged', () => edged.close())
-    startHeartbeat(replica, edged, node, teardown)
+    startHeartbeat(replica, node, teardown)
     return new EdgePods(options, edged, setApi, teardown)
   }
 
@@ -125,10 +135,13 @@ export class EdgePods {
     const signals = new UsageSignals(replica, node)
     let cancel = (): void => undefined
     let isOver = false
+    let told: UsageReport | undefined
     const look = async (): Promise<void> => {
       const report = await this.edged.usage()
       if (isOver || report.windowMs === 0) return
       this.usage.take(node, { ...report, index: 0 })
+      if (told !== undefined && !isDue(told, report)) return
+      told = report
       signals.send(report)
     }
     const again = (delayMs: number): void => {
@@ -147,14 +160,18 @@ export class EdgePods {
   }
 }
 
+function isDue(told: UsageReport, now: UsageReport): boolean {
+  return now.takenAtMs - told.takenAtMs >= USAGE_TOLD_MS || looksDifferent(told, now)
+}
+
 function clusterDnsOf({ clusterDns, clusterDomain }: EdgeSettings): ClusterDns | undefined {
   if (clusterDns.length === 0) return undefined
   return { servers: clusterDns, domain: clusterDomain ?? CLUSTER_DOMAIN }
 }
 
-function startHeartbeat(replica: Replica, edged: Edged, node: string, teardown: Teardown): void {
+function startHeartbeat(replica: Replica, node: string, teardown: Teardown): void {
   const beat = (): void => {
-    replica.signal(`lease/${node}`, new TextEncoder().encode(JSON.stringify(edged.heartbeat())))
+    replica.signal(`lease/${node}`, ALIVE)
   }
   beat()
   const timer = setInterval(beat, HEARTBEAT_MS)

@@ -13,6 +13,9 @@ const QUIET_MS = 1_500
 /** How many collections the compiled code of a function outlives that does not run: V8 would keep it for 5. */
 const UNUSED_COLLECTIONS = 1
 
+/** How long a start takes at most: after that V8 does as it always does, as each such collection costs CPU. */
+const START_MS = 60_000
+
 /**
  * Makes V8 keep less memory than it takes for good on a machine that has plenty: garbage is collected
  * earlier and what is left put together, code that only the start needs is given up soon, and WASM is optimized
@@ -21,14 +24,24 @@ const UNUSED_COLLECTIONS = 1
  */
 export function keepMemoryLow(): void {
   setFlagsFromString(`--heap-growing-percent=${OLD_GROWTH_PERCENT}`)
-  setFlagsFromString('--compact-on-every-full-gc')
-  setFlagsFromString(`--gc-memory-reducer-start-delay-ms=${QUIET_MS}`)
-  setFlagsFromString(`--bytecode-old-age=${UNUSED_COLLECTIONS}`)
+  setFlagsFromString('--memory-reducer-single-gc')
+  giveBackTheStart()
   setFlagsFromString('--wasm-num-compilation-tasks=1')
   boundYoungGeneration()
   // Its limit itself is read before any JavaScript runs; how it grows towards that is read each time.
   const observer = new PerformanceObserver(boundYoungGeneration)
   observer.observe({ entryTypes: ['gc'] })
+}
+
+function giveBackTheStart(): void {
+  setFlagsFromString('--compact-on-every-full-gc')
+  setFlagsFromString(`--gc-memory-reducer-start-delay-ms=${QUIET_MS}`)
+  setFlagsFromString(`--bytecode-old-age=${UNUSED_COLLECTIONS}`)
+  const restore = setTimeout(() => {
+    setFlagsFromString('--no-compact-on-every-full-gc')
+    setFlagsFromString('--gc-memory-reducer-start-delay-ms=8000')
+  }, START_MS)
+  restore.unref()
 }
 
 function boundYoungGeneration(): void {

@@ -82,7 +82,7 @@ export interface EdgedOptions {
   readonly eviction?: EvictionOptions | undefined
   /** When images that nobody uses are removed. Default: as kubelet does it. */
   readonly imageCollection?: ImageCollectionOptions | undefined
-  /** How often the runtime is listed without a hint. Default 10 s. */
+  /** How often the runtime is listed without a hint. Default 60 s. */
   readonly relistMs?: number | undefined
   /** The node is not ready once the runtime has not answered for this long. Default 30 s. */
   readonly runtimeDownMs?: number | undefined
@@ -107,7 +107,7 @@ export interface Edged {
   close(): Promise<void>
 }
 
-const RELIST_MS = 10_000
+const RELIST_MS = 60_000
 /** How often the node itself is looked at: what it is changes without a hint. */
 const NODE_LOOK_MS = 60_000
 /** How often it is looked whether the static pod that another one replaces is gone. */

@@ -18,7 +18,7 @@ const TOO_LONG: readonly string[] = [
 
 /** How a silent peer is found out. */
 export interface KeepAliveOptions {
-  /** Time between two pings. 0 sends none. Default: 15 s. */
+  /** Time after which a peer that was not heard of is pinged. 0 pings never. Default: 15 s. */
   readonly pingMs?: number | undefined
   /** How long the answer may take. Default: 10 s. */
   readonly pongMs?: number | undefined
@@ -139,7 +139,15 @@ function keepAwake(
     clearTimeout(pongTimer)
     pongTimer = undefined
   }
+  // Who was heard of since need not be asked: on a metered link questions are most of what passes.
+  let isHeard = false
+  const onHeard = () => {
+    isHeard = true
+  }
   const pingTimer = setInterval(() => {
+    const wasHeard = isHeard
+    isHeard = false
+    if (wasHeard) return
     // While we do not read, no answer can come in.
     if (connection.isPaused || connection.isEnded || pongTimer !== undefined) return
     socket.ping(undefined, undefined, nothing)
@@ -154,6 +162,8 @@ function keepAwake(
   }, pingMs)
   socket.on('pong', onAnswer)
   socket.on('message', onAnswer)
+  socket.on('message', onHeard)
+  socket.on('ping', onHeard)
   connection.closed.then(() => {
     clearInterval(pingTimer)
     clearTimeout(pongTimer)

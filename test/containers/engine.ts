@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RunningProgram, startProgram } from '../cluster/process.ts'
 import { networkConfig } from './containerd-config.ts'
@@ -88,6 +88,8 @@ export async function startEngine(
       process.kill(program.pid, 'SIGKILL')
       await program.stop()
       program = undefined
+      // Its containerd ended with it, and may be a zombie, which the next one would take for alive.
+      await rm(join(folder, 'exec', 'containerd', 'containerd.pid'), { force: true })
     },
     start,
     leftovers: () => leftoversOf(place),

@@ -60,6 +60,11 @@ export class EngineClient {
     }
   }
 
+  /** Makes a call of whose answer only success matters. @throws EngineError with the engine's words. */
+  async tell(call: EngineCall): Promise<void> {
+    await textOf(await this.#send({ method: 'POST', ...call }, this.#agent), ANSWER_BYTES_MAX)
+  }
+
   /** Gives each line of an answer as it comes. Resolves when there are no more. @throws EngineError. */
   async lines(call: EngineCall, onLine: (value: unknown) => void): Promise<void> {
     const response = await this.#send({ timeoutMs: 0, ...call }, undefined)

@@ -9,6 +9,13 @@ export interface Dialect {
   readonly sharesHostname: boolean
   /** Whether a filter of system calls is given by its path; else by its text. */
   readonly readsSeccomp: boolean
+  /**
+   * What the engine lays over a root file system that cannot be written: directories that can be, but
+   * for those that are mounted otherwise.
+   */
+  readonly writableAnyway: readonly string[]
+  /** Whether it says that a container was ended because its memory was short: conmon 2.1.6 does not. */
+  readonly tellsOom: boolean
   /** Whether cgroups are made by systemd, which has names of its own for them. */
   readonly hasSlices: boolean
 }

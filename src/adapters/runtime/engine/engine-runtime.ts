@@ -92,7 +92,7 @@ export class EngineRuntime implements PodRuntime {
     this.#logs = new ContainerLogs({ dialect, limits: logLimits, clock, logger })
     const seen = (container: ContainerStatus, path: string): Promise<void> =>
       this.#logs.seen(container, path)
-    this.#observed = new ObservedState({ client, owner, seen })
+    this.#observed = new ObservedState({ client, owner, tellsOom: dialect.tellsOom, seen })
     const details = (id: string): ReturnType<ObservedState['details']> => this.#observed.details(id)
     this.#sessions = new EngineSessions({ client, clock, details })
     this.#stops = new Stops({ client, clock, details })
@@ -182,8 +182,8 @@ export class EngineRuntime implements PodRuntime {
       throw new RuntimeError('NotFound', `container "${id}" is not running`)
     if (!this.supports.resize)
       throw new RuntimeError('InvalidSpec', `${this.name} ${this.version} cannot change limits`)
-    const call = { method: 'POST', ...updateCall(dialect, id, resourcesOf(limits)) } as const
-    await this.#refused('InvalidSpec', () => (libpod ?? client).call(call))
+    const call = updateCall(dialect, id, resourcesOf(limits))
+    await this.#refused('InvalidSpec', () => (libpod ?? client).tell(call))
   }
 
   async removeContainer(id: string): Promise<void> {
@@ -337,15 +337,15 @@ export class EngineRuntime implements PodRuntime {
 
   async #start(id: string): Promise<void> {
     const path = `/containers/${id}/start`
-    await this.#context.client.call({ method: 'POST', path, timeoutMs: START_TIMEOUT_MS })
+    await this.#context.client.tell({ path, timeoutMs: START_TIMEOUT_MS })
   }
 
   async #remove(id: string): Promise<void> {
     await this.#logs.forget(id)
     await this.#refused('Unavailable', async () => {
-      const call = { method: 'DELETE', path: `/containers/${id}`, query: { force: true, v: true } }
+      const query = { force: true, v: true }
       try {
-        await this.#context.client.call({ ...call, method: 'DELETE' })
+        await this.#context.client.tell({ method: 'DELETE', path: `/containers/${id}`, query })
       } catch (error) {
         // Another one is removing it: then it is gone soon.
         if (!isMissing(error) && !isNotRunning(error)) throw error

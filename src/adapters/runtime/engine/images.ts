@@ -61,7 +61,7 @@ export class EngineImages implements RuntimeImages {
   async removeImage(id: string): Promise<void> {
     try {
       const path = `/images/${encodeURIComponent(id)}`
-      await this.#client.call({ method: 'DELETE', path, query: { force: true } })
+      await this.#client.tell({ method: 'DELETE', path, query: { force: true } })
     } catch (error) {
       if (!isMissing(error)) throw toRuntimeError(error, 'Unavailable')
     }
@@ -107,10 +107,7 @@ export class EngineImages implements RuntimeImages {
   }
 
   async #pull(reference: string, login: RegistryLogin | undefined): Promise<void> {
-    const headers =
-      login === undefined
-        ? {}
-        : { 'x-registry-auth': Buffer.from(JSON.stringify(authOf(login))).toString('base64url') }
+    const headers = login === undefined ? {} : { 'x-registry-auth': authOf(login) }
     let refusal: string | undefined
     try {
       await this.#client.lines(
@@ -139,8 +136,10 @@ function pullFailure(error: unknown): unknown {
   return isOfRegistry ? new RuntimeError('PullFailed', failure.message, { cause: error }) : failure
 }
 
-function authOf({ username, password }: RegistryLogin): object {
-  return { username, password }
+/** In the alphabet for addresses, filled up: without that Docker takes it for no login at all. */
+function authOf({ username, password }: RegistryLogin): string {
+  const text = Buffer.from(JSON.stringify({ username, password })).toString('base64')
+  return text.replaceAll('+', '-').replaceAll('/', '_')
 }
 
 function statusOf({ Id, RepoTags, RepoDigests, Size, Config }: ImageMessage): ImageStatus {

@@ -149,6 +149,8 @@ export function engineOf(
     writesLogs: isPodman,
     sharesHostname: !isPodman,
     readsSeccomp: isPodman,
+    writableAnyway: isPodman ? ['/run', '/tmp', '/var/tmp'] : [],
+    tellsOom: !isPodman,
     hasSlices: info.CgroupDriver === 'systemd',
   }
   const resize = !isPodman || major > PODMAN_MIN || minor >= PODMAN_RESIZE_MINOR

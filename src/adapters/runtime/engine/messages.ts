@@ -105,6 +105,8 @@ export interface HostConfig extends ResourceMessage {
   readonly DnsOptions?: readonly string[]
   readonly Sysctls?: TextMap
   readonly Mounts?: readonly MountMessage[]
+  /** Directories in memory, with their options. */
+  readonly Tmpfs?: TextMap
   readonly LogConfig: LogConfig
   readonly GroupAdd?: readonly string[]
   readonly Privileged?: boolean

@@ -3,6 +3,7 @@ import type { ContainerStatus, RuntimeState, SandboxStatus } from '../index.ts'
 import type { EngineClient } from './client.ts'
 import { isMissing } from './errors.ts'
 import { labelFilter } from './labels.ts'
+import { wasShortOfMemory } from './machine.ts'
 import type { ContainerDetails, ContainerRow, ImageMessage } from './messages.ts'
 import { containerStatus, isSandbox, sandboxAttempt, sandboxStatus } from './status.ts'
 
@@ -10,11 +11,14 @@ import { containerStatus, isSandbox, sandboxAttempt, sandboxStatus } from './sta
 export interface ObservedOptions {
   readonly client: EngineClient
   readonly owner: string
+  /** Whether the engine says itself that memory was short; else the kernel is asked. */
+  readonly tellsOom: boolean
   /** Told of each container that is seen; resolves when the log of one that has ended is complete. */
   readonly seen: (container: ContainerStatus, sourcePath: string) => Promise<void>
 }
 
 const IMAGES_MAX = 1_000
+const KILLED_CODE = 137
 
 /**
  * What an engine holds, as it says itself. Lists are asked for each time; what they leave out (when a
@@ -118,7 +122,10 @@ export class ObservedState {
 
   async #statusOf(details: ContainerDetails): Promise<ContainerStatus> {
     const imageId = await this.#imageOf(details.Image)
-    const status = containerStatus(details, imageId, this.#failures.get(details.Id))
+    const told = containerStatus(details, imageId, this.#failures.get(details.Id))
+    const isKilled = told.exitCode === KILLED_CODE && told.reason === 'Error'
+    const isShort = isKilled && !this.#options.tellsOom && wasShortOfMemory(details.Id)
+    const status = isShort ? { ...told, reason: 'OOMKilled' } : told
     await this.#options.seen(status, details.LogPath ?? '')
     return status
   }

@@ -8,7 +8,13 @@ import {
 import type { ContainerSpec, Limits, Mount, SandboxSpec } from '../index.ts'
 import type { Dialect } from './dialect.ts'
 import { CONTAINER_ATTEMPT, SANDBOX_ATTEMPT, SANDBOX_ID } from './labels.ts'
-import type { CreateMessage, LogConfig, MountMessage, ResourceMessage } from './messages.ts'
+import type {
+  CreateMessage,
+  HostConfig,
+  LogConfig,
+  MountMessage,
+  ResourceMessage,
+} from './messages.ts'
 import { securityPart, userText } from './security.ts'
 
 /** What of a request is not in its spec. */
@@ -143,10 +149,19 @@ export async function containerRequest(
       ...resourcesOf(limits),
       ...(limits.oomScoreAdjust === undefined ? {} : { OomScoreAdj: limits.oomScoreAdjust }),
       Mounts: spec.mounts.map(mountOf),
+      ...closedPart(spec, dialect),
       LogConfig: place.logConfig,
       ...(await securityPart(security, dialect)),
     },
   }
+}
+
+/** What the engine would make writable in a root that may not be. */
+function closedPart(spec: ContainerSpec, dialect: Dialect): Pick<HostConfig, 'Tmpfs'> {
+  if (spec.security?.readOnlyRoot !== true) return {}
+  const mounted = new Set(spec.mounts.map(({ path }) => path.replace(/\/+$/, '')))
+  const open = dialect.writableAnyway.filter((path) => !mounted.has(path))
+  return open.length === 0 ? {} : { Tmpfs: Object.fromEntries(open.map((path) => [path, 'ro'])) }
 }
 
 function pidMode(spec: ContainerSpec, { sandbox, sandboxId }: ContainerPlace): string | undefined {

@@ -207,7 +207,7 @@ export class EngineSessions implements RuntimeSessions {
   async #resize(path: string, { columns, rows }: TerminalSize): Promise<void> {
     const query = { w: columns, h: rows }
     // It may have ended, or not have begun: then it has no size.
-    await this.#options.client.call({ method: 'POST', path, query }).catch(() => undefined)
+    await this.#options.client.tell({ path, query }).catch(() => undefined)
   }
 
   #watch(containerId: string, wake: () => void): () => void {

@@ -92,9 +92,9 @@ export class Stops {
   async #send(id: string, signalName: string, signal: AbortSignal): Promise<void> {
     const { client } = this.#options
     const query = { signal: signalName }
-    const call = { method: 'POST', path: `/containers/${id}/kill`, query, signal } as const
+    const call = { path: `/containers/${id}/kill`, query, signal }
     try {
-      await client.call({ ...call, timeoutMs: KILL_MS })
+      await client.tell({ ...call, timeoutMs: KILL_MS })
     } catch (error) {
       if (!signal.aborted && !isMissing(error) && !isNotRunning(error)) throw error
     }

@@ -16,6 +16,8 @@ const DOCKER: Dialect = {
   writesLogs: false,
   sharesHostname: true,
   readsSeccomp: false,
+  writableAnyway: [],
+  tellsOom: true,
   hasSlices: false,
 }
 const PODMAN: Dialect = {
@@ -24,6 +26,7 @@ const PODMAN: Dialect = {
   writesLogs: true,
   sharesHostname: false,
   readsSeccomp: true,
+  writableAnyway: ['/run', '/tmp'],
 }
 const PLACE = { dialect: DOCKER, owner: 'me', cgroupRoot: 'root', network: 'bridge' }
 const SANDBOX = { namespace: 'n', name: 'p', uid: 'uid-1', hostname: 'p', directory: '/d' }
@@ -89,6 +92,15 @@ test('containers are in the namespaces of their sandbox', async () => {
   expect((await containerRequest(SPEC, shared)).HostConfig.PidMode).toBe('container:pause-1')
   const beside = { ...SPEC, besideProcessesOf: 'other' }
   expect((await containerRequest(beside, CONTAINER)).HostConfig.PidMode).toBe('container:other')
+})
+
+test('what an engine would lay over a root that cannot be written cannot be either', async () => {
+  const place = { ...CONTAINER, dialect: PODMAN }
+  const mount = { volume: 'a', source: '/a', path: '/tmp/', readOnly: false }
+  const spec = { ...SPEC, mounts: [mount], security: { readOnlyRoot: true } }
+  expect((await containerRequest(spec, place)).HostConfig.Tmpfs).toEqual({ '/run': 'ro' })
+  expect((await containerRequest(SPEC, place)).HostConfig).not.toHaveProperty('Tmpfs')
+  expect((await containerRequest(spec, CONTAINER)).HostConfig).not.toHaveProperty('Tmpfs')
 })
 
 test('the image decides what is not asked for', async () => {

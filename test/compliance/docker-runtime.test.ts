@@ -1,0 +1,6 @@
+import { describe } from 'vitest'
+import { engineSuite } from '../support/engine-suite.ts'
+
+describe('Docker through its API', () => {
+  engineSuite({ kind: 'docker', gaps: {} })
+})

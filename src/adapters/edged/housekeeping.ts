@@ -58,7 +58,8 @@ export class Housekeeping {
     this.#imagesMs = limits.periodMs
     this.#containers = new ContainerCollector({
       ...{ runtime, directory, clock, hint },
-      stateOf: (uid) => this.#stateOf(uid),
+      isGone: (uid) => options.knowsAll() && !options.pods.has(uid),
+      hasEnded: (uid) => this.#hasEnded(uid),
     })
     const tell = (reason: string, message: string): void =>
       record({
@@ -155,12 +156,10 @@ export class Housekeeping {
     })
   }
 
-  #stateOf(uid: string): 'live' | 'ended' | 'gone' | undefined {
-    const { pods, store, knowsAll } = this.#options
-    const key = pods.get(uid)
-    if (key === undefined) return knowsAll() ? 'gone' : undefined
-    const object = store.get(key)
-    return object !== undefined && hasEnded(viewPod(object)) ? 'ended' : 'live'
+  #hasEnded(uid: string): boolean {
+    const key = this.#options.pods.get(uid)
+    const object = key === undefined ? undefined : this.#options.store.get(key)
+    return object?.metadata.uid === uid && hasEnded(viewPod(object))
   }
 
   /** A node that is cut off could not get them again, so that they stay while a pod names them. */

@@ -78,6 +78,7 @@ export class PodWorker {
     const object = key === undefined ? undefined : this.#context.store.get(key)
     if (object === undefined || object.metadata.uid !== uid) return await this.#clean(uid)
     const wanted = this.#withGrace(viewPod(object))
+    this.#context.evictions.saw(wanted)
     const observed = await this.#observe(uid)
     const refusal = isNew(wanted) ? this.#refusalOf(wanted) : undefined
     if (refusal !== undefined) {
@@ -110,7 +111,7 @@ export class PodWorker {
     const { store, node, evictions } = this.#context
     const message = evictions.refusalOf(pod)
     if (message !== undefined) return { reason: EVICTED, message }
-    const { name, allocatable } = node()
+    const { name, capacity: allocatable } = node()
     const object = store.get({ resource: 'nodes', name })
     return misfitOf(pod.object, store.list('pods').items, { name, allocatable, object })
   }

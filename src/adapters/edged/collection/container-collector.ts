@@ -11,8 +11,10 @@ export interface ContainerCollectorOptions {
   /** Where the directories of pods and their logs are. */
   readonly directory: string
   readonly clock: Clock
-  /** What is known of a pod of this node; undefined while it is not certain who is here. */
-  readonly stateOf: (uid: string) => 'live' | 'ended' | 'gone' | undefined
+  /** Whether a pod is certainly not here any more. */
+  readonly isGone: (uid: string) => boolean
+  /** Whether a pod is here and has ended. */
+  readonly hasEnded: (uid: string) => boolean
   /** Asks for another look at a pod: who looks removes what is too much of it. */
   readonly hint: (uid: string) => void
 }
@@ -27,18 +29,18 @@ export class ContainerCollector {
 
   /** Has pods looked at that have ended containers to spare, or are gone; removes logs of the latter. */
   async collect(): Promise<void> {
-    const { runtime, directory, clock, stateOf, hint } = this.#options
+    const { runtime, directory, clock, isGone, hint } = this.#options
     const { sandboxes, containers } = await runtime.list()
     const found = new Set(podsWithSurplus(containers, clock.wallMs()))
     const directories = await readdir(join(directory, 'pods')).catch(() => [])
     for (const uid of [...sandboxes.map((sandbox) => sandbox.uid), ...directories]) {
-      if (stateOf(uid) === 'gone') found.add(uid)
+      if (isGone(uid)) found.add(uid)
     }
     for (const uid of found) hint(uid)
     const held = new Set(sandboxes.map(({ uid }) => uid))
     for (const folder of await readdir(join(directory, 'logs')).catch(() => [])) {
       const uid = podOfLogs(folder)
-      if (uid === undefined || held.has(uid) || stateOf(uid) !== 'gone') continue
+      if (uid === undefined || held.has(uid) || !isGone(uid)) continue
       await rm(join(directory, 'logs', folder), { recursive: true, force: true })
     }
   }
@@ -50,11 +52,11 @@ export class ContainerCollector {
    */
   async removeEnded(): Promise<number> {
     let count = 0
-    const { runtime, stateOf } = this.#options
+    const { runtime, hasEnded } = this.#options
     const { sandboxes, containers } = await runtime.list()
     for (const { id, uid } of sandboxes) {
       const isBusy = containers.some((each) => each.sandboxId === id && isActive(each))
-      if (stateOf(uid) !== 'ended' || isBusy) continue
+      if (isBusy || !hasEnded(uid)) continue
       await runtime.removeSandbox(id)
       count += 1
     }

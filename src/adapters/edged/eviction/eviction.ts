@@ -12,6 +12,8 @@ export interface Eviction {
 
 /** What those who work on pods ask while the node may run short of something. */
 export interface EvictionRules {
+  /** A pod is looked at: what it may use is known from then on. */
+  saw(pod: PodView): void
   /** Why a pod is being ended; undefined when it is not. */
   evictionOf(uid: string): Eviction | undefined
   /** Why a pod that has not begun may not begin now; undefined when it may. */

@@ -61,6 +61,8 @@ export class Evictor implements EvictionRules {
   readonly #observer: NodeObserver
   readonly #measures: PodMeasures
   readonly #evictions = new Map<string, Begun>()
+  /** The pods that have to be measured even while nothing runs short. */
+  readonly #limited = new Set<string>()
   readonly #signals: ReadonlySet<Signal>
   readonly #closed = new AbortController()
   #memory: PressureMemory = NO_PRESSURE
@@ -83,6 +85,11 @@ export class Evictor implements EvictionRules {
     return this.#conditions
   }
 
+  saw(pod: PodView): void {
+    if (hasStorageLimits(pod)) this.#limited.add(pod.uid)
+    else this.#limited.delete(pod.uid)
+  }
+
   evictionOf(uid: string): Eviction | undefined {
     return this.#evictions.get(uid)
   }
@@ -92,6 +99,7 @@ export class Evictor implements EvictionRules {
   }
 
   ended(uid: string): void {
+    this.#limited.delete(uid)
     if (!this.#evictions.delete(uid)) return
     // What it had is free now: whether that is enough is seen at once.
     this.#isUrgent = true
@@ -130,6 +138,8 @@ export class Evictor implements EvictionRules {
   async #look(): Promise<void> {
     const look = await this.#observer.look(this.#signals)
     const due = this.#take(look)
+    // Nothing else is looked at on a node that has enough of everything: pods are many.
+    if (due.length === 0 && this.#limited.size === 0) return
     const pods = this.#options.pods().filter(({ uid }) => !this.#evictions.has(uid))
     this.#measures.keepOnly(pods)
     if (this.#isWaiting() || this.#closed.signal.aborted) return

@@ -111,7 +111,7 @@ export class PodWorker {
     const { store, node, evictions } = this.#context
     const message = evictions.refusalOf(pod)
     if (message !== undefined) return { reason: EVICTED, message }
-    const { name, capacity: allocatable } = node()
+    const { name, allocatable } = node()
     const object = store.get({ resource: 'nodes', name })
     return misfitOf(pod.object, store.list('pods').items, { name, allocatable, object })
   }

@@ -29,6 +29,7 @@ import { removePodDirectory, removeVolumes } from './pod-volumes.ts'
 import { Prober } from './prober.ts'
 import { type ResizeView, toldSizes } from './resize/resize-view.ts'
 import { Resizer } from './resize/resizer.ts'
+import { RunTimes } from './run-times.ts'
 import { emptySandboxes, lostSandbox, SANDBOX_CHANGED } from './sandbox-plan.ts'
 import { removeLastWords, withLastWords } from './termination-files.ts'
 
@@ -47,6 +48,7 @@ export class PodWorker {
   readonly #stopper: PodStopper
   readonly #hooks: PodHooks
   readonly #prober: Prober
+  readonly #times: RunTimes
   readonly #resizer: Resizer
   /** What was wrong with each pod in its last pass: only what is new is told. */
   readonly #told = new Map<string, ReadonlySet<string>>()
@@ -58,6 +60,7 @@ export class PodWorker {
     this.#starter = new PodStarter(context)
     this.#stopper = new PodStopper(context)
     this.#hooks = new PodHooks(context)
+    this.#times = new RunTimes(context.clock)
     this.#resizer = new Resizer(context)
     this.#prober = new Prober({
       ...context,
@@ -166,6 +169,7 @@ export class PodWorker {
     const { directory, runtime } = this.#context
     this.#told.delete(uid)
     this.#lost.delete(uid)
+    this.#times.forget(uid)
     this.#starter.forget(uid)
     this.#resizer.settled(uid)
     this.#prober.forget(uid)
@@ -316,7 +320,7 @@ export class PodWorker {
   #plan(size: ResizeView, state: RuntimeState): { plan: PodPlan; health: PlanInput['health'] } {
     const { backoff, clock } = this.#context
     const { pod, restarts: resized } = size
-    const observed = state.containers
+    const observed = this.#times.seen(pod.uid, state.containers)
     const isMade = (run: ContainerStatus): boolean => !this.#hooks.isStarting(run.id)
     const probed = this.#prober.health(pod, observed.filter(isMade), state.sandboxes[0]?.ip)
     const health = this.#hooks.addTo(probed, observed)

@@ -42,6 +42,7 @@ interface Probe {
 interface WatchedRun {
   pod: PodView
   target: LookTarget
+  /** By the clock that nobody sets. */
   readonly startedAtMs: number
   readonly probes: readonly Probe[]
   readonly gone: AbortController
@@ -120,11 +121,13 @@ export class Prober {
   ): WatchedRun | undefined {
     const specs = probesOf(container)
     if (specs.length === 0 || !isActive(status) || this.#isClosed) return undefined
+    const { clock } = this.#options
+    const { startedAtMs = status.createdAtMs } = status
     const probes: Probe[] = []
     const run: WatchedRun = {
       pod,
       target: { container, containerId: status.id, ip },
-      startedAtMs: status.startedAtMs ?? status.createdAtMs,
+      startedAtMs: clock.monotonicMs() - Math.max(clock.wallMs() - startedAtMs, 0),
       probes,
       gone: new AbortController(),
     }
@@ -154,7 +157,7 @@ export class Prober {
       const { spec, history } = probe
       if (history.isOver || (spec.type === 'startup') === isStarted) continue
       const { clock } = this.#options
-      const ranMs = Math.max(clock.wallMs() - run.startedAtMs, 0)
+      const ranMs = clock.monotonicMs() - run.startedAtMs
       const agentMs = clock.monotonicMs() - this.#sinceMs
       this.#later(probe, firstLookMs({ spec, ranMs, agentMs, fraction: this.#fraction() }))
     }

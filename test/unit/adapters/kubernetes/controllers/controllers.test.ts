@@ -148,7 +148,7 @@ test('a replica set whose template names a node is run by that node only', async
 test('a node that is silent too long is marked, and nothing else of it is touched', async () => {
   await addNode('quiet')
   await addNode('lively')
-  const lifecycle = createNodeLifecycle({ ...base(), graceMs: 60 })
+  const lifecycle = createNodeLifecycle({ ...base(), graceMs: 1_000 })
   running.push(lifecycle)
   const beating = setInterval(() => lifecycle.beat('lively'), 10)
   const ready = (name: string) =>

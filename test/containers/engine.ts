@@ -8,6 +8,7 @@ import { dockerConfig, podmanConfig } from './engine-config.ts'
 import type { Image } from './image.ts'
 import { type Leftovers, leftoversOf, outputOf } from './leftovers.ts'
 import { cleanPlace, type EnginePlace, newPlace } from './place.ts'
+import { aloneWithPodman } from './podman-locks.ts'
 
 /** Which engine. */
 export type EngineKind = 'docker' | 'podman'
@@ -62,6 +63,7 @@ export async function startEngine(
   kind: EngineKind,
   images: readonly Image[] = [],
 ): Promise<Engine> {
+  const letOthers = kind === 'podman' ? await aloneWithPodman() : async (): Promise<void> => {}
   const place = await newPlace(`${kind}-`, `${kind}.sock`)
   const { folder, socket } = place
   const words = kind === 'docker' ? await prepareDocker(place) : await preparePodman(place)
@@ -98,6 +100,7 @@ export async function startEngine(
       await program?.stop()
       program = undefined
       await cleanPlace(place)
+      await letOthers()
     },
   }
   try {

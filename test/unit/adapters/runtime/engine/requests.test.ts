@@ -28,7 +28,7 @@ const PODMAN: Dialect = {
   readsSeccomp: true,
   writableAnyway: ['/run', '/tmp'],
 }
-const PLACE = { dialect: DOCKER, owner: 'me', cgroupRoot: 'root', network: 'bridge' }
+const PLACE = { dialect: DOCKER, owner: 'me', cgroupRoot: 'pods', network: 'bridge' }
 const SANDBOX = { namespace: 'n', name: 'p', uid: 'uid-1', hostname: 'p', directory: '/d' }
 const SPEC = {
   name: 'main',
@@ -150,9 +150,9 @@ test('limits are in the words of each engine', () => {
 })
 
 test('systemd has names of its own for cgroups', () => {
-  expect(cgroupParentOf(PLACE, 'u')).toBe('/root/podu')
+  expect(cgroupParentOf(PLACE, 'u')).toBe('/pods/podu')
   const slices = { ...PLACE, dialect: { ...DOCKER, hasSlices: true } }
-  expect(cgroupParentOf(slices, 'u')).toBe('root.slice')
+  expect(cgroupParentOf(slices, 'u')).toBe('pods.slice')
 })
 
 test('an engine tells what it is, and is refused when it will not do', () => {

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A name that belongs to one process at a time, and to nobody once that is gone. */
+const NAME = '\0tideway-test-podman'
+const LOCKS = '/dev/shm/libpod_lock'
+const LOOK_MS = 200
+
+/**
+ * Waits until no other test has a podman of its own. All podmans of root share one table of locks,
+ * which a new one empties, whoever holds them.
+ *
+ * @returns how to let the next one go on.
+ * @throws Error when somebody else uses podman on this machine.
+ */
+export async function aloneWithPodman(): Promise<() => Promise<void>> {
+  const server = createServer()
+  const isOurs = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(NAME, () => {
+        server.removeAllListeners('error')
+        resolve(true)
+      })
+    })
+  while (!(await isOurs())) await delay(LOOK_MS)
+  server.unref()
+  const end = async (): Promise<void> => {
+    await rm(LOCKS, { force: true })
+    await new Promise((resolve) => {
+      server.close(resolve)
+    })
+  }
+  if (!existsSync(LOCKS)) return end
+  server.close()
+  throw new Error(`somebody else uses podman on this machine: there is ${LOCKS}`)
+}

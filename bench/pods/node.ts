@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Containerd } from '../../test/containers/containerd.ts'
 import { ApiClient, type ApiTarget } from '../api/client.ts'
 import { PROGRAMS, pidOf, startProgram, stopProgram } from '../programs.ts'
+import { LinkMeter } from './link-meter.ts'
 
 const LOOK_MS = 20
 
@@ -20,6 +23,10 @@ export interface BenchNode {
   /** The process of edgecore, as it is now. */
   readonly edgePid: number
   readonly cloudPid: number
+  /** The connection between the two. */
+  readonly link: LinkMeter
+  /** What is in a file of the volume `config` of the only pod of the node; undefined when it is not there. */
+  configFile(name: string): Promise<string | undefined>
   /** Where pods find a folder of the machine to say that they run. */
   readonly beacons: string
   /** Resolves when nothing is left of the pods that were deleted. */
@@ -41,20 +48,33 @@ export async function startNode(
   const beacons = join(folder, 'beacons')
   await mkdir(beacons, { recursive: true })
   const api = ['--api-address', '127.0.0.1:0']
-  const sync = ['--sync-address', '127.0.0.1:0']
+  const port = await freePort()
+  const sync = ['--sync-address', `127.0.0.1:${port}`]
   const cloud = await startProgram('cloudcore', ['run', '--data', cloudData, ...api, ...sync])
   const main = join(PROGRAMS, 'cloudcore/main.js')
   const create = [main, 'token', 'create', '--data', cloudData, '--node', 'bench']
   const token = (await promisify(execFile)(process.execPath, create)).stdout.trim()
   const engine =
     containerd === undefined ? [] : ['--runtime', 'cri', '--runtime-endpoint', containerd.socket]
-  const args = ['--data', edgeData, ...api, ...engine]
+  const link = await LinkMeter.open(port)
+  const args = ['--data', edgeData, ...api, ...engine, '--server', link.address]
   let edge = await startProgram('edgecore', ['--token', token, ...args])
+  const [cloudApi, edgeApi] = [
+    new ApiClient(await targetOf(cloudData)),
+    new ApiClient(await targetOf(edgeData)),
+  ]
+  await Promise.all([cloudApi, edgeApi].map(podsAllowed))
   return {
     runtime,
-    cloud: new ApiClient(await targetOf(cloudData)),
-    edge: new ApiClient(await targetOf(edgeData)),
+    cloud: cloudApi,
+    edge: edgeApi,
     beacons,
+    link,
+    async configFile(name) {
+      const pods = join(edgeData, 'pods/pods')
+      const [uid = ''] = await readdir(pods).catch(() => [])
+      return await readFile(join(pods, uid, 'volumes/config', name), 'utf8').catch(() => undefined)
+    },
     get edgePid() {
       return pidOf(edge)
     },
@@ -73,6 +93,7 @@ export async function startNode(
     async close() {
       await stopProgram(edge)
       await stopProgram(cloud)
+      link.close()
       const stop = [join(PROGRAMS, 'edgecore/main.js'), 'stop-pods', '--data', edgeData, ...engine]
       await promisify(execFile)(process.execPath, stop)
       await rm(folder, { recursive: true, force: true })
@@ -86,4 +107,25 @@ async function targetOf(data: string): Promise<ApiTarget> {
     new RegExp(`${name}: *"?([^"\\s]+)"?`).exec(config)?.[1] ?? ''
   const caPem = Buffer.from(field('certificate-authority-data'), 'base64').toString('utf8')
   return { url: field('server'), caPem, token: field('token') }
+}
+
+/** Resolves when pods may be made: with the account that they run as. */
+async function podsAllowed(client: ApiClient): Promise<void> {
+  const path = '/api/v1/namespaces/default/serviceaccounts/default'
+  const isThere = (): Promise<boolean> =>
+    client.send({ path }).then(
+      () => true,
+      () => false,
+    )
+  while (!(await isThere())) await sleep(LOOK_MS)
+}
+
+/** A port that nobody has, for a program that does not tell which one it took. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }

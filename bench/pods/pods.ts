@@ -4,6 +4,7 @@ import { SHELL_IMAGE } from '../../test/containers/images.ts'
 import type { ApiClient, ApiRequest } from '../api/client.ts'
 
 const PODS = '/api/v1/namespaces/default/pods'
+const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps'
 /** A measurement that takes longer is broken. */
 const WAIT_MS = 120_000
 
@@ -31,6 +32,27 @@ export function createPod(name: string, beacons: string): ApiRequest {
     },
   }
   return { method: 'POST', path: PODS, body }
+}
+
+/** The request that makes a pod which has the config map of the same name in its volume `config`. */
+export function createConfiguredPod(name: string, beacons: string): ApiRequest {
+  const request = createPod(name, beacons)
+  const { spec, ...pod } = request.body as { readonly spec: { readonly volumes: object[] } }
+  const volumes = [...spec.volumes, { name: 'config', configMap: { name } }]
+  return { ...request, body: { ...pod, spec: { ...spec, volumes } } }
+}
+
+/** The request that makes a config map of one value. */
+export function createConfigMap(name: string): ApiRequest {
+  const metadata = { name, namespace: 'default' }
+  const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { value: 'first' } }
+  return { method: 'POST', path: CONFIG_MAPS, body }
+}
+
+/** The request that gives a config map another value. */
+export function changeConfigMap(name: string, value: string): ApiRequest {
+  const contentType = 'application/merge-patch+json'
+  return { method: 'PATCH', path: `${CONFIG_MAPS}/${name}`, body: { data: { value } }, contentType }
 }
 
 /** The request that deletes a pod at once. */

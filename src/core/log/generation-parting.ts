@@ -10,7 +10,7 @@ import type { CheckedEvent } from './submission.ts'
  * an older one. What it acknowledged of ours may then be aside there: only who has what an edit builds on can
  * write it again, and who is told of a leave gives up what that would be done with.
  *
- * @param generation the one that the leave names.
+ * @param generation the one that the leave names; or that a document left in which is here again, in another.
  */
 export function isParted(generation: number, record: DocumentRecord): boolean {
   const theirs = normalGeneration(generation)

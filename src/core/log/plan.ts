@@ -114,10 +114,11 @@ export class Plan {
     return [...new Set(homes.filter((home) => home !== undefined))]
   }
 
-  /** What had gone aside may have been on its way to who brought the document back, and count there. */
+  /** What left with it may have been on its way to who brought the document back, and count there. */
   #noteReturn(document: DocumentId, before: DocumentRecord | undefined): void {
-    if (before?.left !== true || before.fork === 0) return
-    if (this.#writes.record(document)?.left === false) this.#returned.add(document)
+    const now = this.#writes.record(document)
+    if (before?.left !== true || now?.left !== false) return
+    if (before.fork > 0 || isParted(before.generation, now)) this.#returned.add(document)
   }
 
   peer(peer: PeerState): void {
@@ -394,7 +395,6 @@ export class Plan {
     this.#writes.set(document, { ...now, generation })
     this.#writes.push('leave', document, record.collection, new Uint8Array(0), from)
     const fork = now.fork + (aside.size > 0 || isEndAside ? 1 : 0)
-    const left = { left: true, entries: 0, bytes: 0 }
-    this.#writes.set(document, { ...now, ...left, generation, fork })
+    this.#writes.set(document, { ...now, generation, fork, left: true, entries: 0, bytes: 0 })
   }
 }

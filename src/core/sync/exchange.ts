@@ -188,7 +188,7 @@ export class Exchange {
 
   #append(token: number, work: AppendWork, record: PeerRecord, nowMs: number): void {
     this.receiver.handed(token, work)
-    this.#passed(record)
+    record.pass(this.sender)
     const peer = record.state(work.cursor, work.filled)
     this.#host.emit({ type: 'append', token, entries: work.entries, peer })
     if (work.ackOwed) this.#receivedDueMs ??= nowMs + this.#host.limits.receivedAckMs
@@ -344,17 +344,16 @@ export class Exchange {
     return undefined
   }
 
-  /** What holds nothing for the peer, and was told so, it need not acknowledge when it has all before. */
-  #passed(record: PeerRecord): void {
-    const { lastEntry, told } = this.sender
-    if (record.acked >= lastEntry) record.acked = Math.max(record.acked, told)
+  /** The end of a run was told: no acknowledgement may ever come that it could be written down with. */
+  toldEnd(): void {
+    if (this.#record?.pass(this.sender) === true) this.#emitAcknowledged()
   }
 
   #emitAcknowledged(): void {
     const record = this.#record
     if (record === undefined) return
     this.#restate = !this.receiver.quiet
-    this.#passed(record)
+    record.pass(this.sender)
     const durable = record.acked
     const received = Math.max(this.#peerReceived, durable)
     const peer = record.state(this.receiver.durable)

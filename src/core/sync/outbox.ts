@@ -70,6 +70,7 @@ export class Outbox {
       if (frame === undefined) break
       entries += frame.entries
       this.#add(frame.bytes)
+      if (frame.entries === 0) exchange.toldEnd()
     }
     const ack = exchange.nextAck()
     if (ack !== undefined) this.#add(encodeFrame(ack))

@@ -1,6 +1,7 @@
 import type { CollectionId, Epoch, Position, ReplicaId } from '../ids.ts'
 import { SparseMap, SparseSet } from '../sparse-collections.ts'
 import type { PeerState } from './io.ts'
+import type { LogSender } from './log-sender.ts'
 
 interface Fill {
   /** Our history of the collection is durable at the peer. */
@@ -57,6 +58,17 @@ export class PeerRecord {
   doubt(head: Position): void {
     this.doubted = head
     for (const collection of [...this.#complete]) this.reconcile(collection)
+  }
+
+  /**
+   * What holds nothing for the peer, and was told so, it need not acknowledge when it has all before.
+   *
+   * @returns whether that moved how far it is believed to be.
+   */
+  pass({ lastEntry, told }: Pick<LogSender, 'lastEntry' | 'told'>): boolean {
+    const isPast = this.acked >= lastEntry && told > this.acked
+    if (isPast) this.acked = told
+    return isPast
   }
 
   /** Nothing differs any more: returns what is complete by that. */

@@ -228,3 +228,16 @@ test('who gets a document back after something of it went aside is to compare', 
   // Nothing is to be compared when it is told again.
   expect((await tell(owner, author, 'join')).returned).toEqual([])
 })
+
+test('who gets a document back in an older generation than it left in is to compare', async () => {
+  const [owner, mover] = await Promise.all([LogNode.open('owner'), LogNode.open('mover')])
+  await set(owner, 'both')
+  await settleAll([owner, mover])
+  await move(mover, 'e')
+  await owner.cut('d')
+  // The base is on its way while the document leaves and comes back.
+  await tellLeave(mover, owner)
+  await move(mover, 'f')
+  expect((await tell(mover, owner, 'join')).returned).toEqual(['f'])
+  expect(await owner.log.record('d')).toMatchObject({ left: false, fork: 0, generation: 1 })
+})

@@ -123,3 +123,15 @@ test('what came from the peer need not be read again for it', () => {
   expect(cloud.head).toBeGreaterThan(20)
   expect(cloud.peers.get('edge-1')?.acked).toBeGreaterThanOrEqual(cloud.head - 1)
 })
+
+test('a log that holds nothing for a peer is walked over once, however often they meet', () => {
+  const edge = new TinyReplica('edge-1', [NODE])
+  const cloud = new TinyReplica('cloud', [NODE])
+  for (let n = 0; n < 20; n += 1) edge.write(NODE, `d${n}`, 'from the edge')
+  new SessionPair(edge, cloud).run().cut()
+  new SessionPair(edge, cloud).run().cut()
+  const again = new SessionPair(edge, cloud).run()
+  expect(again.dialer.session.agreed).toBe(true)
+  expect([again.dialer.reads, again.accepter.reads]).toEqual([0, 0])
+  expect(cloud.peers.get('edge-1')?.acked).toBe(cloud.head)
+})

@@ -29,7 +29,8 @@ test('a pod that asks for a port of the machine that another one has is refused'
 test('a group beside a user that only the image knows by name', async (context) => {
   skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
   const image = shellImage('localhost/named:1', { User: 'app' })
-  const place = await openContainedPlace({}, [image])
+  // A container that ends as soon as it has begun may be told to run until the next list.
+  const place = await openContainedPlace({ relistMs: 2_000 }, [image])
   try {
     const main = {
       name: 'main',

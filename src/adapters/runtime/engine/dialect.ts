@@ -16,6 +16,8 @@ export interface Dialect {
   readonly writableAnyway: readonly string[]
   /** Whether it says that a container was ended because its memory was short: conmon 2.1.6 does not. */
   readonly tellsOom: boolean
+  /** No container is kept alive more willingly than this: where root may not lower a score. */
+  readonly oomScoreMin: number
   /** Whether cgroups are made by systemd, which has names of its own for them. */
   readonly hasSlices: boolean
 }

@@ -6,7 +6,7 @@ import { EngineClient } from './client.ts'
 import { type Dialect, LIBPOD } from './dialect.ts'
 import { EngineRuntime } from './engine-runtime.ts'
 import { EngineError } from './errors.ts'
-import { hasAllCapabilities } from './machine.ts'
+import { hasAllCapabilities, lowestOomScore } from './machine.ts'
 import type { InfoMessage, VersionMessage } from './messages.ts'
 
 /** What {@link engineRuntime} needs. */
@@ -151,6 +151,7 @@ export function engineOf(
     readsSeccomp: isPodman,
     writableAnyway: isPodman ? ['/run', '/tmp', '/var/tmp'] : [],
     tellsOom: !isPodman,
+    oomScoreMin: lowestOomScore(isWhole),
     hasSlices: info.CgroupDriver === 'systemd',
   }
   const resize = !isPodman || major > PODMAN_MIN || minor >= PODMAN_RESIZE_MINOR

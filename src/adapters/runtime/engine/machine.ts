@@ -1,5 +1,15 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+
+/** The lowest score that a process of this machine may be given by root (proc(5), oom_score_adj). */
+export function lowestOomScore(isWhole: boolean): number {
+  if (isWhole) return OOM_SCORE_MIN
+  try {
+    return Number(readFileSync('/proc/self/oom_score_adj', 'utf8'))
+  } catch {
+    return OOM_SCORE_MIN
+  }
+}
 
 /** Whether this process may do all that its kernel knows: some machines keep something from their root. */
 export async function hasAllCapabilities(): Promise<boolean> {
@@ -17,6 +27,7 @@ export async function hasAllCapabilities(): Promise<boolean> {
   }
 }
 
+const OOM_SCORE_MIN = -1000
 const KERNEL_LOG = '/dev/kmsg'
 /** The kernel keeps some thousands of records, each shorter than this. */
 const RECORDS_MAX = 100_000

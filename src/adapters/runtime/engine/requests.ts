@@ -147,7 +147,9 @@ export async function containerRequest(
       IpcMode: ipc === 'host' ? 'host' : shared,
       ...(pid === undefined ? {} : { PidMode: pid }),
       ...resourcesOf(limits),
-      ...(limits.oomScoreAdjust === undefined ? {} : { OomScoreAdj: limits.oomScoreAdjust }),
+      ...(limits.oomScoreAdjust === undefined
+        ? {}
+        : { OomScoreAdj: Math.max(limits.oomScoreAdjust, dialect.oomScoreMin) }),
       Mounts: spec.mounts.map(mountOf),
       ...closedPart(spec, dialect),
       LogConfig: place.logConfig,

@@ -18,6 +18,7 @@ const DOCKER: Dialect = {
   readsSeccomp: false,
   writableAnyway: [],
   tellsOom: true,
+  oomScoreMin: -1000,
   hasSlices: false,
 }
 const PODMAN: Dialect = {

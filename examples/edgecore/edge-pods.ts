@@ -1,20 +1,15 @@
 import { join } from 'node:path'
-import { type Logger, nodeCollection, type Replica, systemClock, systemRandom } from 'tideway'
+import { type Logger, type Replica, systemClock, systemRandom } from 'tideway'
 import { type ClusterDns, createEdged, type Edged, type PodApi } from 'tideway/adapters/edged'
-import {
-  createGarbageCollector,
-  createReplicaSetController,
-} from 'tideway/adapters/kubernetes/controllers'
 import { podTokenIssuer } from 'tideway/adapters/kubernetes/identity'
-import {
-  homeOf,
-  type KubeObject,
-  type ObjectStore,
-  type UsageReport,
+import type {
+  ObjectStore,
+  PodLogs,
+  PodStreams,
+  UsageReport,
 } from 'tideway/adapters/kubernetes/objects'
 import {
   type ApiServer,
-  admittedStore,
   createUsageTable,
   readPodManifest,
   type UsageTable,
@@ -25,6 +20,7 @@ import { looksDifferent } from '../shared/usage-change.ts'
 import { UsageSignals } from '../shared/usage-signals.ts'
 import { CLUSTER_DOMAIN, type EdgeSettings } from './edge-settings.ts'
 import { nodeLimitsOf } from './eviction-settings.ts'
+import { startNodeControllers } from './node-controllers.ts'
 import { openRuntime } from './open-runtime.ts'
 import { stopPods } from './stop-pods.ts'
 
@@ -73,6 +69,14 @@ export class EdgePods {
     this.#teardown = teardown
   }
 
+  get logs(): PodLogs {
+    return this.edged.logs
+  }
+
+  get streams(): PodStreams {
+    return this.edged.streams
+  }
+
   /** Opens the runtime; nothing runs yet. */
   static async open(options: EdgePodsOptions, teardown: Teardown): Promise<EdgePods> {
     const { settings, node, replica, store, loaded, logger } = options
@@ -114,18 +118,7 @@ export class EdgePods {
     const host = hostname.replace(/^\[|\]$/g, '')
     this.#setApi({ host, port: api.port, caPem, issue })
     await this.edged.ready
-    const parts = { store, clock: systemClock, random: systemRandom, logger }
-    const sets = createReplicaSetController({
-      ...parts,
-      store: admittedStore(store, parts),
-      runs: (name) => name === node,
-    })
-    this.#teardown.add('replica sets', () => sets.close())
-    // What the node has for itself it also clears up itself, cut off or not.
-    const own = nodeCollection(node)
-    const runs = (resource: string, object: KubeObject): boolean => homeOf(resource, object) === own
-    const garbage = createGarbageCollector({ ...parts, runs })
-    this.#teardown.add('garbage', () => garbage.close())
+    startNodeControllers({ node, store, logger }, this.#teardown)
     this.#measure()
   }
 

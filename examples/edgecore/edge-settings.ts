@@ -16,6 +16,7 @@ import {
   type Values,
 } from '../shared/settings.ts'
 import { evictionSettings } from './eviction-settings.ts'
+import { kubeletSettings } from './kubelet-settings.ts'
 import { runtimeSettings } from './open-runtime.ts'
 
 /** What the environment variables of edgecore start with. */
@@ -58,6 +59,7 @@ function parseIp(text: string): string | undefined {
 /** Every setting of edgecore. */
 export const edgeSettings: typeof joinSettings &
   typeof runtimeSettings &
+  typeof kubeletSettings &
   typeof evictionSettings &
   typeof auditSettings & {
     readonly server: Setting<readonly Address[]>
@@ -106,6 +108,7 @@ export const edgeSettings: typeof joinSettings &
     false,
   ),
   ...runtimeSettings,
+  ...kubeletSettings,
   ...evictionSettings,
   ...auditSettings,
   metricsAddress: metricsAddressSetting,

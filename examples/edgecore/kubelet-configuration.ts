@@ -14,6 +14,8 @@ export interface KubeletPlace {
   readonly clientAuthority: string
   /** The certificate and key of its own API, PEM files. Default: it makes some itself. */
   readonly certificate?: { readonly path: string; readonly keyPath: string } | undefined
+  /** A folder of static pods. Default: none. */
+  readonly manifests?: string | undefined
   readonly clusterDns: readonly string[]
   readonly clusterDomain: string
 }
@@ -47,6 +49,7 @@ export function kubeletConfiguration(place: KubeletPlace): Readonly<Record<strin
     containerRuntimeEndpoint: `unix://${place.socketPath}`,
     podLogsDir: join(directory, 'logs'),
     volumePluginDir: join(directory, 'volume-plugins'),
+    ...(place.manifests === undefined ? {} : { staticPodPath: place.manifests }),
     ...(place.clusterDns.length === 0 ? {} : { clusterDNS: [...place.clusterDns] }),
     clusterDomain: place.clusterDomain,
     cgroupDriver: 'cgroupfs',
@@ -70,5 +73,8 @@ export function kubeletArguments(
     `--root-dir=${join(directory, 'root')}`,
     `--cert-dir=${join(directory, 'pki')}`,
     `--hostname-override=${node}`,
+    // One that a killed edgecore has left goes when the next one comes.
+    `--lock-file=${join(directory, 'lock')}`,
+    '--exit-on-lock-contention',
   ]
 }

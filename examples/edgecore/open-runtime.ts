@@ -7,14 +7,15 @@ import { processRuntime } from 'tideway/adapters/runtime/process'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { choiceSetting, type Setting, textSetting } from '../shared/settings.ts'
 
-/** What pods are on a node: processes of the machine, or containers of an engine. */
-export type RuntimeChoice = 'process' | 'cri' | 'docker' | 'podman'
+/** What pods are on a node: processes of the machine, containers of an engine, or what a kubelet makes. */
+export type RuntimeChoice = 'process' | 'cri' | 'docker' | 'podman' | 'kubelet'
 
 /** Where engines are found, as they are installed. */
 const ENDPOINTS: Readonly<Record<Exclude<RuntimeChoice, 'process'>, string>> = {
   cri: '/run/containerd/containerd.sock',
   docker: '/run/docker.sock',
   podman: '/run/podman/podman.sock',
+  kubelet: '/run/containerd/containerd.sock',
 }
 
 /** What says which runtime has the pods of a node. */
@@ -24,15 +25,15 @@ export const runtimeSettings: {
   readonly pauseImage: Setting<string | undefined>
 } = {
   runtime: choiceSetting(
-    'what pods are: plain processes, or containers of an engine with the Container Runtime Interface, of Docker or of Podman',
-    ['process', 'cri', 'docker', 'podman'],
+    'what pods are: plain processes, or containers of an engine with the Container Runtime Interface, of Docker or of Podman, or what a kubelet of Kubernetes makes of them',
+    ['process', 'cri', 'docker', 'podman', 'kubelet'],
     () => 'process',
     'process',
   ),
   runtimeEndpoint: textSetting(
     'the unix socket of the engine',
     'PATH',
-    Object.values(ENDPOINTS).join(', '),
+    [...new Set(Object.values(ENDPOINTS))].join(', '),
   ),
   pauseImage: textSetting(
     'the image whose program holds the namespaces of a pod, on Docker and Podman',
@@ -54,15 +55,16 @@ const OWNER_DIGITS = 12
 /**
  * Opens what has the pods of a data directory.
  *
- * @throws ProgramError `RUNTIME_UNREACHABLE` when no engine answers at its socket.
+ * @throws ProgramError `RUNTIME_UNREACHABLE` when no engine answers at its socket, `SETTING_INVALID`
+ * when a kubelet has the pods.
  */
 export async function openRuntime(settings: RuntimeSettings, logger: Logger): Promise<PodRuntime> {
   const { data, runtime } = settings
   if (runtime === 'process') {
     return await processRuntime({ directory: join(data, 'runtime'), clock: systemClock, logger })
   }
-  const endpoint = settings.runtimeEndpoint ?? ENDPOINTS[runtime]
-  const socketPath = endpoint.replace(/^unix:\/\//, '')
+  if (runtime === 'kubelet') throw notOurs()
+  const socketPath = engineEndpoint(settings)
   const options = { socketPath, clock: systemClock, logger, owner: await ownerOf(data) }
   try {
     // Loaded only where it is wanted: a node without an engine needs nothing of it.
@@ -82,6 +84,21 @@ export async function openRuntime(settings: RuntimeSettings, logger: Logger): Pr
     const message = `${error.message}; start it, or say where it is with --runtime-endpoint`
     throw new ProgramError('RUNTIME_UNREACHABLE', EXIT.unreachable, message, { cause: error })
   }
+}
+
+/** The socket of the engine that has the containers of a node. */
+export function engineEndpoint({
+  runtime,
+  runtimeEndpoint,
+}: Pick<RuntimeSettings, 'runtime' | 'runtimeEndpoint'>): string {
+  const usual = ENDPOINTS[runtime === 'process' ? 'cri' : runtime]
+  return (runtimeEndpoint ?? usual).replace(/^unix:\/\//, '')
+}
+
+function notOurs(): ProgramError {
+  const message =
+    "the pods of --runtime kubelet are that kubelet's: they are stopped when they are deleted"
+  return new ProgramError('SETTING_INVALID', EXIT.usage, message)
 }
 
 /** Nodes that share an engine leave each other's pods alone: each data directory has its own name. */

@@ -24,6 +24,7 @@ import type { EdgeSettings } from './edge-settings.ts'
 import { enrol } from './enrol.ts'
 import { nodeLimitsOf } from './eviction-settings.ts'
 import { FleetLink } from './fleet-link.ts'
+import { KubeletPods } from './kubelet-pods.ts'
 import { startLocalApi } from './local-api.ts'
 import type { NodeIdentity } from './node-identity.ts'
 import { serveLogs } from './served-logs.ts'
@@ -86,13 +87,14 @@ export async function startEdge(
   teardown.add('status', () => status.close())
   const filled = new Filled(isNew)
   teardown.add('first fill', () => filled.close())
-  const pods = await EdgePods.open(
-    { settings, node, replica, store, loaded: filled.done, logger },
-    teardown,
-  )
-  const { edged } = pods
-  teardown.add('logs for the cloud', serveLogs(replica, edged.logs))
-  teardown.add('streams for the cloud', serveStreams(replica, edged.streams))
+  const parts = { settings, node, replica, store, logger }
+  const pods =
+    settings.runtime === 'kubelet'
+      ? await KubeletPods.open({ ...parts, self: identity }, teardown)
+      : await EdgePods.open({ ...parts, loaded: filled.done }, teardown)
+  const { logs, streams } = pods
+  teardown.add('logs for the cloud', serveLogs(replica, logs))
+  teardown.add('streams for the cloud', serveStreams(replica, streams))
   const connection = { isConnected: false }
   const isConnected = (): boolean => connection.isConnected
   const access = await openIdentity(directory, node, store, isConnected, logger, teardown)
@@ -100,8 +102,7 @@ export async function startEdge(
   const authority = await loadOrCreateAuthority(join(directory, 'pki'))
   const api = await startLocalApi({
     ...{ directory, self: identity, authority, address: settings.apiAddress },
-    ...{ store, logs: edged.logs },
-    streams: edged.streams,
+    ...{ store, logs, streams },
     ...{ logger, identity: access, audit, usage: pods.usage },
   })
   teardown.add('Kubernetes API', () => api.close())

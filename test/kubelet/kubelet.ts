@@ -65,10 +65,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       clusterDns: [],
       clusterDomain: 'cluster.local',
     }),
-    cgroupRoot: `/${containerd.cgroupRoot}`,
-    // Tests must not depend on how full the disk of the machine is.
-    evictionHard: {},
-    imageGCHighThresholdPercent: 100,
+    ...testConfiguration(containerd),
     ...options.configuration,
   }
   await writeFile(join(directory, 'config.yaml'), stringify(configuration))
@@ -129,8 +126,13 @@ async function writeCertificates(directory: string) {
   return { certificate, clientAuthority, client }
 }
 
+/** What every kubelet under test is told: its cgroups are its own, and a full disk is no matter. */
+export function testConfiguration({ cgroupRoot }: Containerd): Readonly<Record<string, unknown>> {
+  return { cgroupRoot: `/${cgroupRoot}`, evictionHard: {}, imageGCHighThresholdPercent: 100 }
+}
+
 /** With cgroup v1 every hierarchy needs the group that pods are to be in, with CPUs that they may use. */
-async function makeCgroups(root: string): Promise<void> {
+export async function makeCgroups(root: string): Promise<void> {
   for (const name of await readdir(CGROUPS)) {
     if (name === 'unified') continue
     const parent = join(CGROUPS, name)

@@ -1,5 +1,6 @@
 import { lstat, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { outputOf } from '../containers/leftovers.ts'
 
 /** What a kubelet changes on a machine outside its own directory. */
 export interface MachineState {
@@ -45,6 +46,15 @@ export async function stateOfMachine(): Promise<MachineState> {
       missing.push(path)
   }
   return { kernel, missing }
+}
+
+/** Ends the mounts below a folder, the innermost first: a kubelet mounts its own directory onto itself. */
+export async function unmountBelow(folder: string): Promise<void> {
+  const lines = (await readFile('/proc/mounts', 'utf8')).split('\n')
+  const paths = lines.map((line) => line.split(' ')[1] ?? '')
+  for (const path of paths.filter((each) => each.startsWith(`${folder}/`)).reverse()) {
+    await outputOf('umount', '-l', path)
+  }
 }
 
 /** Puts back what a kubelet changed whose pods log below `folder`. */

@@ -174,7 +174,7 @@ export class PodStarter {
     const refused = rootProblem(pod, container, need?.image, ownUid)
     if (refused !== undefined) return configError(refused)
     // Mounts with a subPathExpr need variables, and variables may name mounts: two passes.
-    const plain = await containerMounts(pod, container, sandbox.directory, {})
+    const plain = await containerMounts(pod, container, sandbox.directory, undefined)
     const own = runtime.environment(sandbox, { name: container.name, mounts: plain.mounts })
     const links = linksOf(this.#context, pod)
     const known = { ...own, ...links }

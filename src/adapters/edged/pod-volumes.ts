@@ -123,12 +123,16 @@ const PROPAGATIONS: Readonly<Record<string, Pick<Mount, 'propagation'>>> = {
   Bidirectional: { propagation: 'bidirectional' },
 }
 
-/** Where each volume of a container is, or why that cannot be said. */
+/**
+ * Where each volume of a container is, or why that cannot be said.
+ *
+ * @param env its variables; nothing is made below a volume while they are not known yet.
+ */
 export async function containerMounts(
   pod: PodView,
   container: ContainerView,
   podDirectory: string,
-  env: Readonly<Record<string, string>>,
+  env: Readonly<Record<string, string>> | undefined,
 ): Promise<{ readonly mounts: readonly Mount[]; readonly problem?: string }> {
   const mounts: Mount[] = []
   for (const each of container.volumeMounts) {
@@ -136,12 +140,12 @@ export async function containerMounts(
     const path = asText(each['mountPath']) ?? ''
     const volume = pod.volumes.find((candidate) => candidate['name'] === name)
     if (volume === undefined) return { mounts, problem: `volume "${name}" is not in the pod` }
-    const subPath = expand(asText(each['subPathExpr']) ?? asText(each['subPath']) ?? '', env)
+    const subPath = expand(asText(each['subPathExpr']) ?? asText(each['subPath']) ?? '', env ?? {})
     const isOutside = subPath.startsWith('/') || subPath.split('/').includes('..')
     if (isOutside) return { mounts, problem: `subPath ${JSON.stringify(subPath)} is invalid` }
     const base = asText(asObject(volume['hostPath'])['path']) ?? volumeDirectory(podDirectory, name)
     const source = subPath === '' ? base : join(base, subPath)
-    if (subPath !== '' && !hasFiles(volume) && !(await isThere(source))) {
+    if (env !== undefined && subPath !== '' && !hasFiles(volume) && !(await isThere(source))) {
       await makeSubPath(base, source)
     }
     const readOnly = each['readOnly'] === true || hasFiles(volume)

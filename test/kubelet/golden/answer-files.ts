@@ -16,10 +16,12 @@ export async function readAnswers(): Promise<KubeletAnswers> {
   return JSON.parse(await readFile(ANSWERS, 'utf8')) as KubeletAnswers
 }
 
-/** Replaces what was recorded. The cases stay in the order of their files. */
+/** Replaces what was recorded of some cases. All stay in the order of their files. */
 export async function writeAnswers(found: Answers): Promise<void> {
-  const cases = await readCases()
-  const answers = Object.fromEntries(cases.map(({ name }) => [name, found.get(name)]))
+  const [cases, before] = [await readCases(), await readAnswers()]
+  const answers = Object.fromEntries(
+    cases.map(({ name }) => [name, found.get(name) ?? before[name]]),
+  )
   await writeFile(ANSWERS, `${JSON.stringify(answers, undefined, 1)}\n`)
 }
 

@@ -14,6 +14,8 @@ export interface Moment {
   readonly until?: unknown
   /** Reasons of events that have been told. A reason twice is told twice, or counted. */
   readonly told?: readonly string[]
+  /** What comes after it is not waited for: it does not last. */
+  readonly passes?: boolean
   /** What the output of some container has to contain. */
   readonly says?: string
 }
@@ -67,6 +69,12 @@ export function placed(given: PodCase, places: CasePlaces): PodCase {
   return JSON.parse(text) as PodCase
 }
 
+/** The cases that are to be run: every one, or those that `KUBELET_CASES=NAME,NAME` names. */
+export async function wantedCases(): Promise<readonly PodCase[]> {
+  const names = process.env['KUBELET_CASES']?.split(',')
+  return (await readCases()).filter(({ name }) => names === undefined || names.includes(name))
+}
+
 /** Every case of the files, in order. */
 export async function readCases(): Promise<readonly PodCase[]> {
   const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.yaml')).sort()
@@ -79,8 +87,8 @@ export async function readCases(): Promise<readonly PodCase[]> {
 }
 
 function caseOf(entry: Entry): PodCase {
-  const { name, pod, until, told, says } = entry
-  const first: Step = { until, ...(told && { told }), ...(says === undefined ? {} : { says }) }
+  const { name, pod, until, told, says, passes = false } = entry
+  const first: Step = { until, passes, ...(told && { told }), ...(says && { says }) }
   const lists = ['initContainers', 'containers'].flatMap((list) => {
     const containers = pod[list]
     return Array.isArray(containers) ? [[list, containers.map(containerOf)] as const] : []

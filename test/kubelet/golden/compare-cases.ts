@@ -19,6 +19,8 @@ export interface CaseComparison {
 
 /** How many of the differences of one case are told. */
 const SHOWN_MAX = 8
+/** How much of what two texts have in common is told. */
+const COMMON_MAX = 40
 /** How much of a failure is told. */
 const TOLD_CHARACTERS = 600
 
@@ -44,9 +46,18 @@ export function compareCases(
       continue
     }
     const open = compareAnswers(real, ours).filter((difference) => isOpen(name, difference))
-    if (open.length > 0) differing.set(name, open.map(differenceText))
+    if (open.length > 0) differing.set(name, open.map(fromWhereTheyPart).map(differenceText))
   }
   return { differing, met }
+}
+
+/** Of long texts, what is told is what comes after what they have in common. */
+function fromWhereTheyPart({ path, real, ours }: Difference): Difference {
+  let at = 0
+  while (at < real.length && real[at] === ours[at]) at += 1
+  const cut = (text: string): string =>
+    at > COMMON_MAX ? `...${text.slice(at - COMMON_MAX)}` : text
+  return { path, real: cut(real), ours: cut(ours) }
 }
 
 /** What differs, in lines; empty when nothing does. */

@@ -20,7 +20,7 @@ export interface NodeSide {
   readonly told: ReadonlyMap<string, number>
 }
 
-/** What the runs of a container have written, by container and run; without the times. */
+/** What the last run of each container has written, by container and run; without the times. */
 export async function outputOf(
   side: Pick<NodeSide, 'podLogs'>,
   pod: { readonly name: string; readonly uid: string },
@@ -28,13 +28,18 @@ export async function outputOf(
   const folder = join(side.podLogs, `default_${pod.name}_${pod.uid}`)
   const output: Record<string, string> = {}
   for (const container of (await readdir(folder).catch(() => [])).sort()) {
-    for (const name of (await readdir(join(folder, container)).catch(() => [])).sort()) {
-      if (!/^\d+\.log$/.test(name)) continue
-      const text = await readFile(join(folder, container, name), 'utf8').catch(() => '')
-      output[`${container} ${name.slice(0, -4)}`] = linesOf(text)
-    }
+    // How long the logs of earlier runs are kept is for each agent to say.
+    const runs = (await readdir(join(folder, container)).catch(() => [])).filter(isLog).sort()
+    const name = runs.at(-1)
+    if (name === undefined) continue
+    const text = await readFile(join(folder, container, name), 'utf8').catch(() => '')
+    output[`${container} ${name.slice(0, -4)}`] = linesOf(text)
   }
   return output
+}
+
+function isLog(name: string): boolean {
+  return /^\d+\.log$/.test(name)
 }
 
 /** The lines of a log that an engine has written: a time, the stream, whole or part, the text. */

@@ -7,6 +7,10 @@ const HASH = /\b[0-9a-f]{64}\b/g
 const REGISTRY = /127\.0\.0\.1:\d+/g
 /** How long something took: what a pull says. */
 const TOOK = /in \d[\d.hmµns]* \(\d[\d.hmµns]* including waiting\)/g
+/** How an engine's words reach kubelet: gRPC puts its own before them, which says nothing more. */
+const GRPC = /rpc error: code = \w+ desc = /g
+/** What the pods beside it have asked for. */
+const USED = /used: \d+/g
 const IMAGE_BYTES = /Image size: \d+ bytes/g
 
 /** Takes what differs from run to run out of what there is to see of one pod. */
@@ -57,6 +61,8 @@ export class Normalizer {
       .replace(REGISTRY, '<registry>')
       .replace(this.#network, '<address>')
       .replace(TOOK, 'in <time>')
+      .replace(GRPC, '')
+      .replace(USED, 'used: <number>')
       .replace(IMAGE_BYTES, 'Image size: <bytes>')
   }
 }

@@ -152,7 +152,8 @@ async function lookAt(side: NodeSide, given: PodCase, last: KubeObject): Promise
     events[fieldPath] ??= []
     events[fieldPath].push(normalizer.event(event, given.uncounted))
   }
-  const output = given.isQuiet ? {} : await outputIn(side, last)
+  // Of a pod that is gone, logs go when somebody has the time.
+  const output = given.isQuiet || now === undefined ? {} : await outputIn(side, last)
   const answer = { status: now?.['status'], events, output }
   return normalizer.normalize(answer) as PodAnswer
 }

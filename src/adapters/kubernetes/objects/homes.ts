@@ -35,6 +35,7 @@ export function homeOf(resource: string, object: KubeObject): string {
     case 'pods':
       return nodeHome(textAt(object, 'spec', 'nodeName')) ?? UNSCHEDULED_COLLECTION
     case 'nodes':
+    case 'csinodes.storage.k8s.io':
       return nodeCollection(name)
     case 'secrets':
       return secretCollection(namespace, name)

@@ -203,6 +203,14 @@ export class CriRuntime implements PodRuntime {
     )
   }
 
+  async stopSandbox(id: string): Promise<void> {
+    await this.#unlessMissing(() =>
+      persistently(() =>
+        this.#context.client.call('StopPodSandbox', { podSandboxId: id }, SANDBOX_TIMEOUT_MS),
+      ),
+    )
+  }
+
   async removeSandbox(id: string): Promise<void> {
     const { client } = this.#context
     const found = await this.#find(id)

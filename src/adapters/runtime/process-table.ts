@@ -32,6 +32,15 @@ export async function isAlive(pid: number, start: string): Promise<boolean> {
   return row !== undefined && row.start === start
 }
 
+/** Whether some process has this pid: perhaps a zombie, perhaps another one. Takes microseconds. */
+export function isPresent(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
 /** Every process that can be seen, zombies left out. */
 export async function allProcesses(): Promise<readonly ProcessRow[]> {
   if (!HAS_PROC) return (await ps(['-A'])).filter((row) => row.state !== 'Z')

@@ -4,7 +4,7 @@ import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import { delay } from '../delay.ts'
 import { type ContainerStatus, type Limits, RuntimeError } from '../index.ts'
-import { isAlive } from '../process-table.ts'
+import { isAlive, isPresent } from '../process-table.ts'
 import type { Cgroups } from './cgroup-files.ts'
 import type { Claim, ContainerFiles, ContainerRecord, Final } from './container-files.ts'
 import { judge, startError, toStatus } from './container-state.ts'
@@ -181,6 +181,11 @@ export class Container {
     this.#refresh().catch((error: unknown) => {
       this.#context.logger.warn('cannot look at a container', { id: this.record.id, error })
     })
+  }
+
+  /** {@link poll} once its process is gone. Costs next to nothing while it is there. */
+  glance(): void {
+    if (this.#claim === undefined || !isPresent(this.#claim.pid)) this.poll()
   }
 
   /** Lets go without touching the process. */

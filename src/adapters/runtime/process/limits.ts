@@ -5,7 +5,8 @@ export const LIMITS: {
   readonly logLineBytesMax: number
   readonly logReadBytes: number
   readonly rawBytesMax: number
-  readonly pollMs: number
+  readonly glanceMs: number
+  readonly glancesPerPoll: number
   readonly startMsMax: number
   readonly startPollMs: number
   readonly killRoundsMax: number
@@ -29,8 +30,10 @@ export const LIMITS: {
   logReadBytes: 64 * 1024,
   /** A raw output file is emptied once it has reached this many bytes (option). */
   rawBytesMax: 16 * 1024 * 1024,
-  /** How often files and processes are looked at without any sign of a change. */
-  pollMs: 2_000,
+  /** How often it is seen whether processes are there, without any sign of a change. */
+  glanceMs: 2_000,
+  /** Each so manieth time their files are looked at, too: for signs that were lost. */
+  glancesPerPoll: 10,
   /** A container whose process does not come up within this time has failed to start. */
   startMsMax: 30_000,
   startPollMs: 5,

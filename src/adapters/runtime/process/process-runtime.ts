@@ -70,6 +70,7 @@ export class ProcessRuntime implements PodRuntime {
   readonly #sessions: PodSessions
   readonly #listeners = new Set<(hint: RuntimeHint) => void>()
   #poll: Cancel | undefined
+  #glances = 0
   #isClosed = false
 
   constructor(host: Host) {
@@ -340,8 +341,12 @@ export class ProcessRuntime implements PodRuntime {
   }
 
   #schedulePoll(): void {
-    this.#poll = this.#host.clock.schedule(LIMITS.pollMs, () => {
-      for (const container of this.#containers.values()) container.poll()
+    this.#poll = this.#host.clock.schedule(LIMITS.glanceMs, () => {
+      this.#glances = (this.#glances + 1) % LIMITS.glancesPerPoll
+      for (const container of this.#containers.values()) {
+        if (this.#glances === 0) container.poll()
+        else container.glance()
+      }
       this.#schedulePoll()
     })
   }

@@ -159,7 +159,7 @@ test('a probe that hangs ends with its time, and the pod by its policy', async (
   await place.create(shellPod('stuck', 'sleep 100', spec, { startupProbe }))
   await place.podWhere('stuck', (each) => each.phase === 'Failed')
   expect(told(place, 'Unhealthy')).toEqual([
-    'Startup probe failed: command "sleep 100" timed out after 1s',
+    'Startup probe failed: command timed out: "sleep 100" timed out after 1s',
   ])
   expect(told(place, 'Killing')).toEqual(['Container main failed startup probe'])
 })

@@ -27,6 +27,8 @@ import { runCli, TestFleet, until } from './fleet-programs.ts'
 const PODS = '/api/v1/namespaces/default/pods'
 const WAIT_MS = 90_000
 const TIMEOUT_MS = 300_000
+/** Another test may have a kubelet first. */
+const HOOK_MS = 600_000
 
 let fleet: TestFleet
 let containerd: Containerd | undefined
@@ -38,13 +40,16 @@ beforeAll(async () => {
   machine = await stateOfMachine()
   containerd = await startContainerd([shellImage()])
   await makeCgroups(containerd.cgroupRoot)
-})
+}, HOOK_MS)
 
 afterAll(async () => {
-  await unmountBelow(fleet.directory)
-  await fleet.close()
-  if (machine !== undefined) await restoreMachine(machine, fleet.directory)
-  await containerd?.close()
+  try {
+    await unmountBelow(fleet.directory)
+    await fleet.close()
+  } finally {
+    if (machine !== undefined) await restoreMachine(machine, fleet.directory)
+    await containerd?.close()
+  }
 })
 
 test('a kubelet that is not there is named', async () => {

@@ -161,7 +161,7 @@ test('a probe that hangs ends with its time, and the pod by its policy', async (
   expect(told(place, 'Unhealthy')).toEqual([
     'Startup probe failed: command timed out: "sleep 100" timed out after 1s',
   ])
-  expect(told(place, 'Killing')).toEqual(['Container main failed startup probe'])
+  expect(told(place, 'Killing')).toEqual(['Stopping container main'])
 })
 
 test('gRPC: a service that serves is ready, one that does not is not', async () => {

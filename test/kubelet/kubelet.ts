@@ -51,7 +51,6 @@ const CGROUPS = '/sys/fs/cgroup'
  */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { path, node, containerd, api } = options
-  const machine = await stateOfMachine()
   const directory = join(containerd.folder, 'kubelet')
   await mkdir(directory, { recursive: true })
   const port = await steadyPort()
@@ -77,6 +76,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   })
   await makeCgroups(containerd.cgroupRoot)
   const logPath = join(directory, 'kubelet.log')
+  const machine = await stateOfMachine()
   const program = startProgram('kubelet', path, [...kubeletArguments(place), '--v=2'], logPath)
   const close = async (): Promise<void> => {
     await program.stop()

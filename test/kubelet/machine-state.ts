@@ -1,5 +1,7 @@
 import { lstat, readdir, readFile, readlink, rm, rmdir, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { outputOf } from '../containers/leftovers.ts'
 
 /** What a kubelet changes on a machine outside its own directory. */
@@ -28,8 +30,17 @@ const DIRECTORIES: readonly string[] = [
   LINKS,
 ]
 
-/** How the machine is before a kubelet runs. */
+/** One kubelet at a time: all of them use the same settings and directories of the machine. */
+const LOCK = join(tmpdir(), 'tideway-kubelet.lock')
+const LOCK_MS_MAX = 600_000
+const LOOK_MS = 200
+
+/**
+ * How the machine is before a kubelet runs, once no other test has one. {@link restoreMachine} lets the
+ * next one go on.
+ */
 export async function stateOfMachine(): Promise<MachineState> {
+  await lock()
   const kernel = new Map<string, string>()
   for (const path of KERNEL) {
     const value = await readFile(path, 'utf8').catch(() => undefined)
@@ -57,6 +68,31 @@ export async function unmountBelow(folder: string): Promise<void> {
   }
 }
 
+async function lock(): Promise<void> {
+  const lastMs = performance.now() + LOCK_MS_MAX
+  while (performance.now() < lastMs) {
+    try {
+      await writeFile(LOCK, String(process.pid), { flag: 'wx' })
+      return
+    } catch {
+      // A test that was killed has left it.
+      const pid = Number(await readFile(LOCK, 'utf8').catch(() => '0'))
+      if (pid > 0 && !isAlive(pid)) await rm(LOCK, { force: true })
+      await sleep(LOOK_MS)
+    }
+  }
+  throw new Error(`another test holds ${LOCK}`)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** Puts back what a kubelet changed whose pods log below `folder`. */
 export async function restoreMachine(state: MachineState, folder: string): Promise<void> {
   for (const [path, value] of state.kernel) {
@@ -71,4 +107,5 @@ export async function restoreMachine(state: MachineState, folder: string): Promi
     // Somebody else may use it by now.
     else await rmdir(path).catch(() => undefined)
   }
+  await rm(LOCK, { force: true })
 }

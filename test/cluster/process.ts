@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** One program of a cluster that runs. */
@@ -29,7 +30,10 @@ const LOG_CHARACTERS = 4_000
 const running = new Set<ChildProcess>()
 let isHooked = false
 
-/** Starts a program whose output goes to a file. It ends with this process at the latest. */
+/**
+ * Starts a program whose output goes to a file, in the folder of that file, where it may drop things.
+ * It ends with this process at the latest.
+ */
 export function startProgram(
   name: string,
   path: string,
@@ -37,7 +41,7 @@ export function startProgram(
   logPath: string,
 ): RunningProgram {
   const log = openSync(logPath, 'a')
-  const child = spawn(path, args, { stdio: ['ignore', log, log] })
+  const child = spawn(path, args, { cwd: dirname(logPath), stdio: ['ignore', log, log] })
   closeSync(log)
   running.add(child)
   if (!isHooked) process.on('exit', killAll)

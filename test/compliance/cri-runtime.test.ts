@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { criRuntime } from '../../src/adapters/runtime/cri/index.ts'
 import type { ContainerStatus } from '../../src/adapters/runtime/index.ts'
@@ -16,8 +15,12 @@ import {
 } from '../containers/containerd-program.ts'
 import { PAUSE_IMAGE, SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { startRegistry } from '../containers/registry.ts'
+import { eventually } from '../support/fleet.ts'
 import { runtimePlace } from '../support/runtime-place.ts'
 import { skipUnless } from '../support/skip.ts'
+
+/** What an engine may take on a busy machine. */
+const WAIT_MS = 60_000
 
 let containerd: Containerd | undefined
 let places = 0
@@ -156,17 +159,52 @@ describe.each(CONTAINERDS)('$which through the Container Runtime Interface', (ea
       await containerd?.start()
       const listed = async (): Promise<readonly ContainerStatus[]> =>
         (await runtime.list().catch(() => undefined))?.containers ?? []
-      const found = await eventually(async () => (await listed())[0])
+      const found = await eventually(async () => (await listed())[0], WAIT_MS)
       expect(found).toMatchObject({ id: started.id, state: 'running' })
       const before = (await where.readLog(started.logPath)).length
-      await eventually(async () => (await where.readLog(started.logPath)).length > before)
+      await eventually(async () => (await where.readLog(started.logPath)).length > before, WAIT_MS)
       const command = { command: ['echo', 'back'], timeoutMs: 30_000, outputBytesMax: 100 }
       expect((await runtime.run(started.id, command)).output).toBe('back\n')
       const hints: string[] = []
       runtime.watch(({ podUid }) => hints.push(podUid))
       await runtime.stopContainer(started.id, 0)
-      await eventually(() => hints.includes(uid))
+      await eventually(() => hints.includes(uid), WAIT_MS)
       expect((await listed())[0]).toMatchObject({ state: 'exited', exitCode: 137 })
+    } finally {
+      await runtime.close()
+      await where.dispose()
+    }
+  })
+
+  test('the end of what ends at once is told when it can be seen', async (context) => {
+    skipUnless(context, isHere, which, reason)
+    const where = await place()
+    const runtime = await where.open()
+    try {
+      const directory = await where.podDirectory()
+      const pod = { namespace: 'suite', name: 'short', uid: 'short', hostname: 'pod', directory }
+      const sandbox = await runtime.runSandbox(pod)
+      const over = new Set<string>()
+      runtime.watch(async () => {
+        const { containers } = await runtime.list()
+        for (const { id, state } of containers) if (state === 'exited') over.add(id)
+      })
+      // Each that nobody is told of waits for the next look at everything: together for too long.
+      for (let attempt = 0; attempt < 8; attempt += 1) {
+        const { id } = await runtime.startContainer(sandbox.id, {
+          name: 'main',
+          attempt,
+          image: SHELL_IMAGE,
+          command: ['sh', '-c', 'sleep 0.3'],
+          args: [],
+          env: {},
+          mounts: [],
+          limits: {},
+          logPath: join(directory, 'main.log'),
+          labels: {},
+        })
+        await eventually(() => over.has(id), WAIT_MS)
+      }
     } finally {
       await runtime.close()
       await where.dispose()
@@ -181,17 +219,6 @@ describe.each(CONTAINERDS)('$which through the Container Runtime Interface', (ea
     expect(left?.processes.filter((line) => line.includes('containerd-shim'))).toEqual([])
   })
 })
-
-/** Looks until there is something, and gives it. */
-async function eventually<Found>(
-  look: () => Promise<Found | undefined | false> | Found | undefined | false,
-): Promise<Found> {
-  while (true) {
-    const found = await look()
-    if (found !== undefined && found !== false) return found
-    await sleep(50)
-  }
-}
 
 async function place(): Promise<RuntimePlace> {
   if (containerd === undefined) throw new Error('there is no containerd')

@@ -62,14 +62,14 @@ describe.each(['auto', 'never'] as const)('the log of a busy container, cgroups 
     })
     // The driver goes away and comes back while the container writes.
     for (let round = 0; round < 3; round += 1) {
-      await eventuallyAsync(async () => (await linesOf(logPath)).length > round * 2_000)
+      await eventually(async () => (await linesOf(logPath)).length > round * 2_000, 60_000)
       await runtime.close()
       await open()
     }
-    await eventuallyAsync(async () => {
+    await eventually(async () => {
       const [found] = (await runtime.list()).containers
       return found?.state === 'exited'
-    })
+    }, 60_000)
     const lines = await linesOf(logPath)
     expect(lines.length).toBe(count)
     expect(lines.findIndex((line, index) => line !== `number ${index} of the lines`)).toBe(-1)
@@ -167,23 +167,4 @@ async function linesOf(logPath: string): Promise<readonly string[]> {
   const texts = await Promise.all(files.map((file) => readFile(file, 'utf8').catch(() => '')))
   const lines = texts.join('').split('\n').slice(0, -1)
   return lines.map((line) => line.split(' ').slice(3).join(' '))
-}
-
-async function eventuallyAsync(isSo: () => Promise<boolean>): Promise<void> {
-  let last = false
-  let busy = false
-  await eventually(() => {
-    if (!busy && !last) {
-      busy = true
-      isSo()
-        .then((value) => {
-          last = value
-        })
-        .finally(() => {
-          busy = false
-        })
-        .catch(() => {})
-    }
-    return last
-  }, 60_000)
 }

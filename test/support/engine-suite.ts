@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { engineRuntime } from '../../src/adapters/runtime/engine/index.ts'
 import type {
@@ -22,6 +21,7 @@ import {
 } from '../containers/engine.ts'
 import { PAUSE_IMAGE, pauseImage, SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { startRegistry } from '../containers/registry.ts'
+import { eventually } from './fleet.ts'
 import { runtimePlace } from './runtime-place.ts'
 import { skipUnless } from './skip.ts'
 
@@ -34,6 +34,9 @@ export interface EngineSuiteOptions {
 
 const PAGE = 'from inside'
 const REQUEST = 'GET /page HTTP/1.0\r\n\r\n'
+
+/** What an engine may take on a busy machine. */
+const WAIT_MS = 60_000
 
 /** Runs the suite of runtimes, and what engines have beyond it, on a Docker or a Podman of its own. */
 export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
@@ -159,8 +162,8 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
         await stream?.write(Buffer.from(REQUEST))
         return stream === undefined ? undefined : await textOf(stream)
       }
-      expect(await eventually(() => through(8080))).toMatch(page)
-      expect(await eventually(() => through(8081))).toMatch(page)
+      expect(await eventually(() => through(8080), WAIT_MS)).toMatch(page)
+      expect(await eventually(() => through(8081), WAIT_MS)).toMatch(page)
       const direct = (): Promise<string | undefined> => {
         const socket = connect(hostPort, '127.0.0.1')
         socket.write(REQUEST)
@@ -170,7 +173,7 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
           () => undefined,
         )
       }
-      expect(await eventually(direct)).toMatch(page)
+      expect(await eventually(direct, WAIT_MS)).toMatch(page)
     },
   )
 
@@ -184,9 +187,9 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
     const mounts = [{ volume: 'a', source: pod.directory, path: pod.directory, readOnly: false }]
     const spec = containerIn(pod, { command: ['sh', '-c', script], mounts })
     const { id } = await runtime.startContainer(sandbox.id, spec)
-    await eventually(async () => (await rotatedLogs(spec.logPath)).length > 0)
+    await eventually(async () => (await rotatedLogs(spec.logPath)).length > 0, WAIT_MS)
     await writeFile(stop, '')
-    await eventually(async () => (await statusOf(runtime, id))?.state === 'exited')
+    await eventually(async () => (await statusOf(runtime, id))?.state === 'exited', WAIT_MS)
     const names = [...(await rotatedLogs(spec.logPath)), spec.logPath]
     const texts = await Promise.all(names.map((name) => where.readLog(name)))
     const numbers = [...texts.join('').matchAll(/x (\d+)$/gm)].map(([, number]) => Number(number))
@@ -211,16 +214,19 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
       await running().kill()
       await expect(runtime.list()).rejects.toMatchObject({ reason: 'Unavailable' })
       await running().start()
-      const found = await eventually(() => statusOf(runtime, started.id).catch(() => undefined))
+      const found = await eventually(
+        () => statusOf(runtime, started.id).catch(() => undefined),
+        WAIT_MS,
+      )
       expect(found).toMatchObject({ id: started.id, state: 'running' })
       const before = (await where.readLog(spec.logPath)).length
-      await eventually(async () => (await where.readLog(spec.logPath)).length > before)
+      await eventually(async () => (await where.readLog(spec.logPath)).length > before, WAIT_MS)
       const command = { command: ['echo', 'back'], timeoutMs: 60_000, outputBytesMax: 100 }
       expect((await runtime.run(started.id, command)).output).toBe('back\n')
       const hints: string[] = []
       runtime.watch(({ podUid }) => hints.push(podUid))
       await runtime.stopContainer(started.id, 0)
-      await eventually(() => hints.includes(pod.uid))
+      await eventually(() => hints.includes(pod.uid), WAIT_MS)
       expect(await statusOf(runtime, started.id)).toMatchObject({ state: 'exited', exitCode: 137 })
     },
   )
@@ -234,7 +240,7 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
       const rest = seen.processes.filter(isOfPod)
       const all = [...seen.namespaces, ...seen.chains, ...rest, ...podGroups(seen.cgroups)]
       return all.length === 0 ? seen : undefined
-    })
+    }, WAIT_MS)
     expect(left.links.filter((line) => line.includes('master'))).toEqual([])
   })
 
@@ -276,17 +282,6 @@ function containerIn(pod: SandboxSpec, over: Partial<ContainerSpec>): ContainerS
 
 async function statusOf(runtime: PodRuntime, id: string): Promise<ContainerStatus | undefined> {
   return (await runtime.list()).containers.find((each) => each.id === id)
-}
-
-/** Looks until there is something, and gives it. */
-async function eventually<Found>(
-  look: () => Promise<Found | undefined | false> | Found | undefined | false,
-): Promise<Found> {
-  while (true) {
-    const found = await look()
-    if (found !== undefined && found !== false) return found
-    await sleep(50)
-  }
 }
 
 async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {

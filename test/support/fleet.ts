@@ -37,14 +37,14 @@ export function openTestStore(
   })
 }
 
-/** Resolves when `check` returns something; looks again after each turn, up to `timeoutMs`. */
+/** Resolves when `check` gives something; looks again after each turn, up to `timeoutMs`. */
 export async function eventually<T>(
-  check: () => T | undefined | false,
-  timeoutMs = 5000,
+  check: () => T | undefined | false | Promise<T | undefined | false>,
+  timeoutMs = 15_000,
 ): Promise<T> {
   const end = Date.now() + timeoutMs
   while (true) {
-    const found = check()
+    const found = await check()
     if (found !== undefined && found !== false) return found
     if (Date.now() > end) throw new Error(`not so after ${timeoutMs} ms: ${String(check)}`)
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -49,6 +49,8 @@ const TOPICS = { started: '/tasks/exec-started', exited: '/tasks/exit' } as cons
 type Source = 'cri' | 'containerd'
 
 const RETRY_MS = 1_000
+/** An engine tells of an end before its own interface says so: it is looked at again after these times. */
+const ENDED_AFTER_MS: readonly number[] = [100, 1_000, 5_000]
 /** The engine's namespace for what came through the interface. */
 const CONTAINERD_FILTER = 'namespace==k8s.io,topic~="^/tasks/"'
 /** Without events there is only looking. Kubelet looks as often. */
@@ -65,6 +67,8 @@ export class EngineEvents {
   readonly #ended = new AbortController()
   /** What was not tried yet, or works: the first is followed. */
   readonly #sources: Source[]
+  /** Looks to come at containers that have ended. */
+  readonly #looks = new Set<Cancel>()
   #cancel: Cancel | undefined
 
   constructor(options: EventsOptions) {
@@ -86,6 +90,8 @@ export class EngineEvents {
   close(): void {
     this.#ended.abort()
     this.#cancel?.()
+    for (const cancel of this.#looks) cancel()
+    this.#looks.clear()
   }
 
   #look(): void {
@@ -163,9 +169,22 @@ export class EngineEvents {
         if (topic === TOPICS.started) this.#process('started', containerId, pid, 0)
         else if (topic === TOPICS.exited && id !== containerId)
           this.#process('exited', containerId, pid, exitStatus)
-        else this.#options.onEvent(containerId)
+        else {
+          this.#options.onEvent(containerId)
+          if (topic === TOPICS.exited) this.#lookAgain(containerId)
+        }
       },
     })
+  }
+
+  #lookAgain(containerId: string): void {
+    for (const delayMs of ENDED_AFTER_MS) {
+      const cancel = this.#options.clock.schedule(delayMs, () => {
+        this.#looks.delete(cancel)
+        this.#options.onEvent(containerId)
+      })
+      this.#looks.add(cancel)
+    }
   }
 
   #process(type: ProcessEvent['type'], containerId: string, pid: number, exitCode: number): void {

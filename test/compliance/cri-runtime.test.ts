@@ -185,10 +185,11 @@ describe.each(CONTAINERDS)('$which through the Container Runtime Interface', (ea
       const pod = { namespace: 'suite', name: 'short', uid: 'short', hostname: 'pod', directory }
       const sandbox = await runtime.runSandbox(pod)
       const over = new Set<string>()
-      runtime.watch(async () => {
+      const look = async (): Promise<void> => {
         const { containers } = await runtime.list()
         for (const { id, state } of containers) if (state === 'exited') over.add(id)
-      })
+      }
+      runtime.watch(() => void look())
       // Each that nobody is told of waits for the next look at everything: together for too long.
       for (let attempt = 0; attempt < 8; attempt += 1) {
         const { id } = await runtime.startContainer(sandbox.id, {

@@ -5,7 +5,7 @@ import { type Logger, systemClock } from 'tideway'
 import type { PodRuntime } from 'tideway/adapters/runtime'
 import { processRuntime } from 'tideway/adapters/runtime/process'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
-import { choiceSetting, type Setting, textSetting } from '../shared/settings.ts'
+import { choiceSetting, type Setting, switchSetting, textSetting } from '../shared/settings.ts'
 
 /** What pods are on a node: processes of the machine, containers of an engine, or what a kubelet makes. */
 export type RuntimeChoice = 'process' | 'cri' | 'docker' | 'podman' | 'kubelet'
@@ -23,6 +23,7 @@ export const runtimeSettings: {
   readonly runtime: Setting<RuntimeChoice>
   readonly runtimeEndpoint: Setting<string | undefined>
   readonly pauseImage: Setting<string | undefined>
+  readonly processIsolation: Setting<boolean>
 } = {
   runtime: choiceSetting(
     'what pods are: plain processes, or containers of an engine with the Container Runtime Interface, of Docker or of Podman, or what a kubelet of Kubernetes makes of them',
@@ -40,6 +41,10 @@ export const runtimeSettings: {
     'NAME',
     'registry.k8s.io/pause:3.10',
   ),
+  processIsolation: switchSetting(
+    'with --runtime process: containers see their own processes only, where the machine allows it',
+    false,
+  ),
 }
 
 /** What {@link openRuntime} is told. */
@@ -48,6 +53,7 @@ export interface RuntimeSettings {
   readonly runtime: RuntimeChoice
   readonly runtimeEndpoint: string | undefined
   readonly pauseImage: string | undefined
+  readonly processIsolation: boolean
 }
 
 const OWNER_DIGITS = 12
@@ -61,7 +67,9 @@ const OWNER_DIGITS = 12
 export async function openRuntime(settings: RuntimeSettings, logger: Logger): Promise<PodRuntime> {
   const { data, runtime } = settings
   if (runtime === 'process') {
-    return await processRuntime({ directory: join(data, 'runtime'), clock: systemClock, logger })
+    const directory = join(data, 'runtime')
+    const processes = settings.processIsolation ? 'auto' : 'never'
+    return await processRuntime({ directory, clock: systemClock, logger, processes })
   }
   if (runtime === 'kubelet') throw notOurs()
   const socketPath = engineEndpoint(settings)

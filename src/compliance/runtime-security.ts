@@ -59,7 +59,7 @@ export const securityChecks: readonly RuntimeCheck[] = [
     when: needs('dropCapabilities', 'privileged'),
     async run(scene) {
       const less = await seenIn(scene, STATUS, { dropCapabilities: ['CHOWN'] })
-      const other = { name: 'other', uid: 'suite-pod-2', security: { privileged: true } }
+      const other = { name: 'other', uid: crypto.randomUUID(), security: { privileged: true } }
       const sandbox = await scene.runtime.runSandbox({ ...scene.sandboxSpec, ...other })
       const all = await seenIn({ ...scene, sandbox }, STATUS, { privileged: true }, 'privileged')
       const [lessBounds, allBounds] = [less, all].map(({ container }) => boundsIn(container))

@@ -4,6 +4,7 @@ import { containerChecks } from './runtime-containers.ts'
 import type { RuntimeCheck, RuntimePlace } from './runtime-fixture.ts'
 import { lifeChecks } from './runtime-life.ts'
 import { limitChecks } from './runtime-limits.ts'
+import { processChecks } from './runtime-processes.ts'
 import { securityChecks } from './runtime-security.ts'
 import { sessionChecks } from './runtime-sessions.ts'
 
@@ -26,6 +27,7 @@ const CHECKS: readonly RuntimeCheck[] = [
   ...limitChecks,
   ...securityChecks,
   ...lifeChecks,
+  ...processChecks,
   ...sessionChecks,
 ]
 const LOOK_MS = 20
@@ -62,7 +64,8 @@ async function runCheck(
   try {
     if (when?.(runtime.supports) === false) return false
     const directory = await place.podDirectory()
-    const uid = 'suite-pod-1'
+    // As uids are: its checks may run at once on one engine.
+    const uid = crypto.randomUUID()
     const sandboxSpec = { namespace: 'suite', name: 'pod', uid, hostname: 'pod', directory }
     const sandbox = await within(runtime.runSandbox(sandboxSpec), deadlineMs, 'running a sandbox')
     const eventually = (isSo: () => Promise<boolean>, what: string): Promise<void> =>

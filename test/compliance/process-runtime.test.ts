@@ -14,6 +14,10 @@ describe('process runtime with what the machine gives', () => {
   runtimeSuite({ test, factory: () => place({}) })
 })
 
+describe('process runtime with processes apart', () => {
+  runtimeSuite({ test, factory: () => place({ processes: 'auto' }) })
+})
+
 describe('process runtime without mounts and cgroups', () => {
   runtimeSuite({ test, factory: () => place({ mounts: 'never', cgroups: 'never' }) })
 })

@@ -141,6 +141,8 @@ export interface RuntimeFeatures {
   readonly networks: boolean
   /** The limits of a running container can be changed. */
   readonly resize: boolean
+  /** Containers see their own processes only. When false they see those of the machine. */
+  readonly processes: boolean
   /** What of {@link ContainerSecurity} is applied. */
   readonly security: ReadonlySet<SecurityField>
 }

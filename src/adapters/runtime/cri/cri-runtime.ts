@@ -61,6 +61,7 @@ const FEATURES: RuntimeFeatures = {
   usage: true,
   networks: true,
   resize: true,
+  processes: true,
   security: new Set([
     'uid',
     'userName',

@@ -174,6 +174,7 @@ function featuresOf(resize: boolean, privileged: boolean): RuntimeFeatures {
     usage: true,
     networks: true,
     resize,
+    processes: true,
     security: new Set([
       ...(privileged ? (['privileged'] as const) : []),
       'uid',

@@ -33,6 +33,14 @@ export interface Claim {
   readonly atMs: number
 }
 
+/** The first process of a container that has namespaces of its own. */
+export interface InsideProcess {
+  /** As the machine numbers it. */
+  readonly pid: number
+  /** It has a pid namespace of its own, or that of another container, and not that of the machine. */
+  readonly isIsolated: boolean
+}
+
 /** How a container ended. Written once, when everything else about it is done. */
 export interface Final {
   readonly exitCode: number
@@ -97,10 +105,13 @@ export class ContainerFiles {
     return await isThere(join(this.directory, 'running'))
   }
 
-  /** A process inside the mount namespace of the container; undefined when it has none of its own. */
-  async insidePid(): Promise<string | undefined> {
-    const pid = (await readIfThere(join(this.directory, 'running')))?.trim()
-    return pid === '' ? undefined : pid
+  /** A process inside the namespaces of the container; undefined when it has none of its own. */
+  async inside(): Promise<InsideProcess | undefined> {
+    const text = (await readIfThere(join(this.directory, 'running'))) ?? ''
+    const match = /^(\d+)( own)?\n$/.exec(text)
+    return match === null
+      ? undefined
+      : { pid: Number(match[1]), isIsolated: match[2] !== undefined }
   }
 
   async isKilled(): Promise<boolean> {

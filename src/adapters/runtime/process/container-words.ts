@@ -5,7 +5,7 @@ import { prepareInput } from './container-input.ts'
 import { splitByName } from './environment.ts'
 import type { Launch } from './launch.ts'
 import { type MountPlan, planMounts, realHost } from './mount-plan.ts'
-import type { Unshare } from './mount-support.ts'
+import type { Isolation, Unshare } from './mount-support.ts'
 import { ownerOf, type Privileges } from './privileges.ts'
 
 /** What was found out about the machine that decides how a container is started. */
@@ -13,6 +13,8 @@ export interface Means {
   /** The runtime's own directory. */
   readonly directory: string
   readonly unshare: Unshare | undefined
+  /** Undefined where containers see the processes of the machine, or are to. */
+  readonly isolation: Isolation | undefined
   readonly privileges: Privileges | undefined
   readonly runScript: string
   readonly mountScript: string
@@ -29,6 +31,11 @@ export interface ContainerPlan {
   readonly env: Readonly<Record<string, string>>
   /** The words before the command that make it run as somebody else. */
   readonly privileges: readonly string[]
+  /**
+   * Whose processes it sees: only its own, those of the container that this process is the first of,
+   * or those of the machine.
+   */
+  readonly sees: 'own' | 'all' | number
 }
 
 /** How volumes get to their paths, where they can. @throws RuntimeError `InvalidSpec`. */
@@ -54,7 +61,11 @@ export async function launchOf(
   const input = await prepareInput(spec, words, plain, directory, owner)
   const isSealed = security?.readOnlyRoot === true
   const terminal = isSealed && spec.tty === true ? await terminalStep(directory) : []
-  const steps = [...plan.mounts.steps, ...terminal, ...(isSealed ? ['seal'] : [])]
+  const { enter, unshared } = isolationWords(means.isolation, plan.sees)
+  const steps = [
+    ...[...plan.mounts.steps, ...terminal, ...(isSealed ? ['seal'] : [])],
+    ...(enter.length + unshared.length > 0 ? ['processes'] : []),
+  ]
   const script = ['/bin/sh', means.mountScript, directory, workingDir]
   const { unshare } = means
   const isInside = unshare !== undefined && steps.length > 0
@@ -63,10 +74,23 @@ export async function launchOf(
     workingDir: isInside ? '' : workingDir,
     marksItself: isInside,
     stdin: input.stdin,
-    command: isInside ? [...unshare, ...script, ...steps, '--', ...input.words] : input.words,
+    command: isInside
+      ? [...enter, ...unshare, ...unshared, ...script, ...steps, '--', ...input.words]
+      : input.words,
     env: input.env,
     owner,
   }
+}
+
+/** The words before and after those that make a mount namespace. */
+function isolationWords(
+  isolation: Isolation | undefined,
+  sees: ContainerPlan['sees'],
+): { readonly enter: readonly string[]; readonly unshared: readonly string[] } {
+  if (isolation === undefined || sees === 'all') return { enter: [], unshared: [] }
+  if (sees === 'own') return { enter: [], unshared: isolation.own }
+  const enter = [isolation.nsenter, '--target', String(sees), '--pid', '--']
+  return { enter, unshared: [] }
 }
 
 /** The name of the terminal is written from within. */

@@ -220,8 +220,7 @@ export class Container {
     const tree = await this.#processTree()
     if (this.#final !== undefined || tree === undefined) return
     if (askFirst) {
-      await tree.remember()
-      tree.signalGroup('SIGTERM')
+      await tree.ask(await this.files.inside())
       while (this.#final === undefined && clock.monotonicMs() < stopping.deadlineMs) {
         await delay(clock, LIMITS.killRoundMs)
         await this.#refresh()

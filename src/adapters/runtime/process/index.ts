@@ -11,7 +11,7 @@ import { findCgroups } from './cgroup.ts'
 import { EXEC_SCRIPT } from './exec-script.ts'
 import { LIMITS } from './limits.ts'
 import { MOUNT_SCRIPT } from './mount-script.ts'
-import { findUnshare } from './mount-support.ts'
+import { findIsolation, findUnshare } from './mount-support.ts'
 import { findPrivileges } from './privileges.ts'
 import { ProcessRuntime } from './process-runtime.ts'
 import { RUN_SCRIPT } from './run-script.ts'
@@ -30,6 +30,12 @@ export interface ProcessRuntimeOptions {
   readonly cgroups?: 'auto' | 'never' | undefined
   /** `never` leaves volumes in the pod's directory even where mounts work. Default `auto`. */
   readonly mounts?: 'auto' | 'never' | undefined
+  /**
+   * `auto` gives each container a pid namespace where the machine allows one, unless its pod shares
+   * processes: its command is process 1, sees only what it started, and a SIGTERM that it does not
+   * expect does nothing, as on container engines. Needs mounts. Default `never`.
+   */
+  readonly processes?: 'auto' | 'never' | undefined
   /**
    * Variables for every container that does not set them itself. Default: PATH and HOME of this
    * process, because its programs are what containers run.
@@ -70,13 +76,21 @@ export async function processRuntime(options: ProcessRuntimeOptions): Promise<Po
   const scripts = join(directory, 'scripts')
   await mkdir(scripts, { recursive: true, mode: 0o700 })
   const { clock, logger } = options
+  const unshare = options.mounts === 'never' ? undefined : await findUnshare(directory)
+  const wantsIsolation = options.processes === 'auto'
+  const isolation = wantsIsolation ? await findIsolation(directory, unshare) : undefined
+  if (wantsIsolation && isolation === undefined)
+    logger.warn('no pid namespaces here: containers see all processes of the machine', {
+      directory,
+    })
   const runtime = new ProcessRuntime({
     directory,
     clock,
     logger,
     bootId: await bootId(),
     cgroups: options.cgroups === 'never' ? undefined : await findCgroups(cgroupRoot, CGROUP_MOUNT),
-    unshare: options.mounts === 'never' ? undefined : await findUnshare(directory),
+    unshare,
+    isolation,
     privileges: await findPrivileges(),
     runScript: await installScript(scripts, 'run', RUN_SCRIPT),
     mountScript: await installScript(scripts, 'mount', MOUNT_SCRIPT),
@@ -93,8 +107,8 @@ export async function processRuntime(options: ProcessRuntimeOptions): Promise<Po
     version: `${process.platform}-${release()}`,
   })
   await runtime.open()
-  const { mounts, limits, security } = runtime.supports
-  const found = { directory, mounts, limits, security: [...security] }
+  const { mounts, limits, processes, security } = runtime.supports
+  const found = { directory, mounts, limits, processes, security: [...security] }
   logger.info('process runtime is ready', found)
   return runtime
 }

@@ -11,6 +11,8 @@
  *     bind KIND MODE SOURCE PATH   show SOURCE at PATH; KIND is dir or file, MODE is ro or rw
  *     seal                         in the end nothing can be written but what was bound rw, /dev and
  *                                  /proc
+ *     processes                    /proc shows the processes of the namespace that this script is in,
+ *                                  and `running` says so
  *
  * Nothing is ever made on the host: a missing mount point is made in a layer that only this
  * namespace sees and that vanishes with its last process. DIRECTORY/scratch must exist.
@@ -25,6 +27,7 @@ tw_root=
 tw_keeps=
 tw_layers=0
 tw_seal=no
+tw_self=$$ tw_whose=
 tw_open=
 tw_nl='
 '
@@ -179,6 +182,12 @@ while [ "$1" != -- ]; do
       tw_seal=yes
       shift
       ;;
+    processes)
+      # Still the /proc of outside: it has the number that others know this process by.
+      read -r tw_self tw_ignored < /proc/self/stat || tw_fail "cannot read /proc/self/stat"
+      tw_whose=' own'
+      shift
+      ;;
     *) tw_fail "unknown step $1" ;;
   esac
 done
@@ -194,10 +203,13 @@ done
 
 [ "$tw_seal" = no ] || tw_close_all || tw_fail "cannot make the root file system read-only"
 
+[ -z "$tw_whose" ] || mount -t proc -o nosuid,nodev,noexec proc "$tw_root/proc" ||
+  tw_fail "cannot mount /proc in the namespace"
+
 tw_to=\${tw_cwd:-/}
 cd "$tw_root$tw_to" || tw_fail "chdir to cwd (\\"$tw_to\\") failed: no such directory or no permission"
 unset OLDPWD
-printf '%s\\n' "$$" > "$tw_state/running" || tw_fail "cannot write in $tw_dir"
+printf '%s%s\\n' "$tw_self" "$tw_whose" > "$tw_state/running" || tw_fail "cannot write in $tw_dir"
 [ "$tw_seal" = no ] || umount -l "$tw_state" || exit 128
 if [ -n "$tw_root" ]; then
   # chroot(8) goes to /, so the working directory is entered once more behind it.

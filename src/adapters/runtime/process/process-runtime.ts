@@ -27,7 +27,7 @@ import { Container, type ContainerContext } from './container.ts'
 import { ContainerFiles } from './container-files.ts'
 import { commandRequired, containerId, recordOf } from './container-identity.ts'
 import { TELLS_USAGE, usageOfContainers } from './container-usage.ts'
-import { launchOf, type Means, mountsOf } from './container-words.ts'
+import { type ContainerPlan, launchOf, type Means, mountsOf } from './container-words.ts'
 import { containerRoot, containerVariables } from './environment.ts'
 import { killUnreadable } from './kill-unreadable.ts'
 import { LIMITS } from './limits.ts'
@@ -84,6 +84,7 @@ export class ProcessRuntime implements PodRuntime {
       usage: TELLS_USAGE,
       networks: false,
       resize: host.cgroups?.limits ?? false,
+      processes: host.isolation !== undefined,
       security: securityFields(host.privileges, host.unshare !== undefined),
     }
     this.#context = {
@@ -251,6 +252,7 @@ export class ProcessRuntime implements PodRuntime {
     )
     const privileges = privilegeWords(this.#host.privileges, security)
     const plan = await mountsOf(this.#host, sandbox.spec, mounts)
+    const sees = await this.#seenBy(sandbox.spec, spec)
     const files = new ContainerFiles(this.#path('containers', id))
     await mkdir(join(files.directory, 'scratch'), { recursive: true, mode: 0o700 })
     const root = containerRoot(sandbox.spec.directory, spec.name)
@@ -276,10 +278,23 @@ export class ProcessRuntime implements PodRuntime {
     }
     for (const point of plan.make) await makeMountPoint(point)
     const { directory } = files
-    const known = { spec, mounts: plan, security, directory, workingDir, env, privileges }
+    const known = { spec, mounts: plan, security, directory, workingDir, env, privileges, sees }
     await container.start(await launchOf(this.#host, known))
     this.#hint(record.podUid)
     return await container.status()
+  }
+
+  /** Whose processes a container sees. */
+  async #seenBy(sandbox: SandboxSpec, spec: ContainerSpec): Promise<ContainerPlan['sees']> {
+    const { besideProcessesOf } = spec
+    const isShared = (sandbox.namespaces?.pid ?? 'container') !== 'container'
+    if (!this.supports.processes || isShared) return 'all'
+    if (besideProcessesOf === undefined) return 'own'
+    const beside = this.#containers.get(besideProcessesOf)
+    if ((await beside?.status())?.state !== 'running')
+      throw new RuntimeError('InvalidSpec', `container "${besideProcessesOf}" is not running`)
+    const inside = await beside?.files.inside()
+    return inside?.isIsolated === true ? inside.pid : 'all'
   }
 
   #workingDir(spec: ContainerSpec, mounts: ContainerSpec['mounts'], root: string): string {

@@ -9,7 +9,7 @@ import {
   processesWith,
 } from '../process-table.ts'
 import type { Cgroups } from './cgroup-files.ts'
-import type { Claim } from './container-files.ts'
+import type { Claim, InsideProcess } from './container-files.ts'
 import { LIMITS } from './limits.ts'
 
 /** What is needed to find every process of one container. */
@@ -43,9 +43,14 @@ export class ProcessTree {
     for (const row of await this.#members()) this.#known.set(row.pid, row.start)
   }
 
-  /** Sends a signal to the whole process group. A group that is gone is fine. */
-  signalGroup(signal: NodeJS.Signals): void {
-    send(-this.#options.claim.pid, signal)
+  /**
+   * Asks it to end: its first process, where it has a pid namespace of its own, as container engines
+   * do; else its whole process group. What is gone is fine.
+   */
+  async ask(inside: InsideProcess | undefined): Promise<void> {
+    await this.remember()
+    if (inside?.isIsolated !== true) send(-this.#options.claim.pid, 'SIGTERM')
+    else if (this.#known.has(inside.pid)) send(inside.pid, 'SIGTERM')
   }
 
   /**

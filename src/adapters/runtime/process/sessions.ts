@@ -60,10 +60,12 @@ export class PodSessions implements RuntimeSessions {
     if (problem !== undefined) throw new RuntimeError('StartFailed', problem)
     const { plain, odd } = splitByName(env)
     const groups = (cgroups?.files(containerId) ?? []).join(' ')
-    const inside = (await files.insidePid()) ?? ''
+    const inside = await files.inside()
     const prefix = odd.length > 0 ? ['/usr/bin/env', ...odd] : []
     const score = String(record.limits.oomScoreAdjust ?? '')
-    const script = ['/bin/sh', execScript, groups, inside, workingDir, score]
+    const whose = inside?.isIsolated === true ? 'own' : ''
+    const place = [String(inside?.pid ?? ''), whose, workingDir]
+    const script = ['/bin/sh', execScript, groups, ...place, score]
     const owner = ownerOf(record.security)
     const words = [
       ...script,

@@ -1,11 +1,13 @@
+import { RESOURCE_LIMITS } from './resource-limits.ts'
+
 /**
  * The POSIX shell script that runs one command beside the process of a container.
  *
  *     exec.sh CGROUPS PID PROCESSES WORKING_DIRECTORY OOM_SCORE COMMAND [ARGUMENT...]
  *
  * It enters the container's cgroups and, when PID is not empty, the mount namespace and root
- * directory of that process; when PROCESSES is `own`, its pid namespace as well. The environment that it is started with is the container's, so its own
- * variables are all named tw_*.
+ * directory of that process; when PROCESSES is `own`, its pid namespace as well. The environment that
+ * it is started with is the container's, so its own variables are all named tw_*.
  */
 export const EXEC_SCRIPT: string = `#!/bin/sh
 tw_cgroups=$1 tw_pid=$2 tw_processes=$3 tw_cwd=$4 tw_oom=$5
@@ -18,6 +20,8 @@ for tw_file in $tw_cgroups; do
 done
 # As the container's own processes have it, where that is allowed.
 [ -z "$tw_oom" ] || { echo "$tw_oom" > /proc/self/oom_score_adj; } 2>/dev/null || :
+{ ${RESOURCE_LIMITS}
+} 2>/dev/null
 if [ "$tw_processes" = own ]; then
   # Only what a process starts is in its new pid namespace. So a shell stays in between, which signals
   # for the whole group do not end: it says how the command ended. Caught signals are reset in it.

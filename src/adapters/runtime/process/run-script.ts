@@ -1,3 +1,5 @@
+import { RESOURCE_LIMITS } from './resource-limits.ts'
+
 /**
  * The POSIX shell script that runs one container. It outlives the driver, and is the only witness of
  * the exit code when the driver is away.
@@ -54,6 +56,7 @@ rm -f "$tw_dir/claim.$$"
   done
   # A lower score than the driver's takes a capability; without it the container has the driver's.
   [ -z "$tw_oom" ] || echo "$tw_oom" > /proc/self/oom_score_adj || :
+${RESOURCE_LIMITS}
   umask 022
   if [ -n "$tw_cwd" ]; then
     cd "$tw_cwd" || tw_fail "chdir to cwd (\\"$tw_cwd\\") failed: no such directory or no permission"

@@ -24,7 +24,7 @@ export interface RuntimeCheck {
   /** A sentence of the interface. */
   readonly name: string
   /** The check is left out unless this holds. */
-  readonly when?: (supports: RuntimeFeatures) => boolean
+  readonly when?: (supports: RuntimeFeatures, runtime: PodRuntime) => boolean
   readonly run: (scene: RuntimeScene) => Promise<void>
 }
 

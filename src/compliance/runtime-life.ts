@@ -102,6 +102,35 @@ export const lifeChecks: readonly RuntimeCheck[] = [
     },
   },
   {
+    name: 'a sandbox that is stopped is not ready, and keeps its ended containers',
+    when: (_supports, runtime) => runtime.stopSandbox !== undefined,
+    async run({ runtime, sandbox, sandboxSpec, shell, until, reopen, readLog }) {
+      const spec = shell('echo kept; exit 6')
+      const { id } = await runtime.startContainer(sandbox.id, spec)
+      await until(id, (each) => each.state === 'exited', 'waiting for the end')
+      await runtime.stopSandbox?.(sandbox.id)
+      await runtime.stopSandbox?.(sandbox.id)
+      await runtime.stopSandbox?.('never-was')
+      // As this driver sees it, and then the next one.
+      let driver = runtime
+      for (const isNext of [false, true]) {
+        if (isNext) driver = await reopen()
+        const { sandboxes, containers } = await driver.list(sandboxSpec.uid)
+        checkEqual(
+          sandboxes.map((found) => [found.id, found.ready]),
+          [[sandbox.id, false]],
+          'the sandbox',
+        )
+        checkEqual(
+          containers.map((found) => [found.id, found.state, found.exitCode]),
+          [[id, 'exited', 6]],
+          'its container',
+        )
+      }
+      check((await readLog(spec.logPath)).includes('kept'), 'the log is gone')
+    },
+  },
+  {
     name: 'list can be asked for one pod',
     async run({ runtime, sandbox, sandboxSpec, shell }) {
       await runtime.startContainer(sandbox.id, shell('sleep 100'))

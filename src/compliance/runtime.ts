@@ -62,7 +62,7 @@ async function runCheck(
 ): Promise<boolean> {
   let runtime = await within(place.open(), deadlineMs, 'opening')
   try {
-    if (when?.(runtime.supports) === false) return false
+    if (when?.(runtime.supports, runtime) === false) return false
     const directory = await place.podDirectory()
     // As uids are: its checks may run at once on one engine.
     const uid = crypto.randomUUID()

@@ -71,6 +71,16 @@ const FAULTS: readonly Fault[] = [
     }),
     fails: ['containers outlive the driver, and the next one stops them'],
   },
+  {
+    fault: 'does nothing to stop a sandbox',
+    alter: () => ({ stopSandbox: async () => {} }),
+    fails: ['a sandbox that is stopped is not ready, and keeps its ended containers'],
+  },
+  {
+    fault: 'says that containers see their own processes only when they see all',
+    alter: (runtime) => ({ supports: { ...runtime.supports, processes: true } }),
+    fails: ['a container sees its own processes only, and so do commands that join it'],
+  },
 ]
 
 test.each(FAULTS)(

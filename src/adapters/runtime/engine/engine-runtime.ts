@@ -194,6 +194,10 @@ export class EngineRuntime implements PodRuntime {
     await this.#remove(id)
   }
 
+  async stopSandbox(id: string): Promise<void> {
+    await this.stopContainer(id, 0)
+  }
+
   async removeSandbox(id: string): Promise<void> {
     const found = await this.#refused('Unavailable', () => this.#observed.details(id))
     const uid = found === undefined ? undefined : sandboxStatus(found)?.uid

@@ -41,8 +41,8 @@ const config: ViteUserConfig = {
   test: {
     environment: 'node',
     dangerouslyIgnoreUnhandledErrors: false,
-    // Vitest would leave one core idle for itself, and on a machine with two that is half of it.
-    maxWorkers: availableParallelism(),
+    // One more than there are cores: the suites of container engines mostly wait for these.
+    maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongFirst },
     reporters: ['default', new ClosingLineReporter()],
     coverage: {
@@ -63,10 +63,10 @@ const config: ViteUserConfig = {
       room('simulation', 120_000),
       {
         ...integration,
-        // Real sockets and processes, which mostly wait for each other: two files at a time, after every
-        // other room. What the machine was too busy for gets one more attempt, which the closing lines
-        // tell.
-        test: { ...integration.test, maxWorkers: 2, retry: 1, sequence: { groupOrder: 1 } },
+        // Real sockets and processes, which mostly wait for each other: three files at a time, after
+        // every other room. What the machine was too busy for gets one more attempt, which the closing
+        // lines tell.
+        test: { ...integration.test, maxWorkers: 3, retry: 1, sequence: { groupOrder: 1 } },
       },
       {
         ...browser,

@@ -1,20 +1,25 @@
 import { BaseSequencer, type TestSequencer, type TestSpecification, type Vitest } from 'vitest/node'
 
-const ROOM = '/test/integration/'
-
 /**
- * The files that take longest where they are not alone, the longest first: some 20 to 50 s each on two
- * cores. One that began last would run on while the other core is idle.
+ * The files that take longest where they are not alone, in each room the longest first: some 20 to 100 s
+ * each on two cores. One that began last would run on while the other cores are idle.
  */
 export const LONG_FILES: readonly string[] = [
-  'kubectl',
-  'demo',
-  'storage-crash-replica',
-  'fleet',
-  'compaction',
-  'bad-directory',
-  'storage-damage',
-].map((name) => `${ROOM}${name}.test.ts`)
+  'compliance/podman-runtime',
+  'compliance/docker-runtime',
+  'compliance/cri-runtime',
+  'integration/pod-crashes',
+  'integration/edgecore-engines',
+  'integration/kubectl',
+  'integration/demo',
+  'integration/hung-runtime',
+  'integration/pod-faults',
+  'integration/storage-crash-replica',
+  'integration/fleet',
+  'integration/compaction',
+  'integration/bad-directory',
+  'integration/storage-damage',
+].map((name) => `/test/${name}.test.ts`)
 
 /**
  * The order of Vitest, but for files that are known to be long: they begin before the others of their
@@ -41,8 +46,19 @@ export class LongFirst implements TestSequencer {
 export function longFirst<Each>(files: readonly Each[], pathOf: (file: Each) => string): Each[] {
   const rank = (file: Each): number => LONG_FILES.findIndex((end) => pathOf(file).endsWith(end))
   const long = files.filter((file) => rank(file) >= 0).sort((a, b) => rank(a) - rank(b))
-  const others = files.filter((file) => rank(file) < 0)
-  const first = others.findIndex((file) => pathOf(file).includes(ROOM))
-  const at = first < 0 ? others.length : first
-  return [...others.slice(0, at), ...long, ...others.slice(at)]
+  const sorted: Each[] = []
+  for (const file of files) {
+    const path = pathOf(file)
+    // The first of a room brings all long ones of that room with it.
+    for (const each of long) {
+      if (path.includes(roomOf(pathOf(each))) && !sorted.includes(each)) sorted.push(each)
+    }
+    if (!sorted.includes(file)) sorted.push(file)
+  }
+  return sorted
+}
+
+/** Such as `/test/unit/`. */
+function roomOf(path: string): string {
+  return /^.*(\/test\/[a-z]+\/)/.exec(path)?.[1] ?? path
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
 import { delay } from '../runtime/delay.ts'
@@ -52,7 +53,7 @@ export class PodStopper {
   /** The preStop hooks that run, by container. */
   readonly #hooks = new Map<string, Hook>()
   readonly #tasks = new Set<Promise<void>>()
-  readonly #closed = new AbortController()
+  readonly #closed = widelyHeard()
 
   constructor(options: PodStopperOptions) {
     this.#options = options
@@ -74,7 +75,7 @@ export class PodStopper {
     const current = this.#stopping.get(id)
     const isUnderWay = current !== undefined && current.graceMs <= graceMs
     if (this.#closed.signal.aborted || isUnderWay) return false
-    const over = current?.over ?? new AbortController()
+    const over = current?.over ?? widelyHeard()
     this.#stopping.set(id, { graceMs, over })
     const task: Promise<void> = this.#run(order).finally(() => {
       this.#tasks.delete(task)
@@ -120,32 +121,43 @@ export class PodStopper {
     if (before === undefined || graceMs === 0) return
     let hook = this.#hooks.get(id)
     if (hook === undefined) {
-      const abort = new AbortController()
+      const abort = widelyHeard()
       hook = { done: before(graceMs, abort.signal), abort }
       this.#hooks.set(id, hook)
     }
     const { done, abort } = hook
-    await this.#within(graceMs, [done, aborted(abort.signal)])
+    await this.#within(graceMs, [abort.signal], done)
   }
 
   /** Waits until the stops of those that go first are over. */
   async #awaitTurn({ after = [] }: StopOrder, timeoutMs: number): Promise<void> {
     const stops = after.flatMap((id) => this.#stopping.get(id)?.over.signal ?? [])
     if (stops.length === 0) return
-    const turn = Promise.all(stops.map(aborted))
-    await this.#within(timeoutMs, [turn, aborted(this.#closed.signal)])
+    const turns = stops.map((stop) => this.#within(timeoutMs, [stop, this.#closed.signal]))
+    await Promise.all(turns)
   }
 
-  async #within(timeoutMs: number, events: readonly Promise<unknown>[]): Promise<void> {
-    const over = new AbortController()
-    await Promise.race([...events, delay(this.#options.clock, timeoutMs, over.signal)])
-    over.abort()
+  /** Waits for one of these, and listens to no signal afterwards: they outlive the wait. */
+  async #within(
+    timeoutMs: number,
+    signals: readonly AbortSignal[],
+    done?: Promise<unknown>,
+  ): Promise<void> {
+    const either = new AbortController()
+    const end = (): void => either.abort()
+    for (const signal of signals) {
+      if (signal.aborted) end()
+      signal.addEventListener('abort', end, { once: true })
+    }
+    done?.then(end, end)
+    await delay(this.#options.clock, timeoutMs, either.signal)
+    for (const signal of signals) signal.removeEventListener('abort', end)
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+/** One that each container that waits listens to: many at once are no leak, of which Node would warn. */
+function widelyHeard(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
 }

@@ -29,6 +29,7 @@ import { isWildcard } from '../shared/program-api.ts'
 import { openProgramIdentity, type ProgramIdentity } from '../shared/program-identity.ts'
 import { openObjects } from '../shared/program-objects.ts'
 import { type Address, addressText } from '../shared/settings.ts'
+import { toldStorage } from '../shared/told-storage.ts'
 import { followUsage } from '../shared/usage-signals.ts'
 import { startCloudApi } from './cloud-api.ts'
 import { startControllers } from './cloud-controllers.ts'
@@ -66,7 +67,8 @@ export async function startCloud(
   // Closed after the replica, which says goodbye to the edges first.
   teardown.add('sync port', () => sync?.close())
   let access: SecretAccess | undefined
-  const storage = await levelStorage({ directory: join(settings.data, 'log') })
+  const level = await levelStorage({ directory: join(settings.data, 'log') })
+  const storage = toldStorage(level, settings.data, logger)
   teardown.add('log', () => storage.close())
   const replica = await createReplica({
     storage,

@@ -19,6 +19,7 @@ import { makePrivateDirectory } from '../shared/private-files.ts'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { openProgramIdentity, type ProgramIdentity } from '../shared/program-identity.ts'
 import { openObjects } from '../shared/program-objects.ts'
+import { toldStorage } from '../shared/told-storage.ts'
 import { EdgePods } from './edge-pods.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { enrol } from './enrol.ts'
@@ -57,7 +58,8 @@ export async function startEdge(
   nodeLimitsOf(settings)
   const directory = settings.data
   await makePrivateDirectory(directory)
-  const storage = await levelStorage({ directory: join(directory, 'log') })
+  const level = await levelStorage({ directory: join(directory, 'log') })
+  const storage = toldStorage(level, directory, logger)
   teardown.add('log', () => storage.close())
   const operations = await Operations.open(settings.metricsAddress, logger, teardown)
   const identity = await enrol({ directory, token: settings.token, name: settings.name }, logger)

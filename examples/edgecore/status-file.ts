@@ -46,6 +46,7 @@ export class StatusWriter {
   readonly #logger: Logger
   #status: EdgeStatus
   #writing: Promise<void> = Promise.resolve()
+  #isTold = false
   #timer: (() => void) | undefined
 
   constructor(
@@ -101,7 +102,14 @@ export class StatusWriter {
     const text = `${JSON.stringify(this.#status, undefined, 2)}\n`
     this.#writing = this.#writing
       .then(() => writeSecretFile(pathIn(this.#directory), text))
-      .catch((error: unknown) => this.#logger.warn('the status could not be written', { error }))
+      .then(() => {
+        this.#isTold = false
+      })
+      .catch((error: unknown) => {
+        // Once, until it can be written again.
+        if (!this.#isTold) this.#logger.warn('the status could not be written', { error })
+        this.#isTold = true
+      })
   }
 }
 

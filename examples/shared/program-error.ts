@@ -65,6 +65,7 @@ export function asProgramError(error: unknown, directory: string): ProgramError 
   if (error instanceof ProgramError) return error
   if (isTidewayError(error)) return ofLibrary(error, directory)
   const code = systemCode(error)
+  if (isNoRoom(code)) return unusable(directory, NO_ROOM, { cause: error })
   if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL') {
     const place = error instanceof Error && 'address' in error ? describePlace(error) : undefined
     if (place === undefined) return undefined
@@ -108,10 +109,9 @@ function ofLibrary(error: TidewayError, directory: string): ProgramError | undef
       )
     case 'STORAGE_CORRUPT':
     case 'STORAGE_UNAVAILABLE':
-      return new ProgramError(
-        'DATA_DIRECTORY_UNUSABLE',
-        EXIT.dataDirectory,
-        `the data directory ${directory} cannot be used: ${error.message}`,
+      return unusable(
+        directory,
+        isNoRoom(error.fields['reason']) ? NO_ROOM : error.message,
         options,
       )
     case 'USAGE_INVALID_ARGUMENT':
@@ -126,6 +126,21 @@ function ofLibrary(error: TidewayError, directory: string): ProgramError | undef
     default:
       return undefined
   }
+}
+
+const NO_ROOM = 'no space left on the disk; make room there and start it again'
+
+function isNoRoom(code: unknown): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+function unusable(
+  directory: string,
+  why: string,
+  options: ConstructorParameters<typeof ProgramError>[3],
+): ProgramError {
+  const message = `the data directory ${directory} cannot be used: ${why}`
+  return new ProgramError('DATA_DIRECTORY_UNUSABLE', EXIT.dataDirectory, message, options)
 }
 
 function foreignText(error: TidewayError): string {

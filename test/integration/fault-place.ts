@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunningProgram } from '../../examples/demo/program.ts'
 import type { ApiClient } from '../../examples/shared/api-client.ts'
@@ -16,6 +16,8 @@ export interface FaultPlaceOptions {
   /** More arguments for edgecore. */
   readonly args?: readonly string[] | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
+  /** A directory that holds everything of the node. Default: one beside that of the cloud. */
+  readonly disk?: string | undefined
 }
 
 /** The part of a pod that is looked at. */
@@ -87,7 +89,7 @@ export class FaultPlace {
     this.#args = args
   }
 
-  static async open({ runtime, args = [] }: FaultPlaceOptions): Promise<FaultPlace> {
+  static async open({ runtime, args = [], disk }: FaultPlaceOptions): Promise<FaultPlace> {
     const fleet = await TestFleet.create()
     let link: FlappingLink | undefined
     let containerd: Containerd | undefined
@@ -102,6 +104,7 @@ export class FaultPlace {
       const all = [...engine, '--server', link.address, ...args]
       const place = new FaultPlace(fleet, link, containerd, await fleet.api('cloud'), all)
       await mkdir(place.livesFolder)
+      if (disk !== undefined) await symlink(disk, place.data)
       const token = await fleet.token(NODE)
       place.#edge = await fleet.startEdge(NODE, ['--token', token, ...all])
       await place.edge.line('connected to the cloud')

@@ -41,7 +41,13 @@ export async function writeAtomicDirectory(
   if (current?.endsWith(digest) === true && (await isComplete(directory, files))) return false
   const hidden = `..${randomBytes(4).toString('hex')}-${digest}`
   await mkdir(join(directory, hidden), { mode: 0o755 })
-  for (const [path, file] of files) await writeOne(join(directory, hidden, path), file)
+  try {
+    for (const [path, file] of files) await writeOne(join(directory, hidden, path), file)
+  } catch (error) {
+    // On a full disk each attempt would take a little more of it.
+    await rm(join(directory, hidden), { recursive: true, force: true })
+    throw error
+  }
   if (group !== undefined) await giveToGroup(join(directory, hidden), group)
   await replaceLink(directory, LINK, hidden)
   await showNames(directory, files)

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { parseWhole } from '../kubernetes/objects/quantity.ts'
+import { isNoRoom, noRoomText } from '../runtime/disk-room.ts'
 import { type ContainerSpec, type Limits, RuntimeError } from '../runtime/index.ts'
 import { containerLimits } from './container-limits.ts'
 import type { Waiting } from './container-status.ts'
@@ -62,6 +63,16 @@ export class PodStarter {
    * @returns what keeps them from being used; nothing when all can be.
    */
   async prepare(pod: PodView): Promise<readonly Problem[]> {
+    try {
+      return await this.#prepare(pod)
+    } catch (error) {
+      if (!isNoRoom(error)) throw error
+      const message = `cannot set up the volumes of the pod: ${noRoomText(this.#context.directory)}`
+      return [{ reason: 'FailedMount', message }]
+    }
+  }
+
+  async #prepare(pod: PodView): Promise<readonly Problem[]> {
     const paths = podPaths(this.#context.directory, pod)
     await mkdir(paths.directory, { recursive: true, mode: 0o755 })
     const source = sourceOf(this.#context, pod, await this.#tokens.of(pod))
@@ -129,7 +140,13 @@ export class PodStarter {
       if (image.type === 'failed') fail(image.waiting.reason)
       return image.waiting
     }
-    const spec = await this.#containerSpec(pod, sandbox, step, problems, image)
+    const spec = await this.#containerSpec(pod, sandbox, step, problems, image).catch(
+      (error: unknown): Waiting => {
+        if (!isNoRoom(error)) throw error
+        const message = noRoomText(this.#context.directory)
+        return { reason: 'CreateContainerConfigError', message }
+      },
+    )
     if ('reason' in spec) {
       fail(spec.message)
       return spec

@@ -65,7 +65,8 @@ export class Mirrors {
     }
     const isGoing = shown?.metadata.deletionTimestamp !== undefined
     const isRight = shown !== undefined && pod !== undefined && isMirrorOf(shown, pod) && !isGoing
-    if (isRight) return
+    // What could not be written when it changed is written at the next look.
+    if (isRight) return await this.#tell(key, asObject(pod['status']))
     if (shown !== undefined) {
       const isOfNode = asText(asObject(shown['spec'])['nodeName']) === node
       if (!isOfNode) return
@@ -74,15 +75,17 @@ export class Mirrors {
     if (pod === undefined) return
     const mirror = mirrorOf(pod, store.get({ resource: 'nodes', name: node }))
     await store.create(mirror, { author: 'edged' })
-    const { status } = pod
-    if (Object.keys(asObject(status)).length > 0) await this.#tell(key, asObject(status))
+    await this.#tell(key, asObject(pod['status']))
   }
 
   async #tell(key: ObjectKey, status: JsonObject): Promise<void> {
     const { store, podAt } = this.#options
     const pod = podAt(key)
     const shown = store.get(key)
+    // It may be that it could not be made when it should have been.
+    if (pod !== undefined && shown === undefined) return await this.#look(key)
     if (pod === undefined || shown === undefined || !isMirrorOf(shown, pod)) return
+    if (Object.keys(status).length === 0 || sameJson(shown['status'], status)) return
     const recipe = (object: KubeObject): KubeObject =>
       sameJson(object['status'], status) ? object : { ...object, status }
     await store.update(key, recipe, { part: 'observed', author: 'edged' })

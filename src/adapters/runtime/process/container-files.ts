@@ -88,6 +88,8 @@ export class ContainerFiles {
     const path = join(this.directory, 'exit')
     try {
       const code = Number.parseInt(await readFile(path, 'utf8'), 10)
+      // A full disk took the name and not the number.
+      if (Number.isNaN(code)) return undefined
       return { code, atMs: Math.round((await stat(path)).mtimeMs) }
     } catch (error) {
       if (isNotFound(error)) return undefined

@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import { delay } from '../delay.ts'
+import { isNoRoom } from '../disk-room.ts'
 import { type ContainerStatus, type Limits, RuntimeError } from '../index.ts'
 import { isAlive, isPresent } from '../process-table.ts'
 import type { Cgroups } from './cgroup-files.ts'
@@ -102,6 +103,9 @@ export class Container {
     }
     if (failed !== undefined) await this.failStart('cannot start /bin/sh')
     await this.#refuseIfFailed(failed)
+    // It ends at once where it cannot write down that it is the one: nothing has begun.
+    if (isOver && this.#state() === 'created')
+      throw new RuntimeError('Unavailable', 'the process could not write down that it runs')
   }
 
   async #createCgroups(): Promise<readonly string[]> {
@@ -270,6 +274,8 @@ export class Container {
     try {
       await this.#pump.finish()
     } catch (error) {
+      // The next look tries again.
+      if (isNoRoom(error)) throw error
       logger.warn('the end of a container log is lost', { logPath: this.record.logPath, error })
     }
     await this.files.writeFinal(final)

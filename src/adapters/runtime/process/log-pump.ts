@@ -55,6 +55,8 @@ export class LogPump {
   #progress: Progress | undefined
   #running: Promise<void> | undefined
   #again = false
+  /** What is wrong has been told: it is tried at each word of the container. */
+  #isTold = false
 
   constructor(options: LogPumpOptions) {
     this.#options = options
@@ -90,9 +92,12 @@ export class LogPump {
     try {
       await this.#copy('keep')
       await this.#emptyRawFiles()
+      this.#isTold = false
     } catch (error) {
       // The next wake tries again: nothing was counted that was not written.
       this.#progress = undefined
+      if (this.#isTold) return
+      this.#isTold = true
       this.#options.logger.warn('cannot write the log of a container', {
         logPath: this.#options.logPath,
         error,

@@ -5,6 +5,7 @@ import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
 import { namesIn, readIfThere, writeAtomic } from '../atomic-file.ts'
+import { assertRoom, withRoom } from '../disk-room.ts'
 import type {
   ContainerSpec,
   ContainerStatus,
@@ -130,9 +131,11 @@ export class ProcessRuntime implements PodRuntime {
       if (existing !== undefined) return existing.status
       const createdAtMs = this.#host.clock.wallMs()
       const directory = this.#path('sandboxes', spec.uid)
-      await mkdir(directory, { recursive: true, mode: 0o700 })
-      const text = formatSandbox({ spec, createdAtMs })
-      await writeAtomic(join(directory, 'sandbox.json'), text, { sync: true })
+      await withRoom(directory, async () => {
+        await mkdir(directory, { recursive: true, mode: 0o700 })
+        const text = formatSandbox({ spec, createdAtMs })
+        await writeAtomic(join(directory, 'sandbox.json'), text, { sync: true })
+      })
       return this.#addSandbox(spec, createdAtMs).status
     })
   }
@@ -146,7 +149,8 @@ export class ProcessRuntime implements PodRuntime {
     return await this.#turns.run(id, async () => {
       const existing = await this.#containers.get(id)?.status()
       if (existing !== undefined && existing.state !== 'created') return existing
-      return await this.#start(id, sandbox, spec)
+      const directory = this.#path('containers', id)
+      return await withRoom(directory, () => this.#start(id, sandbox, spec))
     })
   }
 
@@ -253,6 +257,7 @@ export class ProcessRuntime implements PodRuntime {
     const privileges = privilegeWords(this.#host.privileges, security)
     const plan = await mountsOf(this.#host, sandbox.spec, mounts)
     const sees = await this.#seenBy(sandbox.spec, spec)
+    await assertRoom(this.#path('sandboxes', sandbox.spec.uid))
     const files = new ContainerFiles(this.#path('containers', id))
     await mkdir(join(files.directory, 'scratch'), { recursive: true, mode: 0o700 })
     const root = containerRoot(sandbox.spec.directory, spec.name)

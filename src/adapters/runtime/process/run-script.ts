@@ -42,7 +42,8 @@ else
   tw_start=$(LC_ALL=C ps -o lstart= -p $$)
 fi
 printf '%s %s\\n' "$$" "$tw_start" > "$tw_dir/claim.$$"
-ln "$tw_dir/claim.$$" "$tw_dir/claim"
+# On a full disk it is empty, and whoever cannot be found again must not begin.
+[ -s "$tw_dir/claim.$$" ] && ln "$tw_dir/claim.$$" "$tw_dir/claim"
 tw_claimed=$?
 rm -f "$tw_dir/claim.$$"
 [ "$tw_claimed" -eq 0 ] || exit 75
@@ -84,7 +85,12 @@ for tw_file in $tw_cgroups; do
   done
   break
 done
-printf '%s\\n' "$tw_code" > "$tw_dir/exit.tmp"
+# Nobody else knows the code: while the disk is full it is kept here.
+while [ -d "$tw_dir" ]; do
+  printf '%s\\n' "$tw_code" > "$tw_dir/exit.tmp"
+  [ ! -s "$tw_dir/exit.tmp" ] || break
+  sleep 1
+done
 mv -f "$tw_dir/exit.tmp" "$tw_dir/exit"
 kill -KILL "-$$"
 `

@@ -36,10 +36,16 @@ export function storageErrorOf(error: unknown, directory: string): TidewayError 
     })
   }
   const reason = reasonOf(causes)
-  return new StorageUnavailableError('the directory cannot be read or written', {
+  return new StorageUnavailableError(messageOf(reason), {
     fields: { directory, reason },
     cause: error,
   })
+}
+
+function messageOf(reason: string): string {
+  const isFull = reason === 'ENOSPC' || reason === 'EDQUOT'
+  if (isFull) return 'no space left on the disk that holds the log: make room there'
+  return 'the directory cannot be read or written'
 }
 
 // The text names the cause best; without a known text the deepest code is the closest.

@@ -127,8 +127,13 @@ export const sessionChecks: readonly RuntimeCheck[] = [
     name: 'a command ends with its container',
     async run(scene) {
       const { id } = await start(scene, 'sleep 1000')
-      const session = await scene.runtime.exec(id, { ...ALL, command: ['sleep', '1000'] })
-      const got = collect(session)
+      const begun = `${scene.sandboxSpec.directory}/begun`
+      const command = ['sh', '-c', `echo so > ${begun}; exec sleep 1000`]
+      const got = collect(await scene.runtime.exec(id, { ...ALL, command }))
+      await scene.eventually(
+        async () => (await scene.readLog(begun)) !== '',
+        'the command starting',
+      )
       await scene.runtime.stopContainer(id, 0)
       const { end } = await got
       checkEqual(end, { type: 'exited', exitCode: 137 }, 'how it ended')

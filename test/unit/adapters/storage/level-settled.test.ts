@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import { cp, mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
@@ -50,6 +50,14 @@ test("what is noted as settled is there without LevelDB's own log", async () => 
     }))
     await storage.append({ records, puts: [] })
   }
+  // Copied while nothing compacts, which takes files away.
+  let sizes = ''
+  const isQuiet = async (): Promise<boolean> => {
+    const before = sizes
+    sizes = await sizesIn(directory).catch(() => '')
+    return sizes !== '' && sizes === before
+  }
+  await expect.poll(isQuiet, { interval: 200, timeout: 10_000 }).toBe(true)
   const [whole, torn] = [join(root, 'whole'), join(root, 'torn')]
   for (const copy of [whole, torn]) await cp(directory, copy, { recursive: true })
   await storage.close()
@@ -65,6 +73,12 @@ test("what is noted as settled is there without LevelDB's own log", async () => 
   })
   expect(positions.slice(0, noted)).toEqual(Array.from({ length: noted }, (_, index) => index + 1))
 })
+
+async function sizesIn(directory: string): Promise<string> {
+  const names = await readdir(directory)
+  const sizes = names.map(async (name) => `${name} ${(await stat(join(directory, name))).size}`)
+  return (await Promise.all(sizes)).join()
+}
 
 async function raw<Result>(
   directory: string,

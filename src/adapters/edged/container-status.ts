@@ -5,7 +5,7 @@ import { goDuration } from './go-duration.ts'
 import { asNumber, asObject, asText } from './json.ts'
 import { type BackoffWait, runsOf } from './pod-plan.ts'
 import { type ContainerView, type PodView, toldOf } from './pod-view.ts'
-import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
+import { PLAIN_HEALTH, type RunHealth } from './probes/probe-state.ts'
 import type { ToldSize } from './resize/resize-view.ts'
 
 /** Why a container does not run although it should. */

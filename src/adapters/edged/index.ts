@@ -1,6 +1,7 @@
 export { RESTART_BACKOFF, type RestartBackoff } from './backoff.ts'
 export type { ImageCollectionOptions } from './collection/settings.ts'
 export { createEdged, type Edged, type EdgedOptions } from './edged.ts'
+export type { ApiPlace } from './environment/link-variables.ts'
 export type { EvictionOptions } from './eviction/settings.ts'
 export {
   isSignal,
@@ -16,7 +17,6 @@ export {
   parseAmount,
   type ThresholdOptions,
 } from './eviction/thresholds.ts'
-export type { ApiPlace } from './link-variables.ts'
 export type { PodApi } from './pod-context.ts'
 export type { ClusterDns } from './pod-dns.ts'
 export type { IssuePodToken, PodToken, PodTokenAsk } from './pod-tokens.ts'

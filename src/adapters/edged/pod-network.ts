@@ -1,7 +1,7 @@
 import type { PortMapping, SandboxNamespaces } from '../runtime/index.ts'
-import type { PodNames } from './hosts-file.ts'
 import { asNumber, asObject, asObjects, asText } from './json.ts'
 import { ownContainers, type PodView } from './pod-view.ts'
+import type { PodNames } from './volumes/hosts-file.ts'
 
 const HOSTNAME_CHARS_MAX = 63
 const FQDN_CHARS_MAX = 64

@@ -2,12 +2,12 @@ import type { ContainerStatus, SandboxStatus } from '../runtime/index.ts'
 import { nextRun, type RestartBackoff } from './backoff.ts'
 import { surplusRuns } from './collection/dead-containers.ts'
 import { deadlineMs } from './deadline.ts'
+import { stopOrder } from './hooks/stop-order.ts'
 import { asNumber, asObject, asText } from './json.ts'
 import { fromLabels, specHash } from './labels.ts'
 import { allContainers, type ContainerView, type PodView, toldOf } from './pod-view.ts'
-import { PLAIN_HEALTH, type RunHealth } from './probe-state.ts'
+import { PLAIN_HEALTH, type RunHealth } from './probes/probe-state.ts'
 import { isInSandbox, lostSandbox } from './sandbox-plan.ts'
-import { stopOrder } from './stop-order.ts'
 
 /** A container to stop, and why. */
 export interface StopStep {

@@ -7,13 +7,13 @@ import {
   type SandboxSpec,
   type SandboxStatus,
 } from '../runtime/index.ts'
-import { HOSTS_PATH, hostNetworkHosts, podHosts } from './hosts-file.ts'
 import type { PodContext } from './pod-context.ts'
 import { parseResolvConf, podDns } from './pod-dns.ts'
 import { hostPorts, podNames, podNamespaces, podSysctls, sandboxHostname } from './pod-network.ts'
 import { podPaths } from './pod-paths.ts'
 import { sandboxSecurity } from './pod-security.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
+import { HOSTS_PATH, hostNetworkHosts, podHosts } from './volumes/hosts-file.ts'
 
 /** Something to tell about a pod. */
 interface Told {

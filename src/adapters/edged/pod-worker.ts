@@ -8,10 +8,12 @@ import { fullName, type Waiting } from './container-status.ts'
 import { DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './deadline.ts'
 import { isNew, refusePod, wasRefused } from './eviction/refuse-pod.ts'
 import { EVICTED } from './eviction/words.ts'
+import { PodHooks } from './hooks/pod-hooks.ts'
+import { type BeforeStop, PodStopper } from './hooks/pod-stopper.ts'
 import { sameJson } from './json.ts'
 import { fromLabels } from './labels.ts'
+import { removeLastWords, withLastWords } from './logs/termination-files.ts'
 import { type PodContext, tell } from './pod-context.ts'
-import { PodHooks } from './pod-hooks.ts'
 import { podPaths } from './pod-paths.ts'
 import {
   isActive,
@@ -23,15 +25,13 @@ import {
 } from './pod-plan.ts'
 import { PodStarter, type Problem, type StartResult } from './pod-starter.ts'
 import { podStatus } from './pod-status.ts'
-import { type BeforeStop, PodStopper } from './pod-stopper.ts'
 import { allContainers, type PodView, viewPod } from './pod-view.ts'
-import { removePodDirectory, removeVolumes } from './pod-volumes.ts'
-import { Prober } from './prober.ts'
+import { Prober } from './probes/prober.ts'
 import { type ResizeView, toldSizes } from './resize/resize-view.ts'
 import { Resizer } from './resize/resizer.ts'
 import { RunTimes } from './run-times.ts'
 import { emptySandboxes, lostSandbox, SANDBOX_CHANGED } from './sandbox-plan.ts'
-import { removeLastWords, withLastWords } from './termination-files.ts'
+import { removePodDirectory, removeVolumes } from './volumes/pod-volumes.ts'
 
 /** A path of the host may appear, and a runtime come back, without anybody saying so. */
 const PROBLEM_RETRY_MS = 10_000

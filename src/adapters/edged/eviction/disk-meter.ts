@@ -3,7 +3,7 @@ import type { DiskUse } from '../../runtime/index.ts'
 import { asObject, asText } from '../json.ts'
 import { podPaths } from '../pod-paths.ts'
 import { allContainers, type PodView } from '../pod-view.ts'
-import { volumeDirectory } from '../pod-volumes.ts'
+import { volumeDirectory } from '../volumes/pod-volumes.ts'
 import { DiskWalk } from './disk-walk.ts'
 import type { PodDisk } from './storage-limits.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { serviceVariables } from '../../../../src/adapters/edged/link-variables.ts'
+import { serviceVariables } from '../../../../src/adapters/edged/environment/link-variables.ts'
 import {
   type PodToken,
   type PodTokenAsk,

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { hostNetworkHosts, podHosts } from '../../../../src/adapters/edged/hosts-file.ts'
 import { parseResolvConf, podDns } from '../../../../src/adapters/edged/pod-dns.ts'
 import {
   hostPorts,
@@ -8,6 +7,7 @@ import {
   podSysctls,
   sandboxHostname,
 } from '../../../../src/adapters/edged/pod-network.ts'
+import { hostNetworkHosts, podHosts } from '../../../../src/adapters/edged/volumes/hosts-file.ts'
 import type { JsonObject } from '../../../../src/adapters/kubernetes/objects/types.ts'
 import { pod } from './pods.ts'
 

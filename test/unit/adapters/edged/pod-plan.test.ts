@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { RESTART_BACKOFF } from '../../../../src/adapters/edged/backoff.ts'
 import { type PlanInput, type PodPlan, planPod } from '../../../../src/adapters/edged/pod-plan.ts'
 import type { PodView } from '../../../../src/adapters/edged/pod-view.ts'
-import { PLAIN_HEALTH, type RunHealth } from '../../../../src/adapters/edged/probe-state.ts'
+import { PLAIN_HEALTH, type RunHealth } from '../../../../src/adapters/edged/probes/probe-state.ts'
 import type { ContainerStatus, SandboxStatus } from '../../../../src/adapters/runtime/index.ts'
 import { ended, pod, run } from './pods.ts'
 

@@ -3,7 +3,7 @@ import { goDuration } from '../../../../src/adapters/edged/go-duration.ts'
 import { asObjects, sameJson } from '../../../../src/adapters/edged/json.ts'
 import { type PodFacts, podStatus } from '../../../../src/adapters/edged/pod-status.ts'
 import { viewPod } from '../../../../src/adapters/edged/pod-view.ts'
-import { PLAIN_HEALTH, type RunHealth } from '../../../../src/adapters/edged/probe-state.ts'
+import { PLAIN_HEALTH, type RunHealth } from '../../../../src/adapters/edged/probes/probe-state.ts'
 import { ended, pod, run } from './pods.ts'
 
 const always = pod()

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { mergeConditions } from '../../../../src/adapters/edged/conditions.ts'
-import { LogPrinter, parseEntry } from '../../../../src/adapters/edged/cri-log.ts'
 import {
   aggregationKey,
   newEvent,
   type Occurrence,
   repeatedEvent,
   surplusEvents,
-} from '../../../../src/adapters/edged/event-record.ts'
-import { type NodeFacts, nodeStatus } from '../../../../src/adapters/edged/node-status.ts'
+} from '../../../../src/adapters/edged/events/event-record.ts'
+import { LogPrinter, parseEntry } from '../../../../src/adapters/edged/logs/cri-log.ts'
+import { type NodeFacts, nodeStatus } from '../../../../src/adapters/edged/node/node-status.ts'
 import { qosClass } from '../../../../src/adapters/edged/qos.ts'
 import { pod } from './pods.ts'
 

@@ -112,7 +112,8 @@ export interface ContainerStatus {
   readonly signal: number | undefined
   /**
    * `Completed`, `Error`, `OOMKilled`, `StartError`, `ContainerStatusUnknown`; undefined while it
-   * runs.
+   * runs. An engine may learn
+   * a moment after the end that it was `OOMKilled`.
    */
   readonly reason: string | undefined
   readonly message: string | undefined

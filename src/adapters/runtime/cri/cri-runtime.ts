@@ -100,7 +100,7 @@ export class CriRuntime implements PodRuntime {
     this.name = context.name
     this.version = context.version
     this.images = new CriImages(client)
-    this.#observed = new ObservedState(client, context.owner)
+    this.#observed = new ObservedState(client, context.owner, () => context.clock.wallMs())
     this.#sessions = new EngineSessions(client, () => this.#events.tellsProcesses)
     this.#hints = new PodHints({ logger, list: () => this.list() })
     const onEvent = (id: string | undefined): void => void this.#noticed(id)

@@ -8,7 +8,11 @@ import type {
   SandboxItem,
   SandboxStatusMessage,
 } from './messages.ts'
-import { containerStatus, sandboxStatus } from './status.ts'
+import { containerStatus, millisOf, sandboxStatus } from './status.ts'
+
+const OOM_KILLED = 'OOMKilled'
+/** How a container ended does not change any more after this. */
+const SETTLED_MS = 10_000
 
 /**
  * What an engine holds, as it says itself. Lists are asked for each time; what they leave out (when a
@@ -17,14 +21,16 @@ import { containerStatus, sandboxStatus } from './status.ts'
 export class ObservedState {
   readonly #client: CriClient
   readonly #owner: string
+  readonly #wallMs: () => number
   readonly #details = new Map<string, ContainerStatusMessage>()
   readonly #networks = new Map<string, SandboxStatusMessage['network']>()
   /** The pods of containers that were seen: events name containers only. */
   readonly #pods = new Map<string, string>()
 
-  constructor(client: CriClient, owner: string) {
+  constructor(client: CriClient, owner: string, wallMs: () => number) {
     this.#client = client
     this.#owner = owner
+    this.#wallMs = wallMs
   }
 
   /** Everything, or what belongs to one pod: the newest sandbox first. */
@@ -102,7 +108,7 @@ export class ObservedState {
   async #detailsOf(item: ContainerItem): Promise<ContainerStatusMessage | 'gone' | undefined> {
     if (item.state === 'CONTAINER_CREATED') return undefined
     const known = this.#details.get(item.id)
-    if (known?.state === item.state) return known
+    if (known?.state === item.state && !this.#mayChange(known)) return known
     try {
       const request = { containerId: item.id, verbose: false }
       const { status } = await this.#client.call('ContainerStatus', request)
@@ -112,6 +118,12 @@ export class ObservedState {
       if (isMissing(error)) return 'gone'
       throw error
     }
+  }
+
+  /** That memory was short an engine may learn after the end itself. */
+  #mayChange({ state, reason, finishedAt }: ContainerStatusMessage): boolean {
+    if (state !== 'CONTAINER_EXITED' || reason === OOM_KILLED) return false
+    return Math.abs(this.#wallMs() - (millisOf(finishedAt) ?? 0)) < SETTLED_MS
   }
 
   async #networkOf(item: SandboxItem): Promise<SandboxStatusMessage['network']> {

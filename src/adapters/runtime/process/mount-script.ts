@@ -120,7 +120,8 @@ tw_close_all() {
       *\\\\*) tw_point=$(printf '%b.' "$tw_point") && tw_point=\${tw_point%.} ;;
     esac
     case ,$tw_options, in *,ro,*) continue ;; esac
-    tw_stays "$tw_point" || mount -o remount,bind,ro "$tw_point" || return 1
+    # What was unmounted on the host meanwhile is no longer here, either.
+    tw_stays "$tw_point" || mount -o remount,bind,ro "$tw_point" || ! mountpoint -q "$tw_point" || return 1
   done < /proc/self/mounts
 }
 

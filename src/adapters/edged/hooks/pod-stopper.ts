@@ -19,6 +19,8 @@ export type BeforeStop = (timeoutMs: number, signal: AbortSignal) => Promise<voi
 
 /** What a container gets to end by itself, however long its preStop hook or its turn took. */
 const GRACE_AFTER_WAIT_MS_MIN = 2_000
+/** Of so many it is known that they were stopped. */
+const STOPPED_MAX = 1_000
 
 interface Hook {
   readonly done: Promise<void>
@@ -50,6 +52,8 @@ export class PodStopper {
   readonly #options: PodStopperOptions
   /** The stops that are under way, by container. */
   readonly #stopping = new Map<string, Stopping>()
+  /** Containers that were stopped lately: who looked at them before does not tell of it once more. */
+  readonly #stopped = new Set<string>()
   /** The preStop hooks that run, by container. */
   readonly #hooks = new Map<string, Hook>()
   readonly #tasks = new Set<Promise<void>>()
@@ -68,7 +72,7 @@ export class PodStopper {
   /**
    * Makes sure that a container is being stopped within its grace.
    *
-   * @returns whether this is news: false when the same stop is under way already.
+   * @returns whether this is news: false when it is being stopped, or was.
    */
   stop(order: StopOrder): boolean {
     const { id, podUid, graceMs } = order
@@ -82,7 +86,7 @@ export class PodStopper {
       this.#options.hint(podUid)
     })
     this.#tasks.add(task)
-    return current === undefined
+    return current === undefined && !this.#stopped.has(id)
   }
 
   /** Waits for no hook any more and asks no other container to end. */
@@ -102,7 +106,9 @@ export class PodStopper {
       if (leftMs() > 0) await this.#awaitTurn(order, leftMs())
       const isWhole = graceMs === 0 || !hasWait
       const restMs = isWhole ? graceMs : Math.max(leftMs(), GRACE_AFTER_WAIT_MS_MIN)
-      if (!this.#closed.signal.aborted) await runtime.stopContainer(id, restMs)
+      if (this.#closed.signal.aborted) return
+      await runtime.stopContainer(id, restMs)
+      this.#remember(id)
     } catch (error) {
       logger.warn('cannot stop a container', { id, error })
     } finally {
@@ -114,6 +120,12 @@ export class PodStopper {
         current.over.abort()
       }
     }
+  }
+
+  #remember(id: string): void {
+    this.#stopped.add(id)
+    const [oldest] = this.#stopped
+    if (this.#stopped.size > STOPPED_MAX && oldest !== undefined) this.#stopped.delete(oldest)
   }
 
   /** Runs the hook once, however often a stop is asked for. */

@@ -49,3 +49,26 @@ test('many containers wait for their turn without a warning of Node', async () =
     await rm(directory, { recursive: true, force: true })
   }
 })
+
+test('who still sees a container that was stopped does not tell of it once more', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tideway-stopper-'))
+  const common = { clock: systemClock, logger: consoleLogger('silent') }
+  const runtime = await processRuntime({ ...common, directory, cgroups: 'never', mounts: 'never' })
+  try {
+    let over = (): void => undefined
+    const stopper = new PodStopper({ ...common, runtime, hint: () => over() })
+    const stop = async (): Promise<boolean> => {
+      const isOver = new Promise<void>((resolve) => {
+        over = resolve
+      })
+      const isNews = stopper.stop({ id: 'main', podUid: 'pod', graceMs: 0 })
+      await isOver
+      return isNews
+    }
+    expect([await stop(), await stop()]).toEqual([true, false])
+    stopper.close()
+  } finally {
+    await runtime.close()
+    await rm(directory, { recursive: true, force: true })
+  }
+})

@@ -31,6 +31,7 @@ function room(name: string, timeoutMs: number) {
   }
 }
 
+const compliance = room('compliance', 60_000)
 const integration = room('integration', 120_000)
 const browser = room('browser', 60_000)
 
@@ -59,7 +60,11 @@ const config: ViteUserConfig = {
       },
       room('unit', 15_000),
       room('property', 60_000),
-      room('compliance', 60_000),
+      {
+        ...compliance,
+        // Suites of real container engines beside each other: one more attempt, which is told.
+        test: { ...compliance.test, retry: 1 },
+      },
       room('simulation', 120_000),
       {
         ...integration,

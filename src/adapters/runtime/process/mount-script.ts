@@ -120,8 +120,11 @@ tw_close_all() {
       *\\\\*) tw_point=$(printf '%b.' "$tw_point") && tw_point=\${tw_point%.} ;;
     esac
     case ,$tw_options, in *,ro,*) continue ;; esac
-    # What was unmounted on the host meanwhile is no longer here, either.
-    tw_stays "$tw_point" || mount -o remount,bind,ro "$tw_point" || ! mountpoint -q "$tw_point" || return 1
+    tw_stays "$tw_point" && continue
+    # What was unmounted on the host meanwhile is no longer here, either: not a word of it, since what
+    # is said here ends up in the log of the container.
+    tw_said=$(mount -o remount,bind,ro "$tw_point" 2>&1) || ! mountpoint -q "$tw_point" ||
+      { printf '%s\n' "$tw_said" >&2 && return 1; }
   done < /proc/self/mounts
 }
 

@@ -44,18 +44,15 @@ export class LongFirst implements TestSequencer {
 
 /** Moves the long ones, longest first, to where the first file of their room stands. */
 export function longFirst<Each>(files: readonly Each[], pathOf: (file: Each) => string): Each[] {
-  const rank = (file: Each): number => LONG_FILES.findIndex((end) => pathOf(file).endsWith(end))
-  const long = files.filter((file) => rank(file) >= 0).sort((a, b) => rank(a) - rank(b))
-  const sorted: Each[] = []
+  const long = LONG_FILES.flatMap((end) => files.filter((file) => pathOf(file).endsWith(end)))
+  const sorted = new Set<Each>()
   for (const file of files) {
-    const path = pathOf(file)
+    const room = roomOf(pathOf(file))
     // The first of a room brings all long ones of that room with it.
-    for (const each of long) {
-      if (path.includes(roomOf(pathOf(each))) && !sorted.includes(each)) sorted.push(each)
-    }
-    if (!sorted.includes(file)) sorted.push(file)
+    for (const each of long) if (roomOf(pathOf(each)) === room) sorted.add(each)
+    sorted.add(file)
   }
-  return sorted
+  return [...sorted]
 }
 
 /** Such as `/test/unit/`. */

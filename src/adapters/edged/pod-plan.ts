@@ -7,6 +7,7 @@ import { asNumber, asObject, asText } from './json.ts'
 import { fromLabels, specHash } from './labels.ts'
 import { allContainers, type ContainerView, type PodView, toldOf } from './pod-view.ts'
 import { PLAIN_HEALTH, type RunHealth } from './probes/probe-state.ts'
+import { isRestartable, restarts } from './restart-policy.ts'
 import { isInSandbox, lostSandbox } from './sandbox-plan.ts'
 
 /** A container to stop, and why. */
@@ -228,7 +229,8 @@ function needOf(input: PlanInput, container: ContainerView, draft: Draft): Need 
   }
   // One that was stopped because it failed has failed, however politely it went.
   const isSuccess = latest.exitCode === 0 && health.failed === undefined
-  if (!isChanged && !restarts(pod, container, isSuccess)) {
+  const { exitCode } = latest
+  if (!isChanged && !restarts(pod, container, { exitCode, isSuccess })) {
     return { type: isSuccess ? 'succeeded' : 'failed' }
   }
   const next = nextRun({ ...latest, backoffMs: fromLabels(latest).backoffMs }, input.backoff)
@@ -253,8 +255,10 @@ function needOfPast(
   if (past === undefined) {
     return { type: 'start', step: { container, attempt: 0, hash, backoffMs: 0 } }
   }
-  if (past.exitCode !== undefined && !restarts(pod, container, past.exitCode === 0)) {
-    return { type: past.exitCode === 0 ? 'succeeded' : 'failed' }
+  const { exitCode } = past
+  const isSuccess = exitCode === 0
+  if (exitCode !== undefined && !restarts(pod, container, { exitCode, isSuccess })) {
+    return { type: isSuccess ? 'succeeded' : 'failed' }
   }
   const attempt = past.restartCount + 1
   return { type: 'start', step: { container, attempt, hash, backoffMs: backoff.firstMs } }
@@ -278,19 +282,13 @@ function pastOf(
 /** Whether a pod whose sandbox has ended, with all that was in it, gets another one. */
 function startsOver(pod: PodView, observed: readonly ContainerStatus[]): boolean {
   if (observed.length === 0) return true
-  if (pod.restartPolicy === 'Never') return false
+  if (!pod.containers.some((container) => isRestartable(pod, container))) return false
   return pod.containers.some((container) => {
     const latest = runsOf(observed, container.name).at(-1)
-    return latest?.state !== 'exited' || restarts(pod, container, latest.exitCode === 0)
+    if (latest?.state !== 'exited') return true
+    const { exitCode } = latest
+    return restarts(pod, container, { exitCode, isSuccess: exitCode === 0 })
   })
-}
-
-/** Whether a container that has ended is to run again. */
-function restarts(pod: PodView, container: ContainerView, isSuccess: boolean): boolean {
-  if (container.kind === 'sidecar') return true
-  if (container.kind === 'init') return !isSuccess && pod.restartPolicy !== 'Never'
-  if (pod.restartPolicy === 'Always') return true
-  return pod.restartPolicy === 'OnFailure' && !isSuccess
 }
 
 function endPlan(input: PlanInput, why: 'deleted' | 'finished' | 'sandbox'): PodPlan {

@@ -10,6 +10,7 @@ import { isNew, refusePod, wasRefused } from './eviction/refuse-pod.ts'
 import { EVICTED } from './eviction/words.ts'
 import { PodHooks } from './hooks/pod-hooks.ts'
 import { type BeforeStop, PodStopper } from './hooks/pod-stopper.ts'
+import { stopMessage } from './hooks/stop-message.ts'
 import { sameJson } from './json.ts'
 import { fromLabels } from './labels.ts'
 import { removeLastWords, withLastWords } from './logs/termination-files.ts'
@@ -355,28 +356,6 @@ function backoffProblems(
       container,
       key: runsOf(observed, container).at(-1)?.id,
     }))
-}
-
-/** What kubelet says of a container that it stops. */
-function stopMessage(pod: PodView, name: string, why: StopStep['why'], isLast: boolean): string {
-  const suffix = pod.restartPolicy === 'Never' ? '' : ', will be restarted'
-  switch (why) {
-    case 'changed':
-      return `Container ${name} definition changed, will be restarted`
-    case 'resized':
-      return `Container ${name} resize requires restart`
-    case 'startup':
-    case 'liveness':
-      // With its last container the pod itself is over.
-      if (isLast && pod.restartPolicy === 'Never') return `Stopping container ${name}`
-      return `Container ${name} failed ${why} probe${suffix}`
-    case 'postStart':
-      return 'FailedPostStartHook'
-    case 'deleted':
-    case 'finished':
-    case 'sandbox':
-      return `Stopping container ${name}`
-  }
 }
 
 function keyOf(pod: PodView): ObjectKey {

@@ -1,0 +1,32 @@
+import type { StopStep } from '../pod-plan.ts'
+import { allContainers, type PodView } from '../pod-view.ts'
+import { isRestartable } from '../restart-policy.ts'
+
+/** What kubelet says of a container that it stops. */
+export function stopMessage(
+  pod: PodView,
+  name: string,
+  why: StopStep['why'],
+  isLast: boolean,
+): string {
+  const container = allContainers(pod).find((each) => each.name === name)
+  const comesBack = container === undefined || isRestartable(pod, container)
+  const suffix = comesBack ? ', will be restarted' : ''
+  switch (why) {
+    case 'changed':
+      return `Container ${name} definition changed, will be restarted`
+    case 'resized':
+      return `Container ${name} resize requires restart`
+    case 'startup':
+    case 'liveness':
+      // With its last container the pod itself is over.
+      if (isLast && !comesBack) return `Stopping container ${name}`
+      return `Container ${name} failed ${why} probe${suffix}`
+    case 'postStart':
+      return 'FailedPostStartHook'
+    case 'deleted':
+    case 'finished':
+    case 'sandbox':
+      return `Stopping container ${name}`
+  }
+}

@@ -16,7 +16,12 @@ export async function killFamily(leader: number, start?: string): Promise<void> 
   const known = new Map<number, string>()
   let first = start
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const rows = await allProcesses().catch(() => [])
+    const rows = await allProcesses().catch(() => undefined)
+    if (rows === undefined) {
+      // Nobody could look: not a sign that nobody is there.
+      await sleep(ROUND_MS)
+      continue
+    }
     first ??= rows.find((row) => row.pid === leader)?.start
     const own = rows.filter((row) => row.pid !== leader || row.start === first)
     const family = familyOf(leader, own, known)

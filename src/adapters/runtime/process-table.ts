@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
+import { SharedLook } from './shared-look.ts'
 
 /** One process of the host. */
 export interface ProcessRow {
@@ -19,6 +20,10 @@ export interface ProcessRow {
 const run = promisify(execFile)
 const HAS_PROC = existsSync('/proc/self/stat')
 const PS_BYTES_MAX = 16 * 1024 * 1024
+/** Files of /proc that are open at once: each costs a descriptor, of which there are few. */
+const OPEN_FILES_MAX = 64
+/** A process that is gone, before its file was opened or after, or that is not ours to look into. */
+const UNSEEN: ReadonlySet<unknown> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
 
 /** The process `pid`, or undefined when it is gone or a zombie. */
 export async function processOf(pid: number): Promise<ProcessRow | undefined> {
@@ -41,12 +46,16 @@ export function isPresent(pid: number): boolean {
   }
 }
 
-/** Every process that can be seen, zombies left out. */
-export async function allProcesses(): Promise<readonly ProcessRow[]> {
-  if (!HAS_PROC) return (await ps(['-A'])).filter((row) => row.state !== 'Z')
-  const names = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name))
-  const rows = await Promise.all(names.map((name) => processOf(Number(name))))
-  return rows.filter((row) => row !== undefined)
+const rows = new SharedLook(lookAtRows)
+const environments = new SharedLook(lookAtEnvironments)
+
+/**
+ * Every process that can be seen, zombies left out: all who ask at the same time share one look.
+ *
+ * @throws where the system does not let us look, such as with EMFILE: then nobody is gone.
+ */
+export function allProcesses(): Promise<readonly ProcessRow[]> {
+  return rows.take()
 }
 
 /**
@@ -73,17 +82,15 @@ export function familyOf(
   return [...members.values()]
 }
 
-/** The processes whose environment holds `NAME=value`. Empty where the system does not tell. */
+/**
+ * The processes whose environment holds `NAME=value`. Empty where the system does not tell.
+ *
+ * @throws as {@link allProcesses}.
+ */
 export async function processesWith(variable: string): Promise<readonly ProcessRow[]> {
   if (!HAS_PROC) return []
-  const rows = await allProcesses()
-  const found = await Promise.all(
-    rows.map(async (row) => {
-      const environment = await readFile(`/proc/${row.pid}/environ`, 'latin1').catch(() => '')
-      return environment.split('\0').includes(variable) ? row : undefined
-    }),
-  )
-  return found.filter((row) => row !== undefined)
+  const all = await environments.take()
+  return all.filter(({ variables }) => variables.has(variable)).map(({ row }) => row)
 }
 
 /** Reads one line of /proc/PID/stat (proc(5)). */
@@ -120,12 +127,46 @@ export function parsePs(line: string): ProcessRow | undefined {
   }
 }
 
+async function lookAtRows(): Promise<readonly ProcessRow[]> {
+  if (!HAS_PROC) return (await ps(['-A'])).filter((row) => row.state !== 'Z')
+  const names = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name))
+  const found = await inTurns(names, (name) => processOf(Number(name)))
+  return found.filter((row) => row !== undefined)
+}
+
+interface Environment {
+  readonly row: ProcessRow
+  readonly variables: ReadonlySet<string>
+}
+
+async function lookAtEnvironments(): Promise<readonly Environment[]> {
+  return await inTurns(await allProcesses(), async (row) => {
+    const text = (await readOf(row.pid, 'environ')) ?? ''
+    return { row, variables: new Set(text.split('\0')) }
+  })
+}
+
+/** Asks about many, few of them at a time. */
+async function inTurns<T, R>(all: readonly T[], ask: (one: T) => Promise<R>): Promise<R[]> {
+  const answers: R[] = []
+  for (let at = 0; at < all.length; at += OPEN_FILES_MAX) {
+    answers.push(...(await Promise.all(all.slice(at, at + OPEN_FILES_MAX).map(ask))))
+  }
+  return answers
+}
+
 async function readProc(pid: number): Promise<ProcessRow | undefined> {
+  const text = await readOf(pid, 'stat')
+  return text === undefined ? undefined : parseStat(text)
+}
+
+/** A file of a process; undefined where the process cannot be seen (any more). */
+async function readOf(pid: number, name: string): Promise<string | undefined> {
   try {
-    return parseStat(await readFile(`/proc/${pid}/stat`, 'latin1'))
-  } catch {
-    // Gone between listing and reading, or never there.
-    return undefined
+    return await readFile(`/proc/${pid}/${name}`, 'latin1')
+  } catch (error) {
+    if (UNSEEN.has((error as NodeJS.ErrnoException).code)) return undefined
+    throw error
   }
 }
 

@@ -86,3 +86,32 @@ test('a process lives under its pid and start time until it ends', async () => {
   await exited
   expect(await isAlive(child.pid ?? 0, start)).toBe(false)
 })
+
+test('many who look at once need few files, and a failed look is no sign that all are gone', async () => {
+  const source = new URL('../../../../src/adapters/runtime/process-table.ts', import.meta.url)
+  const script = `
+    import { openSync } from 'node:fs'
+    import { allProcesses, processesWith } from ${JSON.stringify(source.href)}
+    const variable = 'TIDEWAY_LOOKED_FOR=here'
+    const all = Array.from({ length: 200 }, () => [allProcesses(), processesWith(variable)])
+    const found = await Promise.all(all.flat())
+    const sees = found.every((rows) => rows.some((row) => row.pid === process.pid))
+    try {
+      for (;;) openSync('/proc/self/stat')
+    } catch {}
+    const failure = await allProcesses().then(() => 'none', (error) => error.code)
+    console.log(JSON.stringify({ sees, failure }))
+  `
+  const command = 'ulimit -n 160; exec "$@"'
+  const node = [process.execPath, '--import', 'tsx', '--input-type=module', '--eval', script]
+  const child = spawn('/bin/sh', ['-c', command, 'sh', ...node], {
+    env: { ...process.env, TIDEWAY_LOOKED_FOR: 'here' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  await once(child, 'close')
+  expect(JSON.parse(said)).toEqual({ sees: true, failure: 'EMFILE' })
+})

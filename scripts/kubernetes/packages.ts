@@ -93,6 +93,10 @@ export const PACKAGES: readonly GoPackage[] = [
     'VolumeAttachment',
     'VolumeAttributesClass',
   ]),
+  api('admissionregistration', 'admissionregistration.k8s.io', 'v1', [
+    'MutatingWebhookConfiguration',
+    'ValidatingWebhookConfiguration',
+  ]),
   {
     name: 'apiextensions',
     group: 'apiextensions.k8s.io',

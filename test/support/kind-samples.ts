@@ -107,6 +107,8 @@ export const KIND_SAMPLES: Readonly<Record<string, Readonly<Record<string, unkno
     spec: { attacher: 'd', nodeName: 'n', source: { persistentVolumeName: 'v' } },
   },
   'volumeattributesclasses.storage.k8s.io': { driverName: 'd', parameters: { a: 'b' } },
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhooks(),
+  'validatingwebhookconfigurations.admissionregistration.k8s.io': webhooks(),
   'customresourcedefinitions.apiextensions.k8s.io': {
     spec: {
       group: 'example.com',
@@ -183,6 +185,22 @@ function workload(spec: Readonly<Record<string, unknown>>): Readonly<Record<stri
 function job(): Readonly<Record<string, unknown>> {
   const template = { spec: { containers: [{ name: 'c', image: 'i' }], restartPolicy: 'Never' } }
   return { template }
+}
+
+/** One webhook, for a group that nothing is in. */
+function webhooks(): Readonly<Record<string, unknown>> {
+  const everything = { apiVersions: ['v1'], resources: ['things'], operations: ['CREATE'] }
+  return {
+    webhooks: [
+      {
+        name: 'things.example.com',
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        clientConfig: { service: { namespace: 'default', name: 'hooks' } },
+        rules: [{ apiGroups: ['nothing.example.com'], ...everything }],
+      },
+    ],
+  }
 }
 
 function binding(kind: string): Readonly<Record<string, unknown>> {

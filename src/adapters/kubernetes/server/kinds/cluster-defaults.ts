@@ -95,6 +95,14 @@ const driver: Fill = always(
       : { ...spec, volumeLifecycleModes: ['Persistent'] },
 )
 
+const WEBHOOK = [
+  values({ failurePolicy: 'Fail', matchPolicy: 'Equivalent', timeoutSeconds: 10 }),
+  always('namespaceSelector'),
+  always('objectSelector'),
+  eachOf('rules', values({ scope: '*' })),
+  inside('clientConfig', inside('service', values({ port: 443 }))),
+]
+
 /** What these kinds get where they say nothing, by resource id. */
 export const CLUSTER_DEFAULTS: Readonly<Record<string, Fill>> = {
   endpoints: eachOf('subsets', eachOf('ports', values({ protocol: 'TCP' }))),
@@ -134,6 +142,12 @@ export const CLUSTER_DEFAULTS: Readonly<Record<string, Fill>> = {
     value: 0,
   }),
   'csidrivers.storage.k8s.io': driver,
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io': eachOf(
+    'webhooks',
+    ...WEBHOOK,
+    values({ reinvocationPolicy: 'Never' }),
+  ),
+  'validatingwebhookconfigurations.admissionregistration.k8s.io': eachOf('webhooks', ...WEBHOOK),
   'storageclasses.storage.k8s.io': values({
     reclaimPolicy: 'Delete',
     volumeBindingMode: 'Immediate',

@@ -17,6 +17,7 @@ import { QUOTA_CHECKS, QUOTA_UPDATES } from './quota-checks.ts'
 import type { Check, UpdateCheck } from './rules.ts'
 import { SERVICE_CHECK, SERVICE_UPDATE } from './service-checks.ts'
 import { VOLUME_CHECKS, VOLUME_UPDATES } from './volume-checks.ts'
+import { WEBHOOK_CHECKS } from './webhook-checks.ts'
 import { WORKLOAD_CHECKS, WORKLOAD_UPDATES } from './workload-checks.ts'
 
 /** Everything that is wrong with an object, on its own. */
@@ -77,6 +78,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   ...POLICY_CHECKS,
   ...QUOTA_CHECKS,
   ...VOLUME_CHECKS,
+  ...WEBHOOK_CHECKS,
   ...WORKLOAD_CHECKS,
   events: (_path, object) => checkEvent(object as KubeObject),
   'horizontalpodautoscalers.autoscaling': AUTOSCALER_CHECK,

@@ -29,10 +29,20 @@ const BINDING_COLUMNS: readonly TableColumn[] = [
   }),
 ]
 
+const WEBHOOK_COLUMNS: readonly TableColumn[] = [
+  NAME,
+  column('Webhooks', 'How many webhooks it names.', (object) => listAt(object, 'webhooks').length, {
+    type: 'integer',
+  }),
+  AGE,
+]
+
 /** The columns of these kinds, by resource id. */
 export const ACCESS_COLUMNS: Readonly<Record<string, readonly TableColumn[]>> = {
   'clusterrolebindings.rbac.authorization.k8s.io': BINDING_COLUMNS,
   'rolebindings.rbac.authorization.k8s.io': BINDING_COLUMNS,
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io': WEBHOOK_COLUMNS,
+  'validatingwebhookconfigurations.admissionregistration.k8s.io': WEBHOOK_COLUMNS,
   'priorityclasses.scheduling.k8s.io': [
     NAME,
     column('Value', 'The priority of its pods.', numberCell(['value']), { type: 'integer' }),

@@ -5,6 +5,7 @@ import {
   RuntimeError,
   type RuntimeImages,
 } from '../index.ts'
+import { pullWithLogins } from '../pull-with-logins.ts'
 import type { CriClient } from './client.ts'
 import { isMissing, toRuntimeError } from './errors.ts'
 import type { ImageMessage } from './messages.ts'
@@ -31,22 +32,15 @@ export class CriImages implements RuntimeImages {
   }
 
   async pullImage(reference: string, logins: readonly RegistryLogin[]): Promise<ImageStatus> {
-    const attempts: readonly (RegistryLogin | undefined)[] =
-      logins.length === 0 ? [undefined] : logins
-    const failures: unknown[] = []
-    for (const auth of attempts) {
+    return await pullWithLogins(reference, logins, async (auth) => {
       try {
         const request = { image: { image: reference }, ...(auth === undefined ? {} : { auth }) }
         const { imageRef } = await this.#client.call('PullImage', request, PULL_TIMEOUT_MS)
-        const found = await this.image(imageRef)
-        if (found !== undefined) return found
-        failures.push(new RuntimeError('PullFailed', `the image "${reference}" is gone again`))
+        return await this.image(imageRef)
       } catch (error) {
-        failures.push(pullFailure(error))
+        throw pullFailure(error)
       }
-    }
-    // What the registry said to the last of them says most.
-    throw failures.at(-1)
+    })
   }
 
   async images(): Promise<readonly ImageStatus[]> {

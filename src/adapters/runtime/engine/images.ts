@@ -5,6 +5,7 @@ import {
   RuntimeError,
   type RuntimeImages,
 } from '../index.ts'
+import { pullWithLogins } from '../pull-with-logins.ts'
 import type { EngineClient } from './client.ts'
 import { isMissing, toRuntimeError } from './errors.ts'
 import type { ContainerRow, DiskMessage, ImageMessage, InfoMessage, PullLine } from './messages.ts'
@@ -37,21 +38,10 @@ export class EngineImages implements RuntimeImages {
   }
 
   async pullImage(reference: string, logins: readonly RegistryLogin[]): Promise<ImageStatus> {
-    const attempts: readonly (RegistryLogin | undefined)[] =
-      logins.length === 0 ? [undefined] : logins
-    let failure: unknown
-    for (const login of attempts) {
-      try {
-        await this.#pull(reference, login)
-        const found = await this.image(reference)
-        if (found !== undefined) return found
-        failure = new RuntimeError('PullFailed', `the image "${reference}" is gone again`)
-      } catch (error) {
-        failure = error
-      }
-    }
-    // What the registry said to the last of them says most.
-    throw failure
+    return await pullWithLogins(reference, logins, async (login) => {
+      await this.#pull(reference, login)
+      return await this.image(reference)
+    })
   }
 
   async images(): Promise<readonly ImageStatus[]> {

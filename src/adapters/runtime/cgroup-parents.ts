@@ -9,6 +9,11 @@ const MOUNT = '/sys/fs/cgroup'
 const TRIES_MAX = 5
 const TRY_AGAIN_MS = 50
 
+/** The cgroup of a pod, absolute within each hierarchy. */
+export function podCgroup(cgroupRoot: string, podUid: string): string {
+  return `/${cgroupRoot}/pod${podUid}`
+}
+
 /**
  * Removes the cgroup of a pod that has ended from every hierarchy: engines make it and leave it behind.
  * An engine that was killed itself may have forgotten what it began: that is killed with its groups.

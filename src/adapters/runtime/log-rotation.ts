@@ -2,6 +2,14 @@ import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isNotFound } from './atomic-file.ts'
 
+/** The bounds of one container's log. */
+export interface LogLimits {
+  /** A file is rotated at this size. */
+  readonly fileBytesMax: number
+  /** Files that are kept, the current one included. */
+  readonly filesMax: number
+}
+
 /**
  * Moves a log file aside and removes the oldest ones, so that `filesMax` are left once the writer
  * has started the next. Rotated files are called `<file>.<time>`; sorted by name they are in order.

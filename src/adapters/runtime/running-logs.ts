@@ -1,14 +1,12 @@
 import type { Cancel, Clock } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
 import type { ContainerStatus } from './index.ts'
-import { rotateLog, sizeOf } from './log-rotation.ts'
+import { type LogLimits, rotateLog, sizeOf } from './log-rotation.ts'
 
 /** What {@link RunningLogs} works with. */
-export interface RunningLogsOptions {
+export interface RunningLogsOptions extends LogLimits {
   readonly clock: Clock
   readonly logger: Logger
-  readonly fileBytesMax: number
-  readonly filesMax: number
   /** The containers whose logs may grow. */
   readonly running: () => Promise<readonly ContainerStatus[]>
   /** Tells the engine to begin the file anew. */

@@ -4,7 +4,8 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
-import { removeCgroupParent } from '../cgroup-parents.ts'
+import { podCgroup, removeCgroupParent } from '../cgroup-parents.ts'
+import { ENGINE_FEATURES, type EngineSettings } from '../engine-options.ts'
 import { sandboxSpecOf, selectorOf } from '../identity.ts'
 import {
   type ContainerSpec,
@@ -31,21 +32,18 @@ import type { GrpcChannel } from './grpc.ts'
 import { CriImages } from './images.ts'
 import type { SandboxItem } from './messages.ts'
 import { ObservedState } from './observed.ts'
-import { cgroupParentOf, sandboxConfig } from './sandbox-config.ts'
+import { sandboxConfig } from './sandbox-config.ts'
 import { EngineSessions } from './sessions.ts'
 import { usageOf } from './usage.ts'
 
 /** Everything that a {@link CriRuntime} works with. */
-export interface CriContext {
+export interface CriContext extends EngineSettings {
   readonly channel: GrpcChannel
   readonly client: CriClient
   readonly clock: Clock
   readonly logger: Logger
-  readonly owner: string
-  readonly cgroupRoot: string
   readonly name: string
   readonly version: string
-  readonly logLimits: { readonly fileBytesMax: number; readonly filesMax: number }
 }
 
 /** Making a sandbox may mean pulling its image, and setting up a network. */
@@ -54,27 +52,8 @@ const SANDBOX_TIMEOUT_MS = 4 * 60_000
 const STOP_SLACK_MS = 2 * 60_000
 
 const FEATURES: RuntimeFeatures = {
-  mounts: true,
-  limits: true,
-  images: true,
-  terminals: true,
-  usage: true,
-  networks: true,
-  resize: true,
-  processes: true,
-  security: new Set([
-    'uid',
-    'userName',
-    'gid',
-    'groups',
-    'privileged',
-    'readOnlyRoot',
-    'noNewPrivileges',
-    'addCapabilities',
-    'dropCapabilities',
-    'seccomp',
-    'procMount',
-  ]),
+  ...ENGINE_FEATURES,
+  security: new Set([...ENGINE_FEATURES.security, 'privileged', 'userName']),
 }
 
 /** Pods on an engine that speaks the Container Runtime Interface. Nothing is kept here but caches. */
@@ -144,7 +123,7 @@ export class CriRuntime implements PodRuntime {
       const [newest] = existing
       if (newest?.state === 'SANDBOX_READY') return await this.#observed.sandboxStatus(newest)
       // One that has ended still has its network: addresses, and ports of the machine.
-      if (newest !== undefined) await this.#stopSandbox(newest.id)
+      if (newest !== undefined) await this.stopSandbox(newest.id)
       if (spec.logDirectory !== undefined) await mkdir(spec.logDirectory, { recursive: true })
       const attempt = newest === undefined ? 0 : newest.metadata.attempt + 1
       const config = sandboxConfig(spec, { owner, cgroupRoot, attempt })
@@ -216,7 +195,7 @@ export class CriRuntime implements PodRuntime {
     const { client } = this.#context
     const found = await this.#find(id)
     this.#found.delete(id)
-    await this.#stopSandbox(id)
+    await this.stopSandbox(id)
     // Its groups are empty now. Before it is forgotten: nobody would find them afterwards.
     if (found !== undefined) await this.removeTraces(found.metadata.uid)
     await this.#unlessMissing(() =>
@@ -226,7 +205,7 @@ export class CriRuntime implements PodRuntime {
   }
 
   async removeTraces(podUid: string): Promise<void> {
-    await removeCgroupParent(cgroupParentOf(this.#context.cgroupRoot, podUid))
+    await removeCgroupParent(podCgroup(this.#context.cgroupRoot, podUid))
   }
 
   async list(podUid?: string): Promise<RuntimeState> {
@@ -273,13 +252,6 @@ export class CriRuntime implements PodRuntime {
     await this.#sessions.close()
     await Promise.all([told, this.#turns.settled()])
     this.#context.channel.close()
-  }
-
-  async #stopSandbox(podSandboxId: string): Promise<void> {
-    const { client } = this.#context
-    await this.#unlessMissing(() =>
-      persistently(() => client.call('StopPodSandbox', { podSandboxId }, SANDBOX_TIMEOUT_MS)),
-    )
   }
 
   async #create(

@@ -1,3 +1,4 @@
+import { podCgroup } from '../cgroup-parents.ts'
 import { sandboxAnnotations, sandboxLabels } from '../identity.ts'
 import type { SandboxNamespaces, SandboxSpec } from '../index.ts'
 import type { NamespaceMode, NamespaceOption, SandboxConfig } from './messages.ts'
@@ -16,11 +17,6 @@ const MODES: Readonly<Record<'container' | 'pod' | 'host', NamespaceMode>> = {
   container: 'CONTAINER',
   pod: 'POD',
   host: 'NODE',
-}
-
-/** The cgroup of a pod, absolute within each hierarchy. */
-export function cgroupParentOf(cgroupRoot: string, podUid: string): string {
-  return `/${cgroupRoot}/pod${podUid}`
 }
 
 /** The namespaces of a sandbox and of every container in it: each call has to say them again. */
@@ -45,7 +41,7 @@ export function sandboxConfig(spec: SandboxSpec, place: SandboxPlace): SandboxCo
     labels: sandboxLabels(place.owner, spec),
     annotations: sandboxAnnotations(spec),
     linux: {
-      cgroupParent: cgroupParentOf(place.cgroupRoot, uid),
+      cgroupParent: podCgroup(place.cgroupRoot, uid),
       sysctls: spec.sysctls ?? {},
       securityContext: {
         namespaceOptions: namespaceOptions(spec.namespaces),

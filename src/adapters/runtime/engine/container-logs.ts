@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ContainerStatus } from '../index.ts'
+import type { LogLimits } from '../log-rotation.ts'
 import type { Dialect } from './dialect.ts'
-import { LogCopy, type LogLimits } from './log-copy.ts'
+import { LogCopy } from './log-copy.ts'
 import type { LogConfig } from './messages.ts'
 
 /** What {@link ContainerLogs} works with. */

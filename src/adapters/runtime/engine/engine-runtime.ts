@@ -4,7 +4,8 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
-import { removeCgroupParent } from '../cgroup-parents.ts'
+import { podCgroup, removeCgroupParent } from '../cgroup-parents.ts'
+import type { EngineSettings } from '../engine-options.ts'
 import { sandboxSpecOf } from '../identity.ts'
 import {
   type ContainerSpec,
@@ -29,23 +30,16 @@ import { updateCall } from './dialect.ts'
 import { isMissing, isNotRunning, isTaken, toRuntimeError } from './errors.ts'
 import { EngineEvents } from './events.ts'
 import { EngineImages } from './images.ts'
-import type { LogLimits } from './log-copy.ts'
 import type { ContainerRow, CreateMessage } from './messages.ts'
 import { ObservedState } from './observed.ts'
-import {
-  cgroupParentOf,
-  containerRequest,
-  type RequestPlace,
-  resourcesOf,
-  sandboxRequest,
-} from './requests.ts'
+import { containerRequest, type RequestPlace, resourcesOf, sandboxRequest } from './requests.ts'
 import { EngineSessions } from './sessions.ts'
 import { sandboxAttempt, sandboxStatus, stateOf } from './status.ts'
 import { Stops } from './stops.ts'
 import { usageOf } from './usage.ts'
 
 /** Everything that an {@link EngineRuntime} works with. */
-export interface EngineContext extends RequestPlace {
+export interface EngineContext extends RequestPlace, EngineSettings {
   readonly client: EngineClient
   /** Podman's own part of the API; undefined on Docker. */
   readonly libpod: EngineClient | undefined
@@ -53,7 +47,6 @@ export interface EngineContext extends RequestPlace {
   readonly logger: Logger
   readonly version: string
   readonly pauseImage: string
-  readonly logLimits: LogLimits
   readonly supports: RuntimeFeatures
 }
 
@@ -209,8 +202,8 @@ export class EngineRuntime implements PodRuntime {
     await Promise.all(containers.map((container) => this.removeContainer(container.id)))
     await this.stopContainer(id, 0)
     await this.#remove(id)
-    const { dialect } = this.#context
-    if (!dialect.hasSlices) await removeCgroupParent(cgroupParentOf(this.#context, uid))
+    const { dialect, cgroupRoot } = this.#context
+    if (!dialect.hasSlices) await removeCgroupParent(podCgroup(cgroupRoot, uid))
     this.#hints.hint(uid)
   }
 

@@ -1,6 +1,4 @@
-import { UsageError } from '../../../core/errors.ts'
-import type { Clock } from '../../../core/interfaces/clock.ts'
-import type { Logger } from '../../../core/interfaces/logger.ts'
+import { type ContainerEngineOptions, ENGINE_FEATURES, engineSettings } from '../engine-options.ts'
 import { type PodRuntime, RuntimeError, type RuntimeFeatures } from '../index.ts'
 import { EngineClient } from './client.ts'
 import { type Dialect, LIBPOD } from './dialect.ts'
@@ -10,18 +8,9 @@ import { hasAllCapabilities, lowestOomScore } from './machine.ts'
 import type { InfoMessage, VersionMessage } from './messages.ts'
 
 /** What {@link engineRuntime} needs. */
-export interface EngineRuntimeOptions {
+export interface EngineRuntimeOptions extends ContainerEngineOptions {
   /** The engine's unix socket, such as `/run/docker.sock` or `/run/podman/podman.sock`. */
   readonly socketPath: string
-  readonly clock: Clock
-  readonly logger: Logger
-  /**
-   * Whose pods these are: what another owner made in the same engine is never seen. Default
-   * `tideway`.
-   */
-  readonly owner?: string | undefined
-  /** The cgroup under which the groups of all pods are made. Default `tideway`. */
-  readonly cgroupRoot?: string | undefined
   /** The network of the engine that pods are in. Default: the one that the engine has by itself. */
   readonly network?: string | undefined
   /**
@@ -29,18 +18,11 @@ export interface EngineRuntimeOptions {
    * Default `registry.k8s.io/pause:3.10`.
    */
   readonly pauseImage?: string | undefined
-  /** A log file is rotated at this size. Default 10 MiB. */
-  readonly logFileBytesMax?: number | undefined
-  /** Log files kept for a container, the current one included. Default 5. */
-  readonly logFilesMax?: number | undefined
 }
 
-const LOG_FILE_BYTES_MAX = 10 * 1024 * 1024
-const LOG_FILES_MAX = 5
 const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10'
 /** What engines call the network that they have by themselves, also where its name is another. */
 const NETWORK_DEFAULT = 'bridge'
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/
 /** The oldest that has all that is asked for (Docker 20.10, Podman 4), and the newest that was read about. */
 const API_MIN = 41
 const API_MAX = 47
@@ -60,11 +42,8 @@ const PODMAN_RESIZE_MINOR = 3
  * not answer, with its socket in the message, or is too old, or not root's.
  */
 export async function engineRuntime(options: EngineRuntimeOptions): Promise<PodRuntime> {
-  const { socketPath, clock, logger, owner = 'tideway', cgroupRoot = 'tideway' } = options
-  if (!NAME.test(owner) || !NAME.test(cgroupRoot)) {
-    const message = 'owner and cgroupRoot have to be one name each'
-    throw new UsageError('USAGE_INVALID_ARGUMENT', message, { owner, cgroupRoot })
-  }
+  const { socketPath, clock, logger } = options
+  const settings = engineSettings(options)
   const engine = await askEngine(socketPath)
   const { dialect, version, prefix, supports } = engine
   const runtime = new EngineRuntime({
@@ -72,17 +51,12 @@ export async function engineRuntime(options: EngineRuntimeOptions): Promise<PodR
     libpod: dialect.name === 'podman' ? new EngineClient(socketPath, LIBPOD) : undefined,
     clock,
     logger,
-    owner,
-    cgroupRoot,
+    ...settings,
     network: options.network ?? NETWORK_DEFAULT,
     pauseImage: options.pauseImage ?? PAUSE_IMAGE,
     dialect,
     version,
     supports,
-    logLimits: {
-      fileBytesMax: options.logFileBytesMax ?? LOG_FILE_BYTES_MAX,
-      filesMax: options.logFilesMax ?? LOG_FILES_MAX,
-    },
   })
   try {
     await runtime.start()
@@ -166,26 +140,10 @@ export function engineOf(
 }
 
 function featuresOf(resize: boolean, privileged: boolean): RuntimeFeatures {
+  const { security } = ENGINE_FEATURES
   return {
-    mounts: true,
-    limits: true,
-    images: true,
-    terminals: true,
-    usage: true,
-    networks: true,
+    ...ENGINE_FEATURES,
     resize,
-    processes: true,
-    security: new Set([
-      ...(privileged ? (['privileged'] as const) : []),
-      'uid',
-      'gid',
-      'groups',
-      'readOnlyRoot',
-      'noNewPrivileges',
-      'addCapabilities',
-      'dropCapabilities',
-      'seccomp',
-      'procMount',
-    ]),
+    security: privileged ? new Set([...security, 'privileged']) : security,
   }
 }

@@ -4,15 +4,9 @@ import { dirname } from 'node:path'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import { delay } from '../delay.ts'
-import { rotatedLogs, rotateLog, sizeOf } from '../log-rotation.ts'
+import { type LogLimits, rotatedLogs, rotateLog, sizeOf } from '../log-rotation.ts'
 import { criLine, isMarked, type LogEntry, type LogMark, markOf, parseJsonLog } from './json-log.ts'
 import { LogSource } from './log-source.ts'
-
-/** The bounds of one container's log. */
-export interface LogLimits {
-  readonly fileBytesMax: number
-  readonly filesMax: number
-}
 
 /** What a copy needs. */
 export interface LogCopyOptions {

@@ -1,3 +1,4 @@
+import { podCgroup } from '../cgroup-parents.ts'
 import { CPU_PERIOD_US, cpuQuotaUs, cpuShares } from '../cpu-limits.ts'
 import {
   containerAnnotations,
@@ -39,7 +40,7 @@ const PROPAGATIONS: Readonly<Record<NonNullable<Mount['propagation']>, string>> 
 
 /** The cgroup of a pod. */
 export function cgroupParentOf({ cgroupRoot, dialect }: RequestPlace, podUid: string): string {
-  return dialect.hasSlices ? `${cgroupRoot}.slice` : `/${cgroupRoot}/pod${podUid}`
+  return dialect.hasSlices ? `${cgroupRoot}.slice` : podCgroup(cgroupRoot, podUid)
 }
 
 /** Limits as engines have them. Memory and swap are limited together: nothing is swapped out. */

@@ -11,7 +11,7 @@ import type { Claim, ContainerFiles, ContainerRecord, Final } from './container-
 import { judge, startError, toStatus } from './container-state.ts'
 import { type Launch, launch } from './launch.ts'
 import { LIMITS } from './limits.ts'
-import { type LogLimits, LogPump } from './log-pump.ts'
+import { LogPump, type PumpLimits } from './log-pump.ts'
 import { ProcessTree } from './process-tree.ts'
 
 /** What every container of one runtime shares. */
@@ -20,7 +20,7 @@ export interface ContainerContext {
   readonly logger: Logger
   readonly cgroups: Cgroups | undefined
   readonly bootId: string
-  readonly logLimits: LogLimits
+  readonly logLimits: PumpLimits
   /** The container may have changed. */
   readonly changed: (podUid: string) => void
 }

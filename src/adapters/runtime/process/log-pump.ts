@@ -3,14 +3,12 @@ import { dirname, join } from 'node:path'
 import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import { readIfThere, writeAtomic } from '../atomic-file.ts'
-import { rotateLog, sizeOf } from '../log-rotation.ts'
+import { type LogLimits, rotateLog, sizeOf } from '../log-rotation.ts'
 import { LIMITS } from './limits.ts'
 import { encodeLog, type LogStream } from './log-format.ts'
 
-/** The bounds of one container's log. */
-export interface LogLimits {
-  readonly fileBytesMax: number
-  readonly filesMax: number
+/** The bounds of one container's log, and of the raw output that it is copied from. */
+export interface PumpLimits extends LogLimits {
   readonly rawBytesMax: number
 }
 
@@ -20,7 +18,7 @@ export interface LogPumpOptions {
   readonly directory: string
   /** The log file to write, in CRI format. */
   readonly logPath: string
-  readonly limits: LogLimits
+  readonly limits: PumpLimits
   readonly clock: Clock
   readonly logger: Logger
   /**

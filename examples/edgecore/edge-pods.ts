@@ -16,10 +16,9 @@ import {
 } from 'tideway/adapters/kubernetes/server'
 import type { Teardown } from '../shared/lifetime.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
-import { looksDifferent } from '../shared/usage-change.ts'
-import { UsageSignals } from '../shared/usage-signals.ts'
 import { CLUSTER_DOMAIN, type EdgeSettings } from './edge-settings.ts'
 import { nodeLimitsOf } from './eviction-settings.ts'
+import { measureUsage } from './measure-usage.ts'
 import { startNodeControllers } from './node-controllers.ts'
 import { openRuntime } from './open-runtime.ts'
 import { stopPods } from './stop-pods.ts'
@@ -28,11 +27,6 @@ import { stopPods } from './stop-pods.ts'
 const HEARTBEAT_MS = 15_000
 /** What it says: that it says anything is all there is to know, and the link may be metered. */
 const ALIVE = Uint8Array.of(1)
-/** How often it is measured what the node and its pods use; sooner and slower after the start. */
-const USAGE_MS = 60_000
-const FIRST_USAGE_MS = 1_000
-/** How often the cloud is told of it while it hardly changes: less than it is kept there. */
-const USAGE_TOLD_MS = 5 * 60_000
 /** The version that the node reports as its kubelet's: that of the API which is spoken here. */
 const KUBELET_VERSION = 'v1.33.0-tideway'
 
@@ -112,49 +106,16 @@ export class EdgePods {
 
   /** Runs the pods; clients in them find this API. Resolves when each has been looked at. */
   async start(api: ApiServer, caPem: string, { accounts }: ProgramIdentity): Promise<void> {
-    const { node, store, logger } = this.#options
+    const { node, replica, store, logger } = this.#options
     const { hostname } = new URL(api.url)
     const issue = podTokenIssuer({ store, accounts, clock: systemClock })
     const host = hostname.replace(/^\[|\]$/g, '')
     this.#setApi({ host, port: api.port, caPem, issue })
     await this.edged.ready
     startNodeControllers({ node, store, logger }, this.#teardown)
-    this.#measure()
+    const measure = (): Promise<UsageReport> => this.edged.usage()
+    measureUsage({ node, replica, logger, usage: this.usage, measure }, this.#teardown)
   }
-
-  /** Measures again and again, for the API here and for the cloud. */
-  #measure(): void {
-    const { node, replica, logger } = this.#options
-    const signals = new UsageSignals(replica, node)
-    let cancel = (): void => undefined
-    let isOver = false
-    let told: UsageReport | undefined
-    const look = async (): Promise<void> => {
-      const report = await this.edged.usage()
-      if (isOver || report.windowMs === 0) return
-      this.usage.take(node, { ...report, index: 0 })
-      if (told !== undefined && !isDue(told, report)) return
-      told = report
-      signals.send(report)
-    }
-    const again = (delayMs: number): void => {
-      look()
-        .catch((error: unknown) => logger.warn('the use of CPU and memory is not known', { error }))
-        .finally(() => {
-          if (!isOver)
-            cancel = systemClock.schedule(delayMs, () => again(Math.min(delayMs * 2, USAGE_MS)))
-        })
-    }
-    again(FIRST_USAGE_MS)
-    this.#teardown.add('usage', () => {
-      isOver = true
-      cancel()
-    })
-  }
-}
-
-function isDue(told: UsageReport, now: UsageReport): boolean {
-  return now.takenAtMs - told.takenAtMs >= USAGE_TOLD_MS || looksDifferent(told, now)
 }
 
 function clusterDnsOf({ clusterDns, clusterDomain }: EdgeSettings): ClusterDns | undefined {

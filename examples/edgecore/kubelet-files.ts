@@ -8,21 +8,13 @@ import {
   loadOrIssueServerCertificate,
   writeSecretFile,
 } from 'tideway/adapters/kubernetes/server'
+import type { KubeletAccess } from 'tideway/adapters/runtime/kubelet'
 import { parse, stringify } from 'yaml'
 import { EXIT, ProgramError } from '../shared/program-error.ts'
 import { CLUSTER_DOMAIN, type EdgeSettings } from './edge-settings.ts'
 import { kubeletConfiguration } from './kubelet-configuration.ts'
 import type { NodeIdentity } from './node-identity.ts'
 import { engineEndpoint } from './open-runtime.ts'
-
-/** Where a kubelet serves its own API, and what proves to it who asks. PEM. */
-export interface KubeletAccess {
-  readonly host: string
-  readonly port: number
-  readonly ca: string
-  readonly cert: string
-  readonly key: string
-}
 
 /** The API that a kubelet reads its pods from. */
 export interface KubeletApi {

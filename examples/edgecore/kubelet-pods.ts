@@ -1,21 +1,24 @@
 import { type Logger, type Replica, systemClock } from 'tideway'
-import {
-  ObjectError,
-  type ObjectStore,
-  type PodLogs,
-  type PodStreams,
-} from 'tideway/adapters/kubernetes/objects'
+import type { ObjectStore, PodLogs, UsageReport } from 'tideway/adapters/kubernetes/objects'
 import {
   type ApiServer,
   createUsageTable,
   type UsageTable,
 } from 'tideway/adapters/kubernetes/server'
+import {
+  type KubeletAccess,
+  type KubeletStreams,
+  kubeletLogs,
+  kubeletStreams,
+  kubeletUsage,
+  type MeasuredPod,
+} from 'tideway/adapters/runtime/kubelet'
 import type { Teardown } from '../shared/lifetime.ts'
 import type { EdgeSettings } from './edge-settings.ts'
 import { kubeletArguments } from './kubelet-configuration.ts'
-import { type KubeletAccess, kubeletDirectory, writeKubeletFiles } from './kubelet-files.ts'
-import { kubeletLogs } from './kubelet-logs.ts'
+import { kubeletDirectory, writeKubeletFiles } from './kubelet-files.ts'
 import { KubeletProcess, kubeletVersionOf } from './kubelet-process.ts'
+import { measureUsage } from './measure-usage.ts'
 import { startNodeControllers } from './node-controllers.ts'
 import type { NodeIdentity } from './node-identity.ts'
 
@@ -31,13 +34,14 @@ export interface KubeletPodsOptions {
 /** That anything is said is all there is to know. */
 const ALIVE = Uint8Array.of(1)
 const LEASES = 'leases.coordination.k8s.io'
-const NO_WAY = 'a node whose pods a kubelet runs lets nobody into them; ask that kubelet'
+/** By this a kubelet names the pod of a file that the API shows under a uid of its own. */
+const FILE_HASH = 'kubernetes.io/config.hash'
 
 /** The pods of a node that a stock kubelet runs, from the API of the node. */
 export class KubeletPods {
   readonly logs: PodLogs
-  readonly streams: PodStreams
-  /** What is used is not known here: the kubelet itself tells whoever asks it. */
+  readonly streams: KubeletStreams
+  /** What the node and its pods use. */
   readonly usage: UsageTable
   readonly #options: KubeletPodsOptions
   readonly #teardown: Teardown
@@ -47,7 +51,7 @@ export class KubeletPods {
     this.#options = options
     this.#teardown = teardown
     this.logs = kubeletLogs(() => this.#access)
-    this.streams = NO_STREAMS
+    this.streams = kubeletStreams(() => this.#access)
     this.usage = createUsageTable({ clock: systemClock })
   }
 
@@ -80,10 +84,20 @@ export class KubeletPods {
     const args = kubeletArguments({ node, directory: kubeletDirectory(settings.data) })
     const kubelet = new KubeletProcess(settings.kubeletPath, args, logger)
     this.#teardown.add('kubelet', () => kubelet.close())
+    this.#teardown.add('sessions of the kubelet', () => this.streams.close())
     startNodeControllers({ node, store, logger }, this.#teardown)
+    const measure = (): Promise<UsageReport> =>
+      kubeletUsage(
+        () => this.#access,
+        systemClock.wallMs(),
+        (pod) => shownUid(store, pod),
+      )
+    measureUsage({ node, replica, logger, usage: this.usage, measure }, this.#teardown)
   }
 }
 
-const refuse = (): Promise<never> => Promise.reject(new ObjectError('ServiceUnavailable', NO_WAY))
-
-const NO_STREAMS: PodStreams = { exec: refuse, attach: refuse, portForward: refuse }
+/** The uid by which the API shows what a kubelet has measured. */
+function shownUid(store: Pick<ObjectStore, 'get'>, { namespace, name, uid }: MeasuredPod): string {
+  const metadata = store.get({ resource: 'pods', namespace, name })?.metadata
+  return metadata?.annotations?.[FILE_HASH] === uid ? (metadata.uid ?? uid) : uid
+}

@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import {
@@ -19,13 +18,17 @@ import {
   stateOfMachine,
   unmountBelow,
 } from '../kubelet/machine-state.ts'
+import { kubectlFor } from '../support/api-server.ts'
 import { newestKubectl } from '../support/kubectl.ts'
+import { LiveCommand, onTerminal } from '../support/live-command.ts'
 import { skipUnless } from '../support/skip.ts'
 import { steadyPort } from '../support/steady-port.ts'
 import { runCli, TestFleet, until } from './fleet-programs.ts'
 
 const PODS = '/api/v1/namespaces/default/pods'
 const WAIT_MS = 90_000
+/** More than what a stream takes at once. */
+const BIG_BYTES = 3 << 20
 const TIMEOUT_MS = 300_000
 /** Another test may have a kubelet first. */
 const HOOK_MS = 600_000
@@ -84,9 +87,7 @@ test('edgecore has a kubelet run the pods of the cloud, which outlive both', {
   const id = await until('the pod being ready at the cloud', readyId, WAIT_MS)
   const kubectl = await newestKubectl()
   if (kubectl !== undefined) {
-    const args = ['--kubeconfig', fleet.kubeconfig('cloud'), 'logs', 'contained']
-    const { stdout } = await promisify(execFile)(kubectl.path, args)
-    expect(stdout).toBe('I am contained\n')
+    for (const place of ['cloud', 'edge-1']) await reachInto(kubectl.path, place)
   }
 
   await edge.kill()
@@ -102,6 +103,56 @@ test('edgecore has a kubelet run the pods of the cloud, which outlive both', {
   expect(left.namespaces.length, 'pods that run on').toBe(1)
 })
 
+/** Everything that kubectl has that gets into a pod: at the cloud, and at the node. */
+async function reachInto(path: string, place: string): Promise<void> {
+  const folder = fleet.data(place)
+  const kubeconfig = fleet.kubeconfig(place)
+  const kubectl = kubectlFor({ folder, kubeconfig }, path)
+  const fine = async (args: readonly string[], input?: string): Promise<string> => {
+    const { code, stdout, stderr } = await kubectl(args, input === undefined ? {} : { input })
+    expect(code, `${args.join(' ')} at ${place}: ${stdout} ${stderr}`).toBe(0)
+    return stdout
+  }
+  expect(await fine(['logs', 'contained', '-c', 'main'])).toBe('I am contained\n')
+  const exec = ['exec', 'contained', '-c', 'main']
+  expect(await fine([...exec, '-i', '--', 'cat'], 'one\ntwo\n')).toBe('one\ntwo\n')
+  const ended = await kubectl([...exec, '--', 'sh', '-c', 'echo out; echo err >&2; exit 7'])
+  expect(ended).toMatchObject({ code: 7, stdout: 'out\n' })
+  expect(ended.stderr).toContain('err\n')
+  const missing = await kubectl([...exec, '--', '/no/such/command'])
+  expect(missing.code).not.toBe(0)
+  expect(missing.stderr).toContain('no such file or directory')
+
+  const env = { KUBECONFIG: kubeconfig, HOME: folder }
+  const onTty = onTerminal(`${path} exec -it contained -c main -- sh -c 'tty; exit 5'`, env)
+  expect(await onTty.ended).toMatchObject({
+    code: 5,
+    text: expect.stringContaining('/dev/pts/') as string,
+  })
+  const attached = new LiveCommand(path, ['attach', '-i', 'contained', '-c', 'reader'], env)
+  attached.type(`hello from ${place}\n`)
+  await attached.says(new RegExp(`heard hello from ${place}`))
+  attached.kill()
+
+  const bytes = randomBytes(BIG_BYTES)
+  await writeFile(join(folder, 'there'), bytes)
+  await fine(['cp', '-c', 'main', join(folder, 'there'), 'contained:/tmp/page'])
+  await fine(['cp', '-c', 'main', 'contained:/tmp/page', join(folder, 'back')])
+  expect((await readFile(join(folder, 'back'))).equals(bytes), 'what was copied').toBe(true)
+  const forward = new LiveCommand(path, ['port-forward', 'pod/contained', ':8080'], env)
+  const [, port = ''] = /127\.0\.0\.1:(\d+) ->/.exec(await forward.says(/:8080|-> 8080/)) ?? []
+  const page = await fetch(`http://127.0.0.1:${port}/page`)
+  expect(Buffer.from(await page.arrayBuffer()).equals(bytes), 'what was fetched').toBe(true)
+  forward.kill()
+  await Promise.all([attached.ended, forward.ended])
+
+  const used = async (): Promise<boolean> => {
+    const { stdout } = await kubectl(['top', 'pod', 'contained', '--containers'])
+    return /contained +main +\d+m +\d+Mi/.test(stdout) && /contained +reader +/.test(stdout)
+  }
+  await until(`what the pod uses being known at ${place}`, used, WAIT_MS)
+}
+
 const POD = {
   apiVersion: 'v1',
   kind: 'Pod',
@@ -115,7 +166,14 @@ const POD = {
         name: 'main',
         image: SHELL_IMAGE,
         imagePullPolicy: 'IfNotPresent',
-        command: ['sh', '-c', 'echo "I am $(cat /etc/hostname)"; exec sleep 100000'],
+        command: ['sh', '-c', 'echo "I am $(cat /etc/hostname)"; exec httpd -f -p 8080 -h /tmp'],
+      },
+      {
+        name: 'reader',
+        image: SHELL_IMAGE,
+        imagePullPolicy: 'IfNotPresent',
+        stdin: true,
+        command: ['sh', '-c', 'while read -r line; do echo "heard $line"; done'],
       },
     ],
   },
@@ -124,6 +182,7 @@ const POD = {
 interface Pod {
   readonly status?: {
     readonly containerStatuses?: readonly {
+      readonly name?: string
       readonly containerID?: string
       readonly ready?: boolean
       readonly restartCount?: number
@@ -135,7 +194,7 @@ interface Pod {
 async function readyId(): Promise<string | undefined> {
   const api = await fleet.api('cloud')
   const pod = (await api.expect('GET', `${PODS}/contained`)) as Pod
-  const main = pod.status?.containerStatuses?.[0]
+  const main = pod.status?.containerStatuses?.find(({ name }) => name === 'main')
   return main?.ready === true && main.restartCount === 0 ? main.containerID : undefined
 }
 

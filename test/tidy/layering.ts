@@ -19,6 +19,9 @@ const IDENTITY = /^src\/adapters\/kubernetes\/identity\//
 const SPDY = /^src\/adapters\/spdy\//
 const GRPC = /^src\/adapters\/grpc\//
 const RUNTIME_INTERFACE = /^src\/adapters\/runtime\/(?:index|[a-z-]+)\.ts$/
+/** How engines serve sessions, which a kubelet passes on. */
+const ENGINE_STREAMS =
+  /^src\/adapters\/runtime\/cri\/(?:engine-session|engine-streams|port-connection)\.ts$/
 /** The vocabulary that the log and the session share. Types only. */
 const SYNC_WORDS = /^src\/core\/sync\/io\.ts$/
 
@@ -76,6 +79,11 @@ const ROOMS: readonly Room[] = [
     files: /^src\/adapters\/runtime\/cri\//,
     may: [BASE, RUNTIME_INTERFACE, SPDY, GRPC],
     packages: [NODE, /^protobufjs\/light\.js$/],
+  },
+  {
+    files: /^src\/adapters\/runtime\/kubelet\//,
+    may: [BASE, RUNTIME_INTERFACE, OBJECTS, ENGINE_STREAMS],
+    packages: [NODE],
   },
   { files: /^src\/adapters\/runtime\//, may: [BASE, RUNTIME_INTERFACE], packages: [NODE] },
   {

@@ -65,8 +65,8 @@ export class SpdyStream implements ByteStream {
           yield chunk
           continue
         }
-        if (this.#error !== undefined) throw this.#error
         if (this.#remoteEnded) return
+        if (this.#error !== undefined) throw this.#error
         await new Promise<void>((resolve) => {
           this.#wakeReader = resolve
         })
@@ -98,12 +98,14 @@ export class SpdyStream implements ByteStream {
     this.#settle()
   }
 
-  /** For the connection: nothing more can come or go. */
+  /** For the connection: nothing more can come or go. What came whole is still read. */
   fail(error: Error): void {
     if (this.#error !== undefined) return
     this.#error = error
-    this.#chunks = []
-    this.#bytes = 0
+    if (!this.#remoteEnded) {
+      this.#chunks = []
+      this.#bytes = 0
+    }
     this.#wakeReader()
     this.#wakeRoom()
     this.#close()

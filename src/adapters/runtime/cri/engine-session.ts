@@ -10,7 +10,7 @@ import type { SpdyConnection } from '../../spdy/connection.ts'
 import type { SpdyStream } from '../../spdy/stream.ts'
 import { RuntimeError } from '../index.ts'
 import { OutputMerge } from '../output-merge.ts'
-import { connectStreams } from './engine-streams.ts'
+import { connectStreams, type StreamPlace } from './engine-streams.ts'
 import { readText } from './read-text.ts'
 
 /** The version with sizes of terminals and a status at the end. */
@@ -35,14 +35,14 @@ export interface SessionHooks {
  * Opens the streams of a session, in the order that engines expect.
  *
  * @throws RuntimeError `StartFailed` with the engine's words when the command cannot be started,
- * `Unavailable` when the engine refuses.
+ * `Unavailable` when the engine cannot be had.
  */
 export async function openSession(
-  url: string,
+  place: StreamPlace,
   spec: SessionSpec,
   hooks: SessionHooks,
 ): Promise<ProcessSession> {
-  const connection = await connectStreams(url, PROTOCOL)
+  const connection = await connectStreams(place, PROTOCOL)
   try {
     const open = (type: string): Promise<SpdyStream> =>
       connection.open(new Map([['streamtype', type]]))

@@ -1,22 +1,40 @@
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import { SpdyConnection } from '../../spdy/connection.ts'
 import { RuntimeError } from '../index.ts'
 
 /** How long an engine may take to answer a connection to its streams. */
 const ANSWER_MS = 30_000
+/** How much of a refusal is read. */
+const REFUSAL_CHARACTERS = 1_000
+
+/** Where streams are served, and with what one proves there who asks. */
+export interface StreamPlace {
+  /** `http` or `https`. */
+  readonly url: string
+  /** With `https`: PEM. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
+}
 
 /**
  * Connects to the address that an engine gave for a session, and asks for `protocol`. SPDY, because
  * the engine's WebSockets cannot say that an input has ended.
  *
- * @throws RuntimeError `Unavailable` when the engine refuses, or does not answer in time.
+ * @throws RuntimeError `StartFailed` with the words of an engine that refuses, `Unavailable` when it
+ * does not answer in time, or without a word.
  */
-export function connectStreams(url: string, protocol: string): Promise<SpdyConnection> {
+export function connectStreams(
+  { url, tls }: StreamPlace,
+  protocol: string,
+): Promise<SpdyConnection> {
   return new Promise((resolve, reject) => {
     const refuse = (message: string, cause?: unknown): void =>
       reject(new RuntimeError('Unavailable', `the engine's streams: ${message}`, { cause }))
-    const asked = request(url, {
+    const ask = tls === undefined ? request : secureRequest
+    const asked = ask(url, {
+      ...tls,
+      agent: false,
       method: 'POST',
       headers: {
         Connection: 'Upgrade',
@@ -38,11 +56,21 @@ export function connectStreams(url: string, protocol: string): Promise<SpdyConne
       resolve(connection)
     })
     asked.on('response', (response) => {
-      response.resume()
-      refuse(`it answered ${response.statusCode ?? 0}`)
+      readRefusal(response).then((text) => {
+        if (text === '') refuse(`it answered ${response.statusCode ?? 0}`)
+        else reject(new RuntimeError('StartFailed', text))
+      }, refuse)
     })
     asked.on('timeout', () => asked.destroy(new Error('it does not answer')))
     asked.on('error', (error) => refuse(error.message, error))
     asked.end()
   })
+}
+
+async function readRefusal(response: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const piece of response.setEncoding('utf8')) {
+    if (text.length < REFUSAL_CHARACTERS) text += String(piece)
+  }
+  return text.trim().slice(0, REFUSAL_CHARACTERS)
 }

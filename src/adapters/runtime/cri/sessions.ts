@@ -42,7 +42,7 @@ export class EngineSessions implements RuntimeSessions {
     const streams = { stdin, stdout, stderr: stderr && !tty, tty }
     return await this.#beginning(containerId, async (started) => {
       const url = await this.#ask('Exec', { containerId, cmd: command, ...streams })
-      const session = await openSession(url, spec, {
+      const session = await openSession({ url }, spec, {
         kill: () => void started.kill(),
         exited: started.exited,
         ...(this.#tellsProcesses() ? { began: started.began } : {}),
@@ -87,13 +87,13 @@ export class EngineSessions implements RuntimeSessions {
     const { stdin, stdout, stderr, tty } = spec
     const streams = { stdin, stdout, stderr: stderr && !tty, tty }
     const url = await this.#ask('Attach', { containerId, ...streams })
-    return this.#open.keepSession(await openSession(url, spec, { kill: () => undefined }))
+    return this.#open.keepSession(await openSession({ url }, spec, { kill: () => undefined }))
   }
 
   async portForward(sandboxId: string, port: number): Promise<ByteStream> {
     this.#open.checkConnections()
     const url = await this.#ask('PortForward', { podSandboxId: sandboxId, port: [port] })
-    const connection = await connectStreams(url, PORT_PROTOCOL)
+    const connection = await connectStreams({ url }, PORT_PROTOCOL)
     this.#requests += 1
     return this.#open.keepConnection(await EnginePort.open(connection, port, this.#requests))
   }

@@ -74,6 +74,26 @@ test('what a server sent before it reset a stream is still read, and then it is 
   await expect(stream.write(Buffer.from('too late'))).rejects.toThrow('ended')
 })
 
+test.each([50_000, 900_000])(
+  '%d bytes that came before the connection ended are read later',
+  async (size) => {
+    const stream = await open('output')
+    const status = await open('status')
+    const [output, words] = opened
+    // Without waiting: who reads has not begun.
+    const written = output?.write(Buffer.alloc(size, 'x')).then(() => {
+      output.end()
+      words?.end()
+      server.end()
+    })
+    if (size < 100_000) await client.closed
+    const text = await textOf(stream)
+    expect(text.length).toBe(size)
+    expect(await textOf(status)).toBe('')
+    await written
+  },
+)
+
 test('pings of either side are answered and end nothing', async () => {
   server.ping()
   client.ping()

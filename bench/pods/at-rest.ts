@@ -26,10 +26,11 @@ export interface AtRest {
 export async function atRest(node: BenchNode, idleMs: number): Promise<AtRest> {
   const adoptedMs = await node.restartEdge()
   await sleep(SETTLE_MS)
-  const before = { cpuMs: await cpuMsOf(node.edgePid), bytes: node.link.bytes }
+  const beforeMs = await cpuMsOf(node.edgePid)
+  node.link.reset()
   await sleep(idleMs)
-  const cpuMs = (await cpuMsOf(node.edgePid)) - before.cpuMs
-  const bytes = node.link.bytes - before.bytes
+  const cpuMs = (await cpuMsOf(node.edgePid)) - beforeMs
+  const { bytesUp, bytesDown } = node.link.traffic
   const idle: Figures =
     idleMs === 0
       ? {}
@@ -37,7 +38,7 @@ export async function atRest(node: BenchNode, idleMs: number): Promise<AtRest> {
   return {
     adoptedMs,
     figures: { ...(await memoryOf(node.edgePid)), ...idle },
-    megabytesADay: ((bytes / idleMs) * DAY_MS) / MEGABYTE,
+    megabytesADay: (((bytesUp + bytesDown) / idleMs) * DAY_MS) / MEGABYTE,
   }
 }
 

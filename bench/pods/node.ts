@@ -5,10 +5,10 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { Relay } from '../../examples/demo/relay.ts'
 import type { Containerd } from '../../test/containers/containerd.ts'
 import { ApiClient, type ApiTarget } from '../api/client.ts'
 import { PROGRAMS, pidOf, startProgram, stopProgram } from '../programs.ts'
-import { LinkMeter } from './link-meter.ts'
 
 const LOOK_MS = 20
 
@@ -24,7 +24,7 @@ export interface BenchNode {
   readonly edgePid: number
   readonly cloudPid: number
   /** The connection between the two. */
-  readonly link: LinkMeter
+  readonly link: Relay
   /** What is in a file of the volume `config` of the only pod of the node; undefined when it is not there. */
   configFile(name: string): Promise<string | undefined>
   /** Where pods find a folder of the machine to say that they run. */
@@ -56,7 +56,7 @@ export async function startNode(
   const token = (await promisify(execFile)(process.execPath, create)).stdout.trim()
   const engine =
     containerd === undefined ? [] : ['--runtime', 'cri', '--runtime-endpoint', containerd.socket]
-  const link = await LinkMeter.open(port)
+  const link = await Relay.open({ host: '127.0.0.1', port })
   const args = ['--data', edgeData, ...api, ...engine, '--server', link.address]
   let edge = await startProgram('edgecore', ['--token', token, ...args])
   const [cloudApi, edgeApi] = [
@@ -93,7 +93,7 @@ export async function startNode(
     async close() {
       await stopProgram(edge)
       await stopProgram(cloud)
-      link.close()
+      await link.close()
       const stop = [join(PROGRAMS, 'edgecore/main.js'), 'stop-pods', '--data', edgeData, ...engine]
       await promisify(execFile)(process.execPath, stop)
       await rm(folder, { recursive: true, force: true })

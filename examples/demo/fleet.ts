@@ -120,8 +120,7 @@ export async function startFleet(root: string): Promise<Fleet> {
     const edges = new Map<NodeName, Site>()
     await Promise.all(
       NODES.map(async (node) => {
-        const through =
-          node === 'edge-1' && relay !== undefined ? ['--server', `127.0.0.1:${relay.port}`] : []
+        const through = node === 'edge-1' && relay !== undefined ? ['--server', relay.address] : []
         const create = ['token', 'create', '--data', cloudDirectory, '--node', node]
         const token = await runCommand(root, 'cloudcore', [...create, ...through])
         await mkdir(join(directory, node), { mode: 0o700 })

@@ -74,7 +74,7 @@ async function tell(
       `${name.padEnd(10)} process ${fleet.program(name).pid}, Kubernetes API ${String(api)}${dialled}`,
     )
   }
-  narrator.say(`link       of edge-1: a relay at 127.0.0.1:${fleet.relay.port}`)
+  narrator.say(`link       of edge-1: a relay at ${fleet.relay.address}`)
   await applyManifests(stage)
   await workApart(stage)
   await crashEdge(stage)

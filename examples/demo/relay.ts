@@ -35,8 +35,9 @@ export class Relay {
     return relay
   }
 
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port
+  /** What is to be dialled instead, as `HOST:PORT`. */
+  get address(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
   /** What was carried since the last {@link reset}. */

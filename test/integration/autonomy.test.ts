@@ -11,7 +11,7 @@ import { levelStorage } from 'tideway/adapters/storage/level'
 import { nodeCompression, nodeSha256 } from 'tideway/node'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunningProgram } from '../../examples/demo/program.ts'
-import { Relay } from '../../examples/demo/relay.ts'
+import type { Relay } from '../../examples/demo/relay.ts'
 import { TestFleet, until } from './fleet-programs.ts'
 
 // What a node does while it is cut off, and what the cloud learns of it afterwards.
@@ -39,8 +39,8 @@ let through: readonly string[]
 beforeAll(async () => {
   fleet = await TestFleet.create()
   cloud = await fleet.startCloud()
-  relay = await Relay.open({ host: '127.0.0.1', port: Number(fleet.syncAddress().split(':')[1]) })
-  through = ['--server', `127.0.0.1:${relay.port}`]
+  relay = await fleet.openRelay()
+  through = ['--server', relay.address]
   edge = await fleet.startEdge('edge-1', ['--token', await fleet.token('edge-1'), ...through])
   await edge.line('connected to the cloud')
 })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunningProgram } from '../../examples/demo/program.ts'
-import { Relay } from '../../examples/demo/relay.ts'
+import type { Relay } from '../../examples/demo/relay.ts'
 import { kubectlFor } from '../support/api-server.ts'
 import { findKubectls, KUBECTL_HINT } from '../support/kubectl.ts'
 import { type CommandEnd, connectionsOf, LiveCommand, onTerminal } from '../support/live-command.ts'
@@ -52,9 +52,9 @@ let env: Record<string, string> = {}
 beforeAll(async () => {
   fleet = await TestFleet.create()
   cloud = await fleet.startCloud()
-  relay = await Relay.open({ host: '127.0.0.1', port: Number(fleet.syncAddress().split(':')[1]) })
+  relay = await fleet.openRelay()
   const token = await fleet.token('edge-1')
-  const through = ['--token', token, '--server', `127.0.0.1:${relay.port}`]
+  const through = ['--token', token, '--server', relay.address]
   edge = await fleet.startEdge('edge-1', through)
   await edge.line('connected to the cloud')
   port = await steadyPort()

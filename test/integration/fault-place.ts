@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunningProgram } from '../../examples/demo/program.ts'
+import type { Relay } from '../../examples/demo/relay.ts'
 import type { ApiClient } from '../../examples/shared/api-client.ts'
 import { type Containerd, startContainerd } from '../containers/containerd.ts'
 import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { cgroupsOf, outputOf } from '../containers/leftovers.ts'
-import { FlappingLink } from './flapping-link.ts'
 import { TestFleet, until } from './fleet-programs.ts'
 
 /** What faults are let loose on: a cloud, a link that can be cut, a node and its containerd. */
@@ -68,7 +68,7 @@ const LINES_TOLD = 30
 /** One node with everything that can fail around it. */
 export class FaultPlace {
   readonly fleet: TestFleet
-  readonly link: FlappingLink
+  readonly link: Relay
   readonly containerd: Containerd | undefined
   readonly api: ApiClient
   readonly #args: readonly string[]
@@ -77,7 +77,7 @@ export class FaultPlace {
 
   private constructor(
     fleet: TestFleet,
-    link: FlappingLink,
+    link: Relay,
     containerd: Containerd | undefined,
     api: ApiClient,
     args: readonly string[],
@@ -91,11 +91,11 @@ export class FaultPlace {
 
   static async open({ runtime, args = [], disk }: FaultPlaceOptions): Promise<FaultPlace> {
     const fleet = await TestFleet.create()
-    let link: FlappingLink | undefined
+    let link: Relay | undefined
     let containerd: Containerd | undefined
     try {
       await fleet.startCloud()
-      link = await FlappingLink.open(fleet.syncAddress())
+      link = await fleet.openRelay()
       if (runtime === 'cri') containerd = await startContainerd([shellImage()])
       const engine =
         containerd === undefined

@@ -10,6 +10,7 @@ import {
   RunningProgram,
   startProgram,
 } from '../../examples/demo/program.ts'
+import { Relay } from '../../examples/demo/relay.ts'
 import { ApiClient, readAccess } from '../../examples/shared/api-client.ts'
 import { steadyPort } from '../support/steady-port.ts'
 
@@ -105,6 +106,12 @@ export class TestFleet {
     const text = readFileSync(join(this.data('cloud'), 'endpoints.json'), 'utf8')
     const [address = ''] = (JSON.parse(text) as { readonly sync: readonly string[] }).sync
     return address
+  }
+
+  /** A link to the cloud that can be cut, for edges to dial instead. */
+  async openRelay(): Promise<Relay> {
+    const [host = '', port] = this.syncAddress().split(':')
+    return await Relay.open({ host, port: Number(port) })
   }
 
   /** Edges dial it where no other program is let in while it is away. */

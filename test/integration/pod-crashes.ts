@@ -84,7 +84,7 @@ async function strike(place: FaultPlace, run: CrashRun): Promise<void> {
     } else {
       place.link.cut()
       await sleep(next() * 1_000)
-      place.link.mend()
+      place.link.restore()
     }
   }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { createReplica, edgePolicy, type Logger, systemClock } from 'tideway'
+import { ClockSteps } from 'tideway/adapters/edged'
 import { keepNodeKey } from 'tideway/adapters/kubernetes/identity'
 import {
   builtinResources,
@@ -34,6 +35,8 @@ import { readStatus, StatusWriter } from './status-file.ts'
 
 /** A log that is new gets this long after the first connection to fill before orphans are cleaned. */
 const FILL_MS = 10_000
+/** So long after the clock was put a pod may not yet have read its new token. */
+const STEP_MS = 10 * 60_000
 
 /** Where a running edgecore can be reached. */
 export interface RunningEdge {
@@ -137,8 +140,11 @@ async function openIdentity(
   logger: Logger,
   teardown: Teardown,
 ): Promise<ProgramIdentity> {
-  // Cut off from the cloud nobody can give a pod a new token, so the one that it has goes on counting.
-  const outlives = (pod: KubeObject): boolean => !isConnected() && nodeNameOf('pods', pod) === node
+  const steps = new ClockSteps(systemClock)
+  // Cut off from the cloud nobody can give a pod a new token, and where the clock was put all of them have
+  // to be replaced: the one that a pod has goes on counting.
+  const outlives = (pod: KubeObject): boolean =>
+    nodeNameOf('pods', pod) === node && (!isConnected() || steps.isWithin(STEP_MS))
   const identity = await openProgramIdentity(directory, store, { outlives }, teardown)
   const publishing = keepNodeKey(store, node, identity.key.publicKey, (error) =>
     logger.warn('the key of the node could not be published', { error }),

@@ -26,6 +26,7 @@ export interface SeenPod {
   readonly status?: {
     readonly phase?: string
     readonly podIP?: string
+    readonly startTime?: string
     readonly conditions?: readonly { readonly type: string; readonly status: string }[]
     readonly containerStatuses?: readonly SeenContainer[]
   }
@@ -72,6 +73,7 @@ export class FaultPlace {
   readonly containerd: Containerd | undefined
   readonly api: ApiClient
   readonly #args: readonly string[]
+  readonly #env: Readonly<Record<string, string>>
   #edge: RunningProgram | undefined
   #isClosing = false
 
@@ -81,15 +83,22 @@ export class FaultPlace {
     containerd: Containerd | undefined,
     api: ApiClient,
     args: readonly string[],
+    env: Readonly<Record<string, string>>,
   ) {
     this.fleet = fleet
     this.link = link
     this.containerd = containerd
     this.api = api
     this.#args = args
+    this.#env = env
   }
 
-  static async open({ runtime, args = [], disk }: FaultPlaceOptions): Promise<FaultPlace> {
+  static async open({
+    runtime,
+    args = [],
+    env = {},
+    disk,
+  }: FaultPlaceOptions): Promise<FaultPlace> {
     const fleet = await TestFleet.create()
     let link: Relay | undefined
     let containerd: Containerd | undefined
@@ -102,11 +111,11 @@ export class FaultPlace {
           ? []
           : ['--runtime', 'cri', '--runtime-endpoint', containerd.socket]
       const all = [...engine, '--server', link.address, ...args]
-      const place = new FaultPlace(fleet, link, containerd, await fleet.api('cloud'), all)
+      const place = new FaultPlace(fleet, link, containerd, await fleet.api('cloud'), all, env)
       await mkdir(place.livesFolder)
       if (disk !== undefined) await symlink(disk, place.data)
       const token = await fleet.token(NODE)
-      place.#edge = await fleet.startEdge(NODE, ['--token', token, ...all])
+      place.#edge = await fleet.startEdge(NODE, ['--token', token, ...all], env)
       await place.edge.line('connected to the cloud')
       return place
     } catch (error) {
@@ -144,7 +153,7 @@ export class FaultPlace {
    * engine is away, is started once more, as the machine's own supervisor would.
    */
   restart(): RunningProgram {
-    const edge = this.fleet.launch('edgecore', this.fleet.edgeArgs(NODE, this.#args))
+    const edge = this.fleet.launch('edgecore', this.fleet.edgeArgs(NODE, this.#args), this.#env)
     this.#edge = edge
     void edge.exited.then(() => {
       if (this.#edge === edge && !this.#isClosing) this.restart()
@@ -267,7 +276,7 @@ export class FaultPlace {
   }
 
   /** Waits until exactly these pods are there and ready, as the cloud sees it. */
-  async onlyReady(names: readonly string[]): Promise<readonly SeenPod[]> {
+  async onlyReady(names: readonly string[], waitMs: number = WAIT_MS): Promise<readonly SeenPod[]> {
     let last: readonly SeenPod[] = []
     const wanted = [...names].sort().join(' ')
     try {
@@ -278,7 +287,7 @@ export class FaultPlace {
           const found = last.map((pod) => pod.metadata.name).sort()
           return found.join(' ') === wanted && last.every(isReady) ? last : undefined
         },
-        WAIT_MS,
+        waitMs,
       )
     } catch (error) {
       const odd = last.filter((pod) => !isReady(pod) || !names.includes(pod.metadata.name))

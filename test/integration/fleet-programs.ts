@@ -25,6 +25,7 @@ export interface CommandResult {
 }
 
 type Name = 'cloudcore' | 'edgecore'
+type Environment = Readonly<Record<string, string>>
 const POLL_MS = 100
 const WAIT_MS = 30_000
 
@@ -134,8 +135,12 @@ export class TestFleet {
     return ['--data', this.data(node), '--api-address', '127.0.0.1:0', ...args]
   }
 
-  startEdge(node: string, args: readonly string[] = []): Promise<RunningProgram> {
-    return this.#start('edgecore', this.edgeArgs(node, args))
+  startEdge(
+    node: string,
+    args: readonly string[] = [],
+    env: Environment = {},
+  ): Promise<RunningProgram> {
+    return this.#start('edgecore', this.edgeArgs(node, args), env)
   }
 
   /** Makes a token, joins and runs, and waits until the cloud is there. */
@@ -146,8 +151,9 @@ export class TestFleet {
   }
 
   /** A program that is expected to end by itself. */
-  launch(name: Name, args: readonly string[]): RunningProgram {
-    const program = new RunningProgram({ root: ROOT, name, args, logFile: this.#logFile(name) })
+  launch(name: Name, args: readonly string[], env: Environment = {}): RunningProgram {
+    const logFile = this.#logFile(name)
+    const program = new RunningProgram({ root: ROOT, name, args, env, logFile })
     this.#programs.push(program)
     return program
   }
@@ -159,8 +165,13 @@ export class TestFleet {
     await rm(this.directory, { recursive: true, force: true })
   }
 
-  async #start(name: Name, args: readonly string[]): Promise<RunningProgram> {
-    const program = await startProgram({ root: ROOT, name, args, logFile: this.#logFile(name) })
+  async #start(
+    name: Name,
+    args: readonly string[],
+    env: Environment = {},
+  ): Promise<RunningProgram> {
+    const logFile = this.#logFile(name)
+    const program = await startProgram({ root: ROOT, name, args, env, logFile })
     this.#programs.push(program)
     return program
   }

@@ -16,7 +16,9 @@ export interface CrashRun {
 
 /** The longest wait between two faults. */
 const PAUSE_MS_MAX = 2_500
+/** How long things may take to settle, and as much more for each pod. */
 const SETTLE_MS = 90_000
+const SETTLE_POD_MS = 5_000
 
 /** Numbers from a seed, 0 up to 1: mulberry32. */
 export function numbersFrom(seed: number): () => number {
@@ -58,14 +60,19 @@ export async function crashPods(
     }
   })()
   await Promise.all([strikes, changes])
-  const pods = await place.onlyReady([...wanted])
+  const waitMs = settleMs(run)
+  const pods = await place.onlyReady([...wanted], waitMs)
   const problems = [
     ...(await problemsOf(place, pods, run)),
     ...(await tracesBeside(place, pods, uids, run)),
   ]
   for (const name of wanted) await place.delete(name)
-  await place.onlyReady([])
+  await place.onlyReady([], waitMs)
   return { problems: [...problems, ...(await tracesBeside(place, [], uids, run))] }
+}
+
+function settleMs({ podCount }: CrashRun): number {
+  return SETTLE_MS + podCount * SETTLE_POD_MS
 }
 
 async function strike(place: FaultPlace, run: CrashRun): Promise<void> {
@@ -105,7 +112,9 @@ async function problemsOf(
     if (isEngineStruck ? begun < 1 || begun > restarts + 1 : begun !== restarts + 1)
       problems.push(`${metadata.name} began ${begun} times with ${restarts} restarts`)
     if (!isEngineStruck && restarts > 0)
-      problems.push(`${metadata.name} was restarted ${restarts} times`)
+      problems.push(
+        `${metadata.name} was restarted ${restarts} times: ${JSON.stringify(status?.containerStatuses?.[0]?.lastState)}`,
+      )
   }
   return problems
 }
@@ -115,8 +124,9 @@ async function tracesBeside(
   place: FaultPlace,
   pods: readonly SeenPod[],
   uids: readonly string[],
-  { victims }: CrashRun,
+  run: CrashRun,
 ): Promise<readonly string[]> {
+  const { victims } = run
   const live = pods.map(({ metadata }) => metadata.uid)
   const gone = uids.filter((uid) => !live.includes(uid))
   const isEngine = place.containerd !== undefined
@@ -154,7 +164,7 @@ async function tracesBeside(
       last = await look()
       return last.length === 0
     },
-    SETTLE_MS,
+    settleMs(run),
   ).catch(() => undefined)
   return last
 }

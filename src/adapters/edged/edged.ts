@@ -26,6 +26,7 @@ import { type EvictionOptions, evictionSettings } from './eviction/settings.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { asObject } from './json.ts'
 import { podLogs } from './logs/logs.ts'
+import { watchSteps } from './node/clock-steps.ts'
 import { lookAtNode } from './node/node-look.ts'
 import { rebooted, registerNode } from './node/node-registrar.ts'
 import type { NodeFacts } from './node/node-status.ts'
@@ -82,6 +83,8 @@ export interface EdgedOptions {
   readonly eviction?: EvictionOptions | undefined
   /** When images that nobody uses are removed. Default: as kubelet does it. */
   readonly imageCollection?: ImageCollectionOptions | undefined
+  /** How many processes and threads a pod may have, where the runtime limits pods. Default: any number. */
+  readonly podProcessesMax?: number | undefined
   /** How often the runtime is listed without a hint. Default 60 s. */
   readonly relistMs?: number | undefined
   /** The node is not ready once the runtime has not answered for this long. Default 30 s. */
@@ -227,6 +230,7 @@ class NodeAgent implements Edged {
       random,
       logger,
       backoff: this.#options.restartBackoff ?? RESTART_BACKOFF,
+      podProcessesMax: this.#options.podProcessesMax,
       node: () => this.#node(),
       record: (occurrence) => this.#events.record(occurrence),
       evictions: housekeeping.rules,
@@ -242,6 +246,7 @@ class NodeAgent implements Edged {
     this.#cancels.push(runtime.watch((hint) => this.#reconciler.hint(hint.podUid)))
     await this.#relister.start()
     this.#scheduleNodeLook()
+    this.#cancels.push(watchSteps({ clock, logger, onStep: () => this.#onHealth(true) }))
     this.#whenLoaded(directory)
     await this.#reconciler.idle()
     logger.info('edged is ready', { node, pods: this.#pods.size })

@@ -38,8 +38,12 @@ const LIFE_USED_MAX = 0.8
 const AGE_MS_MAX = 24 * 3_600_000
 /** After a failure it is tried again at this pace, as long as the old one counts. */
 const RETRY_MS = 10_000
+/** The wall clock may be trimmed by so much without a token being replaced. */
+const EARLY_MS = 5_000
 
 interface Held extends PodToken {
+  /** By the wall clock, which may be put back behind it: then the token does not count yet. */
+  readonly issuedAtMs: number
   readonly refreshAtMs: number
 }
 
@@ -92,12 +96,14 @@ export class PodTokens {
     before: Held | undefined,
   ): Promise<Held | { readonly problem: string }> {
     const nowMs = this.#clock.wallMs()
-    if (before !== undefined && nowMs < before.refreshAtMs) return before
+    const isEarly = before !== undefined && nowMs < before.issuedAtMs - EARLY_MS
+    if (before !== undefined && !isEarly && nowMs < before.refreshAtMs) return before
     try {
       if (this.#issue === undefined) throw new Error('this node issues no tokens')
       const issued = await this.#issue(ask)
       const lifeMs = issued.expiresAtMs - nowMs
-      return { ...issued, refreshAtMs: nowMs + Math.min(lifeMs * LIFE_USED_MAX, AGE_MS_MAX) }
+      const refreshAtMs = nowMs + Math.min(lifeMs * LIFE_USED_MAX, AGE_MS_MAX)
+      return { ...issued, issuedAtMs: nowMs, refreshAtMs }
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error)
       if (before === undefined || nowMs >= before.expiresAtMs)

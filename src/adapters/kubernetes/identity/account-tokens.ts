@@ -27,8 +27,8 @@ export interface AccountTokensOptions {
    */
   readonly mayNodeSpeakFor?: ((node: string, account: AccountName) => boolean) | undefined
   /**
-   * Whether tokens of a pod count past their end: at a node that is cut off nobody can give its pods
-   * new ones. Default: never.
+   * Whether tokens of a pod count past their end, and before their time: at a node that is cut off nobody
+   * can give its pods new ones, and a clock that was put has made old ones of all of them. Default: never.
    */
   readonly outlives?: ((pod: KubeObject) => boolean) | undefined
   readonly clock: Clock
@@ -171,15 +171,19 @@ function timeError(
   namespace: string,
   facts: JsonObject | undefined,
 ): string | undefined {
-  const now = clock.wallMs() / 1_000
+  const problem = problemAt(clock.wallMs() / 1_000, claims)
+  if (problem === undefined) return undefined
+  const name = textAt(facts, 'pod', 'name')
+  const pod = name === undefined ? undefined : store.get({ resource: 'pods', namespace, name })
+  return pod !== undefined && isRunning(pod) && outlives?.(pod) === true ? undefined : problem
+}
+
+function problemAt(now: number, claims: JsonObject): string | undefined {
   const notBefore = numberAt(claims, 'nbf') ?? 0
   const issuedAt = numberAt(claims, 'iat') ?? 0
   if (now < notBefore - LEEWAY_SECONDS) return 'service account token is not valid yet'
   if (now < issuedAt - LEEWAY_SECONDS) return 'service account token is issued in the future'
   if (now <= (numberAt(claims, 'exp') ?? 0) + LEEWAY_SECONDS) return undefined
-  const name = textAt(facts, 'pod', 'name')
-  const pod = name === undefined ? undefined : store.get({ resource: 'pods', namespace, name })
-  if (pod !== undefined && isRunning(pod) && outlives?.(pod) === true) return undefined
   return 'service account token has expired'
 }
 

@@ -40,12 +40,13 @@ const ALGORITHM: EcKeyGenParams & EcdsaParams = {
 }
 const DAY_MS = 86_400_000
 const AUTHORITY_DAYS = 3_650
-const SERVER_DAYS = 825
-
 /**
- * Certificates are valid from this long ago on, so that a clock that is a little slow accepts them.
+ * Certificates are valid from this long ago on, so that a clock that is behind accepts them: machines
+ * without a battery begin with the time of their last stop, and have to be reached to be put right.
  */
-const BACKDATE_MS = 5 * 60_000
+const BACKDATE_DAYS = 365
+/** Some systems refuse a server whose certificate counts longer than 825 days in all. */
+const SERVER_DAYS: number = 825 - BACKDATE_DAYS
 
 type Library = typeof X509
 
@@ -251,7 +252,10 @@ function serialNumber(): string {
 
 function validity(days: number): { readonly notBefore: Date; readonly notAfter: Date } {
   const now = Date.now()
-  return { notBefore: new Date(now - BACKDATE_MS), notAfter: new Date(now + days * DAY_MS) }
+  return {
+    notBefore: new Date(now - BACKDATE_DAYS * DAY_MS),
+    notAfter: new Date(now + days * DAY_MS),
+  }
 }
 
 async function generateKeys(): Promise<CryptoKeyPair> {

@@ -12,6 +12,7 @@ import {
   type ContainerStatus,
   type ContainerUsage,
   type Limits,
+  type PodLimits,
   type PodRuntime,
   RuntimeError,
   type RuntimeFeatures,
@@ -20,6 +21,7 @@ import {
   type SandboxSpec,
   type SandboxStatus,
 } from '../index.ts'
+import { changePodGroup, makePodGroup } from '../pod-cgroup.ts'
 import { PodHints } from '../pod-hints.ts'
 import { RunningLogs } from '../running-logs.ts'
 import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
@@ -127,6 +129,7 @@ export class CriRuntime implements PodRuntime {
       if (spec.logDirectory !== undefined) await mkdir(spec.logDirectory, { recursive: true })
       const attempt = newest === undefined ? 0 : newest.metadata.attempt + 1
       const config = sandboxConfig(spec, { owner, cgroupRoot, attempt })
+      await makePodGroup(podCgroup(cgroupRoot, spec.uid), spec.limits)
       const { podSandboxId } = await this.#refused('InvalidSpec', () =>
         client.call('RunPodSandbox', { config }, SANDBOX_TIMEOUT_MS),
       )
@@ -145,7 +148,10 @@ export class CriRuntime implements PodRuntime {
         ({ name, attempt }) => name === spec.name && attempt === spec.attempt,
       )
       if (existing !== undefined && existing.state !== 'created') return existing
-      const id = existing?.id ?? (await this.#create(sandbox, spec))
+      const isLost = existing !== undefined && this.#observed.isGivenUp(existing.id)
+      if (isLost) await this.removeContainer(existing.id)
+      const made = isLost ? undefined : existing?.id
+      const id = made ?? (await this.#create(sandbox, spec))
       await this.#refused('StartFailed', () =>
         this.#context.client.call('StartContainer', { containerId: id }, SANDBOX_TIMEOUT_MS),
       )
@@ -174,6 +180,11 @@ export class CriRuntime implements PodRuntime {
     await this.#refused('InvalidSpec', () =>
       this.#context.client.call('UpdateContainerResources', request),
     )
+  }
+
+  async updatePodLimits(sandboxId: string, limits: PodLimits): Promise<void> {
+    const { spec } = await this.#sandbox(sandboxId)
+    await changePodGroup(podCgroup(this.#context.cgroupRoot, spec.uid), limits)
   }
 
   async removeContainer(id: string): Promise<void> {

@@ -8,7 +8,7 @@ import type {
   SandboxItem,
   SandboxStatusMessage,
 } from './messages.ts'
-import { containerStatus, millisOf, sandboxStatus } from './status.ts'
+import { containerStatus, isGivenUp, millisOf, sandboxStatus } from './status.ts'
 
 const OOM_KILLED = 'OOMKilled'
 /** How a container ended does not change any more after this. */
@@ -79,6 +79,11 @@ export class ObservedState {
   /** One sandbox as seen from outside. */
   async sandboxStatus(item: SandboxItem): Promise<SandboxStatus> {
     return sandboxStatus(item, await this.#networkOf(item))
+  }
+
+  /** Whether the engine gave up starting a container that was listed before: it cannot be started any more. */
+  isGivenUp(containerId: string): boolean {
+    return isGivenUp(this.#details.get(containerId))
   }
 
   /** The pod of a container that was listed before. */

@@ -12,6 +12,9 @@ const NANOS_PER_MS = 1_000_000n
 /** What the interface says of a container whose end nobody saw, such as one that ran at a power loss. */
 const UNKNOWN_REASONS: ReadonlySet<string> = new Set(['Unknown', ''])
 
+/** What containerd says when whoever asked it to start a container went away before there was a process. */
+const GIVEN_UP = /^failed to create containerd task: .*context canceled/s
+
 const STATES: Readonly<Record<ContainerStateName, ContainerStatus['state']>> = {
   CONTAINER_CREATED: 'created',
   CONTAINER_RUNNING: 'running',
@@ -43,6 +46,15 @@ export function sandboxStatus(
   }
 }
 
+/**
+ * Whether an engine gave up starting a container because whoever asked was gone, as when the agent is
+ * killed: nothing of it ever ran, so it has not failed, and is as good as one that was only created.
+ */
+export function isGivenUp(details: ContainerStatusMessage | undefined): boolean {
+  if (details?.state !== 'CONTAINER_EXITED' || details.reason !== 'StartError') return false
+  return millisOf(details.startedAt) === undefined && GIVEN_UP.test(details.message)
+}
+
 /** A container as it is seen from outside: what lists tell, and what only its own status does. */
 export function containerStatus(
   item: ContainerItem,
@@ -50,7 +62,7 @@ export function containerStatus(
 ): ContainerStatus {
   const kept = keptContainerOf(item.annotations)
   const { reason = '', message = '', exitCode = 0 } = details ?? {}
-  const state = STATES[item.state]
+  const state = isGivenUp(details) ? 'created' : STATES[item.state]
   const hasEnded = state === 'exited'
   return {
     id: item.id,

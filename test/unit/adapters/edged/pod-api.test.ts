@@ -147,3 +147,22 @@ test('a token that lives long is replaced after a day', async () => {
   await tokens.of(projected)
   expect(tokens.refreshAtMs('u-1')).toBe(24 * 3_600_000)
 })
+
+test('a token that does not count yet, as the clock was put back, is replaced', async () => {
+  const clock = new ManualClock()
+  const made = issuer(clock)
+  let aheadMs = 0
+  const put = {
+    monotonicMs: () => clock.monotonicMs(),
+    wallMs: () => clock.wallMs() + aheadMs,
+    schedule: clock.schedule.bind(clock),
+  }
+  const tokens = new PodTokens(made.issue, put, logger)
+  await tokens.of(projected)
+  // Trimmed only.
+  aheadMs = -1_000
+  expect([...(await tokens.of(projected)).values()]).toEqual([{ token: 't1' }, { token: 't2' }])
+  aheadMs = -3_600_000
+  expect([...(await tokens.of(projected)).values()]).toEqual([{ token: 't3' }, { token: 't4' }])
+  expect([...(await tokens.of(projected)).values()]).toEqual([{ token: 't3' }, { token: 't4' }])
+})

@@ -162,7 +162,7 @@ describe('tokens of a node', () => {
 })
 
 describe('the end of a token', () => {
-  test('is put off at a node that is cut off, for a pod that runs there', async () => {
+  test('is put off at a node that is cut off, for a pod that runs there, and so is its beginning', async () => {
     const token = issue(tokens(cloudKey), pod)
     const unbound = issue(tokens(cloudKey), undefined)
     let isCutOff = true
@@ -173,6 +173,10 @@ describe('the end of a token', () => {
       expect(tokens(cloudKey).check(token)).toEqual(expired)
       expect(edge.check(token)).toMatchObject({ user: {} })
       expect(edge.check(unbound)).toEqual(expired)
+      aheadMs = -3_600_000
+      expect(edge.check(token)).toMatchObject({ user: {} })
+      expect(edge.check(unbound)).toEqual({ error: 'service account token is not valid yet' })
+      aheadMs = 3_600_000
       isCutOff = false
       expect(edge.check(token)).toEqual(expired)
       isCutOff = true

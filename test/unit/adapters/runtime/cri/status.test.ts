@@ -66,6 +66,24 @@ test.each([
   expect(containerStatus(ITEM, { ...ENDED, reason, exitCode }).reason).toBe(shown)
 })
 
+test('a start that the engine gave up as nobody asked any more has not failed', () => {
+  const cancelled =
+    'failed to create containerd task: failed to create shim task: context canceled: unknown'
+  const failed = { ...ENDED, startedAt: '0', exitCode: 128, reason: 'StartError' }
+  const stateOf = (details: ContainerStatusMessage): string => containerStatus(ITEM, details).state
+  expect(containerStatus(ITEM, { ...failed, message: cancelled })).toMatchObject({
+    ...{ state: 'created', exitCode: undefined, reason: undefined, finishedAtMs: undefined },
+  })
+  const other =
+    'failed to create containerd task: failed to create shim task: OCI runtime create failed'
+  expect(stateOf({ ...failed, message: other })).toBe('exited')
+  // There may have been a process.
+  expect(
+    stateOf({ ...failed, message: 'failed to start containerd task "c1": context canceled' }),
+  ).toBe('exited')
+  expect(stateOf({ ...ENDED, message: cancelled })).toBe('exited')
+})
+
 test.each([
   ['{"status":"Success"}', { type: 'exited', exitCode: 0 }],
   [

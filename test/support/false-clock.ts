@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs'
+import { readdir, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const LIBRARIES = '/usr/lib'
+const LIBRARY = 'faketime/libfaketime.so.1'
+
+/** Why tests with a clock of their own are skipped, for the list of reviewed skips. */
+export const FALSE_CLOCK_REASON = "install Debian's faketime to put the clock of a program wrong"
+
+/** A wall clock that is only some programs' own, and can be put wrong while they run. */
+export interface FalseClock {
+  /** The variables of a program that goes by it. Its clock for durations is the true one. */
+  readonly env: Readonly<Record<string, string>>
+  /** Puts it so many seconds ahead, or behind. Programs see it within a second. */
+  put(aheadSeconds: number): Promise<void>
+}
+
+/** A clock that is right to begin with, kept in a file of this directory; undefined without faketime. */
+export async function falseClock(directory: string): Promise<FalseClock | undefined> {
+  const library = await findLibrary()
+  if (library === undefined) return undefined
+  const file = join(directory, 'false-clock')
+  const put = async (aheadSeconds: number): Promise<void> => {
+    await writeFile(`${file}.new`, `${aheadSeconds < 0 ? '' : '+'}${aheadSeconds}\n`)
+    await rename(`${file}.new`, file)
+  }
+  await put(0)
+  const env = {
+    LD_PRELOAD: library,
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_CACHE_DURATION: '1',
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    NO_FAKE_STAT: '1',
+  }
+  return { env, put }
+}
+
+/** It is in the folder of the machine's architecture. */
+async function findLibrary(): Promise<string | undefined> {
+  for (const name of await readdir(LIBRARIES).catch(() => [])) {
+    const path = join(LIBRARIES, name, LIBRARY)
+    if (existsSync(path)) return path
+  }
+  return undefined
+}

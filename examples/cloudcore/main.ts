@@ -15,7 +15,6 @@ import { createLogger } from '../shared/logging.ts'
 import { resolveSettings } from '../shared/resolve-settings.ts'
 import type { CloudEndpoints } from './cloud-endpoints.ts'
 import { CLOUD_ENV, type CloudSettings, cloudSettings } from './cloud-settings.ts'
-import { startCloud } from './run-cloud.ts'
 import { addTokenCommands } from './token-commands.ts'
 
 const HELP = `
@@ -62,6 +61,8 @@ async function run(flags: Flags): Promise<void> {
     envPrefix: CLOUD_ENV,
     file,
   })
+  // Here, as help is also for those who have not installed yet what this needs.
+  const { startCloud } = await import('./run-cloud.ts')
   const logger = createLogger('cloudcore', settings.logLevel, settings.logFormat)
   const exitCode = await runProgram({
     logger,

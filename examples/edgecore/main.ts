@@ -24,10 +24,8 @@ import {
   edgeSettings,
   joinSettings,
 } from './edge-settings.ts'
-import { enrol } from './enrol.ts'
 import { openRuntime, runtimeSettings } from './open-runtime.ts'
-import { type RunningEdge, startEdge } from './run-edge.ts'
-import { describeEdge } from './status-command.ts'
+import type { RunningEdge } from './run-edge.ts'
 import { stopPods } from './stop-pods.ts'
 
 const HELP = `
@@ -70,7 +68,9 @@ addSettings(program.command('join'), { ...joinSettings, ...logSettings }, EDGE_E
 addSettings(program.command('status'), directorySettings, EDGE_ENV)
   .description('show how the running edgecore is')
   .action(async (flags: Flags) => {
-    process.stdout.write(await describeEdge((await settingsOf(flags)).data))
+    const { data } = await settingsOf(flags)
+    const { describeEdge } = await import('./status-command.ts')
+    process.stdout.write(await describeEdge(data))
   })
 addSettings(program.command('stop-pods'), { ...directorySettings, ...runtimeSettings }, EDGE_ENV)
   .description('stop every pod of this node; edgecore must not run')
@@ -86,6 +86,8 @@ function settingsOf(flags: Flags): Promise<Values<typeof edgeSettings>> {
 async function run(flags: Flags): Promise<void> {
   keepMemoryLow()
   const settings = await settingsOf(flags)
+  // Here, as help is also for those who have not installed yet what this needs.
+  const { startEdge } = await import('./run-edge.ts')
   const logger = createLogger('edgecore', settings.logLevel, settings.logFormat)
   const exitCode = await runProgram({
     logger,
@@ -101,6 +103,7 @@ async function run(flags: Flags): Promise<void> {
 
 async function joinOnly(flags: Flags): Promise<void> {
   const settings = await settingsOf(flags)
+  const { enrol } = await import('./enrol.ts')
   const logger = createLogger('edgecore', settings.logLevel, settings.logFormat)
   const identity = await locked(settings, () =>
     enrol({ ...settings, directory: settings.data }, logger),

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
 import { Command, CommanderError, Option } from 'commander'
-import { EXIT, ProgramError } from './program-error.ts'
+import { EXIT, ProgramError, packageMissing } from './program-error.ts'
 import { flagName, variableName } from './resolve-settings.ts'
 import type { Schema } from './settings.ts'
 
@@ -30,10 +31,14 @@ side cannot be reached, 130 and 143 ended by a second signal.`
 /** Options as commander gives them, to be resolved with the other sources of settings. */
 export type Flags = Readonly<Record<string, string | boolean | undefined>>
 
-/** A program with help that is not cut, and errors that end with our exit codes. */
+/** A program with help that is not cut, the version of its package, and errors that end with our exit codes. */
 export function newProgram(name: string, description: string): Command {
+  const { version } = createRequire(import.meta.url)('tideway/package.json') as {
+    readonly version: string
+  }
   return new Command(name)
     .description(description)
+    .version(version)
     .configureHelp({ helpWidth: 100 })
     .showHelpAfterError(`("${name} --help" shows what is allowed)`)
     .exitOverride()
@@ -52,9 +57,10 @@ export async function runCommandLine(program: Command, args: readonly string[]):
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage
     if (error instanceof ExitWith) return error.exitCode
-    if (!(error instanceof ProgramError)) throw error
-    process.stderr.write(`${program.name()}: ${error.message} [${error.code}]\n`)
-    return error.exitCode
+    const known = error instanceof ProgramError ? error : packageMissing(error)
+    if (known === undefined) throw error
+    process.stderr.write(`${program.name()}: ${known.message} [${known.code}]\n`)
+    return known.exitCode
   }
 }
 

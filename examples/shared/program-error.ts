@@ -1,4 +1,5 @@
 import { isTidewayError, type TidewayError } from 'tideway'
+import { missingPackages } from './missing-packages.ts'
 
 /**
  * How the programs end. 0 is a shutdown in good order; 128 and the number of a signal is a second
@@ -20,6 +21,7 @@ export type ProgramCode =
   | 'DATA_DIRECTORY_LOCKED'
   | 'DATA_DIRECTORY_FOREIGN'
   | 'DATA_DIRECTORY_UNUSABLE'
+  | 'PACKAGE_MISSING'
   | 'NOT_JOINED'
   | 'NOT_RUNNING'
   | 'ADDRESS_UNUSABLE'
@@ -63,6 +65,8 @@ export class ProgramError extends Error {
 /** Any failure as one that the programs can report. */
 export function asProgramError(error: unknown, directory: string): ProgramError | undefined {
   if (error instanceof ProgramError) return error
+  const missing = packageMissing(error)
+  if (missing !== undefined) return missing
   if (isTidewayError(error)) return ofLibrary(error, directory)
   const code = systemCode(error)
   if (isNoRoom(code)) return unusable(directory, NO_ROOM, { cause: error })
@@ -77,6 +81,14 @@ export function asProgramError(error: unknown, directory: string): ProgramError 
     )
   }
   return undefined
+}
+
+/** A package that could not be loaded, as a failure that says what to install. */
+export function packageMissing(error: unknown): ProgramError | undefined {
+  const packages = missingPackages(error)
+  if (packages.length === 0) return undefined
+  const message = `packages are missing; where tideway is installed, do: npm install ${packages.join(' ')}`
+  return new ProgramError('PACKAGE_MISSING', EXIT.failed, message, { cause: error })
 }
 
 /** The code of an error of the operating system, such as `ENOENT`. */

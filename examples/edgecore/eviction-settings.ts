@@ -15,6 +15,8 @@ type BySignal<Value> = Readonly<Record<string, Value>>
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
 const SIGNAL_NAMES = Object.keys(SIGNALS).join(', ')
 const DAYS_MAX = 365
+/** The kernel has no more (PID_MAX_LIMIT). */
+const PIDS_MAX = 4_194_304
 
 /** Reads `1m30s`, as kubelet writes times, as milliseconds. */
 function parseTime(text: string): number | undefined {
@@ -89,6 +91,7 @@ export const evictionSettings: {
   readonly imageGcHighThreshold: Setting<number>
   readonly imageGcLowThreshold: Setting<number>
   readonly minimumImageTtlDuration: Setting<number>
+  readonly podMaxPids: Setting<number>
 } = {
   evictionHard: bySignal(
     'what is too little: pods are evicted at once; given, it stands instead of all defaults',
@@ -141,12 +144,22 @@ export const evictionSettings: {
     'how long an image has been here before it may go',
     '2m',
   ),
+  podMaxPids: {
+    help: 'how many processes and threads a pod may have together; 0: as many as the machine',
+    placeholder: 'COUNT',
+    allowed: 'a whole number from 0 to 4194304',
+    shown: '0',
+    fallback: () => 0,
+    parse: (text) =>
+      /^\d{1,7}$/.test(text) && Number(text) <= PIDS_MAX ? Number(text) : undefined,
+  },
 }
 
 /** What edged is told of it. */
 export interface NodeLimits {
   readonly eviction: EvictionOptions
   readonly imageCollection: ImageCollectionOptions
+  readonly podProcessesMax: number | undefined
 }
 
 /**
@@ -176,6 +189,7 @@ export function nodeLimitsOf(settings: Values<typeof evictionSettings>): NodeLim
       podGraceMsMax: settings.evictionMaxPodGracePeriod * 1_000,
     },
     imageCollection: { highPercent, lowPercent, ageMsMin: settings.minimumImageTtlDuration },
+    podProcessesMax: settings.podMaxPids === 0 ? undefined : settings.podMaxPids,
   }
 }
 

@@ -4,6 +4,7 @@ import { containerChecks } from './runtime-containers.ts'
 import type { RuntimeCheck, RuntimePlace } from './runtime-fixture.ts'
 import { lifeChecks } from './runtime-life.ts'
 import { limitChecks } from './runtime-limits.ts'
+import { podLimitChecks } from './runtime-pod-limits.ts'
 import { processChecks } from './runtime-processes.ts'
 import { securityChecks } from './runtime-security.ts'
 import { sessionChecks } from './runtime-sessions.ts'
@@ -25,6 +26,7 @@ export interface RuntimeSuiteOptions {
 const CHECKS: readonly RuntimeCheck[] = [
   ...containerChecks,
   ...limitChecks,
+  ...podLimitChecks,
   ...securityChecks,
   ...lifeChecks,
   ...processChecks,

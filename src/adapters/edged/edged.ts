@@ -83,6 +83,8 @@ export interface EdgedOptions {
   readonly eviction?: EvictionOptions | undefined
   /** When images that nobody uses are removed. Default: as kubelet does it. */
   readonly imageCollection?: ImageCollectionOptions | undefined
+  /** How many processes and threads a pod may have, where the runtime limits pods. Default: any number. */
+  readonly podProcessesMax?: number | undefined
   /** How often the runtime is listed without a hint. Default 60 s. */
   readonly relistMs?: number | undefined
   /** The node is not ready once the runtime has not answered for this long. Default 30 s. */
@@ -228,6 +230,7 @@ class NodeAgent implements Edged {
       random,
       logger,
       backoff: this.#options.restartBackoff ?? RESTART_BACKOFF,
+      podProcessesMax: this.#options.podProcessesMax,
       node: () => this.#node(),
       record: (occurrence) => this.#events.record(occurrence),
       evictions: housekeeping.rules,

@@ -1,5 +1,6 @@
 import { parseWhole } from '../kubernetes/objects/quantity.ts'
 import { asText } from './json.ts'
+import { memoryBeyond } from './pod-level.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
 import { qosClass } from './qos.ts'
 
@@ -22,10 +23,12 @@ export function oomScoreAdjust(
   const isCritical = asText(pod.spec['priorityClassName']) === NODE_CRITICAL
   if (isCritical || quality === 'Guaranteed') return GUARANTEED
   if (quality === 'BestEffort' || capacityBytes <= 0) return BEST_EFFORT
-  const own = requestOf(container)
+  const own = requestOf(container) + memoryBeyond(pod)
   // A sidecar is no sooner ended than the least of those that it serves.
   const asked =
-    container.kind === 'sidecar' ? Math.max(own, Math.min(...pod.containers.map(requestOf))) : own
+    container.kind === 'sidecar'
+      ? Math.max(own, Math.min(...pod.containers.map(requestOf)) + memoryBeyond(pod))
+      : own
   const score = 1000 - Math.trunc((1000 * asked) / capacityBytes)
   return Math.min(Math.max(score, 1000 + GUARANTEED), BEST_EFFORT - 1)
 }

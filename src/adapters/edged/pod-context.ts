@@ -33,6 +33,8 @@ export interface PodContext {
   readonly random: Random
   readonly logger: Logger
   readonly backoff: RestartBackoff
+  /** How many processes and threads a pod may have. Undefined: as many as the machine. */
+  readonly podProcessesMax: number | undefined
   readonly node: () => NodeFacts
   readonly record: (occurrence: Occurrence) => void
   /** Which pods the node ends or does not let begin. */

@@ -9,6 +9,7 @@ import {
 } from '../runtime/index.ts'
 import type { PodContext } from './pod-context.ts'
 import { parseResolvConf, podDns } from './pod-dns.ts'
+import { podLimits } from './pod-level.ts'
 import { hostPorts, podNames, podNamespaces, podSysctls, sandboxHostname } from './pod-network.ts'
 import { podPaths } from './pod-paths.ts'
 import { sandboxSecurity } from './pod-security.ts'
@@ -54,7 +55,8 @@ async function sandboxSpecOf(
 ): Promise<{ readonly spec: SandboxSpec | undefined; readonly problems: readonly Told[] }> {
   const { namespace, name, uid, hostname } = pod
   const { directory, logs } = podPaths(context.directory, pod)
-  const plain: SandboxSpec = { namespace, name, uid, hostname, directory }
+  const limits = podLimits(pod, context.podProcessesMax)
+  const plain: SandboxSpec = { namespace, name, uid, hostname, directory, limits }
   if (!context.runtime.supports.networks) return { spec: plain, problems: [] }
   const names = podNames(pod, context.clusterDns?.domain ?? CLUSTER_DOMAIN_DEFAULT)
   const shown = sandboxHostname(pod, names)

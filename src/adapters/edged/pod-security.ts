@@ -152,6 +152,14 @@ export function fsGroupOf(pod: PodView): number | undefined {
   return asNumber(asObject(pod.spec['securityContext'])['fsGroup'])
 }
 
+/** The user of all containers of a pod, where it names one and the same for them. */
+export function onlyUserOf(pod: PodView): number | undefined {
+  const users = allContainers(pod)
+    .filter(({ kind }) => kind !== 'ephemeral')
+    .map((container) => asNumber(contextOf(pod, container)['runAsUser']))
+  return users.every((each) => each === users[0]) ? users[0] : undefined
+}
+
 function groupsOf(pod: PodView): readonly number[] {
   const { supplementalGroups } = asObject(pod.spec['securityContext'])
   const others = Array.isArray(supplementalGroups)

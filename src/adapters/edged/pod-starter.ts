@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises'
 import { parseWhole } from '../kubernetes/objects/quantity.ts'
 import { isNoRoom, noRoomText } from '../runtime/disk-room.ts'
 import { type ContainerSpec, type Limits, RuntimeError } from '../runtime/index.ts'
-import { containerLimits } from './container-limits.ts'
 import type { Waiting } from './container-status.ts'
 import { resolveEnv } from './environment/env.ts'
 import { expand } from './environment/expansion.ts'
@@ -14,6 +13,7 @@ import { toLabels } from './labels.ts'
 import { messagePlace } from './logs/termination-files.ts'
 import { oomScoreAdjust } from './oom-score.ts'
 import { type PodContext, tell } from './pod-context.ts'
+import { limitsIn, wholeLimits } from './pod-level.ts'
 import { logPath, podPaths } from './pod-paths.ts'
 import type { StartStep } from './pod-plan.ts'
 import { hostsMount, type OpenedSandbox, openSandbox } from './pod-sandbox.ts'
@@ -237,7 +237,7 @@ export class PodStarter {
   #limits(pod: PodView, container: ContainerView): Limits {
     const capacityBytes = parseWhole(this.#context.node().capacity['memory']) ?? 0
     return {
-      ...containerLimits(container),
+      ...limitsIn(pod, container),
       oomScoreAdjust: oomScoreAdjust(pod, container, capacityBytes),
     }
   }
@@ -246,7 +246,8 @@ export class PodStarter {
   #fields(pod: PodView, ip?: string | undefined): FieldContext {
     const { addresses, allocatable } = this.#context.node()
     const podIPs = ip === undefined ? addresses : [ip]
-    return { pod, podIPs, hostIPs: addresses, allocatable }
+    const most = { ...allocatable, ...wholeLimits(pod) }
+    return { pod, podIPs, hostIPs: addresses, allocatable: most }
   }
 }
 

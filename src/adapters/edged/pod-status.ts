@@ -19,6 +19,8 @@ export interface PodFacts extends ContainerFacts {
   readonly eviction?: Eviction | undefined
   /** What is told of a resize that goes on. Default: nothing. */
   readonly resize?: readonly Condition[] | undefined
+  /** What is told of its size as a whole. Default: nothing. */
+  readonly whole?: JsonObject | undefined
   readonly hasSandbox: boolean
   readonly hostIPs: readonly string[]
   readonly podIPs: readonly string[]
@@ -67,6 +69,7 @@ export function podStatus(facts: PodFacts): JsonObject {
       ? { podIP: podIPs[0], podIPs: podIPs.map((ip) => ({ ip })) }
       : {}),
     qosClass: qosClass(pod),
+    ...(facts.whole ?? {}),
     startTime: asText(pod.status['startTime']) ?? kubeTime(nowMs),
   }
 }

@@ -28,7 +28,7 @@ import { PodStarter, type Problem, type StartResult } from './pod-starter.ts'
 import { podStatus } from './pod-status.ts'
 import { allContainers, type PodView, viewPod } from './pod-view.ts'
 import { Prober } from './probes/prober.ts'
-import { type ResizeView, toldSizes } from './resize/resize-view.ts'
+import { type ResizeView, toldSizes, toldWhole } from './resize/resize-view.ts'
 import { Resizer } from './resize/resizer.ts'
 import { RunTimes } from './run-times.ts'
 import { emptySandboxes, lostSandbox, SANDBOX_CHANGED } from './sandbox-plan.ts'
@@ -265,6 +265,7 @@ export class PodWorker {
         health,
         sizes: toldSizes(size),
         resize: this.#resizer.conditions(fresh, size),
+        whole: toldWhole(size),
         initDone: plan.initDone,
         isEnded: plan.isEnded,
         isOverdue: plan.isOverdue,

@@ -54,6 +54,7 @@ export const ENGINE_FEATURES: RuntimeFeatures = {
   usage: true,
   networks: true,
   resize: true,
+  podLimits: true,
   processes: true,
   security: new Set([
     'uid',

@@ -30,6 +30,8 @@ export interface SandboxSpec {
   readonly sysctls?: Readonly<Record<string, string>> | undefined
   /** Whom the sandbox itself runs as, and whether containers in it may be privileged. */
   readonly security?: ContainerSecurity | undefined
+  /** Limits of the pod as a whole, where the runtime `supports.podLimits`. Default: none. */
+  readonly limits?: PodLimits | undefined
 }
 
 /** A volume as the runtime sees it: a directory or file on this machine, shown at a path in the container. */
@@ -51,6 +53,12 @@ export interface Limits {
   readonly cpuRequestMillis?: number | undefined
   /** How willingly the kernel ends it when memory is short: -1000 (never) to 1000. Default: 0. */
   readonly oomScoreAdjust?: number | undefined
+}
+
+/** Limits of all containers of a pod together, beside those of each. */
+export interface PodLimits extends Pick<Limits, 'memoryBytes' | 'cpuMillis' | 'cpuRequestMillis'> {
+  /** How many processes and threads it may have. */
+  readonly processes?: number | undefined
 }
 
 /** What one container is asked to be. */
@@ -142,6 +150,8 @@ export interface RuntimeFeatures {
   readonly networks: boolean
   /** The limits of a running container can be changed. */
   readonly resize: boolean
+  /** Limits of a pod as a whole are enforced, and can be changed while it runs. */
+  readonly podLimits: boolean
   /** Containers see their own processes only. When false they see those of the machine. */
   readonly processes: boolean
   /** What of {@link ContainerSecurity} is applied. */
@@ -218,6 +228,13 @@ export interface PodRuntime extends RuntimeSessions, RuntimeUsage {
    * refuses, as for less memory than is in use: the old limits stay.
    */
   updateLimits(id: string, limits: Limits): Promise<void>
+  /**
+   * Gives a pod that runs other limits, where the runtime `supports.podLimits` and its sandbox was made with
+   * some. What is absent is not limited any more. Absent: it never `supports.podLimits`.
+   *
+   * @throws RuntimeError `NotFound` when there is no such sandbox, `InvalidSpec` when the machine refuses.
+   */
+  updatePodLimits?(sandboxId: string, limits: PodLimits): Promise<void>
   /** Forgets an exited container. Its log file stays. */
   removeContainer(id: string): Promise<void>
   /**

@@ -27,7 +27,9 @@ test('without settings everything is as kubelet has it', async () => {
       podGraceMsMax: 0,
     },
     imageCollection: { highPercent: 85, lowPercent: 80, ageMsMin: 120_000 },
+    podProcessesMax: undefined,
   })
+  expect((await limits({ podMaxPids: '500' })).podProcessesMax).toBe(500)
 })
 
 test('thresholds are written as for kubelet', async () => {
@@ -64,6 +66,7 @@ test('what is wrong is refused, with what is allowed', async () => {
   )
   expect(await refusalOf({ evictionSoftGracePeriod: 'memory.available=0s' })).toContain('1m30s')
   expect(await refusalOf({ imageGcLowThreshold: '90' })).toContain('at most 85')
+  expect(await refusalOf({ podMaxPids: '-1' })).toContain('from 0 to 4194304')
   expect(await refusalOf({ imageGcHighThreshold: '101' })).toContain('from 0 to 100')
 })
 

@@ -2,6 +2,7 @@ import type { JsonObject, KubeObject } from '../../kubernetes/objects/types.ts'
 import { asObject, asObjects, asText, asTextMap, asTexts } from '../json.ts'
 import { sharesHostPort } from './host-ports.ts'
 import { asAllocated, lackMessage, lacksOf, usersOf } from './node-room.ts'
+import { forbiddenSysctl } from './pod-sysctls.ts'
 
 /** Why a pod may not begin on a node, in kubelet's words. */
 export interface Refusal {
@@ -16,12 +17,15 @@ export interface FitNode {
   readonly allocatable: Readonly<Record<string, string>>
   /** The Node object; undefined while there is none. */
   readonly object: KubeObject | undefined
+  /** Settings of the kernel that pods may have beside the safe ones. Default: none. */
+  readonly unsafeSysctls?: readonly string[] | undefined
 }
 
 /**
  * Why a node does not take a pod that was given to it without asking a scheduler, or before the node
- * changed: there is no room for it beside the pods that have begun, its selector or affinity names
- * other nodes, or a taint lets nothing run that does not tolerate it. In the order in which kubelet looks.
+ * changed: it asks for a setting of the kernel that it may not have, there is no room for it beside the pods
+ * that have begun, its selector or affinity names other nodes, a taint lets nothing run that does not
+ * tolerate it, or it asks for what no runtime does here. In the order in which kubelet looks.
  *
  * @param pods every pod that is known.
  * @returns undefined when the node takes it.
@@ -31,20 +35,38 @@ export function misfitOf(
   pods: readonly KubeObject[],
   node: FitNode,
 ): Refusal | undefined {
+  const forbidden = forbiddenSysctl(pod, node.unsafeSysctls ?? [])
+  if (forbidden !== undefined) return { reason: 'SysctlForbidden', message: forbidden }
   const others = usersOf(pods, node.name, pod.metadata.uid).filter(hasBegun).map(asAllocated)
   const [lack] = lacksOf(pod, others, node.allocatable)
   if (lack !== undefined) return { reason: `OutOf${lack.resource}`, message: lackMessage(lack) }
-  if (node.object === undefined) return undefined
-  if (!isSelected(asObject(pod['spec']), node.object)) {
+  return misplacedOf(pod, others, node.object) ?? unsupportedOf(pod)
+}
+
+function misplacedOf(
+  pod: KubeObject,
+  others: readonly KubeObject[],
+  node: KubeObject | undefined,
+): Refusal | undefined {
+  if (node === undefined) return undefined
+  if (!isSelected(asObject(pod['spec']), node)) {
     return failed('NodeAffinity', "node(s) didn't match Pod's node affinity/selector")
   }
   if (sharesHostPort(pod, others)) {
     return failed('NodePorts', "node(s) didn't have free ports for the requested pod ports")
   }
-  if (untolerated(pod, node.object)) {
+  if (untolerated(pod, node)) {
     return failed('TaintToleration', "node(s) had taints that the pod didn't tolerate")
   }
   return undefined
+}
+
+/** Not to be taken lightly: the pod asks for groups of an image not to count. */
+function unsupportedOf(pod: KubeObject): Refusal | undefined {
+  const context = asObject(asObject(pod['spec'])['securityContext'])
+  if (context['supplementalGroupsPolicy'] !== 'Strict') return undefined
+  const message = 'SupplementalGroupsPolicy=Strict is not supported in this node'
+  return { reason: 'SupplementalGroupsPolicyNotSupported', message }
 }
 
 function failed(reason: string, what: string): Refusal {

@@ -73,9 +73,19 @@ export function asAllocated(pod: KubeObject): KubeObject {
       if (requests === undefined) return container
       return { ...container, resources: { ...asObject(container['resources']), requests } }
     })
+  const whole = status['allocatedResources']
+  const resources =
+    spec['resources'] === undefined || whole === undefined
+      ? {}
+      : { resources: { ...asObject(spec['resources']), requests: whole } }
   return {
     ...pod,
-    spec: { ...spec, containers: of('containers'), initContainers: of('initContainers') },
+    spec: {
+      ...spec,
+      ...resources,
+      containers: of('containers'),
+      initContainers: of('initContainers'),
+    },
   }
 }
 

@@ -32,6 +32,10 @@ function hasCriticalPriority(pod: PodView): boolean {
 /** What a pod asks for of memory or ephemeral storage, in bytes. */
 export function requestOf(pod: PodView, resource: 'memory' | 'ephemeral-storage'): number {
   const of = (container: ContainerView): number => containerRequestOf(container, resource)
+  const overhead = parseWhole(asObject(pod.spec['overhead'])[resource]) ?? 0
+  const whole = asObject(asObject(pod.spec['resources'])['requests'])[resource]
+  // What is said of all of a pod counts instead of what is said of its containers.
+  if (resource === 'memory' && whole !== undefined) return (parseWhole(whole) ?? 0) + overhead
   let sidecars = 0
   let startup = 0
   for (const container of pod.initContainers) {
@@ -39,7 +43,6 @@ export function requestOf(pod: PodView, resource: 'memory' | 'ephemeral-storage'
     startup = Math.max(startup, sidecars + (container.kind === 'sidecar' ? 0 : of(container)))
   }
   const together = pod.containers.reduce((sum, container) => sum + of(container), sidecars)
-  const overhead = parseWhole(asObject(pod.spec['overhead'])[resource]) ?? 0
   return Math.max(together, startup) + overhead
 }
 

@@ -1,7 +1,9 @@
 import type { JsonObject } from '../../kubernetes/objects/types.ts'
 import type { ContainerStatus } from '../../runtime/index.ts'
+import { asObject } from '../json.ts'
 import type { PodView } from '../pod-view.ts'
 import { type Actuated, type ContainerSize, sameRequests, sizesOf, withSizes } from './sizes.ts'
+import { type WholeSize, wholeSizeOf, withWhole } from './whole-size.ts'
 
 /** Why a resize has to wait. */
 export interface ResizePending {
@@ -22,6 +24,8 @@ export interface ResizeView {
   /** With the resources that the node has set aside for it. */
   readonly pod: PodView
   readonly sizes: readonly ContainerSize[]
+  /** The same of the pod as a whole. */
+  readonly whole: WholeSize
   /** Runs that end because their container has to start anew for its new size. */
   readonly restarts: ReadonlySet<string>
   readonly pending: ResizePending | undefined
@@ -36,6 +40,7 @@ const NOT_HERE = 'In-place pod resize is not supported on this node'
  * the node together.
  *
  * @param isMade room has been made for it already.
+ * @param given what the pod as a whole has by now; undefined: what its status says.
  */
 export function viewSize(
   pod: PodView,
@@ -43,34 +48,41 @@ export function viewSize(
   actuated: Actuated,
   room: Room,
   isMade = false,
+  given: JsonObject | undefined = undefined,
 ): ResizeView {
   const sizes = sizesOf(pod, observed, actuated)
+  const whole = wholeSizeOf(pod, given)
   const phase = pod.status['phase']
   if (pod.isDeleted || phase === 'Succeeded' || phase === 'Failed') {
-    return { pod, sizes, restarts: new Set(), pending: undefined, isInProgress: false }
+    return { pod, sizes, whole, restarts: new Set(), pending: undefined, isInProgress: false }
   }
-  const isChanged = sizes.some((size) => size.isChanged)
-  const pending = isChanged && !isMade ? pendingOf(sizes, room) : undefined
+  const isChanged = whole.isChanged || sizes.some((size) => size.isChanged)
+  const pending = isChanged && !isMade ? pendingOf(sizes, whole, room) : undefined
   if (pending !== undefined) {
     const old = new Map(sizes.map(({ container, actual }) => [container.name, actual]))
-    const view = withSizes(pod, old)
-    return { pod: view, sizes, restarts: new Set(), pending, isInProgress: false }
+    const view = withWhole(withSizes(pod, old), whole.actual)
+    return { pod: view, sizes, whole, restarts: new Set(), pending, isInProgress: false }
   }
   const restarts = sizes.flatMap(({ run, needsRestart }) =>
     run === undefined || !needsRestart ? [] : [run.id],
   )
-  const isInProgress = sizes.some(
-    ({ run, isChanged: isOpen, needsRestart }) =>
-      isOpen && (needsRestart || run?.state === 'running' || run?.state === 'unknown'),
+  const isOpen = sizes.some(
+    ({ run, isChanged: isAnother, needsRestart }) =>
+      isAnother && (needsRestart || run?.state === 'running' || run?.state === 'unknown'),
   )
-  return { pod, sizes, restarts: new Set(restarts), pending: undefined, isInProgress }
+  const isInProgress = isOpen || whole.isChanged
+  return { pod, sizes, whole, restarts: new Set(restarts), pending: undefined, isInProgress }
 }
 
-function pendingOf(sizes: readonly ContainerSize[], room: Room): ResizePending | undefined {
+function pendingOf(
+  sizes: readonly ContainerSize[],
+  whole: WholeSize,
+  room: Room,
+): ResizePending | undefined {
   if (!room.canResize) return { reason: 'Infeasible', message: NOT_HERE }
-  const isAllocated = sizes.every(({ container, allocated }) =>
-    sameRequests(container.requests, allocated),
-  )
+  const isAllocated =
+    whole.isAllocated &&
+    sizes.every(({ container, allocated }) => sameRequests(container.requests, allocated))
   const problem = isAllocated ? undefined : room.problem()
   return problem === undefined ? undefined : { reason: 'Deferred', message: problem }
 }
@@ -93,4 +105,12 @@ export function toldSizes(view: ResizeView): ReadonlyMap<string, ToldSize> {
     told.set(name, { resources: resources as JsonObject, allocatedResources: requests })
   }
   return told
+}
+
+/** What the status of a pod says of its size as a whole; nothing when its spec does not. */
+export function toldWhole({ pod, whole }: ResizeView): JsonObject {
+  if (whole.actual === undefined) return {}
+  const { requests } = asObject(pod.spec['resources'])
+  const allocatedResources = asObject(requests)
+  return { allocatedResources, resources: whole.actual }
 }

@@ -1,22 +1,25 @@
 import { parseWhole } from '../../kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../../kubernetes/objects/types.ts'
-import { type ContainerStatus, RuntimeError } from '../../runtime/index.ts'
+import { type ContainerStatus, type PodLimits, RuntimeError } from '../../runtime/index.ts'
 import { asAllocated, lackMessage, lacksOf, usersOf } from '../admission/node-room.ts'
 import type { Condition } from '../conditions.ts'
-import { containerLimits } from '../container-limits.ts'
 import { asNumber, asObject, asObjects, asText } from '../json.ts'
 import { oomScoreAdjust } from '../oom-score.ts'
 import { type PodContext, tell } from '../pod-context.ts'
+import { limitsIn, podLimits } from '../pod-level.ts'
 import { isActive } from '../pod-plan.ts'
 import type { PodView } from '../pod-view.ts'
 import { type ResizeView, type Room, viewSize } from './resize-view.ts'
 import type { ContainerSize } from './sizes.ts'
+import { takesFromWhole, type WholeSize, wholeBelowUse, widest, withWhole } from './whole-size.ts'
 import { belowUse, RESIZE_CONDITIONS, resizeMessage } from './words.ts'
 
 /** What is known of the resize of a pod beyond its status, until that is written. */
 interface Outcome {
   /** The resources that runs have been given. */
   readonly actuated: Map<string, JsonObject>
+  /** What the pod as a whole has been given. */
+  whole: JsonObject | undefined
   /** Room has been made, and the status does not say so yet. */
   isMade: boolean
   problem: string | undefined
@@ -39,12 +42,15 @@ export class Resizer {
     outcome.isMade = true
     outcome.problem = undefined
     const changes = first.sizes.filter(
-      ({ run, isChanged, needsRestart }) =>
-        isChanged && !needsRestart && run !== undefined && isActive(run),
+      ({ container, run, isChanged, needsRestart }) =>
+        (isChanged || takesFromWhole(container, first.whole)) &&
+        !needsRestart &&
+        run !== undefined &&
+        isActive(run),
     )
-    outcome.problem = await this.#belowUse(changes)
+    outcome.problem = await this.#belowUse(pod, changes, first.whole)
     if (outcome.problem !== undefined) return first
-    for (const size of changes) await this.#change(pod, size, outcome)
+    await this.#changeAll(pod, changes, first, outcome)
     return this.view(pod, observed)
   }
 
@@ -52,7 +58,8 @@ export class Resizer {
   view(pod: PodView, observed: readonly ContainerStatus[]): ResizeView {
     const outcome = this.#outcomes.get(pod.uid)
     const actuated = outcome?.actuated ?? new Map<string, JsonObject>()
-    return viewSize(pod, observed, actuated, this.#room(pod), outcome?.isMade === true)
+    const isMade = outcome?.isMade === true
+    return viewSize(pod, observed, actuated, this.#room(pod), isMade, outcome?.whole)
   }
 
   /** The conditions of a resize that goes on. */
@@ -105,7 +112,9 @@ export class Resizer {
   #outcome(uid: string): Outcome {
     const known = this.#outcomes.get(uid)
     if (known !== undefined) return known
-    const outcome: Outcome = { actuated: new Map(), isMade: false, problem: undefined }
+    const outcome: Outcome = {
+      ...{ actuated: new Map(), whole: undefined, isMade: false, problem: undefined },
+    }
     this.#outcomes.set(uid, outcome)
     return outcome
   }
@@ -123,6 +132,34 @@ export class Resizer {
     }
   }
 
+  /** The pod first, where it gets more, and last, where it gets less. */
+  async #changeAll(
+    pod: PodView,
+    changes: readonly ContainerSize[],
+    { whole }: ResizeView,
+    outcome: Outcome,
+  ): Promise<void> {
+    const { runtime, podProcessesMax } = this.#context
+    const after = podLimits(pod, podProcessesMax)
+    const before = podLimits(withWhole(pod, whole.actual), podProcessesMax)
+    const sandboxes = runtime.supports.podLimits ? (await runtime.list(pod.uid)).sandboxes : []
+    const ready = sandboxes.find((sandbox) => sandbox.ready)?.id
+    const set = async (limits: PodLimits): Promise<boolean> => {
+      if (ready === undefined) return true
+      try {
+        await runtime.updatePodLimits?.(ready, limits)
+        return true
+      } catch (error) {
+        if (!(error instanceof RuntimeError)) throw error
+        outcome.problem ??= error.message
+        return false
+      }
+    }
+    if (!(await set(widest(before, after)))) return
+    for (const size of changes) await this.#change(pod, size, outcome)
+    if (outcome.problem === undefined && (await set(after))) outcome.whole = whole.wanted
+  }
+
   async #change(pod: PodView, size: ContainerSize, outcome: Outcome): Promise<void> {
     const { runtime, node } = this.#context
     const { container, run } = size
@@ -130,7 +167,7 @@ export class Resizer {
     const capacityBytes = parseWhole(node().capacity['memory']) ?? 0
     const score = oomScoreAdjust(pod, container, capacityBytes)
     try {
-      await runtime.updateLimits(run.id, { ...containerLimits(container), oomScoreAdjust: score })
+      await runtime.updateLimits(run.id, { ...limitsIn(pod, container), oomScoreAdjust: score })
       outcome.actuated.set(run.id, asObject(container.json['resources']))
     } catch (error) {
       if (!(error instanceof RuntimeError)) throw error
@@ -140,7 +177,11 @@ export class Resizer {
   }
 
   /** Some kernels refuse to take memory that is in use, others end what uses it. */
-  async #belowUse(changes: readonly ContainerSize[]): Promise<string | undefined> {
+  async #belowUse(
+    pod: PodView,
+    changes: readonly ContainerSize[],
+    whole: WholeSize,
+  ): Promise<string | undefined> {
     const limitOf = (resources: JsonObject): number =>
       parseWhole(asObject(resources['limits'])['memory']) ?? 0
     const smaller = changes.flatMap(({ container, run, actual }) => {
@@ -149,12 +190,12 @@ export class Resizer {
       const isLess = limit > 0 && (before === 0 || limit < before)
       return isLess && run !== undefined ? [{ name: container.name, id: run.id, limit }] : []
     })
-    if (smaller.length === 0) return undefined
+    if (smaller.length === 0 && !whole.isChanged) return undefined
     const usages = await this.#context.runtime.usage()
     const found = smaller.flatMap(({ name, id, limit }) => {
       const used = usages.find((usage) => usage.id === id)?.memoryBytes
       return used !== undefined && used >= limit ? [{ name, limit, used }] : []
     })
-    return found.length === 0 ? undefined : belowUse(found)
+    return found.length === 0 ? wholeBelowUse(pod, whole, usages) : belowUse(found)
   }
 }

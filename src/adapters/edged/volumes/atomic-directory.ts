@@ -12,7 +12,7 @@ import {
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { VolumeFile } from './volume-files.ts'
-import { giveToGroup, type VolumeGroup } from './volume-group.ts'
+import { giveToGroup, giveToUser, type VolumeGroup } from './volume-group.ts'
 
 const LINK = '..data'
 
@@ -25,16 +25,18 @@ const LINK = '..data'
  * directory open sees the update.
  *
  * @param group whom the files belong to before anybody sees them, as far as this process may do that.
+ * @param mode of the directory, when it is made.
  * @returns whether anything changed.
  */
 export async function writeAtomicDirectory(
   directory: string,
   files: ReadonlyMap<string, VolumeFile>,
   group?: VolumeGroup,
+  mode = 0o777,
 ): Promise<boolean> {
   const isMade = (await mkdir(directory, { recursive: true })) !== undefined
-  // As every volume that is made for a pod; not by the option of mkdir: the umask would take bits away.
-  if (isMade) await chmod(directory, 0o777)
+  // Not by the option of mkdir: the umask would take bits away.
+  if (isMade) await chmod(directory, mode)
   const current = await linkTarget(join(directory, LINK))
   const digest = digestOf(files)
   // The name of the hidden directory ends with the digest of what is in it.
@@ -63,6 +65,7 @@ async function writeOne(path: string, file: VolumeFile): Promise<void> {
   await writeFile(path, file.bytes)
   // Not by the option of writeFile: the umask would take bits away.
   await chmod(path, file.mode)
+  if (file.uid !== undefined) await giveToUser(path, file.uid)
 }
 
 /** Makes the links on the first level, and removes those of names that are gone. */
@@ -115,8 +118,13 @@ function digestOf(files: ReadonlyMap<string, VolumeFile>): string {
   for (const path of [...files.keys()].sort()) {
     const file = files.get(path)
     if (file === undefined) continue
-    hash.update(`${path}\0${file.mode}\0${file.bytes.length}\0`)
+    hash.update(`${path}\0${ownersOf(file)}\0${file.bytes.length}\0`)
     hash.update(file.bytes)
   }
   return hash.digest('hex').slice(0, 16)
+}
+
+/** Who may do what with a file. */
+function ownersOf({ mode, uid }: VolumeFile): string {
+  return uid === undefined ? String(mode) : `${mode} ${uid}`
 }

@@ -10,7 +10,7 @@ const run = promisify(execFile)
 /** Mounting is a matter of milliseconds; on a machine that hangs nobody waits for it. */
 const COMMAND_TIMEOUT_MS = 10_000
 /** Everybody may write, and nobody may remove what is another's. */
-const MODE = 0o1777
+export const MEMORY_MODE = 0o1777
 
 /** Where a volume is that should be in memory: on the disk when this process may not mount. */
 export type MemoryVolume = 'in memory' | 'on disk'
@@ -41,10 +41,10 @@ export function memoryVolumeBytes(
  * it stays an ordinary directory.
  */
 export async function mountMemory(directory: string, bytes: number): Promise<MemoryVolume> {
-  await mkdir(directory, { recursive: true, mode: MODE })
+  await mkdir(directory, { recursive: true, mode: MEMORY_MODE })
   if (await isMountPoint(directory)) return 'in memory'
   if (process.getuid?.() !== 0) return 'on disk'
-  const options = `size=${bytes},mode=${MODE.toString(8)},nosuid,nodev`
+  const options = `size=${bytes},mode=${MEMORY_MODE.toString(8)},nosuid,nodev`
   try {
     const words = ['-t', 'tmpfs', '-o', options, 'tmpfs', directory]
     await run('mount', words, { timeout: COMMAND_TIMEOUT_MS })

@@ -11,8 +11,8 @@ import { fsGroupOf } from '../pod-security.ts'
 import type { ContainerView, PodView } from '../pod-view.ts'
 import { writeAtomicDirectory } from './atomic-directory.ts'
 import { prepareHostPath } from './host-path.ts'
-import { memoryVolumeBytes, mountMemory, unmountBelow } from './memory-volume.ts'
-import { hasFiles, volumeFiles } from './volume-files.ts'
+import { MEMORY_MODE, memoryVolumeBytes, mountMemory, unmountBelow } from './memory-volume.ts'
+import { hasFiles, isKeptInMemory, volumeFiles } from './volume-files.ts'
 import { belongsTo, giveToGroup } from './volume-group.ts'
 
 /** One volume that cannot be set up, in kubelet's words. */
@@ -85,7 +85,7 @@ async function prepareVolume(
     }
     const gid = fsGroupOf(fields.pod)
     const group = gid === undefined ? undefined : { gid, isWritable: false }
-    const isNews = await writeAtomicDirectory(directory, result.files, group)
+    const isNews = await writeAtomicDirectory(directory, result.files, group, modeOf(volume))
     if (isNews && group !== undefined) await giveToGroup(directory, group)
     return undefined
   }
@@ -96,14 +96,20 @@ async function prepareVolume(
   return await prepareEmptyDir(directory, asObject(volume['emptyDir']), fields)
 }
 
+/** Not by the option of mkdir: the umask would take bits away. */
+const DISK_MODE = 0o777
+
+function modeOf(volume: JsonObject): number {
+  return isKeptInMemory(volume) ? MEMORY_MODE : DISK_MODE
+}
+
 async function prepareEmptyDir(
   directory: string,
   emptyDir: JsonObject,
   fields: FieldContext,
 ): Promise<typeof ON_DISK | undefined> {
   const isMade = (await mkdir(directory, { recursive: true })) !== undefined
-  // Not by the option of mkdir: the umask would take bits away.
-  if (isMade) await chmod(directory, 0o777)
+  if (isMade) await chmod(directory, DISK_MODE)
   const capacityBytes = parseWhole(fields.allocatable['memory']) ?? 0
   const isInMemory = emptyDir['medium'] === 'Memory'
   const size = memoryVolumeBytes(emptyDir, fields.pod, capacityBytes)

@@ -2,13 +2,17 @@ import type { JsonObject, KubeObject } from '../../kubernetes/objects/types.ts'
 import type { ConfigSource } from '../environment/env.ts'
 import { type FieldContext, fieldValue, nameOf, resourceValue } from '../environment/fields.ts'
 import { asNumber, asObject, asObjects, asText, asTextMap } from '../json.ts'
+import { fsGroupOf, onlyUserOf } from '../pod-security.ts'
 import { projectionOf } from '../pod-tokens.ts'
+import type { PodView } from '../pod-view.ts'
 
 /** One file of a volume. */
 export interface VolumeFile {
   readonly bytes: Uint8Array
   /** Permission bits, such as 0o644. */
   readonly mode: number
+  /** Whom it belongs to. Default: this process. */
+  readonly uid?: number | undefined
 }
 
 /** The files of a volume by their relative path, or why they cannot be known, in kubelet's words. */
@@ -22,6 +26,7 @@ class VolumeProblem extends Error {
 }
 
 const MODE_DEFAULT = 0o644
+const TOKEN_MODE = 0o600
 /** What Kubernetes allows in one config map or secret; a projected volume may hold several. */
 const VOLUME_BYTES_MAX = 16 * 1024 * 1024
 
@@ -30,6 +35,11 @@ export function hasFiles(volume: JsonObject): boolean {
   return ['configMap', 'secret', 'downwardAPI', 'projected'].some(
     (kind) => volume[kind] !== undefined,
   )
+}
+
+/** Whether such a volume is kept in memory under kubelet, which shows in the mode of its directory. */
+export function isKeptInMemory(volume: JsonObject): boolean {
+  return hasFiles(volume) && volume['configMap'] === undefined
 }
 
 /** Works out the files of a config map, secret, downward API or projected volume. */
@@ -86,7 +96,7 @@ function oneSource(
     return downward(asObject(source['downwardAPI']), defaultMode, fields)
   }
   if (source['serviceAccountToken'] !== undefined) {
-    return accountToken(asObject(source['serviceAccountToken']), defaultMode, config)
+    return accountToken(asObject(source['serviceAccountToken']), defaultMode, config, fields.pod)
   }
   return refuse(`projected source ${Object.keys(source).join(', ')} is not supported`)
 }
@@ -95,13 +105,18 @@ function accountToken(
   source: JsonObject,
   mode: number,
   config: ConfigSource,
+  pod: PodView,
 ): ReadonlyMap<string, VolumeFile> {
   const { audience, seconds } = projectionOf(source)
   const found = config.accountToken?.(audience, seconds)
   if (found === undefined) return refuse('failed to fetch token: this node issues no tokens')
   if ('problem' in found) return refuse(found.problem)
   const path = checkPath(asText(source['path']) ?? '')
-  return new Map([[path, { bytes: Buffer.from(found.token), mode }]])
+  const bytes = Buffer.from(found.token)
+  const uid = onlyUserOf(pod)
+  // Who has a user or a group of its own shares its token with nobody else, whatever mode is asked for.
+  const isOwn = uid !== undefined || fsGroupOf(pod) !== undefined
+  return new Map([[path, { bytes, mode: isOwn ? TOKEN_MODE : mode, uid }]])
 }
 
 /** All keys, or those that `items` names, under the paths that it gives. */

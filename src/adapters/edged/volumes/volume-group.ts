@@ -51,6 +51,23 @@ export async function giveToGroup(
   return true
 }
 
+/**
+ * Gives a file to a user.
+ *
+ * @returns whether that is allowed to this process.
+ */
+export async function giveToUser(path: string, uid: number): Promise<boolean> {
+  const found = await lstat(path)
+  if (found.uid === uid) return true
+  try {
+    await lchown(path, uid, found.gid)
+    return true
+  } catch (error) {
+    if (isRefusal(error)) return false
+    throw error
+  }
+}
+
 /** Whether a directory belongs to a group already, as a whole as far as that shows at its top. */
 export async function belongsTo(path: string, group: VolumeGroup): Promise<boolean> {
   const found = await lstat(path)

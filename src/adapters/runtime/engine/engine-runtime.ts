@@ -12,6 +12,7 @@ import {
   type ContainerStatus,
   type ContainerUsage,
   type Limits,
+  type PodLimits,
   type PodRuntime,
   RuntimeError,
   type RuntimeFeatures,
@@ -20,6 +21,7 @@ import {
   type SandboxSpec,
   type SandboxStatus,
 } from '../index.ts'
+import { changePodGroup, makePodGroup } from '../pod-cgroup.ts'
 import { PodHints } from '../pod-hints.ts'
 import { RunningLogs } from '../running-logs.ts'
 import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
@@ -179,6 +181,12 @@ export class EngineRuntime implements PodRuntime {
     await this.#refused('InvalidSpec', () => (libpod ?? client).tell(call))
   }
 
+  async updatePodLimits(sandboxId: string, limits: PodLimits): Promise<void> {
+    const { uid } = await this.#sandbox(sandboxId)
+    const { dialect, cgroupRoot } = this.#context
+    if (!dialect.hasSlices) await changePodGroup(podCgroup(cgroupRoot, uid), limits)
+  }
+
   async removeContainer(id: string): Promise<void> {
     await this.stopContainer(id, 0)
     // Its log is complete once it was seen.
@@ -202,9 +210,13 @@ export class EngineRuntime implements PodRuntime {
     await Promise.all(containers.map((container) => this.removeContainer(container.id)))
     await this.stopContainer(id, 0)
     await this.#remove(id)
-    const { dialect, cgroupRoot } = this.#context
-    if (!dialect.hasSlices) await removeCgroupParent(podCgroup(cgroupRoot, uid))
+    await this.removeTraces(uid)
     this.#hints.hint(uid)
+  }
+
+  async removeTraces(podUid: string): Promise<void> {
+    const { dialect, cgroupRoot } = this.#context
+    if (!dialect.hasSlices) await removeCgroupParent(podCgroup(cgroupRoot, podUid))
   }
 
   async list(podUid?: string): Promise<RuntimeState> {
@@ -250,11 +262,12 @@ export class EngineRuntime implements PodRuntime {
   }
 
   async #createSandbox(spec: SandboxSpec, before: ContainerRow | undefined): Promise<string> {
-    const { pauseImage, owner } = this.#context
+    const { pauseImage, owner, dialect, cgroupRoot } = this.#context
     if ((await this.images.image(pauseImage)) === undefined)
       await this.images.pullImage(pauseImage, [])
     const attempt = before === undefined ? 0 : sandboxAttempt(before) + 1
     const request = await sandboxRequest(spec, pauseImage, attempt, this.#context)
+    if (!dialect.hasSlices) await makePodGroup(podCgroup(cgroupRoot, spec.uid), spec.limits)
     return await this.#create(`${owner}.${spec.uid}.${attempt}`, request)
   }
 

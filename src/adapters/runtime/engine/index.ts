@@ -134,16 +134,17 @@ export function engineOf(
     version: told.Version,
     prefix: `/v1.${Math.max(apiMin, Math.min(api, API_MAX))}`,
     // Docker gives all capabilities that the kernel knows, or fails; podman those that there are.
-    supports: featuresOf(resize, isPodman || isWhole),
+    supports: featuresOf(resize, isPodman || isWhole, !dialect.hasSlices),
     survives: isPodman || info.LiveRestoreEnabled === true,
   }
 }
 
-function featuresOf(resize: boolean, privileged: boolean): RuntimeFeatures {
+function featuresOf(resize: boolean, privileged: boolean, podLimits: boolean): RuntimeFeatures {
   const { security } = ENGINE_FEATURES
   return {
     ...ENGINE_FEATURES,
     resize,
+    podLimits,
     security: privileged ? new Set([...security, 'privileged']) : security,
   }
 }

@@ -97,6 +97,7 @@ export interface HostConfig extends ResourceMessage {
   readonly IpcMode: string
   readonly PidMode?: string
   readonly OomScoreAdj?: number
+  readonly PidsLimit?: number
   readonly PortBindings?: Readonly<
     Record<string, readonly { readonly HostIp: string; readonly HostPort: string }[]>
   >

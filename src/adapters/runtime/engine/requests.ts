@@ -148,6 +148,7 @@ export async function containerRequest(
       IpcMode: ipc === 'host' ? 'host' : shared,
       ...(pid === undefined ? {} : { PidMode: pid }),
       ...resourcesOf(limits),
+      ...processesPart(place),
       ...(limits.oomScoreAdjust === undefined
         ? {}
         : { OomScoreAdj: Math.max(limits.oomScoreAdjust, dialect.oomScoreMin) }),
@@ -157,6 +158,12 @@ export async function containerRequest(
       ...(await securityPart(security, dialect)),
     },
   }
+}
+
+/** Where pods have no cgroup of their own, each container is limited like a pod. */
+function processesPart({ dialect, sandbox }: ContainerPlace): Pick<HostConfig, 'PidsLimit'> {
+  const processes = sandbox.limits?.processes
+  return dialect.hasSlices && processes !== undefined ? { PidsLimit: processes } : {}
 }
 
 /** What the engine would make writable in a root that may not be. */

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { access, constants, mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Limits } from '../index.ts'
+import type { PodGroups } from './pod-groups.ts'
 import type { ProcessUsage } from './process-usage.ts'
 
 /** What cgroups do for containers. One group a container, named by the container's id. */
@@ -9,6 +10,10 @@ export interface Cgroups {
   readonly version: 1 | 2
   /** Memory and CPU limits work. */
   readonly limits: boolean
+  /** So do limits of pods as a whole. */
+  readonly podLimits: boolean
+  /** The groups of such pods. */
+  readonly pods: PodGroups
   /**
    * Makes the groups of a container.
    *
@@ -50,23 +55,6 @@ export async function isWritable(path: string): Promise<boolean> {
     return true
   } catch {
     return false
-  }
-}
-
-/** One value in one file of a group. */
-export interface Setting {
-  readonly file: string
-  readonly value: string
-  /** The kernel may be built without it. */
-  readonly optional?: boolean
-}
-
-/** Writes one setting into the group at `path`. @throws when the kernel refuses it. */
-export async function applySetting(path: string, setting: Setting): Promise<void> {
-  try {
-    await writeFile(join(path, setting.file), setting.value)
-  } catch (error) {
-    if (setting.optional !== true) throw error
   }
 }
 

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, isNotFound } from '../atomic-file.ts'
 import { readProcesses } from '../cgroup-processes.ts'
-import { CPU_PERIOD_US, cpuQuotaUs, cpuShares, SHARES_PER_CPU } from '../cpu-limits.ts'
+import { applySetting } from '../cgroup-settings.ts'
 import type { Limits } from '../index.ts'
-import { applySetting, type Cgroups, isWritable, readCount, type Setting } from './cgroup-files.ts'
+import { changeMemory, cpuSettings, settingsOf } from '../split-cgroup.ts'
+import { type Cgroups, isWritable, readCount } from './cgroup-files.ts'
+import { PodGroups } from './pod-groups.ts'
 import { workingSetOf } from './process-usage.ts'
 
-const UNLIMITED = '-1'
 const CONTROLLERS = ['freezer', 'pids', 'memory', 'cpu'] as const
 
 const REMOVE_TRIES_MAX = 50
@@ -39,15 +40,18 @@ export async function findControllers(mount: string): Promise<ReadonlyMap<Contro
  * request, because a group counts as much as every process outside of groups.
  */
 export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: string): Cgroups {
+  const pods = new PodGroups(root)
   const directory = (controller: Controller, id: string): string | undefined => {
     const path = controllers.get(controller)
-    return path === undefined ? undefined : join(path, root, id)
+    return path === undefined ? undefined : join(path, root, pods.place(id))
   }
   const tracker: Controller | undefined = CONTROLLERS.find((each) => controllers.has(each))
 
   return {
     version: 1,
     limits: controllers.has('memory') && controllers.has('cpu'),
+    podLimits: ['memory', 'cpu', 'pids'].every((each) => controllers.has(each as Controller)),
+    pods,
     async create(id, limits) {
       const files: string[] = []
       for (const controller of CONTROLLERS) {
@@ -84,7 +88,7 @@ export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: st
     },
     files: (id) =>
       [...controllers.values()]
-        .map((path) => join(path, root, id, 'cgroup.procs'))
+        .map((path) => join(path, root, pods.place(id), 'cgroup.procs'))
         .filter((path) => existsSync(path)),
     async oomKills(id) {
       const path = directory('memory', id)
@@ -115,52 +119,13 @@ export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: st
       return state.trim() === 'FROZEN'
     },
     async remove(id) {
-      for (const path of controllers.values()) await removeGroup(join(path, root, id))
+      for (const path of controllers.values()) await removeGroup(join(path, root, pods.place(id)))
+      pods.forget(id)
     },
     async removeRoot() {
       for (const path of controllers.values()) await rmdir(join(path, root)).catch(() => {})
     },
   }
-}
-
-function settingsOf(controller: Controller, limits: Limits): readonly Setting[] {
-  const { memoryBytes, cpuMillis, cpuRequestMillis } = limits
-  if (controller === 'memory' && memoryBytes !== undefined) {
-    return [
-      { file: 'memory.limit_in_bytes', value: String(memoryBytes) },
-      // Memory and swap together: no swapping past the limit.
-      { file: 'memory.memsw.limit_in_bytes', value: String(memoryBytes), optional: true },
-    ]
-  }
-  if (controller !== 'cpu') return []
-  const settings: Setting[] = []
-  if (cpuRequestMillis !== undefined) {
-    settings.push({ file: 'cpu.shares', value: String(cpuShares(cpuRequestMillis)) })
-  }
-  if (cpuMillis !== undefined) {
-    settings.push({ file: 'cpu.cfs_period_us', value: String(CPU_PERIOD_US) })
-    settings.push({ file: 'cpu.cfs_quota_us', value: String(cpuQuotaUs(cpuMillis)) })
-  }
-  return settings
-}
-
-/** The CPU of a container that runs: also what is not limited any more has to be said. */
-export function cpuSettings(limits: Limits): readonly Setting[] {
-  const settings = new Map(settingsOf('cpu', limits).map(({ file, value }) => [file, value]))
-  const defaults = { 'cpu.shares': String(SHARES_PER_CPU), 'cpu.cfs_quota_us': UNLIMITED }
-  return Object.entries({ ...defaults, ...Object.fromEntries(settings) })
-    .sort()
-    .map(([file, value]) => ({ file, value }))
-}
-
-/** The kernel keeps memory at or below memory and swap together, whichever way both go. */
-async function changeMemory(path: string, memoryBytes: number | undefined): Promise<void> {
-  const value = memoryBytes === undefined ? UNLIMITED : String(memoryBytes)
-  const memory: Setting = { file: 'memory.limit_in_bytes', value }
-  const both: Setting = { file: 'memory.memsw.limit_in_bytes', value, optional: true }
-  await applySetting(path, both)
-  await applySetting(path, memory)
-  await applySetting(path, both)
 }
 
 /** Puts every process of one group into another as well, where it is not there yet. */

@@ -2,23 +2,20 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readProcesses } from '../cgroup-processes.ts'
-import { CPU_PERIOD_US, cpuQuotaUs, cpuShares, SHARES_MIN } from '../cpu-limits.ts'
 import type { Limits } from '../index.ts'
+import { changedSettings, settingsOf } from '../unified-cgroup.ts'
 import { type Cgroups, readCount } from './cgroup-files.ts'
 import { removeGroup } from './cgroup-v1.ts'
+import { PodGroups } from './pod-groups.ts'
 import { cpuTimeOf, workingSetOf } from './process-usage.ts'
-
-const SHARES_MAX = 262_144
-const UNLIMITED = 'max'
-/** What the kernel gives a group of which nothing was said. */
-const WEIGHT_DEFAULT = 100
 
 /** Groups in cgroup version 2, below `mount`/`root`. */
 export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
   const top = join(mount, root)
   await mkdir(top, { recursive: true })
   const enabled = await enableControllers([mount, top])
-  const directory = (id: string): string => join(top, id)
+  const pods = new PodGroups(root)
+  const directory = (id: string): string => join(top, pods.place(id))
   const change = async (path: string, limits: Limits): Promise<void> => {
     for (const { file, controller, value } of changedSettings(limits)) {
       if (controller === 'swap') await writeFile(join(path, file), value).catch(() => {})
@@ -29,6 +26,8 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
   return {
     version: 2,
     limits: enabled.has('memory') && enabled.has('cpu'),
+    podLimits: ['memory', 'cpu', 'pids'].every((each) => enabled.has(each)),
+    pods,
     async create(id, limits) {
       const path = directory(id)
       await mkdir(path, { recursive: true })
@@ -69,7 +68,10 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
         () => false,
       ),
     isFrozen: async (id) => (await readCount(join(directory(id), 'cgroup.events'), 'frozen')) === 1,
-    remove: (id) => removeGroup(directory(id)),
+    async remove(id) {
+      await removeGroup(directory(id))
+      pods.forget(id)
+    },
     removeRoot: () => rmdir(top).catch(() => {}),
   }
 }
@@ -93,57 +95,9 @@ async function controllersOf(group: string, file: string): Promise<readonly stri
   return text.trim().split(/\s+/)
 }
 
-/** What each limit is called in version 2. */
-export function settingsOf(
-  limits: Limits,
-): readonly { readonly file: string; readonly controller: string; readonly value: string }[] {
-  const { memoryBytes, cpuMillis, cpuRequestMillis } = limits
-  const settings = []
-  if (memoryBytes !== undefined) {
-    settings.push({ file: 'memory.max', controller: 'memory', value: String(memoryBytes) })
-    settings.push({ file: 'memory.swap.max', controller: 'swap', value: '0' })
-  }
-  if (cpuMillis !== undefined) {
-    settings.push({
-      file: 'cpu.max',
-      controller: 'cpu',
-      value: `${cpuQuotaUs(cpuMillis)} ${CPU_PERIOD_US}`,
-    })
-  }
-  if (cpuRequestMillis !== undefined) {
-    settings.push({
-      file: 'cpu.weight',
-      controller: 'cpu',
-      value: String(weight(cpuRequestMillis)),
-    })
-  }
-  return settings
-}
-
-/** The same for a container that runs: also what is not limited any more has to be said. */
-export function changedSettings(limits: Limits): ReturnType<typeof settingsOf> {
-  const { memoryBytes, cpuMillis, cpuRequestMillis } = limits
-  const open = []
-  if (memoryBytes === undefined) {
-    open.push({ file: 'memory.max', controller: 'memory', value: UNLIMITED })
-    open.push({ file: 'memory.swap.max', controller: 'swap', value: UNLIMITED })
-  }
-  if (cpuMillis === undefined)
-    open.push({ file: 'cpu.max', controller: 'cpu', value: `${UNLIMITED} ${CPU_PERIOD_US}` })
-  if (cpuRequestMillis === undefined)
-    open.push({ file: 'cpu.weight', controller: 'cpu', value: String(WEIGHT_DEFAULT) })
-  return [...settingsOf(limits), ...open]
-}
-
 /** This version takes any limit, and then ends processes until it holds. */
 async function refuseBelowUse(path: string, memoryBytes: number | undefined): Promise<void> {
   const usedBytes = await workingSetOf(path, 2)
   if (memoryBytes === undefined || usedBytes === undefined || usedBytes <= memoryBytes) return
   throw new Error(`${usedBytes} bytes of memory are in use`)
-}
-
-/** Version 1 shares (2 to 262144) onto version 2 weights (1 to 10000), as the OCI runtimes do. */
-function weight(cpuRequestMillis: number): number {
-  const bounded = Math.min(cpuShares(cpuRequestMillis), SHARES_MAX)
-  return 1 + Math.floor(((bounded - SHARES_MIN) * 9999) / (SHARES_MAX - SHARES_MIN))
 }

@@ -4,12 +4,13 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
-import { namesIn, readIfThere, writeAtomic } from '../atomic-file.ts'
+import { namesIn, readIfThere } from '../atomic-file.ts'
 import { assertRoom, withRoom } from '../disk-room.ts'
 import type {
   ContainerSpec,
   ContainerStatus,
   Limits,
+  PodLimits,
   PodRuntime,
   RuntimeFeatures,
   RuntimeHint,
@@ -34,7 +35,7 @@ import { killUnreadable } from './kill-unreadable.ts'
 import { LIMITS } from './limits.ts'
 import { cleanMountPath } from './mount-plan.ts'
 import { privilegeWords, securityFields, supportedOnly } from './privileges.ts'
-import { formatSandbox, parseSandbox } from './sandbox-files.ts'
+import { parseSandbox, writeSandbox } from './sandbox-files.ts'
 import { PodSessions } from './sessions.ts'
 import { checkContainer, checkSandbox } from './spec-check.ts'
 import { hasTerminals } from './terminal.ts'
@@ -85,6 +86,7 @@ export class ProcessRuntime implements PodRuntime {
       usage: TELLS_USAGE,
       networks: false,
       resize: host.cgroups?.limits ?? false,
+      podLimits: host.cgroups?.podLimits ?? false,
       processes: host.isolation !== undefined,
       security: securityFields(host.privileges, host.unshare !== undefined),
     }
@@ -131,11 +133,7 @@ export class ProcessRuntime implements PodRuntime {
       if (existing !== undefined) return existing.status
       const createdAtMs = this.#host.clock.wallMs()
       const directory = this.#path('sandboxes', spec.uid)
-      await withRoom(directory, async () => {
-        await mkdir(directory, { recursive: true, mode: 0o700 })
-        const text = formatSandbox({ spec, createdAtMs })
-        await writeAtomic(join(directory, 'sandbox.json'), text, { sync: true })
-      })
+      await withRoom(directory, () => writeSandbox(directory, { spec, createdAtMs }))
       return this.#addSandbox(spec, createdAtMs).status
     })
   }
@@ -168,6 +166,18 @@ export class ProcessRuntime implements PodRuntime {
     })
   }
 
+  async updatePodLimits(sandboxId: string, limits: PodLimits): Promise<void> {
+    this.#check()
+    await this.#turns.run(sandboxId, async () => {
+      const found = this.#sandboxes.get(sandboxId)
+      if (found === undefined) throw new RuntimeError('NotFound', `no sandbox "${sandboxId}"`)
+      await this.#host.cgroups?.pods.change(found.spec, limits)
+      const record = { spec: { ...found.spec, limits }, createdAtMs: found.status.createdAtMs }
+      await writeSandbox(this.#path('sandboxes', sandboxId), record)
+      this.#addSandbox(record.spec, record.createdAtMs)
+    })
+  }
+
   async removeContainer(id: string): Promise<void> {
     this.#check()
     await this.#turns.run(id, async () => {
@@ -184,7 +194,9 @@ export class ProcessRuntime implements PodRuntime {
     const own = [...this.#containers.values()].filter((each) => each.record.sandboxId === id)
     await Promise.all(own.map((container) => this.removeContainer(container.record.id)))
     await this.#turns.run(id, async () => {
-      if (!this.#sandboxes.has(id)) return
+      const found = this.#sandboxes.get(id)
+      if (found === undefined) return
+      await this.#host.cgroups?.pods.remove(found.spec)
       await rm(this.#path('sandboxes', id), { recursive: true, force: true })
       this.#sandboxes.delete(id)
       this.#hint(id)
@@ -258,6 +270,7 @@ export class ProcessRuntime implements PodRuntime {
     const plan = await mountsOf(this.#host, sandbox.spec, mounts)
     const sees = await this.#seenBy(sandbox.spec, spec)
     await assertRoom(this.#path('sandboxes', sandbox.spec.uid))
+    await this.#host.cgroups?.pods.prepare(id, sandbox.spec)
     const files = new ContainerFiles(this.#path('containers', id))
     await mkdir(join(files.directory, 'scratch'), { recursive: true, mode: 0o700 })
     const root = containerRoot(sandbox.spec.directory, spec.name)
@@ -335,6 +348,7 @@ export class ProcessRuntime implements PodRuntime {
       const record = await files.record()
       if (record === undefined) return await rm(files.directory, { recursive: true })
       const container = new Container(record, files, this.#context)
+      this.#host.cgroups?.pods.adopt(id, this.#sandboxes.get(record.sandboxId)?.spec)
       await container.adopt()
       this.#containers.set(id, container)
     } catch (error) {

@@ -1,3 +1,6 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeAtomic } from '../atomic-file.ts'
 import type { SandboxSpec } from '../index.ts'
 
 /** What is kept of a sandbox. */
@@ -9,6 +12,12 @@ export interface SandboxRecord {
 /** Writes a sandbox as text. */
 export function formatSandbox(record: SandboxRecord): string {
   return JSON.stringify({ version: 1, ...record })
+}
+
+/** Keeps a sandbox in its directory, which is made where it is missing. */
+export async function writeSandbox(directory: string, record: SandboxRecord): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await writeAtomic(join(directory, 'sandbox.json'), formatSandbox(record), { sync: true })
 }
 
 /** Reads what {@link formatSandbox} wrote. @throws an error when it is damaged or from a newer version. */

@@ -2,12 +2,10 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { cgroupsV1, cpuSettings } from '../../../../src/adapters/runtime/process/cgroup-v1.ts'
-import {
-  cgroupsV2,
-  changedSettings,
-  settingsOf,
-} from '../../../../src/adapters/runtime/process/cgroup-v2.ts'
+import { cgroupsV1 } from '../../../../src/adapters/runtime/process/cgroup-v1.ts'
+import { cgroupsV2 } from '../../../../src/adapters/runtime/process/cgroup-v2.ts'
+import { cpuSettings } from '../../../../src/adapters/runtime/split-cgroup.ts'
+import { changedSettings, settingsOf } from '../../../../src/adapters/runtime/unified-cgroup.ts'
 
 test.each([
   [{}, []],

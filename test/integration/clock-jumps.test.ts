@@ -113,7 +113,7 @@ test('the wall clock of a node jumps: pods, their waits, tokens and the link go 
     expect((await ask(here, first)).status).toBe(201)
     await goesOn(`map-${index}`)
     here.link.cut()
-    here.link.mend()
+    here.link.restore()
     await goesOn(`map-${index}-linked`)
     await here.create(livingPod(here, `new-${index}`))
     const { status } = await here.podWhere(`new-${index}`, isReady)

@@ -12,6 +12,7 @@ import {
   type ContainerStatus,
   type ContainerUsage,
   type Limits,
+  type PodLimits,
   type PodRuntime,
   RuntimeError,
   type RuntimeFeatures,
@@ -20,6 +21,7 @@ import {
   type SandboxSpec,
   type SandboxStatus,
 } from '../index.ts'
+import { changePodGroup, makePodGroup } from '../pod-cgroup.ts'
 import { PodHints } from '../pod-hints.ts'
 import { RunningLogs } from '../running-logs.ts'
 import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
@@ -127,6 +129,7 @@ export class CriRuntime implements PodRuntime {
       if (spec.logDirectory !== undefined) await mkdir(spec.logDirectory, { recursive: true })
       const attempt = newest === undefined ? 0 : newest.metadata.attempt + 1
       const config = sandboxConfig(spec, { owner, cgroupRoot, attempt })
+      await makePodGroup(podCgroup(cgroupRoot, spec.uid), spec.limits)
       const { podSandboxId } = await this.#refused('InvalidSpec', () =>
         client.call('RunPodSandbox', { config }, SANDBOX_TIMEOUT_MS),
       )
@@ -177,6 +180,11 @@ export class CriRuntime implements PodRuntime {
     await this.#refused('InvalidSpec', () =>
       this.#context.client.call('UpdateContainerResources', request),
     )
+  }
+
+  async updatePodLimits(sandboxId: string, limits: PodLimits): Promise<void> {
+    const { spec } = await this.#sandbox(sandboxId)
+    await changePodGroup(podCgroup(this.#context.cgroupRoot, spec.uid), limits)
   }
 
   async removeContainer(id: string): Promise<void> {

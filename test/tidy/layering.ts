@@ -11,7 +11,7 @@ interface Room {
 }
 
 const BASE =
-  /^src\/core\/(?:errors|ids|bytes|cbor-reader|cbor-writer|index|sparse-collections)\.ts$|^src\/core\/interfaces\//
+  /^src\/core\/(?:errors|ids|bytes|cbor-reader|cbor-writer|index|sort-texts|sparse-collections)\.ts$|^src\/core\/interfaces\//
 const LOG = /^src\/core\/log\//
 const RECONCILER = /^src\/adapters\/reconciler\//
 const OBJECTS = /^src\/adapters\/kubernetes\/objects\//

@@ -221,6 +221,7 @@ interface DecodedChange {
 /**
  * Reads a change that {@link encodeChange} could have made.
  *
+ * @param isKnown whether it was read before, and nothing else is to be found out.
  * @returns undefined for other ones, right or wrong: those are Automerge's to judge.
  * @throws ProtocolError for one that ends too early.
  */
@@ -228,6 +229,7 @@ export function decodeChange(
   bytes: Uint8Array,
   authorOf: AuthorOf,
   sha256: Sha256,
+  isKnown = false,
 ): DecodedChange | undefined {
   const checksum = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4)
   const known = begun.get(checksum)
@@ -249,6 +251,7 @@ export function decodeChange(
   const end = start + operations.length
   const authors: AuthorOf = (operation) =>
     operation >= start && operation < end ? actor : authorOf(operation)
+  if (isKnown) return { hash: toHex(sha256(bytes.subarray(8))), header, operations }
   // Whatever was read wrong, or was written in another way, makes other bytes.
   const again = encodeChange(header, operations, authors, sha256)
   if (!equalBytes(again.bytes, bytes)) return undefined

@@ -32,6 +32,9 @@ export interface EditFacts {
   readonly message: string | undefined
 }
 
+/** From the third edit on a document is taken for one that is written to all the time. */
+const AWOKEN_MAX = 1
+
 /**
  * What the events of a document add up to: a {@link StraightDocument} as long as that can be, and held by
  * Automerge from the first time on that only Automerge will do.
@@ -44,6 +47,8 @@ export class DocumentState {
   #straight: StraightDocument | undefined
   /** While Automerge does not hold it: all that is in it. */
   #events: Uint8Array[]
+  /** How often it had to be read again after a rest. */
+  #awoken = 0
   /** Its newest event, while it rests. */
   #resting: EventHash | undefined
   #doc: Doc<State> | undefined
@@ -97,6 +102,18 @@ export class DocumentState {
   /** Events that are named as parents and are not here. */
   get missing(): readonly EventHash[] {
     return this.#doc === undefined ? [] : getMissingDeps(this.#doc, [])
+  }
+
+  /**
+   * Its value now; then it rests, as most documents are written to once in a long time. Undefined where it
+   * has been written to again and again: then it stays ready for the next edit.
+   */
+  readOnce(): JsonValue | undefined {
+    const straight = this.#straight
+    if (straight === undefined || this.#awoken > AWOKEN_MAX) return undefined
+    const value = readValue(straight.root)
+    this.rest()
+    return value
   }
 
   /** Its value now. */
@@ -160,7 +177,8 @@ export class DocumentState {
   #awake(): StraightDocument | undefined {
     if (this.#resting !== undefined) {
       this.#resting = undefined
-      this.#straight = StraightDocument.of(this.#events, this.#sha256)
+      this.#awoken += 1
+      this.#straight = StraightDocument.of(this.#events, this.#sha256, true)
       if (this.#straight === undefined) this.#open()
     }
     return this.#straight

@@ -39,6 +39,7 @@ export const DOCUMENT_VALUES_MAX = 50_000
 /** What a document costs, as it is held: so much for itself, and so many times its events. */
 const MEMORY = {
   events: { baseBytes: 3_000, factor: 1 },
+  value: { baseBytes: 3_500, factor: 5 },
   tree: { baseBytes: 6_000, factor: 16 },
   automerge: { baseBytes: 24_000, factor: 8 },
 } as const
@@ -296,6 +297,8 @@ export class OpenDocument {
     this.#own.set(event.header.hash, event.header.parents)
     this.#changed()
     this.#durableValue = durableValue
+    const value = this.#current.readOnce()
+    if (value !== undefined) this.#value = this.#shown(value)
     return { hash: event.header.hash, events }
   }
 
@@ -320,7 +323,9 @@ export class OpenDocument {
 
   /** About how much memory it takes. */
   get memoryBytes(): number {
-    const { baseBytes, factor } = MEMORY[this.#state?.held ?? 'events']
+    const held = this.#state?.held ?? 'events'
+    const isShown = held === 'events' && this.#value !== undefined
+    const { baseBytes, factor } = MEMORY[isShown ? 'value' : held]
     return baseBytes + this.bytes * factor
   }
 

@@ -1,5 +1,6 @@
 import { Counter, ImmutableString } from '@automerge/automerge/slim'
 
+import { sortTexts } from '../sort-texts.ts'
 import { LIST_MARK, ORDER_MARK, SET_MARK } from './shape.ts'
 import { DEPTH_MAX, isReserved, type JsonMap, type JsonValue, own } from './value.ts'
 
@@ -77,17 +78,10 @@ function readMap(
   if (isNode(set)) return Object.freeze(Object.keys(set).sort())
   const map: Record<string, JsonValue> = {}
   // Sorted: Automerge orders keys by their history, which is not the same on every replica.
-  for (const key of sorted(Object.keys(node))) {
+  for (const key of sortTexts(Object.keys(node))) {
     if (!isReserved(key)) map[key] = readValue(node[key], known, depth + 1)
   }
   return Object.freeze(map)
-}
-
-/** In order, as they are already when nobody added a key later. */
-function sorted(keys: string[]): readonly string[] {
-  for (let i = 1; i < keys.length; i += 1)
-    if ((keys[i - 1] ?? '') > (keys[i] ?? '')) return keys.sort()
-  return keys
 }
 
 /** The keys of the items of a keyed list, in the order in which they are shown. */

@@ -4,6 +4,7 @@ import { compareUtf8 } from '../bytes.ts'
 import { ProtocolError } from '../errors.ts'
 import type { ActorId, EventHash } from '../ids.ts'
 import type { Sha256 } from '../interfaces/hasher.ts'
+import { sortTexts } from '../sort-texts.ts'
 import {
   ACTION,
   decodeChange,
@@ -21,8 +22,14 @@ interface Node {
   /** The operation that made it; 0 for the root. */
   readonly made: number
   readonly held: Held
-  /** Of a map: the operation behind each key, which is what made the map or list that stands there. */
-  readonly operations: Record<string, number>
+  /**
+   * Of a map: the operation behind each key, which is what made the map or list that stands there. Undefined
+   * while its keys were written one after another, as all of a new map are: then `first` tells.
+   */
+  operations: Record<string, number> | undefined
+  /** Of a map without `operations`: the operation behind its first key, and how many keys it has. */
+  first: number
+  count: number
   /** Of a list: the operation that made its last item; 0 while it is empty. */
   last: number
   readonly inside: Node | undefined
@@ -46,7 +53,8 @@ const BEYOND = new Error('left to Automerge')
  */
 export class StraightDocument {
   readonly #sha256: Sha256
-  readonly #nodes = new Map<number, Node>()
+  /** By the operation that made each. */
+  readonly #nodes: (Node | undefined)[] = []
   readonly #root: Node
   /** Who made the operations from a number on, in order. */
   readonly #authors: { readonly start: number; readonly actor: ActorId }[] = []
@@ -64,11 +72,19 @@ export class StraightDocument {
     this.#root = this.#node(0, {}, undefined)
   }
 
-  /** One that these events make; undefined when that is beyond it. */
-  static of(events: readonly Uint8Array[], sha256: Sha256): StraightDocument | undefined {
+  /**
+   * One that these events make; undefined when that is beyond it.
+   *
+   * @param isKnown whether one was made of them, or made them, before.
+   */
+  static of(
+    events: readonly Uint8Array[],
+    sha256: Sha256,
+    isKnown = false,
+  ): StraightDocument | undefined {
     if (events.length > EVENTS_MAX) return undefined
     const document = new StraightDocument(sha256)
-    const isStraight = events.every((bytes) => document.apply(bytes))
+    const isStraight = events.every((bytes) => document.apply(bytes, isKnown))
     return isStraight ? document : undefined
   }
 
@@ -80,11 +96,13 @@ export class StraightDocument {
   /**
    * Takes in one change.
    *
+   * @param isKnown whether it was taken in before, by another document of the same changes.
    * @returns false when that is beyond it.
    */
-  apply(bytes: Uint8Array): boolean {
+  apply(bytes: Uint8Array, isKnown = false): boolean {
     try {
-      const change = decodeChange(bytes, (operation) => this.#author(operation), this.#sha256)
+      const authorOf = (operation: number): ActorId | undefined => this.#author(operation)
+      const change = decodeChange(bytes, authorOf, this.#sha256, isKnown)
       if (change === undefined) return false
       const { parents, actor, sequence, start } = change.header
       const isNext = parents.join() === this.#parents(actor).join()
@@ -110,7 +128,6 @@ export class StraightDocument {
     write: (draft: Record<string, unknown>) => void,
   ): { readonly bytes?: Uint8Array; readonly hash?: EventHash } | undefined {
     const start = this.#next
-    this.#made = []
     try {
       write(this.#draft(this.#root))
     } catch (error) {
@@ -118,6 +135,7 @@ export class StraightDocument {
       throw error
     }
     const operations = this.#made
+    this.#made = []
     if (operations.length === 0) return {}
     const parents = this.#parents(actor)
     const header = { ...about, parents, actor, sequence: this.#sequence(actor), start }
@@ -155,15 +173,26 @@ export class StraightDocument {
   }
 
   #node(made: number, held: Held, inside: Node | undefined): Node {
-    const node = { made, held, operations: {}, last: 0, inside, draft: undefined }
-    this.#nodes.set(made, node)
+    const node: Node = {
+      made,
+      held,
+      operations: undefined,
+      first: 0,
+      count: 0,
+      last: 0,
+      inside,
+      draft: undefined,
+    }
+    // No holes: however far apart its maps are, it stays an array.
+    while (this.#nodes.length < made) this.#nodes.push(undefined)
+    this.#nodes[made] = node
     return node
   }
 
   /** @returns the map or list that it makes. */
   #take(operation: Operation): Node | undefined {
     const { object, key, action, type, replaces } = operation
-    const node = this.#nodes.get(object)
+    const node = this.#nodes[object]
     if (node === undefined || Array.isArray(node.held) !== (typeof key === 'number')) throw BEYOND
     this.#touch(node)
     const made = this.#next
@@ -211,7 +240,7 @@ export class StraightDocument {
         const value = held[key]
         if (value instanceof Counter) return this.#counter(node, key, value)
         if (!isContainer(value) || Array.isArray(value)) return value
-        const inner = this.#nodes.get(operationAt(node, key))
+        const inner = this.#nodes[operationAt(node, key)]
         return inner === undefined ? value : this.#draft(inner)
       },
       set: (_, key, value: unknown) => {
@@ -247,7 +276,9 @@ export class StraightDocument {
     write(node, key, value, false)
     for (const { made, value: inner } of within) {
       if (Array.isArray(inner)) for (const item of inner) write(made, made.last, item, true)
-      else for (const place of sortedKeys(inner)) write(made, place, inner[place], true)
+      else
+        for (const place of sortTexts(Object.keys(inner), compareUtf8))
+          write(made, place, inner[place], true)
     }
   }
 
@@ -281,22 +312,47 @@ export class StraightDocument {
 }
 
 /** The operation behind a key of a map; 0 for none. */
-function operationAt({ operations }: Node, key: string): number {
-  return Object.hasOwn(operations, key) ? (operations[key] ?? 0) : 0
+function operationAt(node: Node, key: string): number {
+  if (!Object.hasOwn(node.held, key)) return 0
+  return operationsOf(node)[key] ?? 0
+}
+
+/** Written down one by one from the first time on that somebody asks for one of them. */
+function operationsOf(node: Node): Record<string, number> {
+  if (node.operations !== undefined) return node.operations
+  const operations: Record<string, number> = {}
+  Object.keys(node.held).forEach((key, index) => {
+    operations[key] = node.first + index
+  })
+  node.operations = operations
+  return operations
+}
+
+/** Whether a key may stand before others that were there first: JavaScript sorts keys that are numbers. */
+function isSorted(key: string): boolean {
+  const code = key.charCodeAt(0)
+  return code >= 48 && code <= 57
 }
 
 function hold(node: Node, key: string | number, made: number, value: unknown): void {
-  if (Array.isArray(node.held)) node.held.push(value)
-  else {
-    node.held[key] = value
-    node.operations[key] = made
+  if (Array.isArray(node.held)) {
+    node.held.push(value)
+    return
   }
+  const text = String(key)
+  if (node.count === 0) node.first = made
+  if (node.operations === undefined && (made !== node.first + node.count || isSorted(text)))
+    operationsOf(node)
+  node.held[text] = value
+  node.count += 1
+  if (node.operations !== undefined) node.operations[text] = made
 }
 
 function drop(node: Node, key: string | number, { type, replaces }: Operation): void {
   if (Array.isArray(node.held) || replaces === 0 || type !== TYPE.null) throw BEYOND
+  operationsOf(node)
   delete node.held[key]
-  delete node.operations[key]
+  delete node.operations?.[key]
 }
 
 function increase(node: Node, key: string | number, { type, value, replaces }: Operation): void {
@@ -304,14 +360,6 @@ function increase(node: Node, key: string | number, { type, value, replaces }: O
   const before = node.held[key]
   if (!(before instanceof Counter)) throw BEYOND
   node.held[key] = new Counter(before.value + Number(value))
-}
-
-/** The keys of a map in the order of their bytes, as they often are already. */
-function sortedKeys(map: Record<string, unknown>): readonly string[] {
-  const keys = Object.keys(map)
-  for (let i = 1; i < keys.length; i += 1)
-    if (compareUtf8(keys[i - 1] ?? '', keys[i] ?? '') > 0) return keys.sort(compareUtf8)
-  return keys
 }
 
 function isContainer(value: unknown): value is Record<string, unknown> | unknown[] {

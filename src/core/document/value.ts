@@ -144,7 +144,9 @@ function checkContainer(value: object, walk: Walk): void {
   if (prototype !== Object.prototype && prototype !== null) {
     throw unsupported(path, 'an instance of a class; allowed are plain objects')
   }
-  for (const [key, item] of Object.entries(value)) {
+  const map = value as Readonly<Record<string, unknown>>
+  for (const key of Object.keys(map)) {
+    const item = map[key]
     if (key.startsWith('#')) throw unsupported([...path, key], 'a reserved key: it begins with "#"')
     if (isReserved(key)) throw unsupported([...path, key], 'a reserved key')
     if (LONE_SURROGATE.test(key))

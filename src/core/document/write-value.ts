@@ -184,7 +184,8 @@ export function encodeValue(value: JsonValue, shape: Shape | undefined): unknown
 
 function encodeMap(value: JsonMap, shape: Shape | undefined): Draft {
   const map: Draft = {}
-  for (const [key, item] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const item = value[key]
     if (item !== undefined) map[key] = encodeValue(item, fieldShape(shape, key))
   }
   return map

@@ -140,7 +140,7 @@ describe('durability', () => {
 })
 
 test('documents that nobody holds are dropped from memory, and read again when somebody looks', async () => {
-  const replica = await open({ cacheBytesMax: 100_000 })
+  const replica = await open({ cacheBytesMax: 60_000 })
   for (let index = 0; index < 40; index += 1) {
     const note = await replica.open<Note>(`notes/${index}`)
     note.change(() => ({ n: index }))
@@ -148,7 +148,7 @@ test('documents that nobody holds are dropped from memory, and read again when s
     await note.close()
   }
   expect(replica.usage.documents).toBeLessThan(20)
-  expect(replica.usage.bytes).toBeLessThanOrEqual(100_000)
+  expect(replica.usage.bytes).toBeLessThanOrEqual(60_000)
   for (const index of [0, 39, 20]) {
     const note = await replica.open<Note>(`notes/${index}`)
     expect(note.value).toEqual({ n: index })

@@ -27,9 +27,13 @@ test('the bound of the size of a value is never below its size', () => {
 
 test('a document that nobody looks at keeps its events alone, and goes on from them', () => {
   const side = new Side('a')
-  side.write({}, { labels: { one: '1' }, count: 2 })
+  side.write({}, { labels: { one: '1' }, count: 0 })
+  const seldom = side.document.memoryBytes
+  // Who is written to again and again stays ready for the next edit.
+  for (const count of [1, 2]) side.write(side.document.value, { labels: { one: '1' }, count })
   const { value, heads } = side.document
   const awake = side.document.memoryBytes
+  expect(awake).toBeGreaterThan(seldom * 2)
   side.document.rest()
   side.document.rest()
   expect(side.document.memoryBytes).toBeLessThan(awake)

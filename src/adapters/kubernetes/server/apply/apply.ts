@@ -182,7 +182,9 @@ export function recordUpdate(
   const id = managerId(mine)
   const previous = known.find((manager) => managerId(manager) === id)
   const left = difference(union(previous?.fields ?? NO_FIELDS, changed), removed)
-  const fields = withoutMember(existingIn(left, is), 'f:metadata')
+  // All that a new object has is there.
+  const there = before === undefined ? left : existingIn(left, is)
+  const fields = withoutMember(there, 'f:metadata')
   const isSame = previous !== undefined && sameSet(previous.fields, fields)
   const rest = known.flatMap((manager): Manager[] => {
     if (managerId(manager) === id) return []

@@ -1,3 +1,4 @@
+import { sortTexts } from '../../../../core/sort-texts.ts'
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { type Draft, isList, isObject, sameJson } from '../json.ts'
 
@@ -131,10 +132,14 @@ export function sameSet(a: FieldSet, b: FieldSet): boolean {
 
 /** Every member as text, such as `.spec.containers[name="c"].image`. */
 export function pathsOf(set: FieldSet, prefix = ''): readonly string[] {
-  const below = [...set.children].flatMap(([key, child]) =>
-    pathsOf(child, prefix + elementText(key)),
+  const inside = [...set.children].map(
+    ([key, child]) => [prefix + elementText(key), child] as const,
   )
-  return set.self && prefix !== '' ? [prefix, ...below] : below
+  // What is here comes before what is below.
+  return [
+    ...inside.filter(([, child]) => child.self).map(([path]) => path),
+    ...inside.flatMap(([path, child]) => pathsOf(child, path)),
+  ]
 }
 
 function elementText(key: string): string {
@@ -157,12 +162,15 @@ function parse(text: string): Json | undefined {
   }
 }
 
+/** What stands for a path that ends: most of what there is in the JSON form. */
+const NOTHING: JsonObject = Object.freeze({})
+
 /** The JSON form (FieldsV1). */
 export function setToJson(set: FieldSet): JsonObject {
+  if (set.children.size === 0) return NOTHING
   const out: Draft = {}
-  if (set.children.size === 0) return out
-  if (set.self) out['.'] = {}
-  for (const key of [...set.children.keys()].sort()) {
+  if (set.self) out['.'] = NOTHING
+  for (const key of sortTexts([...set.children.keys()])) {
     const child = set.children.get(key)
     if (child !== undefined && !isEmptySet(child)) out[key] = setToJson(child)
   }

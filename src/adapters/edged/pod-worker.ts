@@ -115,9 +115,9 @@ export class PodWorker {
     const { store, node, evictions } = this.#context
     const message = evictions.refusalOf(pod)
     if (message !== undefined) return { reason: EVICTED, message }
-    const { name, allocatable } = node()
+    const { name, os, allocatable } = node()
     const object = store.get({ resource: 'nodes', name })
-    return misfitOf(pod.object, store.list('pods').items, { name, allocatable, object })
+    return misfitOf(pod.object, store.list('pods').items, { name, os, allocatable, object })
   }
 
   /** A pod that the node ends gets the time that the node has. */

@@ -2,6 +2,7 @@ import type { JsonObject, KubeObject } from '../../kubernetes/objects/types.ts'
 import { asObject, asObjects, asText, asTextMap, asTexts } from '../json.ts'
 import { sharesHostPort } from './host-ports.ts'
 import { asAllocated, lackMessage, lacksOf, usersOf } from './node-room.ts'
+import { foreignOf } from './pod-os.ts'
 import { forbiddenSysctl } from './pod-sysctls.ts'
 
 /** Why a pod may not begin on a node, in kubelet's words. */
@@ -13,6 +14,8 @@ export interface Refusal {
 /** The node that a pod is for. */
 export interface FitNode {
   readonly name: string
+  /** The operating system of the node, as Go names it. Default: not looked at. */
+  readonly os?: string | undefined
   /** What pods may have together. */
   readonly allocatable: Readonly<Record<string, string>>
   /** The Node object; undefined while there is none. */
@@ -23,7 +26,7 @@ export interface FitNode {
 
 /**
  * Why a node does not take a pod that was given to it without asking a scheduler, or before the node
- * changed: it asks for a setting of the kernel that it may not have, there is no room for it beside the pods
+ * changed: it asks for a setting of the kernel that it may not have, is for another system, there is no room for it beside the pods
  * that have begun, its selector or affinity names other nodes, a taint lets nothing run that does not
  * tolerate it, or it asks for what no runtime does here. In the order in which kubelet looks.
  *
@@ -37,6 +40,8 @@ export function misfitOf(
 ): Refusal | undefined {
   const forbidden = forbiddenSysctl(pod, node.unsafeSysctls ?? [])
   if (forbidden !== undefined) return { reason: 'SysctlForbidden', message: forbidden }
+  const foreign = node.os === undefined ? undefined : foreignOf(pod, node.os)
+  if (foreign !== undefined) return foreign
   const others = usersOf(pods, node.name, pod.metadata.uid).filter(hasBegun).map(asAllocated)
   const [lack] = lacksOf(pod, others, node.allocatable)
   if (lack !== undefined) return { reason: `OutOf${lack.resource}`, message: lackMessage(lack) }

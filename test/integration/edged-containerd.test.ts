@@ -1,91 +1,42 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Replica } from 'tideway'
-import { consoleLogger, systemClock, systemRandom } from 'tideway'
-import { createEdged, type Edged } from 'tideway/adapters/edged'
-import type { KubeObject, OpenObjectStore } from 'tideway/adapters/kubernetes/objects'
-import type { PodRuntime } from 'tideway/adapters/runtime'
-import { criRuntime } from 'tideway/adapters/runtime/cri'
+import type { KubeObject } from 'tideway/adapters/kubernetes/objects'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import {
-  CONTAINERD_REASON,
-  type Containerd,
-  hasContainerd,
-  startContainerd,
-} from '../containers/containerd.ts'
+import { CONTAINERD_REASON, hasContainerd } from '../containers/containerd.ts'
 import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { type Registry, startRegistry } from '../containers/registry.ts'
-import { eventually, openTestReplica, openTestStore } from '../support/fleet.ts'
+import { eventually } from '../support/fleet.ts'
 import { skipUnless } from '../support/skip.ts'
+import { steadyPort } from '../support/steady-port.ts'
+import { type ContainedPlace, openContainedPlace, type PodEvent } from './edged-contained-place.ts'
 import { mainOf, type PodStatus } from './edged-place.ts'
 
 const WAIT_MS = 60_000
 const LOGIN = { username: 'edge', password: 'let-me:in' }
 
-interface Place {
-  readonly containerd: Containerd
-  readonly registry: Registry
-  readonly runtime: PodRuntime
-  edged: Edged
-  readonly replica: Replica
-  readonly store: OpenObjectStore
-}
-
-let place: Place | undefined
+let place: ContainedPlace | undefined
+let registry: Registry | undefined
 
 beforeEach(async () => {
   if (!hasContainerd()) return
-  const containerd = await startContainerd([shellImage()])
-  const registry = await startRegistry(LOGIN)
-  const { socket: socketPath, cgroupRoot, folder } = containerd
-  const runtime = await criRuntime({
-    clock: systemClock,
-    logger: consoleLogger('silent'),
-    socketPath,
-    cgroupRoot,
-  })
-  const replica = await openTestReplica()
-  const store = await openTestStore(replica)
-  const edged = openEdged(store, runtime, folder)
-  place = { containerd, registry, runtime, edged, replica, store }
-  await edged.ready
+  place = await openContainedPlace()
+  registry = await startRegistry(LOGIN)
 })
 
-function openEdged(store: OpenObjectStore, runtime: PodRuntime, folder: string): Edged {
-  return createEdged({
-    clock: systemClock,
-    logger: consoleLogger('silent'),
-    node: 'edge-1',
-    store,
-    runtime,
-    directory: join(folder, 'node'),
-    random: systemRandom,
-    version: 'v1.36.3',
-    addresses: ['127.0.0.1'],
-  })
-}
-
 afterEach(async () => {
-  if (place === undefined) return
-  const { containerd, registry, runtime, edged, replica, store } = place
-  await edged.close()
-  for (const sandbox of (await runtime.list()).sandboxes) await runtime.removeSandbox(sandbox.id)
-  await runtime.close()
-  await store.close()
-  await replica.close()
-  await registry.close()
-  await containerd.close()
+  await place?.close()
+  await registry?.close()
   place = undefined
+  registry = undefined
 })
 
 describe('edged on containerd', () => {
   test('runs a pod with an image from a registry as its spec says', async (context) => {
-    const { registry, store, containerd, runtime } = here(context)
+    const { registry, store, containerd, runtime, podWhere, events } = here(context)
     const image = registry.publish('team/shell', '1', shellImage('registry.example/shell:1'))
-    const hostPort = await freePort()
+    const hostPort = await steadyPort()
     await store.create(pullSecret(registry.address))
     await store.create({
       apiVersion: 'v1',
@@ -167,7 +118,7 @@ describe('edged on containerd', () => {
     const reasons = (await eventually(() => {
       const found = events('web')
       return found.some(({ reason }) => reason === 'Started') ? found : undefined
-    }, WAIT_MS)) as readonly { reason: string; message: string }[]
+    }, WAIT_MS)) as readonly PodEvent[]
     const told = reasons.map(({ reason }) => reason)
     expect(told).toEqual(expect.arrayContaining(['Pulling', 'Pulled', 'Created', 'Started']))
     expect(told).not.toContain('SecurityContextNotApplied')
@@ -186,7 +137,7 @@ describe('edged on containerd', () => {
   })
 
   test('tells why an image cannot be had, and does not begin what must not run as root', async (context) => {
-    const { registry, store } = here(context)
+    const { registry, store, podWhere, events } = here(context)
     const missing = `${registry.address}/team/missing:1`
     const images: Readonly<Record<string, object>> = {
       missing: { image: missing },
@@ -226,7 +177,7 @@ describe('edged on containerd', () => {
   })
 
   test('starts a container again without its registry, and after another edged has taken over', async (context) => {
-    const { registry, store, containerd, runtime, edged } = here(context)
+    const { registry, store, containerd, statusOf, podWhere, events, restart } = here(context)
     const image = registry.publish('team/shell', '2', shellImage('registry.example/shell:2'))
     await store.create(pullSecret(registry.address))
     const script =
@@ -251,11 +202,8 @@ describe('edged on containerd', () => {
     const isRunning = (status: PodStatus): boolean => mainOf(status)?.state.running !== undefined
     const first = await podWhere('again', isRunning)
     expect(first.podIP).toBe('127.0.0.1')
-    await edged.close()
-    const successor = openEdged(store, runtime, containerd.folder)
-    if (place !== undefined) place.edged = successor
-    await successor.ready
-    expect(mainOf(podOf('again') ?? {})?.containerID).toBe(mainOf(first)?.containerID)
+    await restart()
+    expect(mainOf(statusOf('again') ?? {})?.containerID).toBe(mainOf(first)?.containerID)
     await registry.close()
     const uid = store.get({ resource: 'pods', namespace: 'default', name: 'again' })?.metadata.uid
     const volume = join(containerd.folder, 'node', 'pods', String(uid), 'volumes', 'scratch')
@@ -267,10 +215,12 @@ describe('edged on containerd', () => {
   })
 })
 
-function here(context: Parameters<typeof skipUnless>[0]): Place {
-  skipUnless(context, place !== undefined, 'containerd', CONTAINERD_REASON)
-  if (place === undefined) throw new Error('there is no containerd')
-  return place
+function here(
+  context: Parameters<typeof skipUnless>[0],
+): ContainedPlace & { readonly registry: Registry } {
+  skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
+  if (place === undefined || registry === undefined) throw new Error('there is no containerd')
+  return { ...place, registry }
 }
 
 function simplePod(name: string, main: object, spec: object = {}): KubeObject {
@@ -299,58 +249,12 @@ function pullSecret(address: string): KubeObject {
   }
 }
 
-function podOf(name: string): PodStatus | undefined {
-  const pod = place?.store.get({ resource: 'pods', namespace: 'default', name })
-  // Only read by this test, which fails if it is anything else.
-  return pod?.['status'] as unknown as PodStatus | undefined
-}
-
-/** The first status of a pod that fits, however short it lasts. */
-async function podWhere(name: string, fits: (status: PodStatus) => boolean): Promise<PodStatus> {
-  let found = podOf(name)
-  if (found !== undefined && !fits(found)) found = undefined
-  const cancel = place?.store.watch('pods', {}, ({ object }) => {
-    const status = object['status'] as unknown as PodStatus | undefined
-    if (object.metadata.name === name && status !== undefined && fits(status)) found ??= status
-  })
-  try {
-    return await eventually(() => found, WAIT_MS)
-  } catch {
-    throw new Error(
-      `pod ${name} is not so: ${JSON.stringify([podOf(name), events(name)], undefined, 1)}`,
-    )
-  } finally {
-    cancel?.()
-  }
-}
-
-function events(name: string): readonly { readonly reason: string; readonly message: string }[] {
-  const all = place?.store.list('events', 'default').items ?? []
-  const own = all.filter((event) => JSON.stringify(event['involvedObject']).includes(`"${name}"`))
-  return own.map((event) => ({
-    reason: String(event['reason']),
-    message: String(event['message']),
-  }))
-}
-
 async function until(holds: () => Promise<boolean>): Promise<void> {
   const endMs = performance.now() + WAIT_MS
   while (!(await holds())) {
     if (performance.now() > endMs) throw new Error(`not so in time: ${String(holds)}`)
     await delay(20)
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, resolve)
-  })
-  const address = server.address()
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 async function httpGet(port: number, path: string): Promise<string> {

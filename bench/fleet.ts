@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 
-import { PROGRAMS, pidOf, startProgram, stopProgram } from './programs.ts'
+import { joinToken, pidOf, startProgram, stopProgram } from './programs.ts'
 
 /** A cloudcore and an edgecore as processes of their own, with everything in a temporary directory. */
 export interface Fleet {
@@ -31,17 +29,7 @@ export async function startFleet(): Promise<Fleet> {
     '--log-level',
     'info',
   ])
-  const run = promisify(execFile)
-  const create = [
-    join(PROGRAMS, 'cloudcore/main.js'),
-    'token',
-    'create',
-    '--data',
-    cloudData,
-    '--node',
-    'bench',
-  ]
-  const token = (await run(process.execPath, create)).stdout.trim()
+  const token = await joinToken(cloudData)
   const edge = await startProgram('edgecore', [
     '--token',
     token,

@@ -1,8 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { readAccess } from '../examples/shared/api-client.ts'
+import type { ApiTarget } from './api/client.ts'
 
 /** Where the built programs are. */
 export const PROGRAMS: string = fileURLToPath(new URL('../dist/examples', import.meta.url))
@@ -31,6 +34,19 @@ export async function startProgram(
   }
   child.stderr?.resume()
   return child
+}
+
+/** A token that lets a node into the fleet of a running cloudcore. */
+export async function joinToken(cloudData: string): Promise<string> {
+  const main = join(PROGRAMS, 'cloudcore', 'main.js')
+  const create = [main, 'token', 'create', '--data', cloudData, '--node', 'bench']
+  return (await promisify(execFile)(process.execPath, create)).stdout.trim()
+}
+
+/** The API of a program that runs with a data directory. */
+export async function apiOf(data: string, program: 'cloudcore' | 'edgecore'): Promise<ApiTarget> {
+  const { server, ca, token } = await readAccess(data, program)
+  return { url: server, caPem: ca, token }
 }
 
 /** Stops a program in good order; resolves when it is gone. */

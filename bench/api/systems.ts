@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { startCluster } from '../../test/cluster/cluster.ts'
-import { cpuMsOf, memoryOf, pidOf, startProgram, stopProgram } from '../programs.ts'
+import { apiOf, cpuMsOf, memoryOf, pidOf, startProgram, stopProgram } from '../programs.ts'
 import type { ApiTarget } from './client.ts'
 
 /** A Kubernetes API that runs in processes of its own, with an empty log or database. */
@@ -26,13 +26,8 @@ export async function startCloudcore(directory: string): Promise<ApiSystem> {
   const addresses = ['--api-address', '127.0.0.1:0', '--sync-address', '127.0.0.1:0']
   const args = ['run', '--data', data, ...addresses, '--scheduler', 'false']
   const child = await startProgram('cloudcore', args)
-  const endpoints = JSON.parse(await readFile(join(data, 'endpoints.json'), 'utf8')) as {
-    readonly api: string
-  }
-  const caPem = await readFile(join(data, 'pki/ca.crt'), 'utf8')
-  const token = (await readFile(join(data, 'admin-token'), 'utf8')).trim()
   return {
-    target: { url: endpoints.api, caPem, token },
+    target: await apiOf(data, 'cloudcore'),
     pids: [pidOf(child)],
     close: async () => {
       await stopProgram(child)

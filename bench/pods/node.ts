@@ -1,19 +1,23 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Relay } from '../../examples/demo/relay.ts'
 import type { Containerd } from '../../test/containers/containerd.ts'
-import { ApiClient, type ApiTarget } from '../api/client.ts'
-import { PROGRAMS, pidOf, startProgram, stopProgram } from '../programs.ts'
+import type { Engine } from '../../test/containers/engine.ts'
+import { PAUSE_IMAGE } from '../../test/containers/images.ts'
+import { steadyPort } from '../../test/support/steady-port.ts'
+import { ApiClient } from '../api/client.ts'
+import { apiOf, joinToken, PROGRAMS, pidOf, startProgram, stopProgram } from '../programs.ts'
 
 const LOOK_MS = 20
 
 /** What the pods of a node are run with. */
-export type RuntimeName = 'process' | 'cri'
+export type RuntimeName = 'process' | 'cri' | 'docker' | 'podman'
+
+/** What has the containers of a node. */
+export type BenchEngine = Containerd | Engine
 
 /** A cloudcore and one edgecore, which can be started again, with everything in one folder. */
 export interface BenchNode {
@@ -41,27 +45,24 @@ export interface BenchNode {
 export async function startNode(
   folder: string,
   runtime: RuntimeName,
-  containerd: Containerd | undefined,
+  has: BenchEngine | undefined,
 ): Promise<BenchNode> {
   const cloudData = join(folder, 'cloud')
   const edgeData = join(folder, 'edge')
   const beacons = join(folder, 'beacons')
   await mkdir(beacons, { recursive: true })
   const api = ['--api-address', '127.0.0.1:0']
-  const port = await freePort()
+  const port = await steadyPort()
   const sync = ['--sync-address', `127.0.0.1:${port}`]
   const cloud = await startProgram('cloudcore', ['run', '--data', cloudData, ...api, ...sync])
-  const main = join(PROGRAMS, 'cloudcore/main.js')
-  const create = [main, 'token', 'create', '--data', cloudData, '--node', 'bench']
-  const token = (await promisify(execFile)(process.execPath, create)).stdout.trim()
-  const engine =
-    containerd === undefined ? [] : ['--runtime', 'cri', '--runtime-endpoint', containerd.socket]
+  const token = await joinToken(cloudData)
+  const engine = engineFlags(runtime, has)
   const link = await Relay.open({ host: '127.0.0.1', port })
   const args = ['--data', edgeData, ...api, ...engine, '--server', link.address]
   let edge = await startProgram('edgecore', ['--token', token, ...args])
   const [cloudApi, edgeApi] = [
-    new ApiClient(await targetOf(cloudData)),
-    new ApiClient(await targetOf(edgeData)),
+    new ApiClient(await apiOf(cloudData, 'cloudcore')),
+    new ApiClient(await apiOf(edgeData, 'edgecore')),
   ]
   await Promise.all([cloudApi, edgeApi].map(podsAllowed))
   return {
@@ -101,12 +102,10 @@ export async function startNode(
   }
 }
 
-async function targetOf(data: string): Promise<ApiTarget> {
-  const config = await readFile(join(data, 'kubeconfig'), 'utf8')
-  const field = (name: string): string =>
-    new RegExp(`${name}: *"?([^"\\s]+)"?`).exec(config)?.[1] ?? ''
-  const caPem = Buffer.from(field('certificate-authority-data'), 'base64').toString('utf8')
-  return { url: field('server'), caPem, token: field('token') }
+function engineFlags(runtime: RuntimeName, has: BenchEngine | undefined): readonly string[] {
+  if (has === undefined) return []
+  const pause = 'kind' in has ? ['--pause-image', PAUSE_IMAGE] : []
+  return ['--runtime', runtime, '--runtime-endpoint', has.socket, ...pause]
 }
 
 /** Resolves when pods may be made: with the account that they run as. */
@@ -118,14 +117,4 @@ async function podsAllowed(client: ApiClient): Promise<void> {
       () => false,
     )
   while (!(await isThere())) await sleep(LOOK_MS)
-}
-
-/** A port that nobody has, for a program that does not tell which one it took. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -5,25 +5,13 @@ import { containerdConfig, networkConfig } from './containerd-config.ts'
 import { SYSTEM_CONTAINERD } from './containerd-program.ts'
 import type { Image } from './image.ts'
 import { PAUSE_IMAGE, pauseImage } from './images.ts'
-import { type Leftovers, leftoversOf, outputOf } from './leftovers.ts'
-import { cleanPlace, type EnginePlace, newPlace } from './place.ts'
+import { leftoversOf, outputOf } from './leftovers.ts'
+import { cleanPlace, newPlace, type RunningEngine } from './place.ts'
 
 export { CONTAINERD_REASON, hasContainerd } from './containerd-program.ts'
 
-/** A containerd of one's own, with a bridge, a network and cgroups of its own. */
-export interface Containerd extends EnginePlace {
-  readonly pid: number
-  /** Makes an image known to it, for the CRI. */
-  load(image: Image): Promise<void>
-  /** Ends it as a crash does. Its pods run on. */
-  kill(): Promise<void>
-  /** Starts it again after {@link kill}. */
-  start(): Promise<void>
-  /** What of it is on this machine. */
-  leftovers(): Promise<Leftovers>
-  /** Ends it and its pods, and takes away everything that they leave. */
-  close(): Promise<void>
-}
+/** A containerd of one's own, which knows its images for the CRI. */
+export type Containerd = RunningEngine
 
 const READY_MS = 30_000
 const NAMESPACE = 'k8s.io'

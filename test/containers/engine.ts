@@ -6,8 +6,8 @@ import { networkConfig } from './containerd-config.ts'
 import { askEngine } from './engine-api.ts'
 import { dockerConfig, podmanConfig } from './engine-config.ts'
 import type { Image } from './image.ts'
-import { type Leftovers, leftoversOf, outputOf } from './leftovers.ts'
-import { cleanPlace, type EnginePlace, newPlace } from './place.ts'
+import { leftoversOf, outputOf } from './leftovers.ts'
+import { cleanPlace, type EnginePlace, newPlace, type RunningEngine } from './place.ts'
 import { aloneWithPodman } from './podman-locks.ts'
 
 /** Which engine. */
@@ -20,20 +20,9 @@ export const ENGINE_REASONS: Readonly<Record<EngineKind, string>> = {
     'be root and install podman, runc, containernetworking-plugins, busybox-static and catatonit',
 }
 
-/** A Docker or a Podman of one's own, with a bridge, a network and cgroups of its own. */
-export interface Engine extends EnginePlace {
+/** A Docker or a Podman of one's own. */
+export interface Engine extends RunningEngine {
   readonly kind: EngineKind
-  readonly pid: number
-  /** Makes an image known to it. */
-  load(image: Image): Promise<void>
-  /** Ends it as a crash does. Its containers run on. */
-  kill(): Promise<void>
-  /** Starts it again after {@link kill}. */
-  start(): Promise<void>
-  /** What of it is on this machine. */
-  leftovers(): Promise<Leftovers>
-  /** Ends it and its containers, and takes away everything that they leave. */
-  close(): Promise<void>
 }
 
 const PROGRAMS: Readonly<Record<EngineKind, readonly string[]>> = {

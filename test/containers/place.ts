@@ -3,7 +3,8 @@ import { mkdtemp, readFile, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { leftoversOf, outputOf } from './leftovers.ts'
+import type { Image } from './image.ts'
+import { type Leftovers, leftoversOf, outputOf } from './leftovers.ts'
 
 /** Where an engine lives, and what it calls its own on this machine. */
 export interface EnginePlace {
@@ -15,6 +16,21 @@ export interface EnginePlace {
   readonly network: string
   /** What `cgroupParent` of its pods has to begin with, without a slash at either end. */
   readonly cgroupRoot: string
+}
+
+/** An engine of one's own, with a bridge, a network and cgroups of its own. */
+export interface RunningEngine extends EnginePlace {
+  readonly pid: number
+  /** Makes an image known to it. */
+  load(image: Image): Promise<void>
+  /** Ends it as a crash does. Its pods run on. */
+  kill(): Promise<void>
+  /** Starts it again after {@link kill}. */
+  start(): Promise<void>
+  /** What of it is on this machine. */
+  leftovers(): Promise<Leftovers>
+  /** Ends it and its pods, and takes away everything that they leave. */
+  close(): Promise<void>
 }
 
 /** Processes that are killed are gone after this long, on a busy machine. */

@@ -1,14 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { engineRuntime } from '../../src/adapters/runtime/engine/index.ts'
-import type {
-  ContainerSpec,
-  ContainerStatus,
-  PodRuntime,
-  SandboxSpec,
-} from '../../src/adapters/runtime/index.ts'
+import type { PodRuntime } from '../../src/adapters/runtime/index.ts'
 import { rotatedLogs } from '../../src/adapters/runtime/log-rotation.ts'
 import { type RuntimePlace, runtimeSuite } from '../../src/compliance/index.ts'
 import { consoleLogger, systemClock } from '../../src/system.ts'
@@ -20,10 +15,19 @@ import {
   startEngine,
 } from '../containers/engine.ts'
 import { PAUSE_IMAGE, pauseImage, SHELL_IMAGE, shellImage } from '../containers/images.ts'
-import { startRegistry } from '../containers/registry.ts'
+import {
+  containerIn,
+  ENGINE_WAIT_MS,
+  inPlace,
+  outlivesItsEngine,
+  podIn,
+  pullsAndForgets,
+  statusOf,
+} from './engine-checks.ts'
 import { eventually } from './fleet.ts'
 import { runtimePlace } from './runtime-place.ts'
 import { skipUnless } from './skip.ts'
+import { steadyPort } from './steady-port.ts'
 
 /** What is tested of the suite of runtimes on one engine. */
 export interface EngineSuiteOptions {
@@ -34,9 +38,6 @@ export interface EngineSuiteOptions {
 
 const PAGE = 'from inside'
 const REQUEST = 'GET /page HTTP/1.0\r\n\r\n'
-
-/** What an engine may take on a busy machine. */
-const WAIT_MS = 60_000
 
 /** Runs the suite of runtimes, and what engines have beyond it, on a Docker or a Podman of its own. */
 export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
@@ -99,55 +100,18 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
   ): void => {
     test(name, { timeout: 300_000 }, async (context) => {
       skipUnless(context, hasEngine(kind), kind, ENGINE_REASONS[kind])
-      const where = await place()
-      const runtime = await where.open()
-      try {
-        await check(runtime, where)
-      } finally {
-        await where.dispose()
-      }
+      await inPlace(place, check)
     })
   }
 
-  own(
-    'images come from a registry, with the login that it wants, and go again',
-    async ({ images }) => {
-      if (images === undefined) throw new Error('it has no images')
-      const registry = await startRegistry({ username: 'reader', password: 'secret' })
-      try {
-        const name = registry.publish(
-          'apps/shell',
-          '1',
-          shellImage('apps/shell:1', { User: 'app' }),
-        )
-        const login = { username: 'reader', password: 'secret' }
-        const wrong = { username: 'reader', password: 'wrong' }
-        const absent = `${registry.address}/apps/none:1`
-        const failed = { reason: 'PullFailed' }
-        expect(await images.image(name)).toBeUndefined()
-        await expect(images.pullImage(name, [])).rejects.toMatchObject(failed)
-        await expect(images.pullImage(name, [wrong])).rejects.toMatchObject(failed)
-        await expect(images.pullImage(absent, [login])).rejects.toMatchObject(failed)
-        const pulled = await images.pullImage(name, [wrong, login])
-        expect(pulled).toMatchObject({ tags: [name], userName: 'app' })
-        expect(pulled.digests[0]).toMatch(/\/apps\/shell@sha256:/)
-        expect((await images.images()).map(({ id }) => id)).toContain(pulled.id)
-        const pause = await images.image(PAUSE_IMAGE)
-        expect(await images.inUse()).toContain(pause?.id)
-        expect((await images.usage()).directory).toContain(engine?.folder)
-        await images.removeImage(pulled.id)
-        await images.removeImage(pulled.id)
-        expect(await images.image(name)).toBeUndefined()
-      } finally {
-        await registry.close()
-      }
-    },
+  own('images come from a registry, with the login that it wants, and go again', (runtime) =>
+    pullsAndForgets(runtime, running()),
   )
 
   own(
     'ports lead in: from the machine, and through the engine, also to loopback',
     async (runtime, where) => {
-      const hostPort = await freePort()
+      const hostPort = await steadyPort()
       const ports = [{ protocol: 'TCP', containerPort: 8080, hostPort }] as const
       const pod = { ...(await podIn(where, 'ported')), ports }
       const sandbox = await runtime.runSandbox(pod)
@@ -162,8 +126,8 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
         await stream?.write(Buffer.from(REQUEST))
         return stream === undefined ? undefined : await textOf(stream)
       }
-      expect(await eventually(() => through(8080), WAIT_MS)).toMatch(page)
-      expect(await eventually(() => through(8081), WAIT_MS)).toMatch(page)
+      expect(await eventually(() => through(8080), ENGINE_WAIT_MS)).toMatch(page)
+      expect(await eventually(() => through(8081), ENGINE_WAIT_MS)).toMatch(page)
       const direct = (): Promise<string | undefined> => {
         const socket = connect(hostPort, '127.0.0.1')
         socket.write(REQUEST)
@@ -173,7 +137,7 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
           () => undefined,
         )
       }
-      expect(await eventually(direct, WAIT_MS)).toMatch(page)
+      expect(await eventually(direct, ENGINE_WAIT_MS)).toMatch(page)
     },
   )
 
@@ -187,9 +151,9 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
     const mounts = [{ volume: 'a', source: pod.directory, path: pod.directory, readOnly: false }]
     const spec = containerIn(pod, { command: ['sh', '-c', script], mounts })
     const { id } = await runtime.startContainer(sandbox.id, spec)
-    await eventually(async () => (await rotatedLogs(spec.logPath)).length > 0, WAIT_MS)
+    await eventually(async () => (await rotatedLogs(spec.logPath)).length > 0, ENGINE_WAIT_MS)
     await writeFile(stop, '')
-    await eventually(async () => (await statusOf(runtime, id))?.state === 'exited', WAIT_MS)
+    await eventually(async () => (await statusOf(runtime, id))?.state === 'exited', ENGINE_WAIT_MS)
     const names = [...(await rotatedLogs(spec.logPath)), spec.logPath]
     const texts = await Promise.all(names.map((name) => where.readLog(name)))
     // An engine may write a line in parts, which it marks.
@@ -204,36 +168,18 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
     expect(output.endsWith(`\nall ${(numbers.at(-1) ?? 0) + 1}\n`)).toBe(true)
   })
 
-  own(
-    'two owners do not see each other, and what runs outlives its engine',
-    async (runtime, where) => {
-      const pod = await podIn(where, 'outlives')
-      const sandbox = await runtime.runSandbox(pod)
-      const script = 'while :; do echo beat; sleep 0.1; done'
-      const spec = containerIn(pod, { command: ['sh', '-c', script] })
-      const started = await runtime.startContainer(sandbox.id, spec)
-      const other = await open('somebody-else')
-      expect(await other.list()).toEqual({ sandboxes: [], containers: [] })
-      await expect(other.portForward(sandbox.id, 1)).rejects.toMatchObject({ reason: 'NotFound' })
-      await other.close()
-      await running().kill()
-      await expect(runtime.list()).rejects.toMatchObject({ reason: 'Unavailable' })
-      await running().start()
-      const found = await eventually(
-        () => statusOf(runtime, started.id).catch(() => undefined),
-        WAIT_MS,
-      )
-      expect(found).toMatchObject({ id: started.id, state: 'running' })
-      const before = (await where.readLog(spec.logPath)).length
-      await eventually(async () => (await where.readLog(spec.logPath)).length > before, WAIT_MS)
-      const command = { command: ['echo', 'back'], timeoutMs: 60_000, outputBytesMax: 100 }
-      expect((await runtime.run(started.id, command)).output).toBe('back\n')
-      const hints: string[] = []
-      runtime.watch(({ podUid }) => hints.push(podUid))
-      await runtime.stopContainer(started.id, 0)
-      await eventually(() => hints.includes(pod.uid), WAIT_MS)
-      expect(await statusOf(runtime, started.id)).toMatchObject({ state: 'exited', exitCode: 137 })
-    },
+  own('two owners do not see each other', async (runtime, where) => {
+    const pod = await podIn(where, 'owned')
+    const sandbox = await runtime.runSandbox(pod)
+    await runtime.startContainer(sandbox.id, containerIn(pod, { command: ['sleep', '1000'] }))
+    const other = await open('somebody-else')
+    expect(await other.list()).toEqual({ sandboxes: [], containers: [] })
+    await expect(other.portForward(sandbox.id, 1)).rejects.toMatchObject({ reason: 'NotFound' })
+    await other.close()
+  })
+
+  own('what runs outlives its engine, which is found again with it', (runtime, where) =>
+    outlivesItsEngine(runtime, where, running()),
   )
 
   test('nothing is left of the pods that were removed', async (context) => {
@@ -245,7 +191,7 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
       const rest = seen.processes.filter(isOfPod)
       const all = [...seen.namespaces, ...seen.chains, ...rest, ...podGroups(seen.cgroups)]
       return all.length === 0 ? seen : undefined
-    }, WAIT_MS)
+    }, ENGINE_WAIT_MS)
     expect(left.links.filter((line) => line.includes('master'))).toEqual([])
   })
 
@@ -264,45 +210,8 @@ function podGroups(groups: readonly string[]): readonly string[] {
   return groups.filter((path) => path.includes('/pod'))
 }
 
-async function podIn(where: RuntimePlace, name: string): Promise<SandboxSpec> {
-  const directory = await where.podDirectory()
-  return { namespace: 'suite', name, uid: `uid-${name}`, hostname: name, directory }
-}
-
-function containerIn(pod: SandboxSpec, over: Partial<ContainerSpec>): ContainerSpec {
-  return {
-    name: 'main',
-    attempt: 0,
-    image: SHELL_IMAGE,
-    command: [],
-    args: [],
-    env: {},
-    mounts: [],
-    limits: {},
-    logPath: join(pod.directory, 'logs', 'main.log'),
-    labels: {},
-    ...over,
-  }
-}
-
-async function statusOf(runtime: PodRuntime, id: string): Promise<ContainerStatus | undefined> {
-  return (await runtime.list()).containers.find((each) => each.id === id)
-}
-
 async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
   const pieces: Uint8Array[] = []
   for await (const bytes of stream) pieces.push(bytes)
   return Buffer.concat(pieces).toString()
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => {
-    server.close(resolve)
-  })
-  return port
 }

@@ -9,6 +9,7 @@ import { type GoldenResult, runComparison } from '../cluster/golden/run.ts'
 import { CLUSTER_HINT, findPrograms } from '../cluster/programs.ts'
 import { startTestApiServer } from '../support/api-server.ts'
 import { skipUnless } from '../support/skip.ts'
+import { startWebhookServer } from '../support/webhook-server.ts'
 
 const GOLDEN = new URL('../cluster/golden/', import.meta.url)
 
@@ -22,13 +23,17 @@ test('a real kube-apiserver and this one give the same answers', async (context)
   const accepted = await readAccepted()
   const result = await withCluster({ programs }, async (cluster) => {
     const ours = await startTestApiServer({ authenticate: testerBy(cluster.token) })
+    // The same webhooks are asked by both.
+    const { url, caBundle, close } = await startWebhookServer()
+    const given = { hooks: { url, caBundle } }
     try {
       const servers = {
-        real: cluster,
-        ours: { url: ours.server.url, caPem: ours.caPem, token: ours.token },
+        real: { url: cluster.url, caPem: cluster.caPem, token: cluster.token, given },
+        ours: { url: ours.server.url, caPem: ours.caPem, token: ours.token, given },
       }
       return await runComparison(await readRequests(), servers, accepted)
     } finally {
+      await close()
       await ours.close()
     }
   })

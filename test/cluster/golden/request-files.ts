@@ -21,6 +21,8 @@ export interface GoldenRequest {
   readonly keep: string | undefined
   /** Whether it is a watch, whose answer goes on until its time is up. */
   readonly isWatch: boolean
+  /** The status that is waited for, where what was written before may take a moment to count. */
+  readonly until: number | undefined
 }
 
 /** Content types and Accept headers by the short names that the files use. */
@@ -44,6 +46,7 @@ interface Entry {
   readonly headers?: Readonly<Record<string, string>>
   readonly keep?: string
   readonly name?: string
+  readonly until?: number
 }
 
 /** Every request of the files, in the order in which they are sent. */
@@ -84,6 +87,7 @@ function requestOf(topic: string, entry: Entry, seen: Map<string, number>): Gold
     body: text,
     keep: entry.keep,
     isWatch: /[?&]watch(=true|=1|&|$)/.test(path),
+    until: entry.until,
   }
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
+import { setTimeout } from 'node:timers/promises'
 import { parse } from 'yaml'
 import type { GoldenRequest } from './request-files.ts'
 
@@ -8,6 +9,8 @@ export interface TargetOptions {
   readonly url: string
   readonly caPem: string
   readonly token: string
+  /** What requests may refer to beside answers, by name. */
+  readonly given?: Readonly<Record<string, unknown>>
 }
 
 /** What a server answered. */
@@ -23,6 +26,10 @@ export interface GoldenAnswer {
 /** An answer that takes longer than this is given up. */
 const ANSWER_MS = 6_000
 
+/** How often, and how many milliseconds apart, a request is sent that waits for a status. */
+const ATTEMPTS_MAX = 300
+const ATTEMPT_MS = 100
+
 /** Sends requests to one server, and keeps what later ones refer to. */
 export class Target {
   readonly #options: TargetOptions
@@ -31,13 +38,20 @@ export class Target {
 
   constructor(options: TargetOptions) {
     this.#options = options
+    for (const [name, value] of Object.entries(options.given ?? {})) this.#kept.set(name, value)
     this.#agent = new Agent({ keepAlive: true, ca: options.caPem })
   }
 
   /** Sends one request. Never rejects. */
   async send(request: GoldenRequest): Promise<GoldenAnswer> {
     try {
-      return await this.#send(request)
+      let answer = await this.#send(request)
+      for (let attempt = 1; attempt < ATTEMPTS_MAX; attempt++) {
+        if (request.until === undefined || answer.status === request.until) break
+        await setTimeout(ATTEMPT_MS)
+        answer = await this.#send(request)
+      }
+      return answer
     } catch (error) {
       const why = error instanceof Error ? error.name : 'unknown'
       return { status: 0, contentType: '', warnings: [], body: `no answer: ${why}` }

@@ -153,7 +153,8 @@ export function amended(resource: Resource, base: KubeObject, wanted: KubeObject
 /** Whether what the object is asked to be differs: then its generation is raised. */
 function sameWish(resource: Resource, a: KubeObject, b: KubeObject): boolean {
   // Of a custom kind nobody knows which part is a wish: all but metadata and a status of its own.
-  if (resource.custom === true) return equalValues(wishOf(resource, a), wishOf(resource, b))
+  if (resource.custom === true || resource.group === 'admissionregistration.k8s.io')
+    return equalValues(wishOf(resource, a), wishOf(resource, b))
   if (resource.id === 'endpointslices.discovery.k8s.io') {
     const isSame = equalValues(wishOf(resource, a), wishOf(resource, b))
     return isSame && equalValues(a.metadata.labels, b.metadata.labels)

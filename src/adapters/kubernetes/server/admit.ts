@@ -187,21 +187,12 @@ export function admitUpdate(
   const name = live.metadata.name
   const before = normalized(context, live)
   checkPreconditions(context, before, given)
-  const metadata: Record<string, unknown> = { ...given.metadata }
-  for (const key of KEPT) {
-    if (before.metadata[key] === undefined) delete metadata[key]
-    else metadata[key] = before.metadata[key]
-  }
-  const told = { ...given, metadata } as unknown as KubeObject
   const part = partUpdateOf(subresource)
-  const kept = part === undefined ? told : withOwners(part.reduce(before, told), told)
-  const full = resource.status ? withStatus(kept, before['status']) : kept
-  const { object: defaulted, causes } = prepareUpdate(
-    resource.id,
-    before,
-    applyDefaults(resource.id, full),
-    { store: context.store, now: nowText(context.clock) },
-  )
+  const full = withIdentity(context, before, given, subresource)
+  const { object: defaulted, causes } = prepareUpdate(resource.id, before, full, {
+    store: context.store,
+    now: nowText(context.clock),
+  })
   refuse(context, name, [
     ...lateFinalizers(before, defaulted),
     ...checkObject(resource, defaulted),
@@ -216,6 +207,48 @@ export function admitUpdate(
   const isSame =
     sameJson(withoutManagers(before), withoutManagers(after)) && sameOwnership(before, after)
   return isSame ? live : after
+}
+
+/** What an update leaves of an object: its identity and status as they are, the rest with defaults. */
+function withIdentity(
+  { resource }: RequestContext,
+  before: KubeObject,
+  given: KubeObject,
+  subresource: string,
+): KubeObject {
+  const metadata: Record<string, unknown> = { ...given.metadata }
+  for (const key of KEPT) {
+    if (before.metadata[key] === undefined) delete metadata[key]
+    else metadata[key] = before.metadata[key]
+  }
+  const told = { ...given, metadata } as unknown as KubeObject
+  const part = partUpdateOf(subresource)
+  const kept = part === undefined ? told : withOwners(part.reduce(before, told), told)
+  return applyDefaults(resource.id, resource.status ? withStatus(kept, before['status']) : kept)
+}
+
+/**
+ * What an update wants an object to be, with its owners and before anything of it is checked.
+ *
+ * @throws StatusError 409 when the writer had seen another version.
+ */
+export function proposedUpdate(
+  context: RequestContext,
+  live: KubeObject,
+  given: KubeObject,
+  update: { readonly isApplied: boolean; readonly isStatus: boolean; readonly subresource: string },
+): KubeObject {
+  const { isApplied, isStatus, subresource } = update
+  const before = isStatus ? live : normalized(context, live)
+  checkPreconditions(context, before, given)
+  if (!isStatus) {
+    const full = withIdentity(context, before, given, subresource)
+    return isApplied ? full : recorded(context, before, full, subresource)
+  }
+  const metadata = statusMetadata(context.resource, before, given)
+  const reported = withStatus({ ...before, metadata }, given['status'])
+  if (isApplied) return withManagers(reported, readManagers(given))
+  return recorded(context, before, withOwners(reported, given), 'status')
 }
 
 /** What is on its way out takes no more finalizers. */

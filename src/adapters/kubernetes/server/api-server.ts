@@ -184,4 +184,5 @@ async function closeServer(server: Server, dispatcher: Dispatcher, clock: Clock)
   const cancel = clock.schedule(CLOSE_GRACE_MS, () => server.closeAllConnections())
   await closed
   cancel()
+  dispatcher.close()
 }

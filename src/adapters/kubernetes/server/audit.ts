@@ -12,10 +12,17 @@ export interface AuditTrail {
   attributes?: Attributes
   /** Why it was allowed. */
   reason?: string
+  /** What others said of it. */
+  annotations?: Readonly<Record<string, string>>
 }
 
 /** Takes one event of `audit.k8s.io/v1` for each request that was answered. */
 export type AuditSink = (event: JsonObject) => void
+
+/** Adds a note on a request to what is told of it. */
+export function annotate(trail: AuditTrail, key: string, value: string): void {
+  trail.annotations = { ...trail.annotations, [key]: value }
+}
 
 /** A longer text of a client is cut: an audit log is no place to store things in. */
 const TEXT_CHARACTERS_MAX = 1_024
@@ -46,7 +53,7 @@ export function audited(
 function eventOf(
   request: IncomingMessage,
   response: ServerResponse,
-  { user, impersonated, attributes, reason }: AuditTrail,
+  { user, impersonated, attributes, reason, annotations }: AuditTrail,
   { id, receivedMs, endMs }: { id: string; receivedMs: number; endMs: number },
 ): JsonObject {
   const { statusCode } = response
@@ -73,6 +80,7 @@ function eventOf(
       ? {}
       : {
           annotations: {
+            ...annotations,
             'authorization.k8s.io/decision': decision,
             'authorization.k8s.io/reason': reason ?? '',
           },

@@ -1,9 +1,11 @@
 import type { Clock } from '../../../core/interfaces/clock.ts'
+import type { User } from '../identity/user.ts'
 import type { KubeObject, ObjectKey, ObjectStore, Resource } from '../objects/types.ts'
 import type { Admission } from './admission/admission.ts'
 import type { Served } from './catalog.ts'
 import type { Exclusive } from './exclusive.ts'
 import { isTrue } from './request.ts'
+import type { Webhooks } from './webhooks/webhooks.ts'
 
 export type { User } from '../identity/user.ts'
 
@@ -12,6 +14,15 @@ export type WriteGuard = (key: ObjectKey, object: KubeObject | undefined) => str
 
 /** Completes an object before it is created, as mutating admission does; pure. */
 export type Admit = (key: ObjectKey, object: KubeObject) => KubeObject
+
+/** Who asks for something. */
+export interface Asker {
+  readonly user: User
+  /** Adds a note to what the audit says of the request. */
+  readonly annotate: (key: string, value: string) => void
+  /** Adds warnings to the answer, also where it is a refusal. */
+  readonly warn: (texts: readonly string[]) => void
+}
 
 /** What a request to one stored resource works with. */
 export interface RequestContext {
@@ -32,6 +43,9 @@ export interface RequestContext {
   readonly admit: Admit
   readonly admission: Admission
   readonly exclusive: Exclusive
+  readonly asker: Asker
+  /** Those who look at writes from outside. */
+  readonly webhooks: Pick<Webhooks, 'reviewOf'>
   /** Texts for `Warning` headers of the answer. */
   readonly warnings: string[]
 }

@@ -11,6 +11,8 @@ import { completeWithUid, type Prepared, prepareCreate, timedStatus } from './ki
 import { checkObject } from './kinds/validate.ts'
 import { ownedByCreator } from './ownership.ts'
 import { forbidden, notFound, resourceText, StatusError, unexpected } from './status.ts'
+import type { Review } from './webhooks/review.ts'
+import { reviewedCreate, validateCreate } from './webhooks/reviewed-writes.ts'
 
 /** Letters and digits that form no words: what kube-apiserver makes names of. */
 const ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
@@ -38,12 +40,24 @@ export async function createObject(
     throw unexpected('resourceVersion should not be set on objects to be created')
   }
   await context.admission.awaited(context.resource.id, context.namespace, given)
+  const review = context.webhooks.reviewOf(context, 'CREATE')
+  if (review === undefined) return await createGiven(context, given, isApplied)
+  const proposed = await reviewedCreate(review, context, proposedObject(context, given, isApplied))
+  return await createGiven(context, proposed, true, review)
+}
+
+async function createGiven(
+  context: RequestContext,
+  given: KubeObject,
+  isApplied: boolean,
+  review?: Review,
+): Promise<KubeObject> {
   const prefix = given.metadata.generateName ?? ''
   const isGenerated = ((given.metadata.name as string | undefined) ?? '') === '' && prefix !== ''
   for (let attempt = 1; ; attempt++) {
     const name = isGenerated ? generatedName(prefix) : given.metadata.name
     try {
-      return await createNamed(context, given, name, isApplied)
+      return await createNamed(context, given, name, isApplied, review)
     } catch (error) {
       const isTaken =
         error instanceof Error && 'reason' in error && error.reason === 'AlreadyExists'
@@ -65,6 +79,7 @@ async function createNamed(
   given: KubeObject,
   name: string,
   isApplied: boolean,
+  review: Review | undefined,
 ): Promise<KubeObject> {
   const { store, resource, served, options } = context
   if (((name as string | undefined) ?? '') === '') {
@@ -82,6 +97,7 @@ async function createNamed(
   const key = keyOf(context, name)
   const why = context.mayWrite(key, owned)
   if (why !== undefined) throw forbidden(served, name, why)
+  if (review !== undefined) await validateCreate(review, context, owned)
   const write = { served, resource: resource.id, object: owned, before: undefined }
   const release = context.admission.check(write)
   try {
@@ -106,8 +122,26 @@ async function createNamed(
   return { ...whole, metadata: { ...whole.metadata, uid, creationTimestamp, ...generation } }
 }
 
-function newObject(context: RequestContext, given: KubeObject, name: string): Prepared {
-  const { resource, namespace, store } = context
+/** A new object as its creator wants it, with its owners and before anything of it is checked. */
+function proposedObject(
+  context: RequestContext,
+  given: KubeObject,
+  isApplied: boolean,
+): KubeObject {
+  const { resource, store } = context
+  const { status } = given
+  const named = completedObject(context, given, given.metadata.name)
+  const now = nowText(context.clock)
+  // Of a pod the rest, its priority for one, comes from admission too.
+  const isPod = resource.id === 'pods'
+  const completed = isPod ? prepareCreate(resource.id, named, { store, now }).object : named
+  const object = status === undefined ? completed : { ...completed, status }
+  return isApplied ? object : ownedByCreator(context, given, object)
+}
+
+/** A new object with what the kind, the node and its namespace give it. */
+function completedObject(context: RequestContext, given: KubeObject, name: string): KubeObject {
+  const { resource, namespace } = context
   const {
     uid: _u,
     creationTimestamp: _c,
@@ -126,11 +160,16 @@ function newObject(context: RequestContext, given: KubeObject, name: string): Pr
     // Of what no controller counts it is the client's.
     ...(resource.counted || generation === undefined ? {} : { generation }),
   }
-  const { status, ...rest } = given
+  const { status: _status, ...rest } = given
   const completed = context.admit(keyOf(context, name), { ...rest, metadata: named } as KubeObject)
-  const defaulted = applyDefaults(resource.id, completed)
+  return context.admission.complete(resource.id, applyDefaults(resource.id, completed))
+}
+
+function newObject(context: RequestContext, given: KubeObject, name: string): Prepared {
+  const { resource, store } = context
+  const { status } = given
   const now = nowText(context.clock)
-  const admitted = context.admission.complete(resource.id, defaulted)
+  const admitted = completedObject(context, given, name)
   const { object, causes } = prepareCreate(resource.id, admitted, { store, now })
   if (!resource.status)
     return { object: status === undefined ? object : { ...object, status }, causes }

@@ -9,6 +9,7 @@ import { wholeNumber } from './request.ts'
 import { decodeTyped } from './schema/decode.ts'
 import { kindType } from './schema/schema.ts'
 import { badRequest, conflict, forbidden, invalid, notFound, successStatus } from './status.ts'
+import { reviewDeletion } from './webhooks/reviewed-writes.ts'
 
 /** How an object is to be deleted (metav1.DeleteOptions). */
 export interface Deletion {
@@ -114,6 +115,8 @@ export async function deleteObject(
   if (why !== undefined) throw forbidden(served, name, why)
   if (resource.id === 'namespaces' && PERMANENT.has(name))
     throw forbidden(served, name, 'this namespace may not be deleted')
+  const review = context.webhooks.reviewOf(context, 'DELETE')
+  if (review !== undefined) await reviewDeletion(review, current, deletion)
   if (deletion.dryRun) return answerOf(context, current, false)
   const last = await context.exclusive(key, () =>
     store.delete(key, {

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ObjectStore } from '../objects/types.ts'
 import { type Admission, createAdmission } from './admission/admission.ts'
-import { guardNodes, tokenRefusal } from './admission/node-restriction.ts'
+import { guardNodes } from './admission/node-restriction.ts'
+import { answerToken } from './answer-token.ts'
 import type { ApiServerOptions } from './api-server.ts'
-import { type AuditTrail, audited } from './audit.ts'
+import { type AuditTrail, annotate, audited } from './audit.ts'
 import { attributesOf, requireAllowed } from './authorization.ts'
 import { parseObject, readBody } from './body.ts'
 import type { Catalog, Served } from './catalog.ts'
@@ -20,7 +21,13 @@ import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
 import type { Patience } from './pieces.ts'
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
-import { checkScope, hasGroup, isInVersionedGroup } from './request-scope.ts'
+import {
+  checkScope,
+  hasGroup,
+  isCustomGroup,
+  isInVersionedGroup,
+  isOutOfScope,
+} from './request-scope.ts'
 import {
   prettied,
   type Reply,
@@ -29,17 +36,20 @@ import {
   replyWith,
   send,
   warningOf,
+  warnOf,
 } from './respond.ts'
 import { review } from './reviews.ts'
-import { forbidden, notFound, StatusError, toStatus, unknownResource } from './status.ts'
+import { notFound, StatusError, tooManyRequests, toStatus, unknownResource } from './status.ts'
 import { type ConnectRequest, checkUpgrade, connect, isConnect } from './streams/connect.ts'
 import { STREAM_IDLE_MS } from './streams/idle.ts'
 import type { Upgrade } from './streams/upgrade.ts'
-import { tokenFor } from './token-request.ts'
 import { startWatch } from './watch.ts'
+import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts'
 
 /** How many requests, watches and logs apart, are worked on at once. More are told to come back. */
 const REQUESTS_MAX = 400
+
+const BUSY = 'The server has received too many requests and has asked us to try again later'
 
 /** How many watches and log streams are open at once. */
 const STREAMS_MAX = 4_000
@@ -63,6 +73,7 @@ export class Dispatcher {
   readonly #streams = new Set<() => void>()
   readonly #exclusive = createExclusive()
   readonly #admission: Admission
+  readonly #webhooks: Webhooks
   readonly #metrics: ObjectStore
   readonly #patience: Patience
   #requests = 0
@@ -74,6 +85,7 @@ export class Dispatcher {
     this.#patience = { clock, stallMs: limits.stallMs }
     this.#metrics = usage === undefined ? store : metricsStore(store, usage, clock)
     this.#admission = createAdmission({ store, serviceAccounts, clock })
+    this.#webhooks = createWebhooks(options)
   }
 
   /** Answers one request. Never rejects. */
@@ -99,6 +111,11 @@ export class Dispatcher {
   endStreams(): void {
     this.#isClosing = true
     for (const end of [...this.#streams]) end()
+  }
+
+  /** Gives up what it holds. No request is going on any more. */
+  close(): void {
+    this.#webhooks.close()
   }
 
   async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
@@ -140,22 +157,16 @@ export class Dispatcher {
     }
     if (served.custom !== undefined && isOutOfScope(info, served))
       return replyText('404 page not found\n', 404)
-    if (this.#requests >= REQUESTS_MAX) {
-      throw new StatusError(
-        'TooManyRequests',
-        'The server has received too many requests and has asked us to try again later',
-        { retryAfterSeconds: 1 },
-      )
-    }
+    if (this.#requests >= REQUESTS_MAX) throw tooManyRequests(BUSY)
     this.#requests += 1
     try {
       if (served.resource !== undefined)
-        return await this.#resource(request, response, info, served, user, upgrade)
+        return await this.#resource(request, response, info, served, user, upgrade, trail)
       const pods = served.kind === 'Binding' ? catalog.byId('pods') : undefined
       if (pods === undefined || info.verb !== 'create')
         return await this.#review(request, info, served, user)
       const binding = { ...info, name: '', subresource: 'binding' }
-      return await this.#resource(request, response, binding, pods, user, undefined)
+      return await this.#resource(request, response, binding, pods, user, undefined, trail)
     } finally {
       this.#requests -= 1
     }
@@ -224,24 +235,6 @@ export class Dispatcher {
     return replyWith(answer, 201, format)
   }
 
-  async #token(
-    request: IncomingMessage,
-    { verb, namespace = '', name = '' }: ResourceRequest,
-    user: User,
-  ): Promise<Reply> {
-    const { store, identity, clock } = this.#options
-    if (identity?.accounts === undefined) throw unknownResource()
-    if (verb !== 'create') throw methodNotAllowed()
-    const { format } = negotiate(request.headers.accept)
-    const { value } = parseObject(await readBody(request), request.headers['content-type'])
-    const { accounts } = identity
-    const why = tokenRefusal(user, namespace, value, store)
-    const kind = { plural: 'serviceaccounts', group: '', kind: 'ServiceAccount' }
-    if (why !== undefined) throw forbidden(kind, name, why)
-    const ask = { namespace, name, body: value, accounts, store, nowMs: clock.wallMs() }
-    return replyWith(tokenFor(ask), 201, format)
-  }
-
   async #resource(
     request: IncomingMessage,
     response: ServerResponse,
@@ -249,6 +242,7 @@ export class Dispatcher {
     served: Served,
     user: User,
     upgrade: Upgrade | undefined,
+    trail: AuditTrail,
   ): Promise<Reply | undefined> {
     const {
       identity,
@@ -264,7 +258,7 @@ export class Dispatcher {
     // Whatever comes of the request.
     if (deprecation !== undefined) response.setHeader('Warning', warningOf(deprecation))
     if (resource.id === 'serviceaccounts' && info.subresource === 'token')
-      return await this.#token(request, info, user)
+      return await answerToken(request, info, user, this.#options)
     const isLog =
       info.subresource === 'log' && served.subresources.some((part) => part.name === 'log')
     const { verb } = info
@@ -287,6 +281,12 @@ export class Dispatcher {
       admit,
       admission: this.#admission,
       exclusive: this.#exclusive,
+      asker: {
+        user,
+        annotate: (key, value) => annotate(trail, key, value),
+        warn: (texts) => warnOf(response, texts),
+      },
+      webhooks: this.#webhooks,
       namespace: info.namespace,
       query: info.query,
       options: writeOptions(info.query, request.headers['user-agent'], user.name),
@@ -377,22 +377,9 @@ export class Dispatcher {
       throw new StatusError('ServiceUnavailable', 'the server is shutting down', {
         retryAfterSeconds: 1,
       })
-    if (this.#streams.size >= STREAMS_MAX) {
-      throw new StatusError('TooManyRequests', 'too many watches and log streams are open', {
-        retryAfterSeconds: 1,
-      })
-    }
+    if (this.#streams.size >= STREAMS_MAX)
+      throw tooManyRequests('too many watches and log streams are open')
   }
-}
-
-/** Whether only definitions have kinds in a group: Kubernetes knows no other paths below it. */
-function isCustomGroup(catalog: Catalog, group: string): boolean {
-  return catalog.all.every((served) => served.group !== group || served.custom !== undefined)
-}
-
-function isOutOfScope(info: ResourceRequest, { namespaced }: Served): boolean {
-  const isAcross = info.verb === 'list' || info.verb === 'watch'
-  return namespaced ? info.namespace === undefined && !isAcross : info.namespace !== undefined
 }
 
 function unauthorized(): StatusError {

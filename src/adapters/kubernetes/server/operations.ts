@@ -22,6 +22,8 @@ import { badRequest, notFound, StatusError, unknownResource } from './status.ts'
 import { includeObject, metadataOf, tableOf } from './table/table.ts'
 import { tableBody } from './table/table-text.ts'
 import { type Part, patchObject, replaceObject, type Written, writeObject } from './update.ts'
+import { reviewedPart } from './webhooks/reviewed-writes.ts'
+import { NO_WEBHOOKS } from './webhooks/webhooks.ts'
 
 /** What is said to who deletes a job and does not say what becomes of its pods. */
 const PODS_STAY =
@@ -143,7 +145,9 @@ async function operateOnPart(
     case 'binding': {
       const body = parseObject(await readBody(request), request.headers['content-type'])
       // A binding that is created by itself says which pod it is about.
-      await bindPod(context, name === '' ? textAt(body.value, 'metadata', 'name') : name, body)
+      const pod = name === '' ? textAt(body.value, 'metadata', 'name') : name
+      const value = await reviewedPart(context, 'CREATE', subresource, pod, body.value)
+      await bindPod(context, pod, { ...body, value })
       return replyWith(
         { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
         201,
@@ -179,7 +183,11 @@ async function evict(
     throw badRequest('name in URL does not match name in Eviction object')
   const options = at(value, 'deleteOptions')
   const bytes = Buffer.from(JSON.stringify(isObject(options) ? options : {}))
-  await evictPod(context, name, deletionOf(bytes, 'application/json', context.query))
+  const whole = { apiVersion: 'policy/v1', kind: 'Eviction', ...value }
+  await reviewedPart(context, 'CREATE', 'eviction', name, whole)
+  // It is looked at as an eviction, and not as a deletion too.
+  const quiet: RequestContext = { ...context, webhooks: NO_WEBHOOKS }
+  await evictPod(quiet, name, deletionOf(bytes, 'application/json', context.query))
   return replyWith(
     { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
     201,

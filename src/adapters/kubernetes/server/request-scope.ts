@@ -28,3 +28,14 @@ export function checkScope(info: ResourceRequest, served: Served): void {
   }
   if (!served.namespaced && info.namespace !== undefined) throw unknownResource()
 }
+
+/** Whether only definitions have kinds in a group: Kubernetes knows no other paths below it. */
+export function isCustomGroup(catalog: Catalog, group: string): boolean {
+  return catalog.all.every((served) => served.group !== group || served.custom !== undefined)
+}
+
+/** Whether a path of a kind that definitions define is one that Kubernetes does not know for it. */
+export function isOutOfScope(info: ResourceRequest, { namespaced }: Served): boolean {
+  const isAcross = info.verb === 'list' || info.verb === 'watch'
+  return namespaced ? info.namespace === undefined && !isAcross : info.namespace !== undefined
+}

@@ -100,13 +100,7 @@ export async function send(
   response.setHeader('Cache-Control', 'no-cache, private')
   response.setHeader('Vary', 'Accept, Accept-Encoding')
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
-  const warnings = (reply.warnings ?? []).slice(0, WARNINGS_MAX).map(warningOf)
-  const earlier = response.getHeader('Warning')
-  if (warnings.length > 0)
-    response.setHeader('Warning', [
-      ...(earlier === undefined ? [] : [String(earlier)]),
-      ...warnings,
-    ])
+  warnOf(response, reply.warnings ?? [])
   const takesZip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
   if (reply.body !== undefined && request.method !== 'HEAD') {
     const zips = (length: number): boolean => takesZip && length >= COMPRESSED_BYTES_MIN
@@ -132,4 +126,14 @@ export async function send(
 export function warningOf(text: string): string {
   const printable = text.slice(0, WARNING_CHARACTERS_MAX).replace(/[^\x20-\x7e]/g, '?')
   return `299 - "${printable.replace(/[\\"]/g, '\\$&')}"`
+}
+
+/** Adds warnings to the headers of an answer, whatever it will be. */
+export function warnOf(response: ServerResponse, warnings: readonly string[]): void {
+  if (warnings.length === 0 || response.headersSent) return
+  const earlier = response.getHeader('Warning')
+  response.setHeader('Warning', [
+    ...(earlier === undefined ? [] : [earlier].flat().map(String)),
+    ...warnings.slice(0, WARNINGS_MAX).map(warningOf),
+  ])
 }

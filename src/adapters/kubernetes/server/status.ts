@@ -64,6 +64,18 @@ const CODES: Readonly<Record<StatusReason, number>> = {
   Timeout: 504,
 }
 
+/** A refusal whose Status somebody else wrote, such as a webhook: answered as it is. */
+export class GivenStatusError extends StatusError {
+  readonly status: JsonObject
+
+  /** @param status a whole Status of `v1`, with a code. */
+  constructor(status: JsonObject) {
+    super('Unknown', String(status['message'] ?? ''))
+    this.name = 'GivenStatusError'
+    this.status = status
+  }
+}
+
 /** The resource that a refusal names: `pods`, `replicasets.apps`. */
 export interface NamedResource {
   readonly plural: string
@@ -145,6 +157,11 @@ export function badRequest(message: string): StatusError {
   return new StatusError('BadRequest', message)
 }
 
+/** 429, to be tried again in a second. */
+export function tooManyRequests(message: string): StatusError {
+  return new StatusError('TooManyRequests', message, { retryAfterSeconds: 1 })
+}
+
 /**
  * 500 without a reason: what kube-apiserver answers where it did not expect what a client sent. Only
  * for requests where clients see just that.
@@ -164,6 +181,8 @@ export function toStatus(
   error: unknown,
   lookup: ResourceLookup,
 ): { code: number; body: JsonObject } {
+  if (error instanceof GivenStatusError)
+    return { code: Number(error.status['code']), body: error.status }
   if (error instanceof StatusError)
     return statusOf(error.code, error.reason, error.message, error.details)
   if (error instanceof ObjectError) {

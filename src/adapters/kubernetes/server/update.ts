@@ -17,6 +17,7 @@ import { applyJsonPatch } from './patch/json-patch.ts'
 import { applyMergePatch } from './patch/merge-patch.ts'
 import { applyStrategicPatch, goText } from './patch/strategic.ts'
 import { badRequest, invalid, notFound, resourceText, StatusError } from './status.ts'
+import { reviewedUpdate } from './webhooks/reviewed-writes.ts'
 
 /** Which part of an object a request is about. */
 export type Part = 'object' | 'status' | 'ephemeralcontainers' | 'resize'
@@ -277,27 +278,35 @@ export async function writeObject(
   const { store, served, options } = context
   if (part === 'status' && !context.resource.status) throw notFound(served, name)
   const key = keyOf(context, name)
-  const recipe = (current: KubeObject): KubeObject => {
-    const changed = keptAs(context, change(shownAs(context, current)))
-    return part === 'status'
-      ? admitStatus(context, current, changed, isApplied)
-      : admitUpdate(context, current, changed, isApplied, part === 'object' ? subresource : part)
-  }
+  const given = (current: KubeObject): KubeObject =>
+    keptAs(context, change(shownAs(context, current)))
+  const isStatus = part === 'status'
+  const about = part === 'object' ? subresource : part
+  const admit = (current: KubeObject, changed: KubeObject, isOwned: boolean): KubeObject =>
+    isStatus
+      ? admitStatus(context, current, changed, isOwned)
+      : admitUpdate(context, current, changed, isOwned, about)
   const current = store.get(key)
   if (current === undefined) throw notFound(served, name)
-  if (options.dryRun) {
-    const wanted = recipe(current)
-    return wanted === current ? current : amended(context.resource, current, wanted)
-  }
-  return await context.exclusive(key, async () => {
-    const written = await store.update(key, recipe, {
-      part: part === 'status' ? 'both' : 'desired',
-      author: options.author,
+  const save = async (recipe: (current: KubeObject) => KubeObject): Promise<KubeObject> => {
+    if (options.dryRun) {
+      const wanted = recipe(current)
+      return wanted === current ? current : amended(context.resource, current, wanted)
+    }
+    return await context.exclusive(key, async () => {
+      const written = await store.update(key, recipe, {
+        part: isStatus ? 'both' : 'desired',
+        author: options.author,
+      })
+      const { uid } = written.metadata
+      if (isFinished(written)) await store.remove(key, uid === undefined ? {} : { uid })
+      return written
     })
-    const { uid } = written.metadata
-    if (isFinished(written)) await store.remove(key, uid === undefined ? {} : { uid })
-    return written
-  })
+  }
+  const review = context.webhooks.reviewOf(context, 'UPDATE', about)
+  if (review === undefined) return await save((found) => admit(found, given(found), isApplied))
+  const steps = { change: given, admit, save, isApplied, isStatus, subresource: about }
+  return await reviewedUpdate(review, context, name, steps)
 }
 
 /** Whether an object that is being deleted waits for nothing any more. */

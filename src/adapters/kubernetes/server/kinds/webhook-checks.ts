@@ -1,8 +1,16 @@
 import { compile } from '../cel/program.ts'
+import { typeText } from '../cel/types.ts'
 import { CelError } from '../cel/values.ts'
 import { isList, isObject, listAt, textAt } from '../json.ts'
 import { CONDITION_VARIABLES } from '../webhooks/condition-types.ts'
-import { type Cause, checkUnique, invalidValue, notSupported, required } from './checks.ts'
+import {
+  type Cause,
+  checkUnique,
+  duplicate,
+  invalidValue,
+  notSupported,
+  required,
+} from './checks.ts'
 import { checkUrl, checkWebhookService } from './client-config-checks.ts'
 import { checkQualifiedName, nameProblems } from './names.ts'
 import { all, type Check, each, field, given, needed, oneOf } from './rules.ts'
@@ -128,7 +136,7 @@ function expressionCauses(path: string, expression: string): readonly Cause[] {
   try {
     const { type } = compile(expression, CONDITION_VARIABLES)
     if (type.kind === 'bool' || type.kind === 'dyn') return []
-    return [invalidValue(path, expression, 'must evaluate to bool')]
+    return [invalidValue(path, expression, `must evaluate to bool but got ${typeText(type)}`)]
   } catch (error) {
     if (!(error instanceof CelError)) throw error
     return [invalidValue(path, expression, `compilation failed: ${error.message}`)]
@@ -144,8 +152,12 @@ const conditionsCheck: Check = (path, hook) => {
     ...(list.length > CONDITIONS_MAX
       ? [{ reason: 'FieldValueTooMany', field, message: text }]
       : []),
-    ...list.flatMap((item, index) => conditionCheck(`${field}[${index}]`, item)),
-    ...checkUnique(field, names, 'name'),
+    ...list.flatMap((item, index) => {
+      const isTwice = names[index] !== undefined && names.indexOf(names[index]) < index
+      const name = `${field}[${index}].name`
+      const causes = conditionCheck(`${field}[${index}]`, item)
+      return isTwice ? [...causes, duplicate(name, names[index])] : causes
+    }),
   ]
 }
 

@@ -83,19 +83,12 @@ function mergeField(
       : value
   }
   const list = isList(current) ? current : []
-  if (field.patchKey === '') return newFirst(list, mergeScalars(list, value), '')
-  return newFirst(list, mergeItems(list, value, field.patchKey, inner), field.patchKey)
-}
-
-/** A merged list without an order of its own: what is new comes before what only was there. */
-function newFirst(
-  before: readonly Json[],
-  merged: readonly Json[],
-  mergeKey: string,
-): readonly Json[] {
-  const idOf = (item: Json): Json => (mergeKey === '' ? item : (at(item, mergeKey) ?? null))
-  const isNew = (item: Json): boolean => !before.some((known) => sameJson(idOf(known), idOf(item)))
-  return [...merged.filter(isNew), ...merged.filter((item) => !isNew(item))]
+  const merged =
+    field.patchKey === ''
+      ? mergeScalars(list, value)
+      : mergeItems(list, value, field.patchKey, inner)
+  // Without an order of its own, a patch orders what it names.
+  return ordered(merged, value, out, key, field)
 }
 
 /** A value that is new here: the directives in it have nothing to act on. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ProcessSession, SessionSpec } from '../../../../core/interfaces/process-session.ts'
 import type { AttachRequest, PodStreams } from '../../objects/pod-streams.ts'
-import { type KubeObject, ObjectError } from '../../objects/types.ts'
+import { type JsonObject, type KubeObject, ObjectError } from '../../objects/types.ts'
 import type { Served } from '../catalog.ts'
 import { keyOf, type RequestContext } from '../context.ts'
 import { listAt, textAt } from '../json.ts'
@@ -9,6 +9,7 @@ import { containerOf, hasHost } from '../pod-container.ts'
 import type { RequestInfo, ResourceRequest } from '../request.ts'
 import type { Reply } from '../respond.ts'
 import { badRequest, notFound, StatusError, unknownResource } from '../status.ts'
+import { reviewedPart } from '../webhooks/reviewed-writes.ts'
 import type { StreamHost } from './host.ts'
 import type { ForwardTarget } from './port-forward.ts'
 import { forwardOverSpdy, forwardOverTunnel, wantsTunnel } from './port-forward-spdy.ts'
@@ -74,9 +75,32 @@ export async function connect(
   const name = asked.info.name ?? ''
   const pod = context.store.get(keyOf(context, name))
   if (pod === undefined) throw notFound(context.served, name)
+  await reviewedPart(context, 'CONNECT', part, name, optionsOf(part, context.query))
   if (part === 'portforward') await forward(asked, context, pod, streams, host)
   else await runIn(asked, context, pod, streams, host)
   return undefined
+}
+
+/** What is asked of a connection, as webhooks are told it. */
+function optionsOf(part: string, query: URLSearchParams): JsonObject {
+  const kind = OPTIONS_KINDS[part] ?? ''
+  if (part === 'portforward')
+    return { kind, apiVersion: 'v1', ports: query.getAll('ports').map(Number) }
+  const wanted = ['stdin', 'stdout', 'stderr', 'tty'].filter((name) => isYes(query.get(name)))
+  const container = query.get('container') ?? ''
+  return {
+    kind,
+    apiVersion: 'v1',
+    ...Object.fromEntries(wanted.map((name) => [name, true])),
+    ...(container === '' ? {} : { container }),
+    ...(part === 'exec' ? { command: query.getAll('command') } : {}),
+  }
+}
+
+const OPTIONS_KINDS: Readonly<Record<string, string>> = {
+  attach: 'PodAttachOptions',
+  exec: 'PodExecOptions',
+  portforward: 'PodPortForwardOptions',
 }
 
 function isUpgradeMethod(method: string | undefined): boolean {
@@ -182,11 +206,14 @@ async function forward(
 
 async function serveProxy(
   { info, request, response, upgrade }: ConnectRequest,
-  { store, namespace = '', resource }: RequestContext,
+  context: RequestContext,
   streams: PodStreams,
   host: StreamHost,
 ): Promise<Reply | undefined> {
+  const { store, namespace = '', resource } = context
   const name = info.name ?? ''
+  const kind = resource.id === 'pods' ? 'PodProxyOptions' : 'ServiceProxyOptions'
+  await reviewedPart(context, 'CONNECT', 'proxy', name, { kind, apiVersion: 'v1' })
   const target =
     resource.id === 'pods'
       ? podTarget(store, namespace, name)

@@ -204,8 +204,8 @@ test('field sets survive their JSON form', () => {
     '.a',
     '.l',
     '.l[name="x"]',
-    '.l[name="x"].v',
     '.l[="s"]',
+    '.l[name="x"].v',
   ])
   expect(setToJson(setFromJson({ junk: {}, 'f:ok': 5 }))).toEqual({})
 })

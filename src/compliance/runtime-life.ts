@@ -131,6 +131,33 @@ export const lifeChecks: readonly RuntimeCheck[] = [
     },
   },
   {
+    name: 'what took the place of an ended sandbox outlives its removal',
+    when: (_supports, runtime) => runtime.stopSandbox !== undefined,
+    async run({ runtime, sandbox, sandboxSpec, shell, eventually, readLog }) {
+      await runtime.stopSandbox?.(sandbox.id)
+      const next = await runtime.runSandbox(sandboxSpec)
+      check(next.id !== sandbox.id, 'an ended sandbox is used again')
+      const spec = shell('while :; do echo beat; sleep 0.1; done')
+      const { id } = await runtime.startContainer(next.id, spec)
+      await runtime.removeSandbox(sandbox.id)
+      const before = (await readLog(spec.logPath)).length
+      const more = async (): Promise<boolean> => (await readLog(spec.logPath)).length > before
+      await eventually(more, 'the container of the other sandbox going on')
+      const { sandboxes, containers } = await runtime.list(sandboxSpec.uid)
+      checkEqual(
+        [...sandboxes, ...containers].map((each) => [
+          each.id,
+          'ready' in each ? each.ready : each.state,
+        ]),
+        [
+          [next.id, true],
+          [id, 'running'],
+        ],
+        'what is there',
+      )
+    },
+  },
+  {
     name: 'list can be asked for one pod',
     async run({ runtime, sandbox, sandboxSpec, shell }) {
       await runtime.startContainer(sandbox.id, shell('sleep 100'))

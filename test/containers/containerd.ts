@@ -20,13 +20,15 @@ const NAMESPACE = 'k8s.io'
  * Starts a containerd that holds the pause image and those given.
  *
  * @param programs the folder of containerd, its shim and its ctr.
+ * @param parent where its own folder is made, with all that it keeps. Default: where temporary files are.
  * @throws Error with the end of its log when it does not start.
  */
 export async function startContainerd(
   images: readonly Image[] = [],
   programs: string = SYSTEM_CONTAINERD,
+  parent?: string,
 ): Promise<Containerd> {
-  const place = await newPlace('ctd-', 'containerd.sock')
+  const place = await newPlace('ctd-', 'containerd.sock', parent)
   const { folder } = place
   await mkdir(join(folder, 'cni'))
   const config = join(folder, 'config.toml')

@@ -37,8 +37,12 @@ export interface RunningEngine extends EnginePlace {
 const GONE_MS = 10_000
 
 /** A place that no other run has. */
-export async function newPlace(prefix: string, socketName: string): Promise<EnginePlace> {
-  const folder = await mkdtemp(join(tmpdir(), prefix))
+export async function newPlace(
+  prefix: string,
+  socketName: string,
+  parent: string = tmpdir(),
+): Promise<EnginePlace> {
+  const folder = await mkdtemp(join(parent, prefix))
   const [a = 0, b = 0, c = 0] = randomBytes(3)
   return {
     folder,

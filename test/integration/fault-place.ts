@@ -18,6 +18,8 @@ export interface FaultPlaceOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   /** A directory that holds everything of the node. Default: one beside that of the cloud. */
   readonly disk?: string | undefined
+  /** A directory that holds everything of containerd. Default: one beside others. */
+  readonly engineDisk?: string | undefined
 }
 
 /** The part of a pod that is looked at. */
@@ -44,7 +46,11 @@ export interface SeenContainer {
     readonly terminated?: { readonly exitCode: number; readonly reason: string }
   }
   readonly lastState: {
-    readonly terminated?: { readonly exitCode: number; readonly reason: string }
+    readonly terminated?: {
+      readonly exitCode: number
+      readonly reason: string
+      readonly message?: string
+    }
   }
 }
 
@@ -98,6 +104,7 @@ export class FaultPlace {
     args = [],
     env = {},
     disk,
+    engineDisk,
   }: FaultPlaceOptions): Promise<FaultPlace> {
     const fleet = await TestFleet.create()
     let link: Relay | undefined
@@ -105,7 +112,8 @@ export class FaultPlace {
     try {
       await fleet.startCloud()
       link = await fleet.openRelay()
-      if (runtime === 'cri') containerd = await startContainerd([shellImage()])
+      if (runtime === 'cri')
+        containerd = await startContainerd([shellImage()], undefined, engineDisk)
       const engine =
         containerd === undefined
           ? []
@@ -325,7 +333,7 @@ export class FaultPlace {
       containers: isEngine ? lines(await ctr('containers', 'ls', '-q')) : [],
       namespaces: left?.namespaces ?? [],
       chains: left?.chains ?? [],
-      shims: left?.processes.filter((line) => line.includes('containerd-shim')) ?? [],
+      shims: await busyOf(left?.processes.filter((line) => line.includes('containerd-shim')) ?? []),
       mounts: [...(left?.mounts ?? []), ...(await mountsBelow(root))],
       cgroups: groups.flat(),
       addresses: isEngine ? await addressesIn(this.containerd?.folder ?? '') : [],
@@ -341,6 +349,7 @@ export interface Traces {
   readonly containers: readonly string[]
   readonly namespaces: readonly string[]
   readonly chains: readonly string[]
+  /** Those that keep a process: containerd forgets one that it was starting for somebody who was killed. */
   readonly shims: readonly string[]
   readonly mounts: readonly string[]
   readonly cgroups: readonly string[]
@@ -352,6 +361,12 @@ export interface Traces {
 export function isReady({ status }: SeenPod): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
   return status?.phase === 'Running' && ready?.status === 'True'
+}
+
+/** The processes that have others below them. */
+async function busyOf(lines: readonly string[]): Promise<readonly string[]> {
+  const parents = (await outputOf('ps', '-A', '-o', 'ppid=')).split('\n').map((pid) => pid.trim())
+  return lines.filter((line) => parents.includes(line.split(' ')[0] ?? ''))
 }
 
 async function mountsBelow(root: string): Promise<readonly string[]> {

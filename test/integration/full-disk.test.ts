@@ -1,17 +1,8 @@
-import {
-  mkdir,
-  mkdtemp,
-  open,
-  readFile,
-  rename,
-  rm,
-  stat,
-  truncate,
-  writeFile,
-} from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
+import { fillDisk } from '../support/fill-disk.ts'
 import { skipUnless } from '../support/skip.ts'
 import { SMALL_DISK_REASON, type SmallDisk, smallDisk } from '../support/small-disk.ts'
 import { FaultPlace, isReady, livingPod } from './fault-place.ts'
@@ -37,22 +28,6 @@ afterEach(async () => {
   disk = undefined
   manifests = undefined
 })
-
-/** Takes what room there is, to the last byte. */
-async function fill(path: string): Promise<void> {
-  const file = await open(path, 'a')
-  try {
-    for (let bytes = MIB; bytes > 0; ) {
-      const written = await file.write(new Uint8Array(bytes)).catch((error: unknown) => {
-        if ((error as { code?: string }).code !== 'ENOSPC') throw error
-        return undefined
-      })
-      if (written === undefined) bytes = Math.floor(bytes / 2)
-    }
-  } finally {
-    await file.close()
-  }
-}
 
 function configMap(name: string, text: string): object {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { text } }
@@ -106,7 +81,7 @@ test('a full disk: what runs runs on, writes are refused, and all goes on once t
     await api.expect('POST', MAPS, configMap(`kept-before-${i}`, noise(1_000)))
     kept.push(`kept-before-${i}`)
   }
-  await fill(ballast)
+  await fillDisk(ballast)
 
   // A little room, enough to say that it is too little.
   await truncate(ballast, (await stat(ballast)).size - TIGHT_BYTES)
@@ -120,7 +95,7 @@ test('a full disk: what runs runs on, writes are refused, and all goes on once t
     (await here.events('tight')).find(({ reason }) => reason === 'Failed'),
   )
   expect(told.message).toMatch(/^Error: no space left on the disk of /)
-  await fill(ballast)
+  await fillDisk(ballast)
 
   // Until the last page of the log is taken too.
   const refusedOf = async (): Promise<Readonly<Record<string, unknown>>> => {
@@ -132,7 +107,7 @@ test('a full disk: what runs runs on, writes are refused, and all goes on once t
     throw new Error('nothing was refused')
   }
   const refused = await refusedOf()
-  await fill(ballast)
+  await fillDisk(ballast)
   expect(refused).toMatchObject({ kind: 'Status', code: 503, reason: 'ServiceUnavailable' })
   expect(refused['message']).toMatch(NO_ROOM)
   const mapsOf = async (site: string): Promise<readonly string[]> => {
@@ -197,7 +172,7 @@ test('a full disk: what runs runs on, writes are refused, and all goes on once t
 
   // Started on a full disk it says so and ends; the pods do not notice.
   await here.stop()
-  await fill(ballast)
+  await fillDisk(ballast)
   const args = here.fleet.edgeArgs('edge-1', ['--log-format', 'json'])
   const failed = await runCli('edgecore', args)
   expect(failed.code).toBe(3)

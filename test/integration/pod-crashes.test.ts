@@ -13,6 +13,8 @@ afterEach(async () => {
 
 const seed = Number(process.env['FAULT_SEED'] ?? Math.floor(Math.random() * 1e6))
 const podCount = Number(process.env['FAULT_PODS'] ?? 6)
+/** Faults and pods take their time, twice that of each wait in between. */
+const TEST_MS = 600_000 + podCount * 30_000
 const crashes = Number(process.env['FAULT_CRASHES'] ?? 3)
 
 async function check(runtime: 'cri' | 'process', victims: readonly Victim[]): Promise<void> {
@@ -21,16 +23,28 @@ async function check(runtime: 'cri' | 'process', victims: readonly Victim[]): Pr
   expect(report.problems).toEqual([])
 }
 
-test(`containers: edgecore killed and its link cut, seed ${seed}`, async (context) => {
-  skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
-  await check('cri', ['edgecore', 'edgecore', 'link'])
-}, 600_000)
+test(
+  `containers: edgecore killed and its link cut, seed ${seed}`,
+  async (context) => {
+    skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
+    await check('cri', ['edgecore', 'edgecore', 'link'])
+  },
+  TEST_MS,
+)
 
-test(`containers: edgecore and containerd killed, seed ${seed}`, async (context) => {
-  skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
-  await check('cri', ['edgecore', 'containerd'])
-}, 600_000)
+test(
+  `containers: edgecore and containerd killed, seed ${seed}`,
+  async (context) => {
+    skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
+    await check('cri', ['edgecore', 'containerd'])
+  },
+  TEST_MS,
+)
 
-test(`processes: edgecore killed and its link cut, seed ${seed}`, async () => {
-  await check('process', ['edgecore', 'edgecore', 'link'])
-}, 600_000)
+test(
+  `processes: edgecore killed and its link cut, seed ${seed}`,
+  async () => {
+    await check('process', ['edgecore', 'edgecore', 'link'])
+  },
+  TEST_MS,
+)

@@ -18,7 +18,9 @@ export interface CrashRun {
 const PAUSE_MS_MAX = 2_500
 /** How long things may take to settle, and as much more for each pod. */
 const SETTLE_MS = 90_000
-const SETTLE_POD_MS = 5_000
+const SETTLE_POD_MS = 4_000
+/** What containerd says of a start that was under way when whoever asked for it was killed. */
+const GIVEN_UP = /context canceled|signal: killed/
 
 /** Numbers from a seed, 0 up to 1: mulberry32. */
 export function numbersFrom(seed: number): () => number {
@@ -71,6 +73,10 @@ export async function crashPods(
   return { problems: [...problems, ...(await tracesBeside(place, [], uids, run))] }
 }
 
+function wasRestarted({ status }: SeenPod): boolean {
+  return (status?.containerStatuses?.[0]?.restartCount ?? 0) > 0
+}
+
 function settleMs({ podCount }: CrashRun): number {
   return SETTLE_MS + podCount * SETTLE_POD_MS
 }
@@ -105,16 +111,18 @@ async function problemsOf(
   const problems: string[] = []
   for (const { metadata, status } of pods) {
     const { begun, overlaps } = await place.lives(metadata.name)
-    const restarts = status?.containerStatuses?.[0]?.restartCount ?? -1
+    const [main] = status?.containerStatuses ?? []
+    const { restartCount: restarts = -1, lastState } = main ?? {}
+    const last = lastState?.terminated
     if (overlaps > 0) problems.push(`${metadata.name} ran twice at once ${overlaps} times`)
     const isEngineStruck = victims.includes('containerd')
-    // With its engine a container may end before it has said anything.
-    if (isEngineStruck ? begun < 1 || begun > restarts + 1 : begun !== restarts + 1)
+    const isGivenUp = last?.reason === 'StartError' && GIVEN_UP.test(last.message ?? '')
+    // With its engine a container may end before it has said anything, and so does one whose start is given up.
+    const isUnsure = isEngineStruck || isGivenUp
+    if (isUnsure ? begun < 1 || begun > restarts + 1 : begun !== restarts + 1)
       problems.push(`${metadata.name} began ${begun} times with ${restarts} restarts`)
-    if (!isEngineStruck && restarts > 0)
-      problems.push(
-        `${metadata.name} was restarted ${restarts} times: ${JSON.stringify(status?.containerStatuses?.[0]?.lastState)}`,
-      )
+    if (!isUnsure && restarts > 0)
+      problems.push(`${metadata.name} was restarted ${restarts} times: ${JSON.stringify(last)}`)
   }
   return problems
 }
@@ -138,7 +146,9 @@ async function tracesBeside(
       ...{ folders: length, logs: length },
       ...(isEngine ? { tasks: 2 * length } : {}),
       // What ended with its engine is remembered as long as its pod is there.
-      ...(isEngine && (length === 0 || !isEngineStruck) ? { containers: 2 * length } : {}),
+      ...(isEngine && (length === 0 || !isEngineStruck)
+        ? { containers: 2 * length + pods.filter(wasRestarted).length }
+        : {}),
       // Containerd killed while it makes a sandbox forgets the keeper and the network of that one.
       ...(isEngine && !isEngineStruck
         ? { namespaces: length, shims: length, addresses: length }

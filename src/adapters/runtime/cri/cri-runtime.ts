@@ -208,7 +208,9 @@ export class CriRuntime implements PodRuntime {
     this.#found.delete(id)
     await this.stopSandbox(id)
     // Its groups are empty now. Before it is forgotten: nobody would find them afterwards.
-    if (found !== undefined) await this.removeTraces(found.metadata.uid)
+    if (found !== undefined && (await this.#isAlone(found))) {
+      await this.removeTraces(found.metadata.uid)
+    }
     await this.#unlessMissing(() =>
       persistently(() => client.call('RemovePodSandbox', { podSandboxId: id }, SANDBOX_TIMEOUT_MS)),
     )
@@ -297,6 +299,12 @@ export class CriRuntime implements PodRuntime {
     const found = { id, spec, attempt: item.metadata.attempt }
     this.#found.set(id, found)
     return found
+  }
+
+  /** The groups are the pod's: the sandbox that took the place of an ended one is in them, too. */
+  async #isAlone({ id, metadata }: SandboxItem): Promise<boolean> {
+    const all = await this.#refused('Unavailable', () => this.#observed.sandboxesOf(metadata.uid))
+    return all.every((each) => each.id === id)
   }
 
   async #find(id: string): Promise<SandboxItem | undefined> {

@@ -13,7 +13,8 @@ const NANOS_PER_MS = 1_000_000n
 const UNKNOWN_REASONS: ReadonlySet<string> = new Set(['Unknown', ''])
 
 /** What containerd says when whoever asked it to start a container went away before there was a process. */
-const GIVEN_UP = /^failed to create containerd task: .*context canceled/s
+const GIVEN_UP =
+  /^failed to create containerd task: .*(?:context canceled|start failed: : signal: killed)/s
 
 const STATES: Readonly<Record<ContainerStateName, ContainerStatus['state']>> = {
   CONTAINER_CREATED: 'created',

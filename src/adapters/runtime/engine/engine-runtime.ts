@@ -210,7 +210,9 @@ export class EngineRuntime implements PodRuntime {
     await Promise.all(containers.map((container) => this.removeContainer(container.id)))
     await this.stopContainer(id, 0)
     await this.#remove(id)
-    await this.removeTraces(uid)
+    // The groups are the pod's: the sandbox that took the place of an ended one is in them, too.
+    const others = await this.#refused('Unavailable', () => this.#observed.sandboxesOf(uid))
+    if (others.length === 0) await this.removeTraces(uid)
     this.#hints.hint(uid)
   }
 

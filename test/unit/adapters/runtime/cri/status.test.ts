@@ -77,6 +77,9 @@ test('a start that the engine gave up as nobody asked any more has not failed', 
   const other =
     'failed to create containerd task: failed to create shim task: OCI runtime create failed'
   expect(stateOf({ ...failed, message: other })).toBe('exited')
+  const killed =
+    'failed to create containerd task: failed to start shim: start failed: : signal: killed: unknown'
+  expect(stateOf({ ...failed, message: killed })).toBe('created')
   // There may have been a process.
   expect(
     stateOf({ ...failed, message: 'failed to start containerd task "c1": context canceled' }),

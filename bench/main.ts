@@ -39,6 +39,7 @@ const BENCHMARKS = {
 } as const
 
 const HELP = `usage: npm run bench -- NAME [--runs N] [--json] [--quick]
+       npm run bench -- pods [--runs N] [--json] [--quick] [--runtimes cri,process,docker,podman]
        npm run bench -- sync [--runs N] [--json] [--only ROW,ROW] [--quick]
 
 ${Object.entries(BENCHMARKS)
@@ -54,6 +55,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string' },
     only: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    runtimes: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
   },
 })
@@ -71,7 +73,8 @@ const benchmark =
     : undefined
 if (values.help === true) usage(0)
 if (benchmark === undefined) usage(2)
-await benchmark.run({ json: values.json, quick: values.quick, runs: wanted ?? benchmark.runs })
+const { json, quick, runtimes } = values
+await benchmark.run({ json, quick, runtimes, runs: wanted ?? benchmark.runs })
 process.exit(0)
 
 function usage(code: number): never {

@@ -10,8 +10,37 @@ import type { Beacons } from './pods.ts'
 
 const OWNER = 'bare'
 
-/** The same pods by three calls each to the engine, and nothing else: the limit of what can be had. */
-export class BarePods {
+/** The same pods by calls to the engine, and nothing else: the limit of what can be had. */
+export interface BarePods {
+  /** Runs one. @returns how long until its first process ran, in milliseconds. */
+  run(name: string, beacons: Beacons): Promise<number>
+  /** Removes all that were run. */
+  close(): Promise<void>
+}
+
+/** What a pod is that is made by hand. */
+export function bareSandbox(name: string, folder: string): SandboxSpec {
+  return { namespace: 'bare', name, uid: name, hostname: name, directory: folder }
+}
+
+/** Its container, which says in `beacons` that it runs. */
+export function bareContainer(name: string, folder: string, beacons: string): ContainerSpec {
+  return {
+    name: 'main',
+    attempt: 0,
+    image: SHELL_IMAGE,
+    command: ['sh', '-c', `: > /beacons/${name}; exec sleep 100000`],
+    args: [],
+    env: {},
+    mounts: [{ volume: 'beacons', source: beacons, path: '/beacons', readOnly: false }],
+    limits: {},
+    logPath: join(folder, 'bare-logs', `${name}.log`),
+    labels: {},
+  }
+}
+
+/** By three calls each to containerd. */
+export class BareCriPods implements BarePods {
   readonly #channel: GrpcChannel
   readonly #client: CriClient
   readonly #containerd: Containerd
@@ -25,28 +54,10 @@ export class BarePods {
     this.#beacons = beacons
   }
 
-  /** Runs one. @returns how long until its first process ran, in milliseconds. */
   async run(name: string, beacons: Beacons): Promise<number> {
     const { cgroupRoot, folder } = this.#containerd
-    const sandbox: SandboxSpec = {
-      namespace: 'bare',
-      name,
-      uid: name,
-      hostname: name,
-      directory: folder,
-    }
-    const spec: ContainerSpec = {
-      name: 'main',
-      attempt: 0,
-      image: SHELL_IMAGE,
-      command: ['sh', '-c', `: > /beacons/${name}; exec sleep 100000`],
-      args: [],
-      env: {},
-      mounts: [{ volume: 'beacons', source: this.#beacons, path: '/beacons', readOnly: false }],
-      limits: {},
-      logPath: join(folder, 'bare-logs', `${name}.log`),
-      labels: {},
-    }
+    const sandbox = bareSandbox(name, folder)
+    const spec = bareContainer(name, folder, this.#beacons)
     const begin = performance.now()
     const sandboxed = sandboxConfig(sandbox, { owner: OWNER, cgroupRoot, attempt: 0 })
     const { podSandboxId } = await this.#client.call('RunPodSandbox', { config: sandboxed })
@@ -58,7 +69,6 @@ export class BarePods {
     return (await beacons.lit(name)) - begin
   }
 
-  /** Removes all that were run. */
   async close(): Promise<void> {
     for (const podSandboxId of this.#made) {
       await this.#client.call('StopPodSandbox', { podSandboxId }, 60_000)

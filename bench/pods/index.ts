@@ -1,12 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  type Containerd,
-  hasContainerd,
-  startContainerd,
-} from '../../test/containers/containerd.ts'
-import { shellImage } from '../../test/containers/images.ts'
+import { hasContainerd, startContainerd } from '../../test/containers/containerd.ts'
+import { hasEngine, startEngine } from '../../test/containers/engine.ts'
+import { pauseImage, shellImage } from '../../test/containers/images.ts'
 import {
   atMost,
   type Check,
@@ -18,9 +15,12 @@ import { machine } from '../sync/machine.ts'
 import { readable } from '../sync/readable.ts'
 import { atRest } from './at-rest.ts'
 import { KUBEEDGE } from './kubeedge.ts'
-import { type BenchNode, type RuntimeName, startNode } from './node.ts'
+import { type BenchEngine, type BenchNode, type RuntimeName, startNode } from './node.ts'
 import { Beacons, createPod, namesOf, ReadyPods } from './pods.ts'
 import { bareTimes, configTimes, oneByOne, type PodLoad, together } from './times.ts'
+
+/** Engines that take ten times as long for a pod: enough of them to see how long. */
+const SLOW: PodLoad = { single: 8, atOnce: 20, resting: [0, 10], watched: [], idleMs: 0 }
 
 const LOADS: Readonly<Record<RuntimeName, PodLoad>> = {
   cri: {
@@ -31,6 +31,8 @@ const LOADS: Readonly<Record<RuntimeName, PodLoad>> = {
     idleMs: 30_000,
   },
   process: { single: 15, atOnce: 40, resting: [0, 10, 50, 100], watched: [100], idleMs: 30_000 },
+  docker: SLOW,
+  podman: SLOW,
 }
 const QUICK: PodLoad = { single: 3, atOnce: 4, resting: [0, 2], watched: [0, 2], idleMs: 2_000 }
 
@@ -57,36 +59,53 @@ export interface PodsBenchOptions {
   readonly json: boolean
   readonly runs: number
   readonly quick: boolean
+  /** Which runtimes, separated by commas. Default: cri,process. */
+  readonly runtimes?: string | undefined
 }
 
-/** Measures pods on both runtimes, and beside bare calls to the engine, and prints the table. */
+const DEFAULT_RUNTIMES = 'cri,process'
+
+/** Measures pods on some runtimes, and beside bare calls to the engine, and prints the table. */
 export async function benchPods(options: PodsBenchOptions): Promise<void> {
-  if (!hasContainerd()) throw new Error('pods are measured on containerd, which is not here')
-  const all: Record<RuntimeName, Measured[]> = { cri: [], process: [] }
+  const runtimes = runtimesOf(options.runtimes ?? DEFAULT_RUNTIMES)
+  const all = new Map<RuntimeName, Measured[]>(runtimes.map((name) => [name, []]))
   const say = (line: string): void => {
     if (!options.json) process.stderr.write(`${line}\n`)
   }
   for (let run = 0; run < options.runs; run += 1) {
-    for (const runtime of ['cri', 'process'] as const) {
+    for (const [runtime, found] of all) {
       say(`  ${run + 1}/${options.runs} ${runtime}`)
       const load = options.quick ? QUICK : LOADS[runtime]
-      all[runtime].push(await measureOn(runtime, load, say))
+      found.push(await measureOn(runtime, load, say))
     }
   }
-  const names = [...new Set(all.cri.flatMap((measured) => Object.keys(measured)))]
+  const names = [...new Set([...all.values()].flat().flatMap((each) => Object.keys(each)))]
   const rows = names.map((row) => rowOf(row, all, options.runs))
   const report = { benchmark: 'pods', quick: options.quick, machine: machine(), versions: {}, rows }
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
   else process.stdout.write(readable('Pods', report))
 }
 
-function rowOf(row: string, all: Record<RuntimeName, Measured[]>, runs: number): RowResult {
+function runtimesOf(text: string): readonly RuntimeName[] {
+  const names = text.split(',')
+  for (const name of names) {
+    if (!Object.hasOwn(LOADS, name))
+      throw new Error(`--runtimes ${text}: ${name} is none of ${Object.keys(LOADS).join(', ')}`)
+    const isHere =
+      name === 'process' ||
+      (name === 'docker' || name === 'podman' ? hasEngine(name) : hasContainerd())
+    if (!isHere) throw new Error(`pods cannot be measured on ${name}, which is not here`)
+  }
+  return names as readonly RuntimeName[]
+}
+
+function rowOf(row: string, all: ReadonlyMap<RuntimeName, Measured[]>, runs: number): RowResult {
   const measured = Object.fromEntries(
-    Object.entries(all).map(([name, each]) => [name, medians(each.map((run) => run[row] ?? {}))]),
+    [...all].map(([name, each]) => [name, medians(each.map((run) => run[row] ?? {}))]),
   )
   const peer = KUBEEDGE[row]
   const systems = peer === undefined ? measured : { ...measured, 'KubeEdge, not in this run': peer }
-  const limits = Object.entries(TARGETS[row] ?? {})
+  const limits = all.has('cri') ? Object.entries(TARGETS[row] ?? {}) : []
   const checks: readonly Check[] = limits.map(([figure, limit]) =>
     atMost(figure, measured['cri']?.[figure] ?? Number.NaN, limit),
   )
@@ -101,28 +120,34 @@ async function measureOn(
   load: PodLoad,
   say: (line: string) => void,
 ): Promise<Measured> {
-  const containerd = runtime === 'cri' ? await startContainerd([shellImage()]) : undefined
+  const engine = await openEngine(runtime)
   const folder = await mkdtemp(join(tmpdir(), 'bench-pods-'))
   try {
-    const node = await startNode(folder, runtime, containerd)
+    const node = await startNode(folder, runtime, engine)
     const beacons = new Beacons(node.beacons)
     try {
-      return await measure(node, load, beacons, containerd, say)
+      return await measure(node, load, beacons, engine, say)
     } finally {
       beacons.close()
       await node.close()
     }
   } finally {
-    await containerd?.close()
+    await engine?.close()
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+async function openEngine(runtime: RuntimeName): Promise<BenchEngine | undefined> {
+  if (runtime === 'process') return undefined
+  if (runtime === 'cri') return await startContainerd([shellImage()])
+  return await startEngine(runtime, [pauseImage(), shellImage()])
 }
 
 async function measure(
   node: BenchNode,
   load: PodLoad,
   beacons: Beacons,
-  containerd: Containerd | undefined,
+  engine: BenchEngine | undefined,
   say: (line: string) => void,
 ): Promise<Measured> {
   const measured: Record<string, Figures> = {}
@@ -132,7 +157,7 @@ async function measure(
   }
   const ready = await ReadyPods.open(node.cloud)
   try {
-    await measureTimes(node, load, beacons, ready, containerd, note)
+    await measureTimes(node, load, beacons, ready, engine, note)
     await measureRest(node, load, ready, note)
   } finally {
     ready.close()
@@ -145,11 +170,10 @@ async function measureTimes(
   load: PodLoad,
   beacons: Beacons,
   ready: ReadyPods,
-  containerd: Containerd | undefined,
+  engine: BenchEngine | undefined,
   note: (row: string, figures: Figures) => void,
 ): Promise<void> {
-  const bare =
-    containerd === undefined ? undefined : await bareTimes(containerd, load, node, beacons)
+  const bare = engine === undefined ? undefined : await bareTimes(engine, load, node, beacons)
   const edge = await oneByOne(namesOf('edge', load.single), node, 'edge', beacons, ready)
   const ratio =
     bare === undefined ? {} : { p50Ratio: edge.running.p50Ms / bare.p50Ms, bareP50Ms: bare.p50Ms }
@@ -193,7 +217,7 @@ async function measureRest(
     if (pods === load.resting.at(-1))
       note('adopting the pods that run', { ms: found.adoptedMs, pods })
   }
-  note('the link while nothing happens', link)
+  if (Object.keys(link).length > 0) note('the link while nothing happens', link)
 }
 
 /** With how many pods, and what is promised: without regard to how many there are. */

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Containerd } from '../../test/containers/containerd.ts'
 import { cpuMsOf } from '../programs.ts'
 import { percentile } from '../report.ts'
 import type { Figures } from '../sync/harness/result.ts'
-import { BarePods } from './bare.ts'
-import type { BenchNode } from './node.ts'
+import { BareCriPods, type BarePods } from './bare.ts'
+import { BareEnginePods } from './bare-engine.ts'
+import type { BenchEngine, BenchNode } from './node.ts'
 import {
   type Beacons,
   changeConfigMap,
@@ -36,13 +36,16 @@ const CONFIG_MS_MAX = 60_000
 
 /** The same pods by bare calls, one by one and together. */
 export async function bareTimes(
-  containerd: Containerd,
+  engine: BenchEngine,
   load: Pick<PodLoad, 'single' | 'atOnce'>,
   node: BenchNode,
   beacons: Beacons,
 ): Promise<{ readonly p50Ms: number; readonly togetherMs: number }> {
-  await mkdir(join(containerd.folder, 'bare-logs'), { recursive: true })
-  const bare = new BarePods(containerd, node.beacons)
+  await mkdir(join(engine.folder, 'bare-logs'), { recursive: true })
+  const bare: BarePods =
+    'kind' in engine
+      ? await BareEnginePods.open(engine, node.beacons)
+      : new BareCriPods(engine, node.beacons)
   try {
     const eachMs: number[] = []
     for (const name of namesOf('bare', load.single)) eachMs.push(await bare.run(name, beacons))

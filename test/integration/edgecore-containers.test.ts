@@ -9,6 +9,7 @@ import { shellImage } from '../containers/images.ts'
 import { skipUnless } from '../support/skip.ts'
 import { checkContainedPod } from './contained-pod.ts'
 import { runCli, TestFleet } from './fleet-programs.ts'
+import { checkStaticPods } from './static-pods-check.ts'
 
 let containerd: Containerd | undefined
 let fleet: TestFleet
@@ -28,6 +29,13 @@ function engine(): readonly string[] {
   return ['--runtime', 'cri', '--runtime-endpoint', containerd?.socket ?? '']
 }
 
+/** How much of pods is on the machine. */
+async function held(): Promise<number> {
+  const left = await containerd?.leftovers()
+  const shims = left?.processes.filter((line) => line.includes('containerd-shim')) ?? []
+  return [...shims, ...(left?.namespaces ?? []), ...(left?.chains ?? [])].length
+}
+
 test('an engine that is not there is named', async () => {
   const missing = ['--runtime', 'cri', '--runtime-endpoint', '/nowhere/containerd.sock']
   const token = ['--token', await fleet.token('lonely')]
@@ -45,10 +53,11 @@ test('a pod of the cloud is a container, outlives edgecore and goes when it is d
     engine: engine(),
     runtimeName: 'containerd',
     network: containerd?.network ?? '',
-    async held() {
-      const left = await containerd?.leftovers()
-      const shims = left?.processes.filter((line) => line.includes('containerd-shim')) ?? []
-      return [...shims, ...(left?.namespaces ?? []), ...(left?.chains ?? [])].length
-    },
+    held,
   })
+})
+
+test('pods of a folder are containers with mirrors here and at the cloud, and outlive edgecore', async (context) => {
+  skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+  await checkStaticPods({ fleet, node: 'static-1', engine: engine(), held })
 })

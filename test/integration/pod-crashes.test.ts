@@ -12,10 +12,10 @@ afterEach(async () => {
 })
 
 const seed = Number(process.env['FAULT_SEED'] ?? Math.floor(Math.random() * 1e6))
-const podCount = Number(process.env['FAULT_PODS'] ?? 6)
+const podCount = Number(process.env['FAULT_PODS'] ?? 8)
 /** Faults and pods take their time, twice that of each wait in between. */
 const TEST_MS = 600_000 + podCount * 30_000
-const crashes = Number(process.env['FAULT_CRASHES'] ?? 3)
+const crashes = Number(process.env['FAULT_CRASHES'] ?? 4)
 
 async function check(runtime: 'cri' | 'process', victims: readonly Victim[]): Promise<void> {
   place = await FaultPlace.open({ runtime })

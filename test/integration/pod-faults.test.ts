@@ -1,11 +1,15 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CONTAINERD_REASON, hasContainerd } from '../containers/containerd.ts'
+import { SHELL_IMAGE } from '../containers/images.ts'
 import { KUBECTL_HINT, newestKubectl } from '../support/kubectl.ts'
 import { LiveCommand } from '../support/live-command.ts'
 import { skipUnless } from '../support/skip.ts'
 import { FaultPlace, isReady, livingPod, type SeenPod } from './fault-place.ts'
 import { until } from './fleet-programs.ts'
+
+const WAIT_MS = 90_000
 
 let place: FaultPlace | undefined
 
@@ -90,6 +94,63 @@ test.for(POLICIES)(
     await here.gone(name)
   },
 )
+
+/** Kills the shim of a pod, and with it everything that it keeps. */
+async function killShim(here: FaultPlace, name: string): Promise<void> {
+  const inside = await here.sandboxPid(await here.podWhere(name, () => true))
+  const status = await readFile(`/proc/${inside}/status`, 'utf8')
+  process.kill(Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]), 'SIGKILL')
+}
+
+const LIVES = { name: 'lives', mountPath: '/lives' }
+
+test('a shim that is killed while an init container runs: it runs once more', async (context) => {
+  const here = given(context)
+  const wait = 'until [ -e /lives/early-go ]; do sleep 0.2; done'
+  const command = ['sh', '-c', `echo begin >>/lives/early-init; ${wait}`]
+  const init = { name: 'init', image: SHELL_IMAGE, command, volumeMounts: [LIVES] }
+  await here.create(livingPod(here, 'early', { spec: { initContainers: [init] } }))
+  const begun = async (): Promise<number> => (await here.lives('early', 'init')).begun
+  await until('the init container', async () => (await begun()) === 1, WAIT_MS)
+  await killShim(here, 'early')
+  await until('the init container again', async () => (await begun()) === 2, WAIT_MS)
+  expect((await here.lives('early')).begun).toBe(0)
+  await writeFile(join(here.livesFolder, 'early-go'), '')
+  await here.podWhere('early', isReady)
+  expect([await begun(), await here.lives('early')]).toEqual([2, { begun: 1, overlaps: 0 }])
+  await here.gone('early')
+})
+
+test('a shim that is killed with a sidecar: both run once more', async (context) => {
+  const here = given(context)
+  const command = ['sh', '-c', 'echo begin >>/lives/served-side; exec sleep 100000']
+  const own = { name: 'side', image: SHELL_IMAGE, command, volumeMounts: [LIVES] }
+  const initContainers = [{ ...own, restartPolicy: 'Always' }]
+  await here.create(livingPod(here, 'served', { spec: { initContainers } }))
+  await here.podWhere('served', isReady)
+  await killShim(here, 'served')
+  await here.podWhere('served', (pod) => isReady(pod) && restarts(pod) === 1)
+  expect(await here.lives('served')).toEqual({ begun: 2, overlaps: 0 })
+  expect((await here.lives('served', 'side')).begun).toBe(2)
+  await here.gone('served')
+})
+
+test('a shim that is killed during a preStop hook: the pod goes', async (context) => {
+  const here = given(context)
+  const hook = ['sh', '-c', 'echo begin >>/lives/leaving-hook; sleep 100000']
+  const lifecycle = { preStop: { exec: { command: hook } } }
+  const spec = { terminationGracePeriodSeconds: 600 }
+  await here.create(livingPod(here, 'leaving', { spec, main: { lifecycle } }))
+  await here.podWhere('leaving', isReady)
+  await here.delete('leaving')
+  const isHooked = async (): Promise<boolean> => (await here.lives('leaving', 'hook')).begun === 1
+  await until('the hook', isHooked, WAIT_MS)
+  await killShim(here, 'leaving')
+  const isGone = async (): Promise<boolean> => (await here.pod('leaving')) === undefined
+  await until('the pod being gone', isGone, WAIT_MS)
+  expect(await here.lives('leaving')).toEqual({ begun: 1, overlaps: 0 })
+  await here.noTraces()
+})
 
 test('a container that ignores SIGTERM is killed once its grace is over', async (context) => {
   const here = given(context)

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { join } from 'node:path'
 import {
+  addRunOptions,
   addSettings,
   EXIT_TEXT,
   ExitWith,
@@ -49,7 +50,7 @@ addSettings(program.command('run', { isDefault: true }), cloudSettings, CLOUD_EN
   .description('run the cloud side until SIGTERM or SIGINT; what cloudcore does without a command')
   .action(run)
 addTokenCommands(program)
-program.addHelpText('after', () => optionsText())
+addRunOptions(program)
 process.exitCode = await runCommandLine(program, process.argv.slice(2))
 
 async function run(flags: Flags): Promise<void> {
@@ -93,11 +94,4 @@ let a node in      edgecore --token "$(cloudcore token create --node edge-1 --da
 then try           kubectl --kubeconfig ${join(data, 'kubeconfig')} get nodes -w
 
 `
-}
-
-/** The options of the command that runs without being named. */
-function optionsText(): string {
-  const command = program.commands.find((candidate) => candidate.name() === 'run')
-  const help = command?.helpInformation() ?? ''
-  return help.slice(help.indexOf('Options:'))
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { levelStorage } from 'tideway/adapters/storage/level'
 import {
+  addRunOptions,
   addSettings,
   EXIT_TEXT,
   ExitWith,
@@ -75,7 +76,7 @@ addSettings(program.command('status'), directorySettings, EDGE_ENV)
 addSettings(program.command('stop-pods'), { ...directorySettings, ...runtimeSettings }, EDGE_ENV)
   .description('stop every pod of this node; edgecore must not run')
   .action(stopAll)
-program.addHelpText('after', () => optionsText())
+addRunOptions(program)
 process.exitCode = await runCommandLine(program, process.argv.slice(2))
 
 function settingsOf(flags: Flags): Promise<Values<typeof edgeSettings>> {
@@ -156,11 +157,4 @@ then try           kubectl --kubeconfig ${kubeconfig} get pods -w
                    edgecore status --data ${data}
 
 `
-}
-
-/** The options of the command that runs without being named. */
-function optionsText(): string {
-  const command = program.commands.find((candidate) => candidate.name() === 'run')
-  const help = command?.helpInformation() ?? ''
-  return help.slice(help.indexOf('Options:'))
 }

@@ -45,6 +45,15 @@ export function newProgram(name: string, description: string): Command {
     .helpCommand(false)
 }
 
+/** Shows the options of `run`, the command that runs without being named, in the help of its program. */
+export function addRunOptions(program: Command): void {
+  program.addHelpText('after', () => {
+    const command = program.commands.find((candidate) => candidate.name() === 'run')
+    const help = command?.helpInformation() ?? ''
+    return help.slice(help.indexOf('Options:'))
+  })
+}
+
 /**
  * Runs the command of a command line.
  *

@@ -1,3 +1,5 @@
+import { parseObject } from './parse-object.ts'
+
 /** The name in the certificate of every cloud's sync port, whatever address it is reached at. */
 export const CLOUD_NAME = 'cloudcore.tideway.internal'
 
@@ -47,15 +49,4 @@ export function parseJoinRefusal(
 ): { readonly code: string; readonly message: string } | undefined {
   const { code, message } = parseObject(text) ?? {}
   return typeof code === 'string' && typeof message === 'string' ? { code, message } : undefined
-}
-
-function parseObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
-  }
 }

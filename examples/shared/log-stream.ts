@@ -1,4 +1,5 @@
 import type { LogRequest } from 'tideway/adapters/kubernetes/objects'
+import { parseObject } from './parse-object.ts'
 
 /** The protocol of streams that carry the log of a container. */
 export const LOG_PROTOCOL = 'logs/v1'
@@ -49,16 +50,4 @@ export function decodeRefusal(bytes: Uint8Array): LogRefusal {
 
 function isCount(value: unknown): boolean {
   return value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)
-}
-
-/** A message of JSON, or undefined when it is not an object. */
-export function parseObject(bytes: Uint8Array): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
-    return typeof value === 'object' && value !== null
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -3,7 +3,7 @@ import type {
   ExecRequest,
   PortForwardRequest,
 } from 'tideway/adapters/kubernetes/objects'
-import { parseObject } from './log-stream.ts'
+import { parseObject } from './parse-object.ts'
 
 /** The protocols of streams that lead into the pods of a node. */
 export const EXEC_PROTOCOL = 'exec/v1'

@@ -1,6 +1,7 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { parseObject } from './parse-object.ts'
 import { EXIT, ProgramError, systemCode } from './program-error.ts'
 
 /** Where a program keeps its things unless it is told: the XDG base directories' state home. */
@@ -63,13 +64,5 @@ export async function readTextFile(path: string): Promise<string | undefined> {
 /** The object in a JSON file of ours, or undefined when there is none or it is not one. */
 export async function readJsonFile(path: string): Promise<Record<string, unknown> | undefined> {
   const text = await readTextFile(path)
-  if (text === undefined) return undefined
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null
-      ? (value as Record<string, unknown>)
-      : undefined
-  } catch {
-    return undefined
-  }
+  return text === undefined ? undefined : parseObject(text)
 }

@@ -94,6 +94,7 @@ export class EdgePods {
       addresses: settings.address === undefined ? undefined : [settings.address],
       clusterDns: clusterDnsOf(settings),
       loaded,
+      unsafeSysctls: settings.allowedUnsafeSysctls,
       ...nodeLimitsOf(settings),
       ...(settings.podManifestPath === undefined
         ? {}

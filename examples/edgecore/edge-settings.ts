@@ -56,6 +56,10 @@ function parseIp(text: string): string | undefined {
   return isIP(text) === 0 ? undefined : text
 }
 
+function parseSysctl(text: string): string | undefined {
+  return /^[a-z0-9][a-z0-9._/-]*\*?$/.test(text) ? text : undefined
+}
+
 /** Every setting of edgecore. */
 export const edgeSettings: typeof joinSettings &
   typeof runtimeSettings &
@@ -68,6 +72,7 @@ export const edgeSettings: typeof joinSettings &
     readonly clusterDns: Setting<readonly string[]>
     readonly clusterDomain: Setting<string | undefined>
     readonly podManifestPath: Setting<string | undefined>
+    readonly allowedUnsafeSysctls: Setting<readonly string[]>
     readonly stopPodsOnExit: Setting<boolean>
     readonly metricsAddress: Setting<Address | undefined>
     readonly logLevel: Setting<LogLevel>
@@ -101,6 +106,11 @@ export const edgeSettings: typeof joinSettings &
   podManifestPath: textSetting(
     'a folder of manifests, YAML or JSON: their pods run whatever the cloud says (static pods)',
     'DIR',
+    'none',
+  ),
+  allowedUnsafeSysctls: listSetting(
+    'settings of the kernel that pods may have beside the safe ones',
+    { placeholder: 'NAME', allowed: 'names, or beginnings of names with *', parse: parseSysctl },
     'none',
   ),
   stopPodsOnExit: switchSetting(

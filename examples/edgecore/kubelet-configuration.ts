@@ -18,6 +18,8 @@ export interface KubeletPlace {
   readonly manifests?: string | undefined
   readonly clusterDns: readonly string[]
   readonly clusterDomain: string
+  /** Settings of the kernel that pods may have beside the safe ones. Default: none. */
+  readonly unsafeSysctls?: readonly string[] | undefined
 }
 
 /** The version that this is written for, and with newer ones that still know cgroup v1. */
@@ -52,6 +54,7 @@ export function kubeletConfiguration(place: KubeletPlace): Readonly<Record<strin
     ...(place.manifests === undefined ? {} : { staticPodPath: place.manifests }),
     ...(place.clusterDns.length === 0 ? {} : { clusterDNS: [...place.clusterDns] }),
     clusterDomain: place.clusterDomain,
+    allowedUnsafeSysctls: [...(place.unsafeSysctls ?? [])],
     cgroupDriver: 'cgroupfs',
     failCgroupV1: false,
     failSwapOn: false,

@@ -61,6 +61,7 @@ export async function writeKubeletFiles(
     clusterDns: settings.clusterDns,
     clusterDomain: settings.clusterDomain ?? CLUSTER_DOMAIN,
     manifests: settings.podManifestPath,
+    unsafeSysctls: settings.allowedUnsafeSysctls,
   })
   const own = await ownConfiguration(settings.kubeletConfig)
   await writeSecretFile(join(directory, 'config.yaml'), stringify({ ...configuration, ...own }))

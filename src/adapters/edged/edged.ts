@@ -85,6 +85,8 @@ export interface EdgedOptions {
   readonly imageCollection?: ImageCollectionOptions | undefined
   /** How many processes and threads a pod may have, where the runtime limits pods. Default: any number. */
   readonly podProcessesMax?: number | undefined
+  /** Settings of the kernel that pods may have beside the safe ones: names, or `net.*`. Default: none. */
+  readonly unsafeSysctls?: readonly string[] | undefined
   /** How often the runtime is listed without a hint. Default 60 s. */
   readonly relistMs?: number | undefined
   /** The node is not ready once the runtime has not answered for this long. Default 30 s. */
@@ -231,6 +233,7 @@ class NodeAgent implements Edged {
       logger,
       backoff: this.#options.restartBackoff ?? RESTART_BACKOFF,
       podProcessesMax: this.#options.podProcessesMax,
+      unsafeSysctls: this.#options.unsafeSysctls ?? [],
       node: () => this.#node(),
       record: (occurrence) => this.#events.record(occurrence),
       evictions: housekeeping.rules,

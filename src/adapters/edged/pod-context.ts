@@ -35,6 +35,8 @@ export interface PodContext {
   readonly backoff: RestartBackoff
   /** How many processes and threads a pod may have. Undefined: as many as the machine. */
   readonly podProcessesMax: number | undefined
+  /** Settings of the kernel that pods may have beside the safe ones. */
+  readonly unsafeSysctls: readonly string[]
   readonly node: () => NodeFacts
   readonly record: (occurrence: Occurrence) => void
   /** Which pods the node ends or does not let begin. */

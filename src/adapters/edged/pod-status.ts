@@ -48,9 +48,11 @@ export function podStatus(facts: PodFacts): JsonObject {
     ...kept,
     conditions: mergeConditions(
       asObjects(pod.status['conditions']).filter((each) => !isOver(each, facts)),
-      [...podConditions(facts, phase, init, app), ...disruption(eviction)]
-        .map((each): Condition => ({ ...each, observedGeneration }))
-        .concat(facts.resize ?? []),
+      (facts.resize ?? []).concat(
+        [...podConditions(facts, phase, init, app), ...disruption(eviction)].map(
+          (each): Condition => ({ ...each, observedGeneration }),
+        ),
+      ),
       nowMs,
       { lastProbeTime: null },
     ),

@@ -10,7 +10,7 @@ import { isNew, refusePod, wasRefused } from './eviction/refuse-pod.ts'
 import { EVICTED } from './eviction/words.ts'
 import { PodHooks } from './hooks/pod-hooks.ts'
 import { type BeforeStop, PodStopper } from './hooks/pod-stopper.ts'
-import { stopMessage } from './hooks/stop-message.ts'
+import { stopMessage, tellEnd } from './hooks/stop-message.ts'
 import { sameJson } from './json.ts'
 import { fromLabels } from './labels.ts'
 import { removeLastWords, withLastWords } from './logs/termination-files.ts'
@@ -112,12 +112,14 @@ export class PodWorker {
 
   /** Why the node does not take a pod that has never begun; undefined when it does. */
   #refusalOf(pod: PodView): Refusal | undefined {
-    const { store, node, evictions } = this.#context
+    const { store, node, evictions, unsafeSysctls } = this.#context
     const message = evictions.refusalOf(pod)
     if (message !== undefined) return { reason: EVICTED, message }
     const { name, os, allocatable } = node()
     const object = store.get({ resource: 'nodes', name })
-    return misfitOf(pod.object, store.list('pods').items, { name, os, allocatable, object })
+    return misfitOf(pod.object, store.list('pods').items, {
+      ...{ name, os, allocatable, object, unsafeSysctls },
+    })
   }
 
   /** A pod that the node ends gets the time that the node has. */
@@ -155,12 +157,14 @@ export class PodWorker {
   async #clean(uid: string): Promise<ReconcileResult> {
     const { containers, sandboxes } = await this.#observe(uid)
     const active = containers.filter(isActive)
+    const [sandbox] = sandboxes
     for (const run of active) {
-      this.#stopper.stop({ id: run.id, podUid: uid, graceMs: fromLabels(run).graceMs })
+      const { graceMs } = fromLabels(run)
+      if (!this.#stopper.stop({ id: run.id, podUid: uid, graceMs })) continue
+      if (sandbox !== undefined) tellEnd(this.#context, sandbox, run.name)
     }
     // The end of each stop leads to another pass.
     if (active.length > 0) return undefined
-    const sandbox = sandboxes[0]
     const logs = sandbox === undefined ? undefined : podPaths(this.#context.directory, sandbox).logs
     await this.#removeAll(uid, logs)
     return undefined
@@ -202,7 +206,12 @@ export class PodWorker {
     for (const { container, attempt } of steps) {
       const run = runsOf(containers, container.name).at(-1)
       if (run === undefined || run.attempt !== attempt || !isActive(run)) continue
-      this.#hooks.begin({ pod, container, containerId: run.id, ip: sandboxes[0]?.ip })
+      this.#hooks.begin({
+        pod,
+        container,
+        containerId: run.id,
+        ip: this.#addressOf(pod, sandboxes),
+      })
     }
   }
 
@@ -211,7 +220,7 @@ export class PodWorker {
     const { id, name } = run
     this.#hooks.giveUp(id)
     const container = allContainers(pod).find((each) => each.name === name)
-    const ip = state.sandboxes[0]?.ip
+    const ip = this.#addressOf(pod, state.sandboxes)
     const before: BeforeStop | undefined =
       container?.preStop === undefined
         ? undefined
@@ -324,7 +333,8 @@ export class PodWorker {
     const { pod, restarts: resized } = size
     const observed = this.#times.seen(pod.uid, state.containers)
     const isMade = (run: ContainerStatus): boolean => !this.#hooks.isStarting(run.id)
-    const probed = this.#prober.health(pod, observed.filter(isMade), state.sandboxes[0]?.ip)
+    const ip = this.#addressOf(pod, state.sandboxes)
+    const probed = this.#prober.health(pod, observed.filter(isMade), ip)
     const health = this.#hooks.addTo(probed, observed)
     const isEvicted = this.#context.evictions.evictionOf(pod.uid) !== undefined
     const nowMs = clock.wallMs()
@@ -336,6 +346,13 @@ export class PodWorker {
     if (!isWaiting) return { plan, health }
     const retryAtMs = nowMs + PROBLEM_RETRY_MS
     return { plan: { ...plan, wakeAtMs: Math.min(plan.wakeAtMs ?? retryAtMs, retryAtMs) }, health }
+  }
+
+  /** Where its containers are reached; undefined where pods share the addresses of the machine. */
+  #addressOf(pod: PodView, [sandbox]: RuntimeState['sandboxes']): string | undefined {
+    const { runtime, node } = this.#context
+    const isOnNode = pod.spec['hostNetwork'] === true && runtime.supports.networks
+    return sandbox?.ip ?? (isOnNode ? node().addresses[0] : undefined)
   }
 
   async #observe(uid: string): Promise<RuntimeState> {

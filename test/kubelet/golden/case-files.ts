@@ -27,14 +27,20 @@ export interface Step extends Moment {
   readonly write?: readonly KubeObject[]
   /** A merge patch of the pod. */
   readonly patch?: Readonly<Record<string, unknown>>
+  /** The part of the pod that is patched. Default: the pod itself. */
+  readonly part?: 'ephemeralcontainers' | 'resize'
 }
 
 /** One pod that kubelet and edged are to treat alike. */
 export interface PodCase {
-  /** Also that of the pod. */
+  /** Also that of the pod, where it does not come from a file. */
   readonly name: string
   readonly objects: readonly KubeObject[]
   readonly pod: KubeObject
+  /** The pod comes from a file of the node; the API shows it by {@link PodCase.shownAs}. */
+  readonly isStatic: boolean
+  /** The name of the pod in the API. */
+  readonly shownAs: string
   /** The first one begins with the pod itself. */
   readonly steps: readonly Step[]
   /** Reasons of events whose number depends on the time that has passed. */
@@ -51,6 +57,7 @@ interface Entry extends Moment {
   readonly then?: readonly Step[]
   readonly uncounted?: readonly string[]
   readonly quiet?: boolean
+  readonly static?: boolean
 }
 
 /** What cases are to be about that is known only when they are run. */
@@ -59,6 +66,8 @@ export interface CasePlaces {
   readonly registry: string
   /** A folder of the machine: `<folder>` in a case. */
   readonly folder: string
+  /** The port of the node's address where a gRPC server tells of its health: `"<grpc>"` in a case. */
+  readonly grpcPort: number
 }
 
 /** A case at its place. */
@@ -66,6 +75,7 @@ export function placed(given: PodCase, places: CasePlaces): PodCase {
   const text = JSON.stringify(given)
     .replaceAll('<registry>', places.registry)
     .replaceAll('<folder>', places.folder)
+    .replaceAll('"<grpc>"', String(places.grpcPort))
   return JSON.parse(text) as PodCase
 }
 
@@ -87,7 +97,7 @@ export async function readCases(): Promise<readonly PodCase[]> {
 }
 
 function caseOf(entry: Entry): PodCase {
-  const { name, pod, until, told, says, passes = false } = entry
+  const { name, pod, until, told, says, passes = false, static: isStatic = false } = entry
   const first: Step = { until, passes, ...(told && { told }), ...(says && { says }) }
   const lists = ['initContainers', 'containers'].flatMap((list) => {
     const containers = pod[list]
@@ -95,6 +105,8 @@ function caseOf(entry: Entry): PodCase {
   })
   return {
     name,
+    isStatic,
+    shownAs: isStatic ? `${name}-${NODE}` : name,
     objects: (entry.objects ?? []).map(withNamespace),
     pod: {
       apiVersion: 'v1',

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { consoleLogger, systemClock, systemRandom } from 'tideway'
 import { createEdged, type PodApi } from 'tideway/adapters/edged'
 import { podTokenIssuer } from 'tideway/adapters/kubernetes/identity'
+import { readPodManifest } from 'tideway/adapters/kubernetes/server'
 import { criRuntime } from 'tideway/adapters/runtime/cri'
 import { CLUSTER_DNS, type NodePlace, withPlace } from './node-place.ts'
 import { NODE, type NodeSide } from './node-side.ts'
@@ -23,6 +24,9 @@ export function withEdgedSide<T>(use: (side: NodeSide) => Promise<T>): Promise<T
       version: 'v1.34.4',
       clusterDns: CLUSTER_DNS,
       api: apiOf(place),
+      // As often as the other side is told to.
+      eviction: { diskPeriodMs: 2_000 },
+      manifests: { directory: place.manifests, read: readPodManifest },
     })
     try {
       await edged.ready

@@ -12,6 +12,10 @@ export function withKubeletSide<T>(path: string, use: (side: NodeSide) => Promis
       clusterDomain: CLUSTER_DNS.domain,
       // A changed volume is looked at this often; by itself a minute would be waited for.
       syncFrequency: '2s',
+      staticPodPath: place.manifests,
+      fileCheckFrequency: '1s',
+      // What volumes hold is counted this often.
+      volumeStatsAggPeriod: '2s',
     }
     return withKubelet({ path, node: NODE, containerd, api, configuration }, ({ podLogs }) =>
       use({ ...place, containerd, podLogs }),

@@ -22,7 +22,8 @@ export function withPlace<T>(use: (place: NodePlace) => Promise<T>): Promise<T> 
     // Another image than the one that is there, or both would go by either name.
     registry.publish('shell', 'always', shellImage('pulled', { WorkingDir: '/tmp' }))
     const folder = join(containerd.folder, 'host')
-    await mkdir(folder)
+    const manifests = join(containerd.folder, 'manifests')
+    for (const each of [folder, manifests]) await mkdir(each)
     const server = await startIdentityServer()
     const told = new Map<string, number>()
     const stop = server.store.watch('events', {}, ({ type, object }) => {
@@ -30,7 +31,7 @@ export function withPlace<T>(use: (place: NodePlace) => Promise<T>): Promise<T> 
     })
     const places = { registry: registry.address, folder }
     try {
-      return await use({ server, store: server.store, containerd, places, told })
+      return await use({ server, store: server.store, containerd, places, manifests, told })
     } finally {
       stop()
       await server.close()

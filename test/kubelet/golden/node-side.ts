@@ -13,7 +13,9 @@ export interface NodeSide {
   readonly server: IdentityServer
   readonly store: OpenObjectStore
   readonly containerd: Containerd
-  readonly places: CasePlaces
+  readonly places: Omit<CasePlaces, 'grpcPort'>
+  /** The folder of its static pods. */
+  readonly manifests: string
   /** Where the logs of pods are: `NAMESPACE_POD_UID/CONTAINER/ATTEMPT.log`. */
   readonly podLogs: string
   /** The place of each event among all, by its name: their own times are whole seconds. */

@@ -2,8 +2,11 @@ import type { KubeObject, ObjectStore } from 'tideway/adapters/kubernetes/object
 import { NODE, type NodeSide } from './node-side.ts'
 
 const UID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
-const TIME = /20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g
+const TIME = /20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(?:Z|[+-]\d\d:\d\d)/g
 const HASH = /\b[0-9a-f]{64}\b/g
+/** Of the text of a file. */
+const FILE_HASH = /\b[0-9a-f]{32}\b/g
+const PORT = /<node address>:\d+/g
 const REGISTRY = /127\.0\.0\.1:\d+/g
 /** How long something took: what a pull says. */
 const TOOK = /in \d[\d.hmµns]* \(\d[\d.hmµns]* including waiting\)/g
@@ -25,7 +28,7 @@ export class Normalizer {
   constructor(pod: KubeObject, side: Pick<NodeSide, 'containerd' | 'places' | 'store'>) {
     const { network } = side.containerd
     this.#folder = side.places.folder
-    this.#node = addressOf(side.store) ?? 'no address'
+    this.#node = nodeAddress(side.store) ?? 'no address'
     this.#uid = pod.metadata.uid ?? ''
     this.#network = new RegExp(`\\b${network.replaceAll('.', '\\.')}\\.\\d+\\b`, 'g')
   }
@@ -55,9 +58,11 @@ export class Normalizer {
       .replaceAll(this.#uid, '<pod uid>')
       .replaceAll(this.#folder, '<folder>')
       .replaceAll(this.#node, '<node address>')
+      .replace(PORT, '<node address>:<port>')
       .replace(UID, '<uid>')
       .replace(TIME, '<time>')
       .replace(HASH, '<hash>')
+      .replace(FILE_HASH, '<file hash>')
       .replace(REGISTRY, '<registry>')
       .replace(this.#network, '<address>')
       .replace(TOOK, 'in <time>')
@@ -67,7 +72,8 @@ export class Normalizer {
   }
 }
 
-function addressOf(store: Pick<ObjectStore, 'get'>): string | undefined {
+/** The address by which the node is known; undefined before it is there. */
+export function nodeAddress(store: Pick<ObjectStore, 'get'>): string | undefined {
   const node = store.get({ resource: 'nodes', name: NODE })
   const { addresses = [] } = (node?.['status'] ?? {}) as {
     readonly addresses?: readonly { readonly type: string; readonly address: string }[]

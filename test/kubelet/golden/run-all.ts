@@ -1,5 +1,7 @@
 import { type PodCase, placed } from './case-files.ts'
+import { startHealthServer } from './health-server.ts'
 import type { NodeSide } from './node-side.ts'
+import { nodeAddress } from './normalize.ts'
 import { type PodAnswer, removeCase, runCase, type Settled } from './run-case.ts'
 
 /** How many pods are there at once: as many as two cores can run without waiting for each other. */
@@ -14,18 +16,24 @@ export async function runAll(
   side: NodeSide,
   settledFor: (given: PodCase) => Settled,
 ): Promise<Answers> {
+  const health = await startHealthServer(nodeAddress(side.store) ?? '127.0.0.1')
+  const places = { ...side.places, grpcPort: health.port }
   const answers = new Map<string, readonly PodAnswer[] | Error>()
   const waiting = [...cases]
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       try {
-        answers.set(next.name, await runCase(placed(next, side.places), side, settledFor(next)))
+        answers.set(next.name, await runCase(placed(next, places), side, settledFor(next)))
       } catch (error) {
         answers.set(next.name, error instanceof Error ? error : new Error(String(error)))
       }
       await removeCase(next, side)
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+  } finally {
+    await health.close()
+  }
   return answers
 }

@@ -1,3 +1,5 @@
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { KubeObject } from 'tideway/adapters/kubernetes/objects'
 import { until as awaited } from '../../integration/fleet-programs.ts'
 import type { Moment, PodCase, Step } from './case-files.ts'
@@ -12,6 +14,8 @@ export interface PodAnswer {
   readonly events: Readonly<Record<string, readonly unknown[]>>
   /** What was written, by container and run. */
   readonly output: Readonly<Record<string, string>>
+  /** What the API shows of a pod that comes from a file. */
+  readonly shown?: unknown
 }
 
 /** How a settled pod is told from one that is on its way. */
@@ -34,12 +38,12 @@ export async function runCase(
 ): Promise<readonly PodAnswer[]> {
   for (const object of given.objects) await write(side, object)
   const answers: PodAnswer[] = []
-  let pod = await send(side, 'POST', PODS, given.pod)
+  let pod = await begin(given, side)
   for (const [index, step] of given.steps.entries()) {
-    await act(side, pod, step)
+    await act(given, side, step)
     const look = (): Promise<PodAnswer> => lookAt(side, given, pod)
     const came = async (): Promise<boolean> => {
-      pod = podOf(side, given.name) ?? pod
+      pod = podOf(side, given.shownAs) ?? pod
       return await hasCome(step, side, pod)
     }
     await awaited(`step ${index} of ${given.name}`, came, WAIT_MS).catch(async (error: unknown) => {
@@ -53,17 +57,35 @@ export async function runCase(
 
 /** Takes a pod away at once. */
 export async function removeCase(given: PodCase, side: NodeSide): Promise<void> {
-  if (podOf(side, given.name) === undefined) return
-  await send(side, 'DELETE', `${PODS}/${given.name}`, { gracePeriodSeconds: 1 })
-  const isGone = (): boolean => podOf(side, given.name) === undefined
+  if (podOf(side, given.shownAs) === undefined) return
+  if (given.isStatic) await rm(fileOf(given, side), { force: true })
+  else await send(side, 'DELETE', `${PODS}/${given.name}`, { gracePeriodSeconds: 1 })
+  const isGone = (): boolean => podOf(side, given.shownAs) === undefined
   await awaited(`${given.name} being gone`, isGone, WAIT_MS)
 }
 
-async function act(side: NodeSide, pod: KubeObject, step: Step): Promise<void> {
-  const path = `${PODS}/${pod.metadata.name}`
+/** Has the node run the pod. @returns what the API shows of it. */
+async function begin(given: PodCase, side: NodeSide): Promise<KubeObject> {
+  if (!given.isStatic) return await send(side, 'POST', PODS, given.pod)
+  const path = fileOf(given, side)
+  const ahead = join(dirname(path), `.${basename(path)}`)
+  await writeFile(ahead, JSON.stringify(given.pod))
+  await rename(ahead, path)
+  return await awaited(`${given.name} being shown`, () => podOf(side, given.shownAs), WAIT_MS)
+}
+
+function fileOf({ name }: PodCase, { manifests }: NodeSide): string {
+  return join(manifests, `${name}.json`)
+}
+
+async function act(given: PodCase, side: NodeSide, step: Step): Promise<void> {
+  const path = `${PODS}/${given.shownAs}`
   for (const object of step.write ?? []) await write(side, object)
-  if (step.patch !== undefined) await send(side, 'PATCH', path, step.patch)
-  if (step.delete === true) await send(side, 'DELETE', path, {})
+  const part = step.part === undefined ? '' : `/${step.part}`
+  if (step.patch !== undefined) await send(side, 'PATCH', `${path}${part}`, step.patch)
+  if (step.delete !== true) return
+  if (given.isStatic) await rm(fileOf(given, side))
+  else await send(side, 'DELETE', path, {})
 }
 
 async function write(side: NodeSide, object: KubeObject): Promise<void> {
@@ -132,19 +154,23 @@ function fits(pattern: unknown, value: unknown): boolean {
 /** What was told of a pod, in the order in which it was first told. */
 function eventsOf({ store, told }: NodeSide, pod: KubeObject): readonly KubeObject[] {
   const isAbout = (event: KubeObject): boolean =>
-    (event['involvedObject'] as { readonly uid?: string }).uid === pod.metadata.uid
+    (event['involvedObject'] as { readonly uid?: string }).uid === ownUid(pod)
   const placeOf = ({ metadata }: KubeObject): number => told.get(metadata.name) ?? 0
   const { items } = store.list('events')
   return items.filter(isAbout).sort((a, b) => placeOf(a) - placeOf(b))
 }
 
 function outputIn(side: NodeSide, pod: KubeObject): Promise<Readonly<Record<string, string>>> {
-  const { name, uid = '' } = pod.metadata
-  return outputOf(side, { name, uid })
+  return outputOf(side, { name: pod.metadata.name, uid: ownUid(pod) })
+}
+
+/** By what the node knows it: a pod from a file is shown under another uid. */
+function ownUid({ metadata }: KubeObject): string {
+  return metadata.annotations?.['kubernetes.io/config.hash'] ?? metadata.uid ?? ''
 }
 
 async function lookAt(side: NodeSide, given: PodCase, last: KubeObject): Promise<PodAnswer> {
-  const now = podOf(side, given.name)
+  const now = podOf(side, given.shownAs)
   const normalizer = new Normalizer(now ?? last, side)
   const events: Record<string, unknown[]> = {}
   for (const event of eventsOf(side, last)) {
@@ -154,6 +180,14 @@ async function lookAt(side: NodeSide, given: PodCase, last: KubeObject): Promise
   }
   // Of a pod that is gone, logs go when somebody has the time.
   const output = given.isQuiet || now === undefined ? {} : await outputIn(side, last)
-  const answer = { status: now?.['status'], events, output }
+  const { isStatic } = given
+  const shown = isStatic && now !== undefined ? { shown: shownOf(now) } : {}
+  const answer = { status: now?.['status'], events, output, ...shown }
   return normalizer.normalize(answer) as PodAnswer
+}
+
+function shownOf({ metadata, ...pod }: KubeObject): unknown {
+  const { labels, annotations, finalizers, name, namespace } = metadata
+  const owners = metadata['ownerReferences']
+  return { labels, annotations, owners, finalizers, name, namespace, spec: pod['spec'] }
 }

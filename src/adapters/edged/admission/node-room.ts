@@ -45,6 +45,11 @@ export function lackMessage({ resource, requested, used, capacity }: Lack): stri
   return `Node didn't have enough resource: ${resource}, requested: ${requested}, used: ${used}, capacity: ${capacity}`
 }
 
+/** What kubelet says of a lack that no other pod is the reason for. */
+export function excessMessage({ resource, requested, capacity }: Lack): string {
+  return `Node didn't have enough capacity: ${resource}, requested: ${requested}, capacity: ${capacity}`
+}
+
 /** The pods among all of a store that use what a node has. */
 export function usersOf(
   pods: readonly KubeObject[],

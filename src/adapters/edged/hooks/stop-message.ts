@@ -1,3 +1,5 @@
+import type { SandboxStatus } from '../../runtime/index.ts'
+import type { PodContext } from '../pod-context.ts'
 import type { StopStep } from '../pod-plan.ts'
 import { allContainers, type PodView } from '../pod-view.ts'
 import { isRestartable } from '../restart-policy.ts'
@@ -29,4 +31,17 @@ export function stopMessage(
     case 'sandbox':
       return `Stopping container ${name}`
   }
+}
+
+/** Tells that a container is stopped whose pod nobody knows any more. */
+export function tellEnd(
+  { record }: Pick<PodContext, 'record'>,
+  { namespace, name, uid }: Pick<SandboxStatus, 'namespace' | 'name' | 'uid'>,
+  container: string,
+): void {
+  record({
+    ...{ kind: 'Pod', namespace, name, uid, type: 'Normal', reason: 'Killing' },
+    message: `Stopping container ${container}`,
+    fieldPath: `spec.containers{${container}}`,
+  })
 }

@@ -21,7 +21,7 @@ export interface LookResult {
 export interface LookTarget {
   readonly container: ContainerView
   readonly containerId: string
-  /** The pod's own address; undefined when it has that of the machine. */
+  /** The address of its pod; undefined where pods have no network of their own. */
   readonly ip: string | undefined
 }
 

@@ -69,7 +69,7 @@ export class Prober {
   /**
    * Sees to it that the runs of a pod that are there are probed, and no others.
    *
-   * @param ip the pod's own address; undefined when it has that of the machine.
+   * @param ip the address of the pod; undefined where pods have no network of their own.
    * @returns what is known of those runs that have probes.
    */
   health(

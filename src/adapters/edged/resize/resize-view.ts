@@ -17,6 +17,8 @@ export interface Room {
   readonly canResize: boolean
   /** Why the pod as it is to be does not fit; undefined when it does. */
   readonly problem: () => string | undefined
+  /** Why it would not fit either if the node had nothing else to run. Default: it would. */
+  readonly excess?: () => string | undefined
 }
 
 /** A pod as it is to be run now, and what is to be told of its size. */
@@ -83,7 +85,10 @@ function pendingOf(
   const isAllocated =
     whole.isAllocated &&
     sizes.every(({ container, allocated }) => sameRequests(container.requests, allocated))
-  const problem = isAllocated ? undefined : room.problem()
+  if (isAllocated) return undefined
+  const excess = room.excess?.()
+  if (excess !== undefined) return { reason: 'Infeasible', message: excess }
+  const problem = room.problem()
   return problem === undefined ? undefined : { reason: 'Deferred', message: problem }
 }
 

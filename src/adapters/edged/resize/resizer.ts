@@ -1,7 +1,13 @@
 import { parseWhole } from '../../kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../../kubernetes/objects/types.ts'
 import { type ContainerStatus, type PodLimits, RuntimeError } from '../../runtime/index.ts'
-import { asAllocated, lackMessage, lacksOf, usersOf } from '../admission/node-room.ts'
+import {
+  asAllocated,
+  excessMessage,
+  lackMessage,
+  lacksOf,
+  usersOf,
+} from '../admission/node-room.ts'
 import type { Condition } from '../conditions.ts'
 import { asNumber, asObject, asObjects, asText } from '../json.ts'
 import { oomScoreAdjust } from '../oom-score.ts'
@@ -128,6 +134,14 @@ export class Resizer {
         const others = usersOf(store.list('pods').items, name, pod.uid).map(asAllocated)
         const [lack] = lacksOf(pod.object, others, allocatable)
         return lack === undefined ? undefined : lackMessage(lack)
+      },
+      excess: () => {
+        const lacks = lacksOf(pod.object, [], node().allocatable)
+        // In the order in which kubelet looks.
+        const [lack] = ['memory', 'cpu'].flatMap((each) =>
+          lacks.filter(({ resource }) => resource === each),
+        )
+        return lack === undefined ? undefined : excessMessage(lack)
       },
     }
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { KubeObject } from '../../kubernetes/objects/types.ts'
+import type { JsonObject, KubeObject } from '../../kubernetes/objects/types.ts'
 import { asObject, asObjects, asText, asTextMap, canonical } from '../json.ts'
 import { referencesOf, viewPod } from '../pod-view.ts'
 
@@ -9,6 +9,12 @@ const SEEN = 'kubernetes.io/config.seen'
 const MIRROR = 'kubernetes.io/config.mirror'
 /** Static pods stay whatever happens to their node. */
 const TOLERATION = { operator: 'Exists', effect: 'NoExecute' }
+
+/** The classes that are always there. */
+const PRIORITIES: ReadonlyMap<string, number> = new Map([
+  ['system-cluster-critical', 2_000_000_000],
+  ['system-node-critical', 2_000_001_000],
+])
 
 /** Where a manifest was found. */
 export interface ManifestPlace {
@@ -45,6 +51,7 @@ export function asStaticPod(manifest: KubeObject, place: ManifestPlace): KubeObj
     },
     spec: {
       ...spec,
+      ...importanceOf(spec),
       nodeName: node,
       tolerations: [...asObjects(spec['tolerations']), TOLERATION],
     },
@@ -53,6 +60,14 @@ export function asStaticPod(manifest: KubeObject, place: ManifestPlace): KubeObj
   const resource = referredIn(pod)
   if (resource !== undefined) throw new Error(`static pods may not reference ${resource}`)
   return pod
+}
+
+/** What the admission of the API gives to other pods. */
+function importanceOf(spec: JsonObject): JsonObject {
+  return {
+    priority: spec['priority'] ?? PRIORITIES.get(asText(spec['priorityClassName']) ?? '') ?? 0,
+    preemptionPolicy: spec['preemptionPolicy'] ?? 'PreemptLowerPriority',
+  }
 }
 
 function referredIn(pod: KubeObject): string | undefined {

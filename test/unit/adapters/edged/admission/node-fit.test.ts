@@ -22,7 +22,9 @@ const TOLERANT = { tolerations: [{ key: 'gone', operator: 'Exists' }] }
 function misfit(spec: JsonObject, others: readonly KubeObject[] = []): string {
   const allocatable = { cpu: '2', memory: '1Gi', pods: '2' }
   const wanted = pod({ ...TOLERANT, ...spec }, { uid: 'wanted' }).object
-  const found = misfitOf(wanted, others, { name: 'edge-1', allocatable, object: NODE })
+  const unsafeSysctls = ['net.core.somaxconn', 'kernel.msg*', 'vm.*']
+  const node = { name: 'edge-1', allocatable, object: NODE, unsafeSysctls }
+  const found = misfitOf(wanted, others, node)
   return found === undefined ? '' : `${found.reason}: ${found.message}`
 }
 
@@ -43,6 +45,39 @@ const OTHER_NODE =
 describe('whether a node takes a pod', () => {
   test('one that asks for nothing', () => {
     expect(misfit({})).toBe('')
+  })
+
+  test.each<[string, JsonObject, string]>([
+    ['a safe one', { name: 'net.ipv4.tcp_syncookies' }, ''],
+    ['one that was allowed', { name: 'net.core.somaxconn' }, ''],
+    ['one of those that were allowed', { name: 'kernel.msgmax' }, ''],
+    ['one written as a path', { name: 'kernel/shm_rmid_forced' }, ''],
+    [
+      'one that is not safe',
+      { name: 'kernel.sem' },
+      'SysctlForbidden: forbidden sysctl: "kernel.sem" not allowlisted',
+    ],
+    [
+      'one of the whole machine, though allowed',
+      { name: 'vm.swappiness' },
+      'SysctlForbidden: forbidden sysctl: "vm.swappiness" not allowlisted',
+    ],
+  ])('a setting of the kernel: %s', (_name, sysctl, expected) => {
+    expect(misfit({ securityContext: { sysctls: [{ ...sysctl, value: '1' }] } })).toBe(expected)
+  })
+
+  test('a setting of the kernel that is not its own', () => {
+    const sysctls = [{ name: 'net.ipv4.tcp_syncookies', value: '1' }]
+    expect(misfit({ hostNetwork: true, securityContext: { sysctls } })).toBe(
+      'SysctlForbidden: forbidden sysctl: "net.ipv4.tcp_syncookies" not allowed with host Net enabled',
+    )
+  })
+
+  test('groups of an image that are not to count', () => {
+    const securityContext = { supplementalGroupsPolicy: 'Strict' }
+    expect(misfit({ securityContext })).toBe(
+      'SupplementalGroupsPolicyNotSupported: SupplementalGroupsPolicy=Strict is not supported in this node',
+    )
   })
 
   test('too little room beside those that have begun', () => {

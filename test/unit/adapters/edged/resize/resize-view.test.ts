@@ -53,6 +53,13 @@ describe('a pod that is to have another size', () => {
     })
   })
 
+  test('is told that it never fits', () => {
+    const small = { ...FULL, excess: () => 'too little of a node' }
+    const found = view(resized(), [run(resized(), 'main')], small)
+    expect(resourcesOf(found)).toEqual(SMALL)
+    expect(found.pending).toEqual({ reason: 'Infeasible', message: 'too little of a node' })
+  })
+
   test('keeps what it has as long as there is none', () => {
     const found = view(resized(), [run(resized(), 'main')], FULL)
     expect(resourcesOf(found)).toEqual(SMALL)

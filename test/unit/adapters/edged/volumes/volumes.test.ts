@@ -44,8 +44,8 @@ const source: ConfigSource = {
       : undefined,
 }
 
-function read(volume: JsonObject): unknown {
-  const fields = { pod: pod(), podIPs: [], hostIPs: [], allocatable: {} }
+function read(volume: JsonObject, spec: JsonObject = {}): unknown {
+  const fields = { pod: pod(spec), podIPs: [], hostIPs: [], allocatable: {} }
   const result = volumeFiles(volume, source, fields)
   if (result.type === 'missing') return result.message
   const entries = [...result.files].map(([path, { bytes, mode }]) => [
@@ -56,6 +56,15 @@ function read(volume: JsonObject): unknown {
 }
 
 describe('the files of a volume', () => {
+  test.each<[string, JsonObject, string]>([
+    ['nobody in particular', {}, '644'],
+    ['a group', { fsGroup: 2000 }, '600'],
+    ['a user', { runAsUser: 1000 }, '600'],
+  ])('the token of a pod that is %s', (_name, securityContext, mode) => {
+    const volume = { projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } }
+    expect(read(volume, { securityContext })).toEqual({ token: `3600  ${mode}` })
+  })
+
   test.each<[string, JsonObject, unknown]>([
     ['a config map', { configMap: { name: 'app' } }, { a: '1 644', b: '2 644', c: '\0\u0001 644' }],
     [
@@ -160,6 +169,12 @@ describe('on disk', () => {
     expect((await readdir(volume)).sort()).toEqual(
       [await readlink(join(volume, '..data')), '..data', 'a'].sort(),
     )
+  })
+
+  test('the directory gets the mode that is asked for', async () => {
+    const made = join(directory, 'made')
+    await writeAtomicDirectory(made, new Map([['a', file('1')]]), undefined, 0o1777)
+    expect((await stat(made)).mode & 0o7777).toBe(0o1777)
   })
 
   test('the same files change nothing, and a link that was removed comes back', async () => {

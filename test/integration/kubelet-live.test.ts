@@ -22,10 +22,13 @@ const PROOFS: readonly string[] = [
   'last-words-from-log',
   'no-such-command',
   'deleted-with-a-word',
+  'from-a-file',
   'never-pulled',
   'init-in-order',
   'sidecar-of-a-job',
+  'looked-into',
   'unready-by-command',
+  'ready-by-grpc',
   'post-start-fails',
   'variables',
   'no-such-config-map',
@@ -34,6 +37,7 @@ const PROOFS: readonly string[] = [
   'burstable',
   'too-much-memory',
   'another-user',
+  'resized',
   'named',
 ]
 

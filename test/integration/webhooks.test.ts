@@ -1,5 +1,6 @@
 import type { JsonObject } from 'tideway/adapters/kubernetes/objects'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { connectPort } from '../../src/adapters/runtime/socket-stream.ts'
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts'
 import { type Outcome, type Send, sendTo } from '../support/kind-cases.ts'
 import { startWebhookServer, type WebhookServer } from '../support/webhook-server.ts'
@@ -14,7 +15,14 @@ const audit: JsonObject[] = []
 
 beforeAll(async () => {
   hooks = await startWebhookServer()
-  target = await startTestApiServer({ audit: (event) => audit.push(event) })
+  const unused = (): never => {
+    throw new Error('nobody runs anything in a pod here')
+  }
+  target = await startTestApiServer({
+    audit: (event) => audit.push(event),
+    // Whatever pod is meant, what it listens with is the server of webhooks.
+    streams: { exec: unused, attach: unused, portForward: () => connectPort(hooks.port) },
+  })
   send = sendTo({ url: target.server.url, token: target.token, caPem: target.caPem })
 })
 afterAll(async () => {
@@ -203,6 +211,37 @@ describe('webhooks that refuse', () => {
       .poll(() => audit.some((event) => JSON.stringify(event).includes('hook-0.example.com/seen')))
       .toBe(true)
   })
+})
+
+test('a service leads to one of its ready pods', async () => {
+  const labels = { app: 'hooks' }
+  const meta = { name: 'hooks', namespace: 'default', labels }
+  const ports = [{ port: 443, targetPort: 9_443 }]
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: meta,
+    spec: { selector: labels, ports },
+  }
+  expect((await send('POST', '/api/v1/namespaces/default/services', { body: service })).code).toBe(
+    201,
+  )
+  const clientConfig = {
+    service: { namespace: 'default', name: 'hooks', path: '/label' },
+    caBundle: hooks.caBundle,
+  }
+  await configure('mutating', { path: '', clientConfig })
+  expect(messageOf(await create())).toMatch(/no endpoints available for service "hooks"$/)
+  const spec = { containers: [{ name: 'c', image: 'i' }], nodeName: 'node-1' }
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: meta, spec }
+  expect((await send('POST', '/api/v1/namespaces/default/pods', { body: pod })).code).toBe(201)
+  const ready = { type: 'Ready', status: 'True' }
+  const status = { podIP: '10.1.2.3', podIPs: [{ ip: '10.1.2.3' }], conditions: [ready] }
+  const type = 'application/merge-patch+json'
+  const path = '/api/v1/namespaces/default/pods/hooks/status'
+  expect((await send('PATCH', path, { body: { status }, type })).code).toBe(200)
+  const made = await create()
+  expect(made.body).toMatchObject({ metadata: { labels: { by: 'webhook' } } })
 })
 
 describe('webhooks that do not answer as they should', () => {

@@ -1,0 +1,173 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  readAnswer,
+  reviewRequest,
+} from '../../../../../../src/adapters/kubernetes/server/webhooks/admission-review.ts'
+import {
+  type AskedResource,
+  meantVersion,
+  ruleMeans,
+} from '../../../../../../src/adapters/kubernetes/server/webhooks/rule-match.ts'
+import { conditionsHold } from '../../../../../../src/adapters/kubernetes/server/webhooks/selection.ts'
+import {
+  type Webhook,
+  webhooksOf,
+} from '../../../../../../src/adapters/kubernetes/server/webhooks/webhook.ts'
+import {
+  CallError,
+  refusalOf,
+} from '../../../../../../src/adapters/kubernetes/server/webhooks/webhook-errors.ts'
+
+const STATUS: AskedResource = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'deployments',
+  subresource: 'status',
+  namespaced: true,
+}
+const WHOLE: AskedResource = { ...STATUS, subresource: '' }
+
+function webhook(hook: object): Webhook {
+  const [found] = webhooksOf({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: 'test' },
+    webhooks: [{ name: 'a.example.com', clientConfig: { url: 'https://here' }, ...hook }],
+  })
+  if (found === undefined) throw new Error('no webhook')
+  return found
+}
+
+const rule = (more: object): object => ({
+  apiGroups: ['apps'],
+  apiVersions: ['v1'],
+  operations: ['CREATE', 'UPDATE'],
+  resources: ['deployments'],
+  ...more,
+})
+
+describe('who is meant', () => {
+  test.each([
+    [rule({}), WHOLE, true],
+    [rule({}), STATUS, false],
+    [rule({ resources: ['deployments/status'] }), STATUS, true],
+    [rule({ resources: ['deployments/*'] }), WHOLE, true],
+    [rule({ resources: ['*/status'] }), STATUS, true],
+    [rule({ resources: ['*/status'] }), WHOLE, false],
+    [rule({ resources: ['*'] }), STATUS, false],
+    [rule({ resources: ['*/*'] }), STATUS, true],
+    [rule({ operations: ['DELETE'] }), WHOLE, false],
+    [rule({ operations: ['*'] }), WHOLE, true],
+    [rule({ scope: 'Cluster' }), WHOLE, false],
+    [rule({ scope: 'Namespaced' }), WHOLE, true],
+    [rule({ apiGroups: ['*'], apiVersions: ['*'] }), WHOLE, true],
+  ])('%j', (given, asked, isMeant) => {
+    const [found] = webhook({ rules: [given] }).rules
+    expect(found !== undefined && ruleMeans(found, 'UPDATE', asked)).toBe(isMeant)
+  })
+
+  test('a version that says the same is as good, unless the webhook is exact', () => {
+    const other = { ...WHOLE, version: 'v1beta1' }
+    const rules = [rule({ apiVersions: ['v1beta1'] })]
+    expect(meantVersion(webhook({ rules }), 'CREATE', WHOLE, [other])).toBe(other)
+    const exact = webhook({ rules, matchPolicy: 'Exact' })
+    expect(meantVersion(exact, 'CREATE', WHOLE, [other])).toBeUndefined()
+  })
+
+  test('a condition that is false decides; a broken one is for the policy', () => {
+    const subject = {
+      operation: 'CREATE',
+      user: { name: 'me', groups: ['us'] },
+      name: 'n',
+      namespace: 'default',
+      dryRun: false,
+      options: {},
+      object: { kind: 'ConfigMap', data: { a: 'x' } },
+      old: undefined,
+    } as const
+    const version = { kind: {}, resource: {}, subresource: '' }
+    const request = reviewRequest('u', subject, version, version)
+    const holds = (expressions: readonly string[], more: object = {}): unknown =>
+      conditionsHold(
+        webhook({ matchConditions: expressions.map((expression) => ({ expression })), ...more }),
+        request,
+      )
+    expect(holds(["object.data.a == 'x'", "'us' in request.userInfo.groups"])).toBe(true)
+    expect(holds(['oldObject == null', "request.operation == 'DELETE'"])).toBe(false)
+    expect(holds(['object.none.such', "request.name == 'other'"])).toBe(false)
+    expect(holds(['object.none.such'])).toEqual({
+      problem: expect.stringContaining('no such key') as string,
+    })
+    expect(holds(['object.none.such'], { failurePolicy: 'Ignore' })).toBe(false)
+  })
+})
+
+describe('answers', () => {
+  const bytes = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))
+  const review = (response: unknown): unknown => ({
+    kind: 'AdmissionReview',
+    apiVersion: 'admission.k8s.io/v1',
+    response,
+  })
+
+  test('any bytes are an answer or an error that says why', () => {
+    const read = (given: Uint8Array, isMutating: boolean): void => {
+      try {
+        readAnswer(given, 'u', 'v1', isMutating)
+      } catch (error) {
+        expect(error).toBeInstanceOf(CallError)
+      }
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (given, isMutating) => {
+        read(given, isMutating)
+      }),
+    )
+    const fields = fc.record(
+      {
+        uid: fc.oneof(fc.constant('u'), fc.jsonValue()),
+        allowed: fc.jsonValue(),
+        patch: fc.oneof(fc.base64String(), fc.jsonValue()),
+        patchType: fc.oneof(fc.constant('JSONPatch'), fc.jsonValue()),
+        status: fc.jsonValue(),
+        warnings: fc.jsonValue(),
+        auditAnnotations: fc.jsonValue(),
+      },
+      { requiredKeys: [] },
+    )
+    fc.assert(
+      fc.property(fields, fc.boolean(), (response, isMutating) => {
+        read(bytes(review(response)), isMutating)
+      }),
+    )
+  })
+
+  test('what is added to an answer is bounded', () => {
+    const warnings = Array.from({ length: 1_000 }, () => 'w')
+    const auditAnnotations = Object.fromEntries(
+      warnings.map((_, index) => [`k${index}`, 'v'.repeat(20_000)]),
+    )
+    const answer = readAnswer(
+      bytes(review({ uid: 'u', allowed: true, warnings, auditAnnotations })),
+      'u',
+      'v1',
+      false,
+    )
+    expect(answer.warnings).toHaveLength(16)
+    expect(Object.keys(answer.annotations)).toHaveLength(32)
+    expect(answer.annotations['k0']).toHaveLength(10_240)
+  })
+
+  test.each([
+    [undefined, 400, 'without explanation'],
+    [{ code: 200, status: 'Success', reason: 'Odd' }, 400, ': Odd'],
+    [{ code: 418, message: 'no' }, 418, ': no'],
+    [{ code: 99_999 }, 400, 'without explanation'],
+    [{ code: 'x', message: 5, details: [] }, 400, 'without explanation'],
+  ])('a refusal is a failure whatever it says of itself: %j', (result, code, text) => {
+    const { status } = refusalOf('a.example.com', result as never)
+    expect(status).toMatchObject({ status: 'Failure', code })
+    expect(String(status['message'])).toContain(text)
+  })
+})

@@ -12,6 +12,9 @@ export const EPOCHS_MAX: number = 8
 /** Actors of one epoch that are known by name: one more each time that events in a document were refused. */
 const FORKS_MAX = 4
 
+/** Our own actors of one epoch that are known by name: beyond, an edit is taken for one that we pass on. */
+const OWN_FORKS_MAX = 4_096
+
 /** Under which logs a replica has written, as far as it told us itself. */
 export interface AuthorRecord {
   /** Who was the first to be connected as this replica: only its word counts. */
@@ -71,11 +74,15 @@ export class Authors {
   readonly #records = new Map<ReplicaId, AuthorRecord>()
   readonly #owners = new Map<ActorId, ReplicaId>()
   readonly #quarantined = new Map<ActorId, QuarantineRecord>()
+  /** Epochs that this replica writes, or has written, under. */
+  readonly #ownEpochs: Epoch[] = []
+  /** How many actors of each of those are known by name. */
+  #ownForks = FORKS_MAX
 
   constructor({ replica, epoch, former = [] }: Self, sha256: Sha256) {
     this.#self = replica
     this.#sha256 = sha256
-    for (const known of [...former, epoch]) this.#bind({ replica, epoch: known })
+    for (const known of [...former, epoch]) this.renew({ replica, epoch: known })
   }
 
   /** Reads what is remembered. */
@@ -94,7 +101,17 @@ export class Authors {
 
   /** From here on this replica writes under another epoch. What it wrote before stays its own. */
   renew(owner: Owner): void {
-    this.#bind(owner)
+    this.#ownEpochs.push(owner.epoch)
+    this.#bind(owner, 0, this.#ownForks)
+  }
+
+  /** Events of ours in a document were refused this often: what we write there is ours all the same. */
+  noteFork(fork: number): void {
+    const forks = Math.min(fork + 1, OWN_FORKS_MAX)
+    if (forks <= this.#ownForks) return
+    for (const epoch of this.#ownEpochs)
+      this.#bind({ replica: this.#self, epoch }, this.#ownForks, forks)
+    this.#ownForks = forks
   }
 
   /** Whose actor this is; undefined when nobody told us. */
@@ -151,8 +168,8 @@ export class Authors {
   }
 
   /** Of openers of a shared storage, only the first is told at the handshake. */
-  #bind(owner: Owner): void {
-    for (let fork = 0; fork < FORKS_MAX; fork += 1)
+  #bind(owner: Owner, from: number = 0, to: number = FORKS_MAX): void {
+    for (let fork = from; fork < to; fork += 1)
       this.#owners.set(actorOf(owner, fork, 0, this.#sha256), owner.replica)
   }
 

@@ -111,7 +111,8 @@ export class EventLog {
     const identity = await openIdentity(options)
     const authors = await Authors.load(storage, identity, options.sha256)
     const isOwn = (actor: ActorId): boolean => authors.of(actor) === identity.replica
-    const cache = new LogCache({ ...options, isOwn })
+    const onFork = (fork: number): void => authors.noteFork(fork)
+    const cache = new LogCache({ ...options, isOwn, onFork })
     for await (const { value } of storage.scan(PEER_PREFIX)) {
       const peer = decodeRecord<PeerState>(value, 'cursor')
       cache.peers.set(peer.replica, peer)

@@ -1,4 +1,4 @@
-import { type Beginning, cutsOf } from './generation.ts'
+import { type Beginning, covers, cutsOf } from './generation.ts'
 import { firstPlaceOf } from './generation-origin.ts'
 import type { PlanView } from './plan-view.ts'
 import type { CheckedEvent } from './submission.ts'
@@ -18,7 +18,25 @@ export function eventsBehind(
   return events.filter(({ header }) => {
     const { actor } = firstPlaceOf(header, generation, sha256)
     const newest = reach.get(actor)
-    if (newest === undefined || !isOwn(actor)) return false
-    return cutsOf(newest.generation) > cutsOf(generation)
+    return newest !== undefined && isOwn(actor) && newest.generation > generation
+  })
+}
+
+/**
+ * Whether a state that begins a generation may lack edits that are in the one that we began with. So it is when
+ * that has own events of a generation that we had left already: a log that went back may have written some of
+ * them since, and cut them into a state that nobody else has.
+ */
+export function mayLack(
+  { generation, reach }: Beginning,
+  ours: Beginning,
+  { isOwn }: Pick<PlanView, 'isOwn'>,
+): boolean {
+  // Of as many cuts, neither comes of the other: a log that went back may name other edits by one place.
+  if (cutsOf(ours.generation) === cutsOf(generation) || !covers(reach, ours.reach)) return true
+  return [...ours.reach.keys()].some((actor) => {
+    const newest = reach.get(actor)
+    if (newest === undefined || !isOwn(actor) || newest.generation === ours.generation) return false
+    return cutsOf(newest.generation) >= cutsOf(ours.generation)
   })
 }

@@ -6,7 +6,6 @@ import { packEvents } from './entry.ts'
 import {
   type Beginning,
   CUTS_MAX,
-  covers,
   cutsOf,
   FIRST_GENERATION,
   isNewer,
@@ -17,7 +16,7 @@ import {
   reaches,
 } from './generation.ts'
 import { AUTHORS_MAX, makeBeginning, reachOf } from './generation-beginning.ts'
-import { eventsBehind } from './generation-behind.ts'
+import { eventsBehind, mayLack } from './generation-behind.ts'
 import { firstPlaceOf, isSameFirst, originOf } from './generation-origin.ts'
 import { lateKey } from './keys.ts'
 import type { LateRoom } from './late-room.ts'
@@ -139,9 +138,7 @@ export class GenerationPlan {
     if (ours?.hash === beginning.hash && ours.generation === beginning.generation) return
     if (ours !== undefined && !isNewer(beginning, ours)) return
     const isDeleted = record.deleted || beginning.change === undefined
-    // Of as many cuts, neither comes of the other: a log that went back may name other edits by one place.
-    const isApart = ours !== undefined && cutsOf(ours.generation) === cutsOf(beginning.generation)
-    if (ours !== undefined && !isDeleted && (isApart || !covers(beginning.reach, ours.reach)))
+    if (ours !== undefined && !isDeleted && mayLack(beginning, ours, this.#view))
       this.setStateAside(document, { ...OUTRUN, peer, atMs })
     const isRival = beginning.generation === record.generation
     if (isRival) this.#setAside(document, { ...RIVAL, peer, atMs })

@@ -33,6 +33,8 @@ export interface LogCacheOptions {
   readonly isGenesis: (hash: EventHash, message: string | undefined) => boolean
   /** Whether this actor is ours, or was under an epoch that is over. Default: none is. */
   readonly isOwn?: ((actor: ActorId) => boolean) | undefined
+  /** Told how often events of ours were refused in a document, each time that its record is read or written. */
+  readonly onFork?: ((fork: number) => void) | undefined
   /** Looks inside events when a generation ends. Without it nothing is cut. */
   readonly rewriter?: Rewriter | undefined
   /** How many document records stay in memory. Default: 50,000, at about 200 bytes each. */
@@ -50,6 +52,7 @@ export class LogCache implements PlanView {
   readonly genesisActor: ActorId
   readonly isGenesis: (hash: EventHash, message: string | undefined) => boolean
   readonly isOwn: (actor: ActorId) => boolean
+  readonly #onFork: ((fork: number) => void) | undefined
   readonly peers: Map<ReplicaId, PeerState> = new Map()
   /** `undefined` as a value: the storage has no such document. Oldest use first. */
   readonly #records = new Map<DocumentId, DocumentRecord | undefined>()
@@ -72,6 +75,7 @@ export class LogCache implements PlanView {
     this.genesisActor = options.genesisActor
     this.isGenesis = options.isGenesis
     this.isOwn = options.isOwn ?? (() => false)
+    this.#onFork = options.onFork
     this.generations = new GenerationCache(options.rewriter, options.lateLimits)
     this.#recordsMax = options.recordsMax ?? RECORDS_MAX
   }
@@ -273,6 +277,7 @@ export class LogCache implements PlanView {
   #remember(document: DocumentId, record: DocumentRecord | undefined): void {
     this.#records.delete(document)
     this.#records.set(document, record)
+    if (record !== undefined && record.fork > 0) this.#onFork?.(record.fork)
     for (const oldest of this.#records.keys()) {
       if (this.#records.size <= this.#recordsMax) return
       if (!this.#planned.has(oldest)) this.#records.delete(oldest)

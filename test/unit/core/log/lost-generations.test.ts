@@ -33,6 +33,43 @@ test('what a log wrote after it went back is to be seen when a cut reaches past 
   expect(seen).toEqual([edit])
 })
 
+test('what a log wrote after it went back and cut itself is to be seen when a later cut reaches past it', async () => {
+  const storage = memoryStorage({ medium: new MemoryMedium() })
+  const lost = await LogNode.open('a', storage)
+  const b = await LogNode.open('b')
+  await set(b, 'first')
+  await giveAll(b, lost)
+  const backup = await copyMedium(storage)
+  await b.cut('d')
+  await giveAll(b, lost)
+  await set(lost, 'on the cut')
+  await giveAll(lost, b)
+  await b.cut('d')
+  const a = await LogNode.open('a', memoryStorage({ medium: backup }))
+  await set(a, 'restored')
+  await a.cut('d')
+  const state = (await a.log.readDocument('d')).find(({ kind }) => kind === 'base')?.hash
+  await giveAll(b, a)
+  expect(await a.value('d')).toEqual({ first: 1, 'on the cut': 1 })
+  const seen: string[] = []
+  for await (const { hash, kind } of a.log.rejected()) seen.push(`${kind} ${hash}`)
+  expect(seen).toEqual([`base ${state}`])
+})
+
+test('a state that others cut is not to be seen when a later one has all that is in it', async () => {
+  const [a, b] = await Promise.all([LogNode.open('a'), LogNode.open('b')])
+  for (const key of ['first', 'second']) {
+    await set(a, key)
+    await giveAll(a, b)
+    await b.cut('d')
+    await giveAll(b, a)
+  }
+  expect(await a.value('d')).toEqual({ first: 1, second: 1 })
+  const seen: string[] = []
+  for await (const { hash } of a.log.rejected()) seen.push(hash)
+  expect(seen).toEqual([])
+})
+
 test('a document that is deleted and cut here and cut more often there ends in one generation', async () => {
   const [a, b] = await Promise.all([LogNode.open('a'), LogNode.open('b')])
   await set(a, 'first')

@@ -1,4 +1,10 @@
-import type { CollectionId, EventHash, Position, ReplicaId } from '../../src/core/ids.ts'
+import type {
+  CollectionId,
+  DocumentId,
+  EventHash,
+  Position,
+  ReplicaId,
+} from '../../src/core/ids.ts'
 import type { StoredEntry } from '../../src/core/log/entry.ts'
 import { readEvent } from '../../src/core/log/event.ts'
 import { DEFAULT_LIMITS, INITIAL_CREDIT_BYTES } from '../../src/core/sync/limits.ts'
@@ -55,6 +61,8 @@ interface Way {
 interface Underway extends Promised {
   readonly position: Position
   readonly backfill: CollectionId | undefined
+  /** Over which connection. */
+  readonly way: Way
 }
 
 interface Talk {
@@ -77,6 +85,8 @@ export class LinkChecker implements NetworkWatcher {
   readonly #places: Map<ReplicaId, Map<string, StoredEntry>> = new Map()
   /** By link, as `from>to`: events that were sent and not acknowledged as durable yet. */
   readonly #open: Map<string, Map<string, Underway>> = new Map()
+  /** By machine: where the generation of a document begins in its log, if its history was cut. */
+  readonly #begun: Map<ReplicaId, Map<DocumentId, Position>> = new Map()
   /** Events that a machine did not take, by its name and their keys. */
   readonly #refused: Set<string> = new Set()
   /** Whether messages are read at all: it costs a third of a run. */
@@ -103,13 +113,18 @@ export class LinkChecker implements NetworkWatcher {
   appended(machine: Machine, entries: readonly StoredEntry[]): void {
     const places = this.#places.get(machine.name) ?? new Map<string, StoredEntry>()
     this.#places.set(machine.name, places)
-    for (const entry of entries)
+    const begun = this.#begun.get(machine.name) ?? new Map<DocumentId, Position>()
+    this.#begun.set(machine.name, begun)
+    for (const entry of entries) {
       if (entry.hash !== undefined) places.set(eventKey(entry.document, entry.hash), entry)
+      if (entry.kind === 'base') begun.set(entry.document, entry.position)
+    }
   }
 
   /** The log of a machine is shorter than it was: its positions mean something else from now on. */
   restored(machine: ReplicaId): void {
     this.#places.delete(machine)
+    this.#begun.delete(machine)
     for (const link of [...this.#open.keys()]) {
       if (link.startsWith(`${machine}>`) || link.endsWith(`>${machine}`)) this.#open.delete(link)
     }
@@ -122,6 +137,16 @@ export class LinkChecker implements NetworkWatcher {
     for (const [link, open] of this.#open) if (link.startsWith(`${machine}>`)) open.delete(key)
     for (const { out, back } of this.#talks.values())
       for (const way of [out, back]) if (way.from === machine) way.sent.delete(key)
+  }
+
+  /** Events of these documents were taken off a log, as a peer refused them: they go out again when they come back. */
+  takenBack(machine: ReplicaId, documents: readonly DocumentId[]): void {
+    for (const { out, back } of this.#talks.values()) {
+      const way = out.from === machine ? out : back
+      if (way.from !== machine) continue
+      for (const key of [...way.sent.keys()])
+        if (documents.some((document) => key.startsWith(`${document} `))) way.sent.delete(key)
+    }
   }
 
   sent(connection: number, from: ReplicaId, _to: ReplicaId, message: Uint8Array): void {
@@ -159,7 +184,7 @@ export class LinkChecker implements NetworkWatcher {
         break
       case 'ack':
         this.#granted(other, frame.credit)
-        this.#acknowledged(way, frame)
+        this.#acknowledged(way, other, frame)
         break
       case 'rejects':
         if (way.to === HOSTILE) break
@@ -233,16 +258,19 @@ export class LinkChecker implements NetworkWatcher {
     const link = `${way.from}>${way.to}`
     const open = this.#open.get(link) ?? new Map<string, Underway>()
     this.#open.set(link, open)
-    open.set(key, { ...event, position: place.position, backfill })
+    open.set(key, { ...event, position: place.position, backfill, way })
   }
 
-  /** `way.from` says what it has of the other's log on its disk. */
-  #acknowledged(way: Way, { durable, filled }: AckFrame): void {
+  /** `way.from` says what it has of the other's log on its disk; `other` is what it was sent over this connection. */
+  #acknowledged(way: Way, other: Way, { durable, filled }: AckFrame): void {
     const open = this.#open.get(`${way.to}>${way.from}`)
     for (const [key, promised] of open ?? []) {
       const { position, backfill } = promised
       if (backfill === undefined ? position > durable : !filled.includes(backfill)) continue
       open?.delete(key)
+      // It was under way when its connection broke, and is not sent again: its generation was over at its sender.
+      const begun = this.#begun.get(way.to)?.get(promised.document) ?? 0
+      if (promised.way !== other && position < begun) continue
       if (this.#refused.has(`${way.from} ${key}`)) continue
       this.#others.durability.promise(way.from, promised)
     }

@@ -126,6 +126,7 @@ export class Checkers implements Witness, World {
     const { replica } = process
     replica.onRejected((documents) => {
       this.delivery.takenBack(machine.name, documents)
+      this.links.takenBack(machine.name, documents)
       // Now: its author may be down when somebody else is asked for what was refused.
       this.#looking.push(this.durability.noteRefusals(replica).catch(() => undefined))
     })

@@ -88,8 +88,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const habits = {
     documents: 1 + random.below(6),
     deletes: does('deletes', 0.5),
-    // What moves is followed past cuts, or beside one that means harm; through both where it is asked for.
-    moves: does('moves', 0.3) && (!(cuts && hasHostile) || options.also !== undefined),
+    moves: does('moves', 0.3),
     textMax: does('bulk', 0.1) ? 60_000 : 1,
   }
   const workload = new Workload(world, checkers, habits)
@@ -98,10 +97,8 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   const cutting = cuts ? new Cutting(world, apart) : undefined
   checkers.generations.enabled = cuts
   world.compaction = (machine) => cutting?.options(machine)
-  // What comes back after a loss is not followed through these yet.
-  const unfollowed: Habit[] = cuts ? ['rot'] : []
-  if ([cuts, habits.moves, hasHostile].filter(Boolean).length > 1) unfollowed.push('losses')
-  const faults = new Faults(world, checkers, faultsOf(world, options, unfollowed))
+  const met = { cuts, moves: habits.moves, hostile: hasHostile }
+  const faults = new Faults(world, checkers, faultsOf(world, options, met))
   checkers.onStarted = (machine, process) => {
     traffic.started(machine, process)
     if (random.chance(0.5))
@@ -197,21 +194,32 @@ function decided({ without, also }: RunOptions, habit: Habit, bySeed: boolean): 
   return bySeed || also?.includes(habit) === true
 }
 
+/** What happens in a world beside faults, as far as it decides which faults are followed. */
+interface Met {
+  readonly cuts: boolean
+  readonly moves: boolean
+  readonly hostile: boolean
+}
+
 /** What may go wrong in a world. */
-function faultsOf(
-  world: Simulator,
-  options: RunOptions,
-  unfollowed: readonly Habit[],
-): readonly FaultName[] {
-  if (options.also === undefined)
-    options = { ...options, without: [...(options.without ?? []), ...unfollowed] }
+function faultsOf(world: Simulator, options: RunOptions, met: Met): readonly FaultName[] {
   const chosen = some(world, options.faults ?? FAULTS)
   if (options.faults !== undefined) return chosen
   const setBack = SET_BACK.filter((name) => decided(options, 'losses', chosen.includes(name)))
   const others = chosen.filter((name) => !SET_BACK.includes(name))
   // Apart as well: worlds in which nothing rots are what they would be without bit rot.
-  const rots = decided(options, 'rot', new SeededRandom(options.seed ^ 0x0b17).chance(0.5))
-  return [...others, ...setBack, ...(rots ? (['corrupt'] as const) : [])]
+  const apart = new SeededRandom(options.seed ^ 0x0b17)
+  const rots = decided(options, 'rot', apart.chance(0.5))
+  const isAsked = options.also !== undefined
+  const { cuts, moves, hostile } = met
+  // What comes back after a loss is not followed through all of these yet.
+  const mayRot = isAsked || !cuts || !(moves || hostile)
+  const maySetBack = isAsked || !moves || !(cuts || hostile)
+  // Nor are both kinds of loss where histories are cut: there it is one or the other.
+  const isOne = !isAsked && cuts && rots && mayRot
+  const isRot = isOne ? setBack.length === 0 || apart.chance(0.5) : rots && mayRot
+  const losses = maySetBack && !(isOne && isRot) ? setBack : []
+  return [...others, ...losses, ...(isRot ? (['corrupt'] as const) : [])]
 }
 
 /** A few of what may go wrong: seeds in which only two things do find what many would hide. */

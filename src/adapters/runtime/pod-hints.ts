@@ -15,7 +15,7 @@ export class PodHints {
   readonly #listeners = new Set<(hint: RuntimeHint) => void>()
   readonly #turns = new Turns()
   /** How each pod looked last, to tell whom a change is about that nobody has told. */
-  #portraits: ReadonlyMap<string, string> = new Map()
+  #portraits: ReadonlyMap<string, string> | undefined
   /** The look that has not begun. */
   #due: Promise<void> | undefined
   #isClosed = false
@@ -43,6 +43,18 @@ export class PodHints {
     return this.#due
   }
 
+  /** Somebody knows what the runtime holds: what is like that need not be hinted at by the first look. */
+  begin(state: RuntimeState): void {
+    this.#portraits ??= portraitsOf(state)
+  }
+
+  /** Nobody is told any more. Resolves when no look is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#listeners.clear()
+    await this.#turns.settled()
+  }
+
   async #nextLook(): Promise<void> {
     try {
       await this.#turns.run('look', () => {
@@ -54,26 +66,23 @@ export class PodHints {
     }
   }
 
-  /** Nobody is told any more. Resolves when no look is under way. */
-  async close(): Promise<void> {
-    this.#isClosed = true
-    this.#listeners.clear()
-    await this.#turns.settled()
-  }
-
   async #look(): Promise<void> {
     if (this.#isClosed) return
-    const { sandboxes, containers } = await this.#options.list()
-    const portraits = new Map<string, string>()
-    const add = (uid: string, line: string): void => {
-      portraits.set(uid, `${portraits.get(uid) ?? ''}${line}\n`)
-    }
-    for (const { uid, id, ready } of sandboxes) add(uid, `${id} ${ready}`)
-    for (const { podUid, id, state } of containers) add(podUid, `${id} ${state}`)
-    const before = this.#portraits
+    const before = this.#portraits ?? new Map<string, string>()
+    const portraits = portraitsOf(await this.#options.list())
     this.#portraits = portraits
     for (const uid of new Set([...before.keys(), ...portraits.keys()])) {
       if (before.get(uid) !== portraits.get(uid)) this.hint(uid)
     }
   }
+}
+
+function portraitsOf({ sandboxes, containers }: RuntimeState): ReadonlyMap<string, string> {
+  const portraits = new Map<string, string>()
+  const add = (uid: string, line: string): void => {
+    portraits.set(uid, `${portraits.get(uid) ?? ''}${line}\n`)
+  }
+  for (const { uid, id, ready } of sandboxes) add(uid, `${id} ${ready}`)
+  for (const { podUid, id, state } of containers) add(podUid, `${id} ${state}`)
+  return portraits
 }

@@ -7,6 +7,8 @@ import { type LogLimits, rotateLog, sizeOf } from './log-rotation.ts'
 export interface RunningLogsOptions extends LogLimits {
   readonly clock: Clock
   readonly logger: Logger
+  /** What `running` would tell, as it was seen last: asking for it costs nothing. Default: nothing is known. */
+  readonly seen?: (() => readonly ContainerStatus[]) | undefined
   /** The containers whose logs may grow. */
   readonly running: () => Promise<readonly ContainerStatus[]>
   /** Tells the engine to begin the file anew. */
@@ -42,10 +44,11 @@ export class RunningLogs {
 
   /** Looks at every log once. Failures are logged and tried again at the next look. */
   async lookNow(): Promise<void> {
-    const { clock, logger, fileBytesMax, filesMax, running, reopen } = this.#options
+    const { clock, logger, filesMax, running, reopen } = this.#options
     try {
+      if (!(await this.#mayOneBeLarge())) return
       for (const { id, logPath } of await running()) {
-        if (((await sizeOf(logPath)) ?? 0) < fileBytesMax) continue
+        if (!(await this.#isLarge(logPath))) continue
         await rotateLog(logPath, clock.wallMs(), filesMax)
         // Until then the engine goes on writing into the file that was moved: nothing is lost.
         await reopen(id)
@@ -53,5 +56,18 @@ export class RunningLogs {
     } catch (error) {
       if (!this.#isClosed) logger.warn('logs of containers could not be rotated', { error })
     }
+  }
+
+  async #mayOneBeLarge(): Promise<boolean> {
+    const seen = this.#options.seen?.()
+    if (seen === undefined) return true
+    for (const { logPath } of seen) {
+      if (await this.#isLarge(logPath)) return true
+    }
+    return false
+  }
+
+  async #isLarge(logPath: string): Promise<boolean> {
+    return ((await sizeOf(logPath)) ?? 0) >= this.#options.fileBytesMax
   }
 }

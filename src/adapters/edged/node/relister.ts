@@ -55,7 +55,6 @@ export class Relister {
 
   /** Lists the runtime once, and then again and again. A list that fails is only logged. */
   async start(): Promise<void> {
-    this.#health.start()
     this.#listing = this.#relist()
     await this.#listing
   }

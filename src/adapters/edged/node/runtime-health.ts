@@ -23,6 +23,7 @@ export class RuntimeHealth {
   #askedAtMs: number | undefined
   #problems: readonly string[] = []
   #timer: Cancel | undefined
+  #isClosed = false
 
   constructor(options: RuntimeHealthOptions) {
     this.#options = options
@@ -38,28 +39,31 @@ export class RuntimeHealth {
     return this.#problems.length > 0
   }
 
-  /** Begins to look. Once. */
-  start(): void {
-    this.#later()
-  }
-
-  /** It is being asked something. */
+  /** It is being asked something: how long that takes is looked at from now on. */
   asked(): void {
     this.#askedAtMs ??= this.#options.clock.monotonicMs()
+    if (this.#timer === undefined) this.#later()
   }
 
   /** It has answered. */
   answered(): void {
     this.#askedAtMs = undefined
+    this.#rest()
     this.#set([])
   }
 
   close(): void {
+    this.#isClosed = true
+    this.#rest()
+  }
+
+  #rest(): void {
     this.#timer?.()
     this.#timer = undefined
   }
 
   #later(): void {
+    if (this.#isClosed) return
     this.#timer = this.#options.clock.schedule(LOOK_MS, () => {
       this.#set(this.#look())
       this.#later()

@@ -22,9 +22,18 @@ const READ_OPTIONS = {
   objects: true,
 } as const
 
+/** A table is read once, however many services of it are used. */
+const ROOTS = new WeakMap<protobuf.INamespace, protobuf.Root>()
+
+function rootOf(table: protobuf.INamespace): protobuf.Root {
+  const root = ROOTS.get(table) ?? protobuf.Root.fromJSON(table)
+  ROOTS.set(table, root)
+  return root
+}
+
 /** Reads and writes the messages of a service that a table describes. */
 export function serviceCodec(table: protobuf.INamespace, service: string): ServiceCodec {
-  const found = protobuf.Root.fromJSON(table).lookupService(service)
+  const found = rootOf(table).lookupService(service)
   const methodOf = (name: string): protobuf.Method => {
     const method = found.methods[name]
     if (method === undefined) throw new Error(`the service ${service} has no method ${name}`)
@@ -53,6 +62,6 @@ export function messageReader(
   table: protobuf.INamespace,
   name: string,
 ): (bytes: Uint8Array) => unknown {
-  const type = protobuf.Root.fromJSON(table).lookupType(name)
+  const type = rootOf(table).lookupType(name)
   return (bytes) => type.toObject(type.decode(bytes), READ_OPTIONS)
 }

@@ -85,18 +85,24 @@ export class CriRuntime implements PodRuntime {
     this.#sessions = new EngineSessions(client, () => this.#events.tellsProcesses)
     this.#hints = new PodHints({ logger, list: () => this.list() })
     const onEvent = (id: string | undefined): void => void this.#noticed(id)
+    const onAftermath = (id: string): void => {
+      const podUid = this.#observed.podOf(id)
+      if (podUid !== undefined) this.#hints.hint(podUid)
+    }
     this.#events = new EngineEvents({
       engine: context.name,
       channel,
       clock,
       logger,
       onEvent,
+      onAftermath,
       onProcess: (event) => this.#sessions.notice(event),
     })
     this.#rotation = new RunningLogs({
       clock,
       logger,
       ...logLimits,
+      seen: () => this.#observed.running,
       running: async () =>
         (await this.list()).containers.filter(({ state }) => state === 'running'),
       reopen: async (containerId) => {
@@ -192,6 +198,7 @@ export class CriRuntime implements PodRuntime {
     await this.#unlessMissing(() =>
       this.#context.client.call('RemoveContainer', { containerId: id }),
     )
+    this.#observed.forget(id)
   }
 
   async stopSandbox(id: string): Promise<void> {
@@ -214,6 +221,7 @@ export class CriRuntime implements PodRuntime {
     await this.#unlessMissing(() =>
       persistently(() => client.call('RemovePodSandbox', { podSandboxId: id }, SANDBOX_TIMEOUT_MS)),
     )
+    this.#observed.forget(id)
     if (found !== undefined) this.#hints.hint(found.metadata.uid)
   }
 
@@ -222,7 +230,12 @@ export class CriRuntime implements PodRuntime {
   }
 
   async list(podUid?: string): Promise<RuntimeState> {
-    return await this.#refused('Unavailable', () => this.#observed.list(podUid))
+    const state = await this.#refused('Unavailable', () => this.#observed.list(podUid))
+    if (podUid === undefined) {
+      this.#hints.begin(state)
+      this.#events.listed()
+    }
+    return state
   }
 
   async exec(containerId: string, spec: ExecSpec): Promise<ProcessSession> {
@@ -244,11 +257,13 @@ export class CriRuntime implements PodRuntime {
   async usage(): Promise<readonly ContainerUsage[]> {
     const { client, owner } = this.#context
     return await this.#refused('Unavailable', async () => {
-      const [{ stats }, { containers }] = await Promise.all([
-        client.call('ListContainerStats', { filter: { labelSelector: selectorOf(owner) } }),
-        this.#observed.list(),
-      ])
-      return usageOf(stats, containers)
+      const filter = { labelSelector: selectorOf(owner) }
+      const { stats } = await client.call('ListContainerStats', { filter })
+      const isKnown = stats.every(
+        ({ attributes }) => this.#observed.podOf(attributes.id) !== undefined,
+      )
+      if (!isKnown) await this.#observed.list()
+      return usageOf(stats, this.#observed.running)
     })
   }
 

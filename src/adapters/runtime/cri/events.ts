@@ -17,6 +17,8 @@ export interface EventsOptions {
   readonly engine: string
   /** Something happened to this container, or to nobody knows which one. */
   readonly onEvent: (containerId: string | undefined) => void
+  /** Something happened to this container a while ago: what the engine says of it may be another by now. */
+  readonly onAftermath: (containerId: string) => void
   /** A process that was started in a container began, or ended. Only some engines tell. */
   readonly onProcess: (event: ProcessEvent) => void
 }
@@ -51,12 +53,15 @@ type Source = 'cri' | 'containerd'
 const RETRY_MS = 1_000
 /** An engine tells of an end before its own interface says so: it is looked at again after these times. */
 const ENDED_AFTER_MS: readonly number[] = [100, 1_000, 5_000]
-/** The engine's namespace for what came through the interface. */
-const CONTAINERD_FILTER = 'namespace==k8s.io,topic~="^/tasks/"'
+/**
+ * The engine's namespace for what came through the interface. That something begins is known to whoever
+ * began it, except for commands in containers.
+ */
+const CONTAINERD_FILTER = 'namespace==k8s.io,topic~="^/tasks/(exit|oom|delete|exec-started)$"'
 /** Without events there is only looking. Kubelet looks as often. */
 const LOOK_MS = 1_000
-/** With events: for what they may have left out. */
-const LOOK_RARELY_MS = 30_000
+/** With events: for what they may have left out, unless somebody lists everything anyway. */
+const LOOK_RARELY_MS = 90_000
 
 /**
  * Follows what an engine tells: by containerd's events where it is one, which also tell of processes that
@@ -90,8 +95,16 @@ export class EngineEvents {
   close(): void {
     this.#ended.abort()
     this.#cancel?.()
+    this.#cancel = undefined
     for (const cancel of this.#looks) cancel()
     this.#looks.clear()
+  }
+
+  /** Somebody has just listed everything: nothing has to be looked for now. */
+  listed(): void {
+    if (this.#sources.length === 0 || this.#cancel === undefined) return
+    this.#cancel()
+    this.#look()
   }
 
   #look(): void {
@@ -181,7 +194,7 @@ export class EngineEvents {
     for (const delayMs of ENDED_AFTER_MS) {
       const cancel = this.#options.clock.schedule(delayMs, () => {
         this.#looks.delete(cancel)
-        this.#options.onEvent(containerId)
+        this.#options.onAftermath(containerId)
       })
       this.#looks.add(cancel)
     }

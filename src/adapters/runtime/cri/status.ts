@@ -29,6 +29,12 @@ export function millisOf(nanos: string): number | undefined {
   return whole === 0n ? undefined : Number(whole / NANOS_PER_MS)
 }
 
+/** What of the status of a container its place in a list leaves out. */
+export type ContainerDetails = Pick<
+  ContainerStatusMessage,
+  'state' | 'startedAt' | 'finishedAt' | 'exitCode' | 'imageRef' | 'reason' | 'message'
+>
+
 /** A sandbox as it is seen from outside. */
 export function sandboxStatus(
   item: SandboxItem,
@@ -51,7 +57,7 @@ export function sandboxStatus(
  * Whether an engine gave up starting a container because whoever asked was gone, as when the agent is
  * killed: nothing of it ever ran, so it has not failed, and is as good as one that was only created.
  */
-export function isGivenUp(details: ContainerStatusMessage | undefined): boolean {
+export function isGivenUp(details: ContainerDetails | undefined): boolean {
   if (details?.state !== 'CONTAINER_EXITED' || details.reason !== 'StartError') return false
   return millisOf(details.startedAt) === undefined && GIVEN_UP.test(details.message)
 }
@@ -59,7 +65,7 @@ export function isGivenUp(details: ContainerStatusMessage | undefined): boolean 
 /** A container as it is seen from outside: what lists tell, and what only its own status does. */
 export function containerStatus(
   item: ContainerItem,
-  details: ContainerStatusMessage | undefined,
+  details: ContainerDetails | undefined,
 ): ContainerStatus {
   const kept = keptContainerOf(item.annotations)
   const { reason = '', message = '', exitCode = 0 } = details ?? {}

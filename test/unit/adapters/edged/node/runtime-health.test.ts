@@ -19,7 +19,6 @@ function world() {
 
 test('a runtime that answers is not down', () => {
   const { health, changes, until } = world()
-  health.start()
   for (let ms = 60_000; ms <= 600_000; ms += 60_000) {
     until(ms)
     health.asked()
@@ -32,7 +31,6 @@ test('a runtime that answers is not down', () => {
 
 test('silence is told in the words of kubelet, once each, and so is its end', () => {
   const { health, changes, until } = world()
-  health.start()
   until(100_000)
   health.asked()
   until(129_999)
@@ -50,9 +48,18 @@ test('silence is told in the words of kubelet, once each, and so is its end', ()
   health.close()
 })
 
+test('nobody looks at the clock while nothing is asked', () => {
+  const { time, health } = world()
+  expect(time.step(Number.MAX_SAFE_INTEGER)).toBe(false)
+  health.asked()
+  health.answered()
+  expect(time.step(Number.MAX_SAFE_INTEGER)).toBe(false)
+})
+
 test('nothing goes on after the close', () => {
   const { time, health } = world()
-  health.start()
+  health.asked()
   health.close()
+  health.asked()
   expect(time.step(Number.MAX_SAFE_INTEGER)).toBe(false)
 })

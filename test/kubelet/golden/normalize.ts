@@ -12,8 +12,8 @@ const REGISTRY = /127\.0\.0\.1:\d+/g
 const TOOK = /in \d[\d.hmµns]* \(\d[\d.hmµns]* including waiting\)/g
 /** How an engine's words reach kubelet: gRPC puts its own before them, which says nothing more. */
 const GRPC = /rpc error: code = \w+ desc = /g
-/** What the pods beside it have asked for. */
-const USED = /used: \d+/g
+/** What the pods beside it have asked for, and what the machine has. */
+const ROOM = /(used|capacity): \d+/g
 const IMAGE_BYTES = /Image size: \d+ bytes/g
 
 /** Takes what differs from run to run out of what there is to see of one pod. */
@@ -67,7 +67,7 @@ export class Normalizer {
       .replace(this.#network, '<address>')
       .replace(TOOK, 'in <time>')
       .replace(GRPC, '')
-      .replace(USED, 'used: <number>')
+      .replace(ROOM, '$1: <number>')
       .replace(IMAGE_BYTES, 'Image size: <bytes>')
   }
 }

@@ -159,10 +159,10 @@ export class ObservedState {
     return found.filter((status) => status !== undefined)
   }
 
-  #status(item: ContainerItem): ContainerStatus | Promise<ContainerStatus | undefined> {
+  async #status(item: ContainerItem): Promise<ContainerStatus | undefined> {
     const known = this.#containers.get(item.id)
     const isAsBefore = known?.item === item.state && !this.#mayChange(known.details)
-    return isAsBefore ? known.status : this.#ask(item)
+    return isAsBefore ? known.status : await this.#ask(item)
   }
 
   async #ask(item: ContainerItem): Promise<ContainerStatus | undefined> {

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunningProgram } from '../../examples/demo/program.ts'
+import { parseQuantity } from '../../src/adapters/kubernetes/objects/quantity.ts'
 import { KUBECTL_HINT, type Kubectl, newestKubectl } from '../support/kubectl.ts'
 import { skipUnless } from '../support/skip.ts'
 import { TestFleet, until } from './fleet-programs.ts'
@@ -82,7 +83,7 @@ for (const where of ['edge-1', 'cloud']) {
     const [container] = pod.containers ?? []
     expect(container?.name).toBe('main')
     expect(container?.usage['cpu']).toMatch(/^[1-9]\d*[num]?$/)
-    expect(Number(/^(\d+)Ki$/.exec(container?.usage['memory'] ?? '')?.[1])).toBeGreaterThan(40_960)
+    expect(parseQuantity(container?.usage['memory'])).toBeGreaterThan(40 * 2 ** 20)
     expect(await itemsOf(where, 'pods?labelSelector=app%3Dnone')).toEqual([])
     const [node] = await itemsOf(where, 'nodes')
     expect(node?.metadata.name).toBe('edge-1')

@@ -95,8 +95,9 @@ describe.skipIf(found === undefined)('processes apart (needs root and pid namesp
       const word = `apart-${process.pid}-${pid}`
       await start(opened, 'other', ['sh', '-c', 'sleep 86400; :', word])
       const { id } = await start(opened, 'shared', ['sleep', '86400'], pid)
-      const { output } = await opened.run(id, { ...LOOK, ...COMMAND_LIMITS })
-      expect(output).toContain(word)
+      const look = () => opened.run(id, { ...LOOK, ...COMMAND_LIMITS })
+      // It has begun when its first process has, which becomes this command a moment later.
+      await eventually(async () => (await look()).output.includes(word), WAIT_MS)
       const alone = await start(opened, 'alone', ['sleep', '86400'])
       const told = await opened.run(alone.id, { ...LOOK, ...COMMAND_LIMITS })
       expect(told.output).not.toContain(word)

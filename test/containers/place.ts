@@ -93,7 +93,9 @@ async function removeChains(bridge: string): Promise<void> {
   const rules = (await outputOf('iptables-save', '-t', 'nat')).split('\n')
   const own = rules.filter((rule) => rule.includes(`name: \\"${bridge}\\"`))
   // By the jump to it, and by its own rules: whoever made it may have ended between the two.
-  const chains = new Set(own.flatMap((rule) => rule.match(/\bCNI-(?!HOSTPORT)[0-9A-Za-z-]+/g) ?? []))
+  const chains = new Set(
+    own.flatMap((rule) => rule.match(/\bCNI-(?!HOSTPORT)[0-9A-Za-z-]+/g) ?? []),
+  )
   for (const chain of chains) {
     const jumps = rules.filter((rule) => rule.startsWith('-A ') && rule.endsWith(` ${chain}`))
     for (const rule of jumps) {

@@ -63,6 +63,15 @@ export function tooLong(field: string, max: number): Cause {
   }
 }
 
+/** There are too many of them. */
+export function tooMany(field: string, count: number, max: number): Cause {
+  return {
+    reason: 'FieldValueTooMany',
+    field,
+    message: `Too many: ${count}: must have at most ${max} items`,
+  }
+}
+
 /** The value refers to something that is not in the object. */
 export function notFoundValue(field: string, value: Json | undefined): Cause {
   return { reason: 'FieldValueNotFound', field, message: `Not found: ${shown(value)}` }

@@ -16,6 +16,7 @@ import {
 import { checkLabels, checkName } from './names.ts'
 import { podLevelCauses } from './pod-level-resources.ts'
 import { containerPartsCheck, hostPortCauses, podPartsCheck } from './pod-parts-checks.ts'
+import { restartCauses } from './restart-checks.ts'
 
 const MAX = Number.MAX_SAFE_INTEGER
 const PROBE_ACTIONS = ['exec', 'httpGet', 'tcpSocket', 'grpc'] as const
@@ -243,9 +244,12 @@ function checkMountPaths(field: string, mounts: readonly Json[]): readonly Cause
 export function checkPodSpec(field: string, spec: JsonObject): readonly Cause[] {
   const volumes = listAt(spec, 'volumes')
   const names = new Set(volumes.map((volume) => textAt(volume, 'name')))
-  const lists = ['initContainers', 'containers'] as const
+  const lists = ['containers', 'initContainers'] as const
   const containers = lists.flatMap((list) =>
-    listAt(spec, list).map((item, index) => ({ item, place: `${field}.${list}[${index}]` })),
+    listAt(spec, list).map((item, index) => ({
+      ...{ item, place: `${field}.${list}[${index}]` },
+      isInit: list === 'initContainers',
+    })),
   )
   const seen = new Set<string>()
   const repeated = containers.flatMap(({ item, place }): Cause[] => {
@@ -265,9 +269,10 @@ export function checkPodSpec(field: string, spec: JsonObject): readonly Cause[] 
   return [
     ...checkVolumes(`${field}.volumes`, volumes),
     ...(listAt(spec, 'containers').length === 0 ? [required(`${field}.containers`)] : []),
-    ...containers.flatMap(({ item, place }) =>
-      checkContainer(place, isObject(item) ? item : {}, names),
-    ),
+    ...containers.flatMap(({ item, place, isInit }) => [
+      ...checkContainer(place, isObject(item) ? item : {}, names),
+      ...restartCauses(place, item, isInit),
+    ]),
     ...repeated,
     ...checkOneOf(`${field}.restartPolicy`, spec['restartPolicy'], [
       'Always',

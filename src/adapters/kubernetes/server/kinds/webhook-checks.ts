@@ -10,6 +10,7 @@ import {
   invalidValue,
   notSupported,
   required,
+  tooMany,
 } from './checks.ts'
 import { checkUrl, checkWebhookService } from './client-config-checks.ts'
 import { checkQualifiedName, nameProblems } from './names.ts'
@@ -147,11 +148,8 @@ const conditionsCheck: Check = (path, hook) => {
   const list = listAt(hook, 'matchConditions')
   const field = `${path}.matchConditions`
   const names = list.map((item) => textAt(item, 'name') || undefined)
-  const text = `Too many: ${list.length}: must have at most ${CONDITIONS_MAX} items`
   return [
-    ...(list.length > CONDITIONS_MAX
-      ? [{ reason: 'FieldValueTooMany', field, message: text }]
-      : []),
+    ...(list.length > CONDITIONS_MAX ? [tooMany(field, list.length, CONDITIONS_MAX)] : []),
     ...list.flatMap((item, index) => {
       const isTwice = names[index] !== undefined && names.indexOf(names[index]) < index
       const name = `${field}[${index}].name`

@@ -148,6 +148,9 @@ describe('defaults', () => {
 })
 
 describe('validation', () => {
+  const restartRule = (): JsonObject => ({
+    ...{ action: 'Restart', exitCodes: { operator: 'In', values: [1] } },
+  })
   const fieldsOf = (id: string, object: KubeObject): readonly string[] =>
     checkObject(resource(id), object).map((cause) => `${cause.reason} ${cause.field}`)
 
@@ -179,6 +182,36 @@ describe('validation', () => {
       'a policy',
       { containers: [container()], restartPolicy: 'Sometimes' },
       ['FieldValueNotSupported spec.restartPolicy'],
+    ],
+    [
+      'rules without a policy',
+      { containers: [container({ restartPolicyRules: [restartRule()] })] },
+      ['FieldValueRequired spec.containers[0].restartPolicy'],
+    ],
+    [
+      'rules of nothing',
+      { containers: [container({ restartPolicy: 'Never', restartPolicyRules: [{}] })] },
+      [
+        'FieldValueNotSupported spec.containers[0].restartPolicyRules[0].action',
+        'FieldValueRequired spec.containers[0].restartPolicyRules[0].exitCodes',
+      ],
+    ],
+    [
+      'too many rules',
+      {
+        containers: [
+          container({
+            restartPolicy: 'Never',
+            restartPolicyRules: Array.from({ length: 21 }, restartRule),
+          }),
+        ],
+      },
+      ['FieldValueTooMany spec.containers[0].restartPolicyRules'],
+    ],
+    [
+      'a container that never ends well',
+      { containers: [container({ restartPolicy: 'Sometimes' })] },
+      ['FieldValueNotSupported spec.containers[0].restartPolicy'],
     ],
     [
       'requests over limits',

@@ -1,5 +1,5 @@
-import type { JsonObject } from 'tideway/adapters/kubernetes/objects'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { JsonObject, KubeObject } from 'tideway/adapters/kubernetes/objects'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { connectPort } from '../../src/adapters/runtime/socket-stream.ts'
 import { startTestApiServer, type TestApiServer } from '../support/api-server.ts'
 import { type Outcome, type Send, sendTo } from '../support/kind-cases.ts'
@@ -7,6 +7,7 @@ import { startWebhookServer, type WebhookServer } from '../support/webhook-serve
 
 const GROUP = '/apis/admissionregistration.k8s.io/v1'
 const MAPS = '/api/v1/namespaces/default/configmaps'
+const PODS = '/api/v1/namespaces/default/pods'
 
 let hooks: WebhookServer
 let target: TestApiServer
@@ -124,6 +125,7 @@ describe('webhooks that change objects', () => {
     ['/patch/type', 'breaks the object: '],
     ['/patch/base64', 'received undecodable patch in webhook response: '],
     ['/patch/merge', 'unsupported patch type'],
+    ['/patch/deep', 'received undecodable patch in webhook response: '],
     ['/patch/untyped', 'webhook returned response.patch but not response.patchType'],
   ])('a bad patch is told as what it is: %s', async (path, text) => {
     await configure('mutating', { path })
@@ -203,7 +205,7 @@ describe('webhooks that refuse', () => {
     expect((await create()).code).toBe(201)
   })
 
-  test('warnings and notes reach the client and the audit', async () => {
+  test('notes of a webhook reach the audit', async () => {
     await configure('validating', { path: '/annotate' })
     audit.length = 0
     expect((await create()).code).toBe(201)
@@ -211,6 +213,82 @@ describe('webhooks that refuse', () => {
       .poll(() => audit.some((event) => JSON.stringify(event).includes('hook-0.example.com/seen')))
       .toBe(true)
   })
+})
+
+describe('objects that change while webhooks look at them', () => {
+  const type = 'application/merge-patch+json'
+  const rule = { apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }
+  const kept = { objectSelector: { matchLabels: { kept: 'yes' } } }
+  let name = ''
+  let path = ''
+
+  beforeEach(async () => {
+    await configure('validating')
+    const body = map()
+    name = (body['metadata'] as { readonly name: string }).name
+    path = `${MAPS}/${name}`
+    expect((await create(body)).code).toBe(201)
+  })
+  afterEach(() => {
+    hooks.meanwhile = undefined
+  })
+
+  /** Has the object change when somebody is asked, so many times. */
+  function changing(times: number, change: (found: KubeObject) => KubeObject): void {
+    let left = times
+    hooks.meanwhile = async () => {
+      left -= 1
+      const key = { resource: 'configmaps', namespace: 'default', name }
+      if (left >= 0) await target.store.update(key, change, { part: 'desired' })
+    }
+  }
+
+  test('a deletion is asked about again', async () => {
+    const rules = [{ ...rule, operations: ['DELETE'] }]
+    await configure('validating', { path: '/allow', rules }, { path: '/deny', rules, ...kept })
+    changing(1, (found) => ({
+      ...found,
+      metadata: { ...found.metadata, labels: { kept: 'yes' } },
+    }))
+    expect((await send('DELETE', path)).code).toBe(403)
+    expect((await send('GET', path)).code).toBe(200)
+  })
+
+  test('an update is made anew, and given up when the object does not stand still', async () => {
+    const rules = [{ ...rule, operations: ['UPDATE'] }]
+    await configure('mutating', { path: '/allow', rules })
+    let count = 0
+    const withMore = (found: KubeObject): KubeObject => {
+      count += 1
+      return { ...found, data: { ...(found['data'] as JsonObject), b: `${count}` } }
+    }
+    changing(1, withMore)
+    const made = await send('PATCH', path, { body: { data: { c: '3' } }, type })
+    expect(made).toMatchObject({ code: 200, body: { data: { a: '1', b: '1', c: '3' } } })
+    changing(100, withMore)
+    const refused = await send('PATCH', path, { body: { data: { c: '4' } }, type })
+    expect(refused.code).toBe(409)
+    expect(messageOf(refused)).toMatch(
+      /^Operation cannot be fulfilled on configmaps "map-\d+": the object has been modified; please/,
+    )
+  })
+})
+
+test('what is asked of a connection has no labels, and is what a webhook makes of it', async () => {
+  const containers = ['main', 'other'].map((name) => ({ name, image: 'i' }))
+  const metadata = { name: 'connected' }
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers, nodeName: 'node-1' } }
+  expect((await send('POST', PODS, { body: pod })).code).toBe(201)
+  const exec = `${PODS}/connected/exec?command=id&stdout=true&container=none`
+  const operations = ['CONNECT']
+  const rules = [{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods/exec'], operations }]
+  const objectSelector = { matchLabels: { app: 'x' } }
+  await configure('validating', { path: '/deny', rules, objectSelector })
+  expect(messageOf(await send('POST', exec))).toMatch(/container none/)
+  await configure('validating', { path: '/deny', rules })
+  expect((await send('POST', exec)).code).toBe(403)
+  await configure('mutating', { path: '/patch/container', rules })
+  expect(messageOf(await send('POST', exec))).toBe('Upgrade request required')
 })
 
 test('a service leads to one of its ready pods', async () => {

@@ -21,6 +21,8 @@ export interface WebhookServer {
   readonly caBundle: string
   /** The paths and questions that it got, in order. */
   readonly asked: readonly { readonly path: string; readonly question: Question }[]
+  /** What happens while a question waits for its answer. */
+  meanwhile: ((path: string) => Promise<unknown>) | undefined
   close(): Promise<void>
 }
 
@@ -29,6 +31,13 @@ const patchOf = (operations: readonly unknown[]): Json => ({
   patchType: 'JSONPatch',
   patch: Buffer.from(JSON.stringify(operations)).toString('base64'),
 })
+
+/** A patch that nobody can read to its end. */
+function deepPatch(): Json {
+  const value = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+  const text = `[{"op":"add","path":"/data","value":${value}}]`
+  return { ...patchOf([]), patch: Buffer.from(text).toString('base64') }
+}
 
 /** A label with a value, whether there are labels before or not. */
 function labelled({ object }: Question, key: string, value: string): Json {
@@ -106,6 +115,8 @@ const ANSWERS: Readonly<Record<string, (question: Question) => Json | string>> =
   '/patch/unknown': () => patchOf([{ op: 'add', path: '/nonsense', value: 1 }]),
   '/patch/base64': () => ({ allowed: true, patchType: 'JSONPatch', patch: '!!' }),
   '/patch/untyped': () => ({ ...patchOf([]), patchType: undefined }),
+  '/patch/container': () => patchOf([{ op: 'replace', path: '/container', value: 'other' }]),
+  '/patch/deep': () => deepPatch(),
   '/patch/merge': () => ({ ...patchOf([]), patchType: 'MergePatch' }),
   '/uid': () => ({ allowed: true, uid: 'another' }),
   '/json': () => 'oops',
@@ -134,6 +145,7 @@ export async function startWebhookServer(): Promise<WebhookServer> {
       readonly apiVersion: string
     }
     asked.push({ path, question })
+    await self.meanwhile?.(path)
     if (path === '/slow') return
     if (path === '/cut') return void response.destroy()
     if (path === '/status') return void response.writeHead(500).end('boom')
@@ -157,11 +169,12 @@ export async function startWebhookServer(): Promise<WebhookServer> {
     server.listen({ host: '127.0.0.1', port: 0 }, resolve)
   })
   const { port } = server.address() as AddressInfo
-  return {
+  const self: WebhookServer = {
     url: `https://127.0.0.1:${port}`,
     port,
     caBundle: Buffer.from(authority.certificate).toString('base64'),
     asked,
+    meanwhile: undefined,
     close: async () => {
       server.closeAllConnections()
       await new Promise<void>((resolve) => {
@@ -169,4 +182,5 @@ export async function startWebhookServer(): Promise<WebhookServer> {
       })
     },
   }
+  return self
 }

@@ -14,7 +14,15 @@ import { prepareUpdate } from './kinds/prepare.ts'
 import { completeStatus } from './kinds/status-fields.ts'
 import { checkObject, checkUpdate } from './kinds/validate.ts'
 import { decodeTyped } from './schema/decode.ts'
-import { badRequest, conflict, forbidden, invalid, StatusError, unexpected } from './status.ts'
+import {
+  badRequest,
+  conflict,
+  forbidden,
+  invalid,
+  modified,
+  StatusError,
+  unexpected,
+} from './status.ts'
 import { statusMetadata } from './status-metadata.ts'
 
 /** Who writes in this request, for ownership of fields. */
@@ -349,10 +357,6 @@ function checkPreconditions(
       const shown = JSON.stringify(resourceVersion.slice(0, 64))
       throw unexpected(`strconv.ParseUint: parsing ${shown}: invalid syntax`)
     }
-    throw conflict(
-      served,
-      name,
-      'the object has been modified; please apply your changes to the latest version and try again',
-    )
+    throw modified(served, name)
   }
 }

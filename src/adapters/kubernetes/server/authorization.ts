@@ -58,7 +58,7 @@ const NONE: Attributes = {
 /** What a request asks to do. */
 export function attributesOf(info: RequestInfo, request: IncomingMessage): Attributes {
   if (info.type === 'path')
-    return { ...NONE, verb: (request.method ?? 'GET').toLowerCase(), path: decoded(info.path) }
+    return { ...NONE, verb: (request.method ?? 'GET').toLowerCase(), path: decodedPath(info.path) }
   const { verb, group, version, plural, subresource = '', name = selectedName(info.query) } = info
   const fieldSelector = info.query.get('fieldSelector')
   // A namespace is in itself, so that its own roles say who may see it.
@@ -78,7 +78,7 @@ export function attributesOf(info: RequestInfo, request: IncomingMessage): Attri
 }
 
 /** Roles name paths as they are meant, not as they are written in a request line. */
-function decoded(path: string): string {
+export function decodedPath(path: string): string {
   try {
     return decodeURIComponent(path)
   } catch {

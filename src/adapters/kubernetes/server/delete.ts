@@ -9,7 +9,7 @@ import { wholeNumber } from './request.ts'
 import { decodeTyped } from './schema/decode.ts'
 import { kindType } from './schema/schema.ts'
 import { badRequest, conflict, forbidden, invalid, notFound, successStatus } from './status.ts'
-import { reviewDeletion } from './webhooks/reviewed-writes.ts'
+import { reviewedDeletion } from './webhooks/reviewed-writes.ts'
 
 /** How an object is to be deleted (metav1.DeleteOptions). */
 export interface Deletion {
@@ -116,18 +116,19 @@ export async function deleteObject(
   if (resource.id === 'namespaces' && PERMANENT.has(name))
     throw forbidden(served, name, 'this namespace may not be deleted')
   const review = context.webhooks.reviewOf(context, 'DELETE')
-  if (review !== undefined) await reviewDeletion(review, current, deletion)
-  if (deletion.dryRun) return answerOf(context, current, false)
+  const meant =
+    review === undefined ? current : await reviewedDeletion(review, context, current, deletion)
+  if (deletion.dryRun) return answerOf(context, meant, false)
   const last = await context.exclusive(key, () =>
     store.delete(key, {
       gracePeriodSeconds: deletion.gracePeriodSeconds,
       propagation: deletion.propagation,
-      uid,
+      uid: uid ?? (review === undefined ? undefined : meant.metadata.uid),
       resourceVersion,
       author: options.author,
     }),
   )
-  const isThere = store.get(key)?.metadata.uid === current.metadata.uid
+  const isThere = store.get(key)?.metadata.uid === meant.metadata.uid
   return answerOf(context, isThere ? last : goneAs(last, store.resourceVersion), isThere)
 }
 

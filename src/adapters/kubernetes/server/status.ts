@@ -118,6 +118,15 @@ export function conflict(resource: NamedResource, name: string, why: string): St
   )
 }
 
+/** 409 when an object is no longer the one that a writer had seen. */
+export function modified(resource: NamedResource, name: string): StatusError {
+  return conflict(
+    resource,
+    name,
+    'the object has been modified; please apply your changes to the latest version and try again',
+  )
+}
+
 /** The message of a 403: about an object, a resource, or a path that is neither. */
 export function forbiddenText(plural: string, group: string, name: string, why: string): string {
   if (plural === '') return `forbidden: ${why}`

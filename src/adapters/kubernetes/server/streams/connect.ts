@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ProcessSession, SessionSpec } from '../../../../core/interfaces/process-session.ts'
 import type { AttachRequest, PodStreams } from '../../objects/pod-streams.ts'
 import { type JsonObject, type KubeObject, ObjectError } from '../../objects/types.ts'
+import { decodedPath } from '../authorization.ts'
 import type { Served } from '../catalog.ts'
 import { keyOf, type RequestContext } from '../context.ts'
 import { listAt, textAt } from '../json.ts'
@@ -75,9 +76,11 @@ export async function connect(
   const name = asked.info.name ?? ''
   const pod = context.store.get(keyOf(context, name))
   if (pod === undefined) throw notFound(context.served, name)
-  await reviewedPart(context, 'CONNECT', part, name, optionsOf(part, context.query))
-  if (part === 'portforward') await forward(asked, context, pod, streams, host)
-  else await runIn(asked, context, pod, streams, host)
+  const wanted = optionsOf(part, context.query)
+  const options = await reviewedPart(context, 'CONNECT', part, name, wanted)
+  const given = options === wanted ? context : { ...context, query: queryOf(options) }
+  if (part === 'portforward') await forward(asked, given, pod, streams, host)
+  else await runIn(asked, given, pod, streams, host)
   return undefined
 }
 
@@ -95,6 +98,14 @@ function optionsOf(part: string, query: URLSearchParams): JsonObject {
     ...(container === '' ? {} : { container }),
     ...(part === 'exec' ? { command: query.getAll('command') } : {}),
   }
+}
+
+/** The parameters of a connection, as webhooks leave them. */
+function queryOf({ kind: _kind, apiVersion: _version, ...options }: JsonObject): URLSearchParams {
+  const all = Object.entries(options).flatMap(([name, value]) =>
+    [value].flat().map((item) => [name, String(item)] as [string, string]),
+  )
+  return new URLSearchParams(all)
 }
 
 const OPTIONS_KINDS: Readonly<Record<string, string>> = {
@@ -213,12 +224,14 @@ async function serveProxy(
   const { store, namespace = '', resource } = context
   const name = info.name ?? ''
   const kind = resource.id === 'pods' ? 'PodProxyOptions' : 'ServiceProxyOptions'
-  await reviewedPart(context, 'CONNECT', 'proxy', name, { kind, apiVersion: 'v1' })
+  const [, prefix = '', rest = ''] =
+    /^((?:\/+[^/?]+){6}\/+proxy)(.*)$/.exec(request.url ?? '') ?? []
+  const [path = ''] = rest.split('?')
+  const options = { kind, apiVersion: 'v1', ...(path === '' ? {} : { path: decodedPath(path) }) }
+  await reviewedPart(context, 'CONNECT', 'proxy', name, options)
   const target =
     resource.id === 'pods'
       ? podTarget(store, namespace, name)
       : serviceTarget(store, namespace, name, Math.random())
-  const [, prefix = '', rest = ''] =
-    /^((?:\/+[^/?]+){6}\/+proxy)(.*)$/.exec(request.url ?? '') ?? []
   return await proxyRequest({ request, response, upgrade, target, prefix, rest }, streams, host)
 }

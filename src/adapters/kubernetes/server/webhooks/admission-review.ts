@@ -2,7 +2,7 @@ import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
 import { userJson } from '../audit.ts'
 import { parseJson } from '../body.ts'
 import type { User } from '../context.ts'
-import { isObject, listAt, objectAt, textAt } from '../json.ts'
+import { isList, isObject, listAt, objectAt, textAt } from '../json.ts'
 import { StatusError } from '../status.ts'
 import type { Operation } from './rule-match.ts'
 import { CallError } from './webhook-errors.ts'
@@ -175,8 +175,8 @@ function checkAnswer(
 
 function patchIn(patch: string): Json | undefined {
   try {
-    const value = JSON.parse(Buffer.from(patch, 'base64').toString('utf8')) as Json
-    if (!Array.isArray(value)) throw new SyntaxError('it is not a list of operations')
+    const { value } = parseJson(Buffer.from(patch, 'base64'), '')
+    if (!isList(value)) throw new SyntaxError('it is not a list of operations')
     return value.length === 0 ? undefined : value
   } catch (error) {
     const why = error instanceof Error ? error.message : 'unreadable'

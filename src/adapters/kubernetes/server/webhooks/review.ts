@@ -126,8 +126,8 @@ export class Review {
       namespace: resource.id === 'namespaces' ? write.name : namespace,
       subresource: this.#subresource,
       isDeletion: this.#operation === 'DELETE',
-      object: write.object as KubeObject | undefined,
-      old: write.old as KubeObject | undefined,
+      object: write.object,
+      old: write.old,
     }
     if (!isSelected(webhook, about, store)) return undefined
     const asked = { ...seen, ...this.#versionOf(this.#context.served) }

@@ -3,13 +3,13 @@ import { proposedUpdate } from '../admit.ts'
 import { keptAs, keyOf, type RequestContext, shownAs } from '../context.ts'
 import type { Deletion } from '../delete.ts'
 import { scaleOf, withScale } from '../scale.ts'
-import { notFound, StatusError } from '../status.ts'
+import { modified, notFound } from '../status.ts'
 import type { Review } from './review.ts'
 import { deleteOptionsOf, writeOptionsOf } from './review-options.ts'
 
 // The writes that somebody looks at before they happen.
 
-/** How often an update is made anew because the object changed while webhooks looked at it. */
+/** How often webhooks are asked anew because the object changed while they looked at it. */
 const ATTEMPTS_MAX = 5
 
 /** Asks about a new object: those that may change it. */
@@ -80,7 +80,7 @@ export async function reviewedUpdate(
     try {
       return await steps.save((found) => {
         isRace = found.metadata.resourceVersion !== version
-        if (isRace) throw new StatusError('Conflict', 'the object changed while it was reviewed')
+        if (isRace) throw modified(served, name)
         return wanted === current ? found : wanted
       })
     } catch (error) {
@@ -106,16 +106,32 @@ function viewOf(
   }
 }
 
-/** Asks about the deletion of an object. */
-export async function reviewDeletion(
+/**
+ * Asks about the deletion of an object, and once more when it has become another one meanwhile.
+ *
+ * @returns the object that may go, as it is now.
+ * @throws StatusError: what they refuse with, 404 when it went by itself, 409 when it does not stand still.
+ */
+export async function reviewedDeletion(
   review: Review,
+  context: RequestContext,
   object: KubeObject,
   deletion: Deletion,
-): Promise<void> {
+): Promise<KubeObject> {
+  const { store, served } = context
   const { name } = object.metadata
-  const write = { name, object: undefined, old: object, options: deleteOptionsOf(deletion) }
-  await review.mutate(write)
-  await review.validate(write)
+  const options = deleteOptionsOf(deletion)
+  let old = object
+  for (let attempt = 1; ; attempt++) {
+    const write = { name, object: undefined, old, options }
+    await review.mutate(write)
+    await review.validate(write)
+    const found = store.get(keyOf(context, name))
+    if (found === undefined) throw notFound(served, name)
+    if (found.metadata.resourceVersion === old.metadata.resourceVersion) return found
+    if (attempt >= ATTEMPTS_MAX) throw modified(served, name)
+    old = found
+  }
 }
 
 /**

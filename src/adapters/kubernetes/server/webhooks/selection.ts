@@ -3,6 +3,7 @@ import type { Json, JsonObject, KubeObject, ObjectStore } from '../../objects/ty
 import type { Meter } from '../cel/scope.ts'
 import { CelError, type Value } from '../cel/values.ts'
 import { ruleValue } from '../custom/rule-values.ts'
+import { isObject } from '../json.ts'
 import { isEmptySelector } from '../kinds/selector-checks.ts'
 import { notFound } from '../status.ts'
 import type { Webhook } from './webhook.ts'
@@ -17,8 +18,9 @@ export interface Selected {
   readonly namespace: string | undefined
   readonly subresource: string
   readonly isDeletion: boolean
-  readonly object: KubeObject | undefined
-  readonly old: KubeObject | undefined
+  /** An object, or what is asked of a connection: that has no labels, and no selector takes it. */
+  readonly object: KubeObject | JsonObject | undefined
+  readonly old: KubeObject | JsonObject | undefined
 }
 
 /**
@@ -32,12 +34,12 @@ export function isSelected(
   store: Pick<ObjectStore, 'get'>,
 ): boolean {
   const { object, old } = about
-  const isTaken = (candidate: KubeObject | undefined): boolean =>
-    candidate !== undefined && selects(objectSelector, candidate.metadata.labels ?? {})
+  const isTaken = (candidate: JsonObject | undefined): boolean =>
+    isObject(candidate?.['metadata']) && selects(objectSelector, labelsOf(candidate))
   if (!isEmptySelector(objectSelector) && !isTaken(object) && !isTaken(old)) return false
   if (isEmptySelector(namespaceSelector)) return true
   if (about.resource === 'namespaces' && about.subresource === '' && !about.isDeletion)
-    return selects(namespaceSelector, object?.metadata.labels ?? {})
+    return selects(namespaceSelector, labelsOf(object))
   if (about.namespace === undefined) return true
   const home = store.get({ resource: 'namespaces', name: about.namespace })
   if (home === undefined) {
@@ -45,6 +47,11 @@ export function isSelected(
     throw notFound(kind, about.namespace)
   }
   return selects(namespaceSelector, home.metadata.labels ?? {})
+}
+
+function labelsOf(object: JsonObject | undefined): Readonly<Record<string, string>> {
+  const metadata = object?.['metadata'] as KubeObject['metadata'] | undefined
+  return metadata?.labels ?? {}
 }
 
 /** What the conditions of a webhook say: whether it is asked, or why that cannot be known. */

@@ -2,6 +2,7 @@ import { Agent, request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { connect as tlsConnect } from 'node:tls'
 import { failureText } from './call-failures.ts'
+import { Slots } from './slots.ts'
 import type { WebhookAddress } from './webhook.ts'
 import { CallError } from './webhook-errors.ts'
 
@@ -11,12 +12,12 @@ const ANSWER_BYTES_MAX = 8 * 1024 * 1024
 /** How much of what a webhook says with an error is told. */
 const TOLD_CHARACTERS_MAX = 2_048
 
-/** How many connections there are to one webhook at once; what is more waits within its time. */
-const CONNECTIONS_MAX = 32
+/** How many questions are asked of one server of webhooks at once; what is more waits within its time. */
+const QUESTIONS_MAX = 32
 const IDLE_CONNECTIONS_MAX = 2
 
-/** How many webhooks keep connections open. */
-const AGENTS_MAX = 64
+/** How many servers of webhooks connections are kept to. */
+const SERVERS_MAX = 64
 
 /** Connects to a service. */
 export type DialService = (service: NonNullable<WebhookAddress['service']>) => Promise<Duplex>
@@ -26,7 +27,6 @@ export interface WebhookCaller {
   /**
    * Sends a question and resolves with the body of the answer.
    *
-   * @param prefix what an error begins with.
    * @throws CallError: nobody answers in time, as they should, or in as many bytes as are read.
    */
   call(address: WebhookAddress, body: string, timeoutMs: number): Promise<Uint8Array>
@@ -34,27 +34,40 @@ export interface WebhookCaller {
   close(): void
 }
 
-/** Makes a caller. Connections are kept for the next question to the same webhook. */
+/** The connections to one server of webhooks. */
+interface Line {
+  readonly agent: Agent
+  readonly slots: Slots
+}
+
+/** Makes a caller. Connections are kept for the next question to the same server. */
 export function createWebhookCaller(dial: DialService): WebhookCaller {
-  const agents = new Map<string, Agent>()
-  const agentOf = (address: WebhookAddress): Agent => {
-    const key = JSON.stringify(address)
-    const known = agents.get(key) ?? newAgent(address, dial)
-    // The one that was used last stands last.
-    agents.delete(key)
-    agents.set(key, known)
-    const [oldest] = agents
-    if (agents.size > AGENTS_MAX && oldest !== undefined) {
-      agents.delete(oldest[0])
-      oldest[1].destroy()
+  const lines = new Map<string, Line>()
+  const lineTo = (address: WebhookAddress, { origin }: URL): Line => {
+    const { namespace, name } = address.service ?? {}
+    const key = JSON.stringify([origin, namespace, name, address.caPem])
+    const line = lines.get(key) ?? {
+      agent: newAgent(address, dial),
+      slots: new Slots(QUESTIONS_MAX),
     }
-    return known
+    // The one that was used last stands last.
+    lines.delete(key)
+    lines.set(key, line)
+    const [oldest] = lines
+    if (lines.size > SERVERS_MAX && oldest !== undefined) {
+      lines.delete(oldest[0])
+      retire(oldest[1].agent)
+    }
+    return line
   }
   return {
     call: async (address, body, timeoutMs) => {
       const url = urlOf(address, timeoutMs)
       try {
-        return await post(url, agentOf(address), body, timeoutMs)
+        // It takes whole numbers only.
+        const signal = AbortSignal.timeout(Math.ceil(timeoutMs))
+        const { agent, slots } = lineTo(address, url)
+        return await slots.use(signal, () => post(url, agent, body, signal))
       } catch (error) {
         if (error instanceof CallError) throw error
         const told = toldUrl(address, url)
@@ -62,8 +75,8 @@ export function createWebhookCaller(dial: DialService): WebhookCaller {
       }
     },
     close: () => {
-      for (const agent of agents.values()) agent.destroy()
-      agents.clear()
+      for (const { agent } of lines.values()) agent.destroy()
+      lines.clear()
     },
   }
 }
@@ -94,7 +107,6 @@ function newAgent(address: WebhookAddress, dial: DialService): Agent {
   const trust = address.caPem === '' ? {} : { ca: address.caPem }
   const agent = new Agent({
     keepAlive: true,
-    maxSockets: CONNECTIONS_MAX,
     maxFreeSockets: IDLE_CONNECTIONS_MAX,
     minVersion: 'TLSv1.2',
     ...trust,
@@ -115,14 +127,22 @@ function newAgent(address: WebhookAddress, dial: DialService): Agent {
   return agent
 }
 
-function post(url: URL, agent: Agent, body: string, timeoutMs: number): Promise<Uint8Array> {
+/** Has the connections of an agent end as soon as nobody waits for an answer. */
+function retire(agent: Agent): void {
+  agent.maxFreeSockets = 0
+  for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy()
+}
+
+function post(url: URL, agent: Agent, body: string, signal: AbortSignal): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
+    // A request that waits for its connection does not end before it has one.
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     const outgoing = httpsRequest(
       url,
       {
         method: 'POST',
         agent,
-        signal: AbortSignal.timeout(timeoutMs),
+        signal,
         headers: {
           'User-Agent': 'kube-apiserver-admission',
           Accept: 'application/json, */*',

@@ -41,6 +41,8 @@ const config: ViteUserConfig = {
   resolve: { alias },
   test: {
     environment: 'node',
+    // Who waits for a state waits for it on a busy machine, too.
+    expect: { poll: { timeout: 30_000 } },
     dangerouslyIgnoreUnhandledErrors: false,
     // One more than there are cores: the suites of container engines mostly wait for these.
     maxWorkers: availableParallelism() + 1,

@@ -6,6 +6,7 @@ import { CONTAINERD_REASON, hasContainerd } from '../containers/containerd.ts'
 import { SHELL_IMAGE } from '../containers/images.ts'
 import { eventually } from '../support/fleet.ts'
 import { skipUnless } from '../support/skip.ts'
+import { steadyPort } from '../support/steady-port.ts'
 import { type ContainedPlace, openContainedPlace } from './edged-contained-place.ts'
 import { mainOf } from './edged-place.ts'
 
@@ -155,7 +156,7 @@ describe('pods that the node refuses', () => {
   })
 
   test('a port of the machine that another pod has', async () => {
-    const ports = [{ containerPort: 80, hostPort: 31_998, protocol: 'TCP' }]
+    const ports = [{ containerPort: 80, hostPort: await steadyPort(), protocol: 'TCP' }]
     await here.store.create(podOf('port', [shell('main', 'sleep 1000', { ports })]))
     await here.podWhere('port', ({ phase }) => phase === 'Running')
     await here.store.create(podOf('taken', [shell('main', 'sleep 1000', { ports })]))

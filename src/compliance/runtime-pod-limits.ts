@@ -1,4 +1,5 @@
 import type { PodLimits, SandboxStatus } from '../adapters/runtime/index.ts'
+import type { CommandSpec } from '../adapters/runtime/sessions.ts'
 import { check, checkEqual } from './check.ts'
 import { startError } from './runtime-containers.ts'
 import type { RuntimeCheck, RuntimeScene } from './runtime-fixture.ts'
@@ -45,13 +46,10 @@ export const podLimitChecks: readonly RuntimeCheck[] = [
     when: (supports) => supports.podLimits,
     async run(scene) {
       const { id } = await limited(scene, { memoryBytes: 64 * MIB, processes: PROCESSES_MAX })
-      const go = `${scene.sandboxSpec.directory}/go`
-      const script = `while [ ! -e ${go} ]; do sleep 0.05; done; ${TAKE}`
-      const started = await scene.runtime.startContainer(id, scene.shell(script))
+      const started = await scene.runtime.startContainer(id, scene.shell(takeAfter(scene)))
       const next = await scene.reopen()
       await next.updatePodLimits?.(id, { memoryBytes: 1024 * MIB, cpuMillis: 500 })
-      const command = ['sh', '-c', `echo > ${go}`]
-      await next.run(started.id, { command, timeoutMs: 60_000, outputBytesMax: 100 })
+      await next.run(started.id, goOn(scene))
       const ended = await scene.until(started.id, (each) => each.state === 'exited', 'its end')
       checkEqual([ended.exitCode, ended.reason], [0, 'Completed'], 'how it ended')
       await next.removeSandbox(id)
@@ -59,7 +57,36 @@ export const podLimitChecks: readonly RuntimeCheck[] = [
       checkEqual(error.reason, 'NotFound', 'the reason')
     },
   },
+  {
+    name: 'what runs in a pod that is not limited any more can still be limited, by a driver that found it',
+    when: (supports) => supports.podLimits && supports.resize,
+    async run(scene) {
+      const { id } = await limited(scene, { processes: PROCESSES_MAX })
+      const started = await scene.runtime.startContainer(id, scene.shell(takeAfter(scene)))
+      await scene.runtime.updatePodLimits?.(id, {})
+      const next = await scene.reopen()
+      await next.updateLimits(started.id, { memoryBytes: 64 * MIB })
+      await next.run(started.id, goOn(scene))
+      const ended = await scene.until(started.id, (each) => each.state === 'exited', 'its end')
+      checkEqual(ended.exitCode, 137, 'how it ended')
+      await next.removeSandbox(id)
+    },
+  },
 ]
+
+function goOf({ sandboxSpec }: RuntimeScene): string {
+  return `${sandboxSpec.directory}/go`
+}
+
+/** Takes memory once it is told to with {@link goOn}. */
+function takeAfter(scene: RuntimeScene): string {
+  return `while [ ! -e ${goOf(scene)} ]; do sleep 0.05; done; ${TAKE}`
+}
+
+function goOn(scene: RuntimeScene): CommandSpec {
+  const command = ['sh', '-c', `echo > ${goOf(scene)}`]
+  return { command, timeoutMs: 60_000, outputBytesMax: 100 }
+}
 
 /** A sandbox of a pod with limits. */
 async function limited(scene: RuntimeScene, limits: PodLimits): Promise<SandboxStatus> {

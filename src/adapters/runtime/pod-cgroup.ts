@@ -1,15 +1,12 @@
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { removeCgroupParent } from './cgroup-parents.ts'
 import { applySetting, type Setting } from './cgroup-settings.ts'
 import { type PodLimits, RuntimeError } from './index.ts'
 import { changeMemory, cpuSettings } from './split-cgroup.ts'
-import { changedSettings } from './unified-cgroup.ts'
+import { changedSettings, handDown, settingsOf } from './unified-cgroup.ts'
 
 const MOUNT = '/sys/fs/cgroup'
-/** What containers below are limited by has to be handed down to them (version 2). */
-const HANDED_DOWN = ['memory', 'cpu', 'pids'] as const
 
 /**
  * Gives the cgroup that all containers of a pod are in its limits, and makes it where it is missing. What
@@ -23,40 +20,38 @@ export async function setPodLimits(
   limits: PodLimits,
   mount: string = MOUNT,
 ): Promise<void> {
-  if (existsSync(join(mount, 'cgroup.controllers'))) await setInOne(join(mount, parent), limits)
+  if (existsSync(join(mount, 'cgroup.controllers'))) await setInOne(mount, parent, limits)
   else await setInEach(mount, parent, limits)
 }
 
 /**
- * The same for a pod that is about to get its sandbox.
+ * The same for a pod that is about to get its sandbox. A group that could not be given its limits stays, for
+ * `removeTraces`: others of the pod may be in it.
  *
  * @throws RuntimeError `InvalidSpec` when a limit cannot be kept. A share of CPU that cannot be given is
  * passed over: the pod runs as one of many.
  */
 export async function makePodGroup(parent: string, limits: PodLimits | undefined): Promise<void> {
   if (limits === undefined) return
-  try {
-    await setPodLimits(parent, limits)
-  } catch (cause) {
-    const { memoryBytes, cpuMillis, processes } = limits
+  const { memoryBytes, cpuMillis, processes } = limits
+  await setPodLimits(parent, limits).catch((cause: unknown) => {
     if ((memoryBytes ?? cpuMillis ?? processes) === undefined) return
-    await removeCgroupParent(parent)
-    const detail = cause instanceof Error ? cause.message : String(cause)
-    const message = `cannot set the limits of the pod: ${detail}`
-    throw new RuntimeError('InvalidSpec', message, { cause })
-  }
+    throw refusal('set', cause)
+  })
 }
 
 /** Changes the limits of a pod that runs. @throws RuntimeError as `PodRuntime.updatePodLimits` does. */
 export async function changePodGroup(parent: string, limits: PodLimits): Promise<void> {
-  try {
-    await setPodLimits(parent, limits)
-  } catch (cause) {
-    const detail = cause instanceof Error ? cause.message : String(cause)
-    throw new RuntimeError('InvalidSpec', `cannot change the limits of the pod: ${detail}`, {
-      cause,
-    })
-  }
+  await setPodLimits(parent, limits).catch((cause: unknown) => {
+    throw refusal('change', cause)
+  })
+}
+
+function refusal(what: 'set' | 'change', cause: unknown): RuntimeError {
+  const detail = cause instanceof Error ? cause.message : String(cause)
+  return new RuntimeError('InvalidSpec', `cannot ${what} the limits of the pod: ${detail}`, {
+    cause,
+  })
 }
 
 /** Version 1: a group in the hierarchy of each controller that has something to say. */
@@ -75,19 +70,25 @@ async function setInEach(mount: string, parent: string, limits: PodLimits): Prom
   if (memory !== undefined) await changeMemory(memory, memoryBytes)
 }
 
-/** Version 2: one group. */
-async function setInOne(path: string, limits: PodLimits): Promise<void> {
+/** Version 2: one group. Where nobody made a pod before, those above it hand nothing down yet. */
+async function setInOne(mount: string, parent: string, limits: PodLimits): Promise<void> {
+  const { memoryBytes, cpuMillis, processes } = limits
+  const path = join(mount, parent)
   await mkdir(path, { recursive: true })
-  for (const name of HANDED_DOWN)
-    await writeFile(join(path, 'cgroup.subtree_control'), `+${name}`).catch(() => undefined)
+  await handDown(groupsTo(mount, parent))
+  // What is not limited needs no controller, and a share of CPU may be missing.
+  const kept = new Set(settingsOf({ memoryBytes, cpuMillis }).map(({ file }) => file))
   for (const { file, controller, value } of changedSettings(limits)) {
-    const isNeeded = controller !== 'swap' && existsSync(join(path, file))
-    await applySetting(path, { file, value, optional: !isNeeded })
+    const optional = controller === 'swap' || !kept.has(file)
+    await applySetting(path, { file, value, optional })
   }
-  await applySetting(path, {
-    ...pidsSetting(limits.processes),
-    optional: limits.processes === undefined,
-  })
+  await applySetting(path, { ...pidsSetting(processes), optional: processes === undefined })
+}
+
+/** A group with all that it is in, from the mount on. */
+function groupsTo(mount: string, parent: string): readonly string[] {
+  const names = parent.split('/').filter((name) => name !== '')
+  return ['', ...names].map((_, depth) => join(mount, ...names.slice(0, depth)))
 }
 
 function pidsSetting(processes: number | undefined): Setting {

@@ -1,5 +1,10 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { CPU_PERIOD_US, cpuQuotaUs, cpuShares, SHARES_MIN } from './cpu-limits.ts'
 import type { Limits } from './index.ts'
+
+/** What containers and pods are limited by. */
+export const HANDED_DOWN = ['memory', 'cpu', 'pids'] as const
 
 const SHARES_MAX = 262_144
 const UNLIMITED = 'max'
@@ -52,4 +57,28 @@ export function changedSettings(limits: Limits): ReturnType<typeof settingsOf> {
 function weight(cpuRequestMillis: number): number {
   const bounded = Math.min(cpuShares(cpuRequestMillis), SHARES_MAX)
   return 1 + Math.floor(((bounded - SHARES_MIN) * 9999) / (SHARES_MAX - SHARES_MIN))
+}
+
+/**
+ * Hands the controllers down, as far as this host lets us: a group has none that one above it keeps.
+ *
+ * @param path the groups from the mount on, each in the one before it.
+ * @returns which reached those below the last group.
+ */
+export async function handDown(path: readonly string[]): Promise<ReadonlySet<string>> {
+  let reached: readonly string[] = []
+  for (const group of path) {
+    const available = await controllersOf(group, 'cgroup.controllers')
+    for (const name of HANDED_DOWN.filter((each) => available.includes(each))) {
+      // One at a time: one that is refused must not take the others with it.
+      await writeFile(join(group, 'cgroup.subtree_control'), `+${name}`).catch(() => {})
+    }
+    reached = await controllersOf(group, 'cgroup.subtree_control')
+  }
+  return new Set(reached)
+}
+
+async function controllersOf(group: string, file: string): Promise<readonly string[]> {
+  const text = await readFile(join(group, file), 'utf8').catch(() => '')
+  return text.trim().split(/\s+/)
 }

@@ -20,6 +20,9 @@ const MOVE_ROUNDS_MAX = 20
 
 type Controller = (typeof CONTROLLERS)[number]
 
+/** What the limits of a pod as a whole are kept by. */
+const POD_CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'pids']
+
 /** The version 1 hierarchies in which groups can be made, by controller. */
 export async function findControllers(mount: string): Promise<ReadonlyMap<Controller, string>> {
   const found = new Map<Controller, string>()
@@ -40,7 +43,8 @@ export async function findControllers(mount: string): Promise<ReadonlyMap<Contro
  * request, because a group counts as much as every process outside of groups.
  */
 export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: string): Cgroups {
-  const pods = new PodGroups(root)
+  const podLimits = POD_CONTROLLERS.every((each) => controllers.has(each))
+  const pods = new PodGroups(root, podLimits)
   const directory = (controller: Controller, id: string): string | undefined => {
     const path = controllers.get(controller)
     return path === undefined ? undefined : join(path, root, pods.place(id))
@@ -50,7 +54,7 @@ export function cgroupsV1(controllers: ReadonlyMap<Controller, string>, root: st
   return {
     version: 1,
     limits: controllers.has('memory') && controllers.has('cpu'),
-    podLimits: ['memory', 'cpu', 'pids'].every((each) => controllers.has(each as Controller)),
+    podLimits,
     pods,
     async create(id, limits) {
       const files: string[] = []

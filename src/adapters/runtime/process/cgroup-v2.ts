@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readProcesses } from '../cgroup-processes.ts'
 import type { Limits } from '../index.ts'
-import { changedSettings, settingsOf } from '../unified-cgroup.ts'
+import { changedSettings, HANDED_DOWN, handDown, settingsOf } from '../unified-cgroup.ts'
 import { type Cgroups, readCount } from './cgroup-files.ts'
 import { removeGroup } from './cgroup-v1.ts'
 import { PodGroups } from './pod-groups.ts'
@@ -13,8 +13,9 @@ import { cpuTimeOf, workingSetOf } from './process-usage.ts'
 export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
   const top = join(mount, root)
   await mkdir(top, { recursive: true })
-  const enabled = await enableControllers([mount, top])
-  const pods = new PodGroups(root)
+  const enabled = await handDown([mount, top])
+  const podLimits = HANDED_DOWN.every((each) => enabled.has(each))
+  const pods = new PodGroups(root, podLimits)
   const directory = (id: string): string => join(top, pods.place(id))
   const change = async (path: string, limits: Limits): Promise<void> => {
     for (const { file, controller, value } of changedSettings(limits)) {
@@ -26,7 +27,7 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
   return {
     version: 2,
     limits: enabled.has('memory') && enabled.has('cpu'),
-    podLimits: ['memory', 'cpu', 'pids'].every((each) => enabled.has(each)),
+    podLimits,
     pods,
     async create(id, limits) {
       const path = directory(id)
@@ -74,25 +75,6 @@ export async function cgroupsV2(mount: string, root: string): Promise<Cgroups> {
     },
     removeRoot: () => rmdir(top).catch(() => {}),
   }
-}
-
-/** Hands the controllers down, as far as this host lets us, and says which reached the last group. */
-async function enableControllers(path: readonly string[]): Promise<ReadonlySet<string>> {
-  let available: readonly string[] = []
-  for (const group of path) {
-    available = await controllersOf(group, 'cgroup.controllers')
-    for (const name of ['memory', 'cpu', 'pids'].filter((each) => available.includes(each))) {
-      // One at a time: one that is refused must not take the others with it.
-      await writeFile(join(group, 'cgroup.subtree_control'), `+${name}`).catch(() => {})
-    }
-    available = await controllersOf(group, 'cgroup.subtree_control')
-  }
-  return new Set(available)
-}
-
-async function controllersOf(group: string, file: string): Promise<readonly string[]> {
-  const text = await readFile(join(group, file), 'utf8').catch(() => '')
-  return text.trim().split(/\s+/)
 }
 
 /** This version takes any limit, and then ends processes until it holds. */

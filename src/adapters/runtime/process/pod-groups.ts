@@ -1,4 +1,4 @@
-import { removeCgroupParent } from '../cgroup-parents.ts'
+import { podCgroup, removeCgroupParent } from '../cgroup-parents.ts'
 import type { PodLimits, SandboxSpec } from '../index.ts'
 import { changePodGroup, makePodGroup } from '../pod-cgroup.ts'
 
@@ -8,11 +8,14 @@ import { changePodGroup, makePodGroup } from '../pod-cgroup.ts'
  */
 export class PodGroups {
   readonly #root: string
+  readonly #isSupported: boolean
   /** The pod of each container whose group is in that of its pod. */
   readonly #pods = new Map<string, string>()
 
-  constructor(root: string) {
+  /** @param isSupported whether this machine can limit pods: where it cannot, none is limited. */
+  constructor(root: string, isSupported: boolean) {
     this.#root = root
+    this.#isSupported = isSupported
   }
 
   /** Where the group of a container is, below the root. */
@@ -23,23 +26,24 @@ export class PodGroups {
 
   /** A container of this sandbox is there from earlier. */
   adopt(id: string, sandbox: SandboxSpec | undefined): void {
-    if (sandbox !== undefined && isGrouped(sandbox.limits)) this.#pods.set(id, sandbox.uid)
+    if (sandbox !== undefined && this.#isGrouped(sandbox)) this.#pods.set(id, sandbox.uid)
   }
 
   /**
    * A container of this sandbox is about to get its group.
    *
+   * @param limits what the pod may have by now.
    * @throws RuntimeError `InvalidSpec` when the limits of the pod cannot be kept.
    */
-  async prepare(id: string, sandbox: SandboxSpec): Promise<void> {
-    this.adopt(id, sandbox)
+  async prepare(id: string, sandbox: SandboxSpec, limits: PodLimits | undefined): Promise<void> {
     // Also after a reboot, which takes all groups with it.
-    if (isGrouped(sandbox.limits)) await makePodGroup(this.#parent(sandbox.uid), sandbox.limits)
+    if (this.#isGrouped(sandbox)) await makePodGroup(this.#parent(sandbox), limits)
+    this.adopt(id, sandbox)
   }
 
   /** @throws RuntimeError `InvalidSpec` when the kernel refuses. */
-  async change({ uid, limits: before }: SandboxSpec, limits: PodLimits): Promise<void> {
-    if (isGrouped(before)) await changePodGroup(this.#parent(uid), limits)
+  async change(sandbox: SandboxSpec, limits: PodLimits): Promise<void> {
+    if (this.#isGrouped(sandbox)) await changePodGroup(this.#parent(sandbox), limits)
   }
 
   /** The group of a container is gone. */
@@ -48,15 +52,17 @@ export class PodGroups {
   }
 
   /** Nothing runs in the pod any more. */
-  async remove({ uid, limits }: SandboxSpec): Promise<void> {
-    if (isGrouped(limits)) await removeCgroupParent(this.#parent(uid))
+  async remove(sandbox: SandboxSpec): Promise<void> {
+    if (this.#isGrouped(sandbox)) await removeCgroupParent(this.#parent(sandbox))
   }
 
-  #parent(uid: string): string {
-    return `/${this.#root}/pod${uid}`
+  #parent({ uid }: SandboxSpec): string {
+    return podCgroup(this.#root, uid)
   }
-}
 
-function isGrouped(limits: PodLimits | undefined): boolean {
-  return (limits?.memoryBytes ?? limits?.cpuMillis ?? limits?.processes) !== undefined
+  /** By what it was made with: where its containers are does not change with its limits. */
+  #isGrouped({ limits }: SandboxSpec): boolean {
+    const { memoryBytes, cpuMillis, processes } = limits ?? {}
+    return this.#isSupported && (memoryBytes ?? cpuMillis ?? processes) !== undefined
+  }
 }

@@ -35,7 +35,7 @@ import { killUnreadable } from './kill-unreadable.ts'
 import { LIMITS } from './limits.ts'
 import { cleanMountPath } from './mount-plan.ts'
 import { privilegeWords, securityFields, supportedOnly } from './privileges.ts'
-import { parseSandbox, writeSandbox } from './sandbox-files.ts'
+import { parseSandbox, type SandboxRecord, writeSandbox } from './sandbox-files.ts'
 import { PodSessions } from './sessions.ts'
 import { checkContainer, checkSandbox } from './spec-check.ts'
 import { hasTerminals } from './terminal.ts'
@@ -53,8 +53,7 @@ export interface Host extends Means {
   readonly version: string
 }
 
-interface Sandbox {
-  readonly spec: SandboxSpec
+interface Sandbox extends SandboxRecord {
   readonly status: SandboxStatus
 }
 
@@ -133,8 +132,9 @@ export class ProcessRuntime implements PodRuntime {
       if (existing !== undefined) return existing.status
       const createdAtMs = this.#host.clock.wallMs()
       const directory = this.#path('sandboxes', spec.uid)
-      await withRoom(directory, () => writeSandbox(directory, { spec, createdAtMs }))
-      return this.#addSandbox(spec, createdAtMs).status
+      const record = { spec, createdAtMs }
+      await withRoom(directory, () => writeSandbox(directory, record))
+      return this.#addSandbox(record).status
     })
   }
 
@@ -172,9 +172,9 @@ export class ProcessRuntime implements PodRuntime {
       const found = this.#sandboxes.get(sandboxId)
       if (found === undefined) throw new RuntimeError('NotFound', `no sandbox "${sandboxId}"`)
       await this.#host.cgroups?.pods.change(found.spec, limits)
-      const record = { spec: { ...found.spec, limits }, createdAtMs: found.status.createdAtMs }
-      await writeSandbox(this.#path('sandboxes', sandboxId), record)
-      this.#addSandbox(record.spec, record.createdAtMs)
+      const { spec, createdAtMs } = found
+      await writeSandbox(this.#path('sandboxes', sandboxId), { spec, createdAtMs, limits })
+      this.#addSandbox({ spec, createdAtMs, limits })
     })
   }
 
@@ -270,7 +270,7 @@ export class ProcessRuntime implements PodRuntime {
     const plan = await mountsOf(this.#host, sandbox.spec, mounts)
     const sees = await this.#seenBy(sandbox.spec, spec)
     await assertRoom(this.#path('sandboxes', sandbox.spec.uid))
-    await this.#host.cgroups?.pods.prepare(id, sandbox.spec)
+    await this.#host.cgroups?.pods.prepare(id, sandbox.spec, sandbox.limits ?? sandbox.spec.limits)
     const files = new ContainerFiles(this.#path('containers', id))
     await mkdir(join(files.directory, 'scratch'), { recursive: true, mode: 0o700 })
     const root = containerRoot(sandbox.spec.directory, spec.name)
@@ -338,8 +338,7 @@ export class ProcessRuntime implements PodRuntime {
     const text = await readIfThere(this.#path('sandboxes', id, 'sandbox.json'))
     // A directory without a record: the driver died before the sandbox was made.
     if (text === undefined) return await rm(this.#path('sandboxes', id), { recursive: true })
-    const parsed = parseSandbox(text)
-    this.#addSandbox(parsed.spec, parsed.createdAtMs)
+    this.#addSandbox(parseSandbox(text))
   }
 
   async #openContainer(id: string): Promise<void> {
@@ -357,7 +356,8 @@ export class ProcessRuntime implements PodRuntime {
     }
   }
 
-  #addSandbox(spec: SandboxSpec, createdAtMs: number): Sandbox {
+  #addSandbox(record: SandboxRecord): Sandbox {
+    const { spec, createdAtMs } = record
     const { uid, namespace, name } = spec
     const status: SandboxStatus = {
       id: uid,
@@ -369,7 +369,7 @@ export class ProcessRuntime implements PodRuntime {
       // Processes of the host have the addresses of the host.
       ip: undefined,
     }
-    const sandbox = { spec, status }
+    const sandbox = { ...record, status }
     this.#sandboxes.set(uid, sandbox)
     return sandbox
   }

@@ -1,12 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeAtomic } from '../atomic-file.ts'
-import type { SandboxSpec } from '../index.ts'
+import type { PodLimits, SandboxSpec } from '../index.ts'
 
 /** What is kept of a sandbox. */
 export interface SandboxRecord {
+  /** What it was made with. */
   readonly spec: SandboxSpec
   readonly createdAtMs: number
+  /** The limits of the pod, where they were changed since. */
+  readonly limits?: PodLimits | undefined
 }
 
 /** Writes a sandbox as text. */

@@ -1,9 +1,12 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { PodLimits, SandboxSpec } from '../../../../src/adapters/runtime/index.ts'
+import { setPodLimits } from '../../../../src/adapters/runtime/pod-cgroup.ts'
 import { cgroupsV1 } from '../../../../src/adapters/runtime/process/cgroup-v1.ts'
 import { cgroupsV2 } from '../../../../src/adapters/runtime/process/cgroup-v2.ts'
+import { PodGroups } from '../../../../src/adapters/runtime/process/pod-groups.ts'
 import { cpuSettings } from '../../../../src/adapters/runtime/split-cgroup.ts'
 import { changedSettings, settingsOf } from '../../../../src/adapters/runtime/unified-cgroup.ts'
 
@@ -84,4 +87,46 @@ test('limits that are refused are put back', async () => {
   await expect(cgroups.update('a', wanted, before)).rejects.toThrow('EISDIR')
   expect(await read('memory', 'pods', 'a', 'memory.limit_in_bytes')).toBe('4096')
   expect(await read('cpu', 'pods', 'a', 'cpu.cfs_quota_us')).toBe('10000')
+})
+
+const CONTROLLERS = 'memory cpu pids\n'
+/** Groups of version 2 as the kernel has them where nothing was handed down yet. */
+async function freshGroups(...groups: readonly string[]): Promise<void> {
+  for (const group of ['', ...groups]) {
+    await mkdir(join(mount, group), { recursive: true })
+    await writeFile(join(mount, group, 'cgroup.controllers'), CONTROLLERS)
+  }
+}
+
+test('the first pod of a machine has its limits in version 2: all groups above hand them down', async () => {
+  await freshGroups('pods', 'pods/podA')
+  await setPodLimits('/pods/podA', { memoryBytes: 4096, processes: 20 }, mount)
+  for (const group of ['', 'pods', 'pods/podA'])
+    expect(await read(group, 'cgroup.subtree_control')).toBe('+pids')
+  expect(await read('pods', 'podA', 'memory.max')).toBe('4096')
+  expect(await read('pods', 'podA', 'pids.max')).toBe('20')
+})
+
+test('a limit that version 2 cannot keep is refused, a share that it cannot give is not', async () => {
+  await freshGroups('pods', 'pods/podA')
+  // What leads nowhere cannot be written: as a file of a controller that was not handed down.
+  for (const file of ['memory.max', 'cpu.max', 'cpu.weight'])
+    await symlink(join(mount, 'nowhere', file), join(mount, 'pods', 'podA', file))
+  const limit = (limits: PodLimits): Promise<void> => setPodLimits('/pods/podA', limits, mount)
+  await expect(limit({ memoryBytes: 4096 })).rejects.toThrow('ENOENT')
+  await expect(limit({ cpuMillis: 100 })).rejects.toThrow('ENOENT')
+  await expect(limit({ cpuRequestMillis: 100, processes: 5 })).resolves.toBeUndefined()
+})
+
+test('the groups of containers are in that of a pod only where pods can be limited', () => {
+  const about = { namespace: 'default', name: 'a', uid: 'A', hostname: 'a', directory: mount }
+  const sandbox: SandboxSpec = { ...about, limits: { processes: 20 } }
+  const placeOf = (isSupported: boolean, spec: SandboxSpec): string => {
+    const pods = new PodGroups('pods', isSupported)
+    pods.adopt('main', spec)
+    return pods.place('main')
+  }
+  expect(placeOf(true, sandbox)).toBe('podA/main')
+  expect(placeOf(true, { ...about, limits: { cpuRequestMillis: 10 } })).toBe('main')
+  expect(placeOf(false, sandbox)).toBe('main')
 })

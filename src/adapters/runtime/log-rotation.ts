@@ -13,12 +13,16 @@ export interface LogLimits {
 /**
  * Moves a log file aside and removes the oldest ones, so that `filesMax` are left once the writer
  * has started the next. Rotated files are called `<file>.<time>`; sorted by name they are in order.
+ *
+ * @returns where the file is now.
  */
-export async function rotateLog(path: string, nowMs: number, filesMax: number): Promise<void> {
-  await rename(path, await freeName(path, nowMs))
+export async function rotateLog(path: string, nowMs: number, filesMax: number): Promise<string> {
+  const aside = await freeName(path, nowMs)
+  await rename(path, aside)
   const rotated = await rotatedLogs(path)
   const surplus = rotated.length - Math.max(filesMax - 1, 0)
   for (const old of rotated.slice(0, Math.max(surplus, 0))) await rm(old, { force: true })
+  return aside
 }
 
 /** The rotated files of a log, oldest first, without the current one. */

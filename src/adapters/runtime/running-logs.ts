@@ -1,3 +1,4 @@
+import { rename } from 'node:fs/promises'
 import type { Cancel, Clock } from '../../core/interfaces/clock.ts'
 import type { Logger } from '../../core/interfaces/logger.ts'
 import type { ContainerStatus } from './index.ts'
@@ -44,17 +45,32 @@ export class RunningLogs {
 
   /** Looks at every log once. Failures are logged and tried again at the next look. */
   async lookNow(): Promise<void> {
-    const { clock, logger, filesMax, running, reopen } = this.#options
     try {
       if (!(await this.#mayOneBeLarge())) return
-      for (const { id, logPath } of await running()) {
-        if (!(await this.#isLarge(logPath))) continue
-        await rotateLog(logPath, clock.wallMs(), filesMax)
-        // Until then the engine goes on writing into the file that was moved: nothing is lost.
-        await reopen(id)
-      }
+      // One that cannot be rotated keeps no other from it.
+      for (const container of await this.#options.running())
+        await this.#look(container).catch((error: unknown) => this.#failed(error))
     } catch (error) {
-      if (!this.#isClosed) logger.warn('logs of containers could not be rotated', { error })
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#isClosed) return
+    this.#options.logger.warn('logs of containers could not be rotated', { error })
+  }
+
+  async #look({ id, logPath }: ContainerStatus): Promise<void> {
+    const { clock, filesMax, reopen } = this.#options
+    if (!(await this.#isLarge(logPath))) return
+    const aside = await rotateLog(logPath, clock.wallMs(), filesMax)
+    try {
+      // Until then the engine goes on writing into the file that was moved: nothing is lost.
+      await reopen(id)
+    } catch (error) {
+      // Else nobody would find the log of the container, nor that it is too large.
+      if ((await sizeOf(logPath)) === undefined) await rename(aside, logPath)
+      throw error
     }
   }
 

@@ -25,10 +25,16 @@ const OPEN_FILES_MAX = 64
 /** A process that is gone, before its file was opened or after, or that is not ours to look into. */
 const UNSEEN: ReadonlySet<unknown> = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
 
-/** The process `pid`, or undefined when it is gone or a zombie. */
+/** The process `pid`, or undefined when it is gone or a zombie. @throws as {@link allProcesses}. */
 export async function processOf(pid: number): Promise<ProcessRow | undefined> {
   const row = HAS_PROC ? await readProc(pid) : (await ps(['-p', String(pid)]))[0]
   return row === undefined || row.state === 'Z' || row.state === 'X' ? undefined : row
+}
+
+/** What tells a process from a later one with its pid; undefined when nobody can say. Never rejects. */
+export async function startOf(pid: number): Promise<string | undefined> {
+  const row = await processOf(pid).catch(() => undefined)
+  return row?.start
 }
 
 /** Whether the process that had this pid and start time still lives. */

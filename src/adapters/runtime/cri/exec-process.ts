@@ -1,5 +1,5 @@
 import { killFamily } from '../kill-family.ts'
-import { processOf } from '../process-table.ts'
+import { startOf } from '../process-table.ts'
 import type { ProcessEvent } from './events.ts'
 
 /** What a process has written before its end arrives within this. */
@@ -39,7 +39,7 @@ export class ExecProcess {
     if (containerId !== this.#containerId) return
     if (type === 'started' && this.#pid === undefined) {
       this.#pid = pid
-      this.#start = processOf(pid).then((row) => row?.start)
+      this.#start = startOf(pid)
       this.#begin()
     }
     if (type === 'exited' && pid === this.#pid) setTimeout(() => this.#exit(exitCode), DRAIN_MS)

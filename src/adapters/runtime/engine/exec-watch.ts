@@ -2,7 +2,7 @@ import type { Clock } from '../../../core/interfaces/clock.ts'
 import type { SessionEnd } from '../../../core/interfaces/process-session.ts'
 import { delay } from '../delay.ts'
 import { killFamily } from '../kill-family.ts'
-import { processOf } from '../process-table.ts'
+import { startOf } from '../process-table.ts'
 import type { EngineClient } from './client.ts'
 import type { ExecDetails } from './messages.ts'
 
@@ -85,7 +85,7 @@ export class ExecWatch {
       }
       const { Running, ExitCode, Pid } = found
       if (Pid !== 0 && this.#pid === 0) {
-        this.#start = (await processOf(Pid))?.start
+        this.#start = await startOf(Pid)
         this.#pid = Pid
       }
       const hasBegun = Running && Pid !== 0

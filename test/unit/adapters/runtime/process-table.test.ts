@@ -9,6 +9,7 @@ import {
   parsePs,
   parseStat,
   processOf,
+  startOf,
 } from '../../../../src/adapters/runtime/process-table.ts'
 
 test('a name with spaces and parentheses does not shift the fields of /proc/PID/stat', () => {
@@ -116,3 +117,11 @@ test('many who look at once need few files, and a failed look is no sign that al
   expect(JSON.parse(said)).toEqual({ sees: true, failure: 'EMFILE' })
   // It compiles what it imports anew, on a machine that may be busy.
 }, 60_000)
+
+test('nobody has to fear a question for the start of a process that cannot be answered', async () => {
+  // No file has such a name, which is as far from an answer as no file that can be opened.
+  const pid = '1\0' as unknown as number
+  await expect(processOf(pid)).rejects.toThrow()
+  expect(await startOf(pid)).toBeUndefined()
+  expect(await startOf(process.pid)).toBe((await processOf(process.pid))?.start)
+})

@@ -8,6 +8,9 @@ export interface SessionLimits {
   readonly connectionsMax: number
 }
 
+/** What an engine, or a kubelet, is asked for at most. */
+export const SESSION_LIMITS: SessionLimits = { sessionsMax: 100, connectionsMax: 500 }
+
 /** The sessions with containers that are open, and the connections to ports of pods. */
 export class OpenSessions {
   readonly #limits: SessionLimits

@@ -1,13 +1,12 @@
-import { type IncomingMessage, request } from 'node:http'
+import { request } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import type { Socket } from 'node:net'
 import { SpdyConnection } from '../../spdy/connection.ts'
 import { RuntimeError } from '../index.ts'
+import { readRefusal } from '../read-refusal.ts'
 
 /** How long an engine may take to answer a connection to its streams. */
 const ANSWER_MS = 30_000
-/** How much of a refusal is read. */
-const REFUSAL_CHARACTERS = 1_000
 
 /** Where streams are served, and with what one proves there who asks. */
 export interface StreamPlace {
@@ -56,21 +55,13 @@ export function connectStreams(
       resolve(connection)
     })
     asked.on('response', (response) => {
-      readRefusal(response).then((text) => {
+      void readRefusal(response).then((text) => {
         if (text === '') refuse(`it answered ${response.statusCode ?? 0}`)
         else reject(new RuntimeError('StartFailed', text))
-      }, refuse)
+      })
     })
     asked.on('timeout', () => asked.destroy(new Error('it does not answer')))
     asked.on('error', (error) => refuse(error.message, error))
     asked.end()
   })
-}
-
-async function readRefusal(response: IncomingMessage): Promise<string> {
-  let text = ''
-  for await (const piece of response.setEncoding('utf8')) {
-    if (text.length < REFUSAL_CHARACTERS) text += String(piece)
-  }
-  return text.trim().slice(0, REFUSAL_CHARACTERS)
 }

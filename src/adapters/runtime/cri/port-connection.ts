@@ -3,8 +3,10 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { SpdyConnection } from '../../spdy/connection.ts'
 import type { SpdyStream } from '../../spdy/stream.ts'
 import { RuntimeError } from '../index.ts'
+import { connectStreams, type StreamPlace } from './engine-streams.ts'
 import { readText } from './read-text.ts'
 
+const PROTOCOL = 'portforward.k8s.io'
 /** An engine says at once that nobody listens; silence for this long is taken for a connection. */
 const REFUSAL_MS = 300
 
@@ -22,12 +24,13 @@ export class EnginePort implements ByteStream {
     void this.closed.then(() => connection.abort())
   }
 
-  /** @throws RuntimeError `Unavailable` when nobody listens there. */
-  static async open(
-    connection: SpdyConnection,
-    port: number,
-    request: number,
-  ): Promise<EnginePort> {
+  /**
+   * Connects to a port of the pod whose engine serves its ports at `place`.
+   *
+   * @throws RuntimeError `Unavailable` when nobody listens there, and as {@link connectStreams} does.
+   */
+  static async open(place: StreamPlace, port: number, request: number): Promise<EnginePort> {
+    const connection = await connectStreams(place, PROTOCOL)
     const headers = (type: string): ReadonlyMap<string, string> =>
       new Map([
         ['streamtype', type],

@@ -2,12 +2,11 @@ import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
 import { GRPC } from '../../grpc/wire.ts'
 import { RuntimeError } from '../index.ts'
-import { OpenSessions } from '../open-sessions.ts'
+import { OpenSessions, SESSION_LIMITS } from '../open-sessions.ts'
 import type { CommandResult, CommandSpec, ExecSpec, RuntimeSessions } from '../sessions.ts'
 import { Turns } from '../turns.ts'
 import type { CriClient } from './client.ts'
 import { openSession } from './engine-session.ts'
-import { connectStreams } from './engine-streams.ts'
 import { toRuntimeError } from './errors.ts'
 import type { ProcessEvent } from './events.ts'
 import { ExecProcess } from './exec-process.ts'
@@ -15,8 +14,6 @@ import { GrpcError } from './grpc.ts'
 import type { CriCalls } from './messages.ts'
 import { EnginePort } from './port-connection.ts'
 
-const LIMITS = { sessionsMax: 100, connectionsMax: 500 }
-const PORT_PROTOCOL = 'portforward.k8s.io'
 /** The engine counts its time from when the command runs, and says itself when it is over. */
 const COMMAND_SLACK_MS = 30_000
 
@@ -24,7 +21,7 @@ const COMMAND_SLACK_MS = 30_000
 export class EngineSessions implements RuntimeSessions {
   readonly #client: CriClient
   readonly #tellsProcesses: () => boolean
-  readonly #open = new OpenSessions(LIMITS)
+  readonly #open = new OpenSessions(SESSION_LIMITS)
   readonly #turns = new Turns()
   readonly #started = new Set<ExecProcess>()
   #requests = 0
@@ -93,9 +90,8 @@ export class EngineSessions implements RuntimeSessions {
   async portForward(sandboxId: string, port: number): Promise<ByteStream> {
     this.#open.checkConnections()
     const url = await this.#ask('PortForward', { podSandboxId: sandboxId, port: [port] })
-    const connection = await connectStreams({ url }, PORT_PROTOCOL)
     this.#requests += 1
-    return this.#open.keepConnection(await EnginePort.open(connection, port, this.#requests))
+    return this.#open.keepConnection(await EnginePort.open({ url }, port, this.#requests))
   }
 
   /** Ends every session, and what was started for it. */

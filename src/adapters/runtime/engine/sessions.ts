@@ -8,7 +8,7 @@ import type {
 } from '../../../core/interfaces/process-session.ts'
 import { delay } from '../delay.ts'
 import { RuntimeError } from '../index.ts'
-import { OpenSessions } from '../open-sessions.ts'
+import { OpenSessions, SESSION_LIMITS } from '../open-sessions.ts'
 import { runCommand } from '../run-command.ts'
 import type { CommandResult, CommandSpec, ExecSpec, RuntimeSessions } from '../sessions.ts'
 import { connectPort } from '../socket-stream.ts'
@@ -27,13 +27,12 @@ export interface SessionsOptions {
   readonly details: (id: string) => Promise<ContainerDetails | undefined>
 }
 
-const LIMITS = { sessionsMax: 100, connectionsMax: 500 }
 const LOOK_MS = 1_000
 
 /** Sessions with containers, through the connections of their engine. */
 export class EngineSessions implements RuntimeSessions {
   readonly #options: SessionsOptions
-  readonly #open = new OpenSessions(LIMITS)
+  readonly #open = new OpenSessions(SESSION_LIMITS)
   readonly #doors = new Map<string, NetworkDoor>()
   /** Who waits for something to happen to a container, or in it. */
   readonly #watchers = new Map<string, Set<() => void>>()

@@ -1,10 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { ObjectError } from '../../kubernetes/objects/types.ts'
+import { readRefusal } from '../read-refusal.ts'
 import type { KubeletAccess } from './access.ts'
-
-/** How much of a refusal is read. */
-const REFUSAL_CHARACTERS = 1_000
 
 /**
  * Reads something of a kubelet's API. The answer is left to be read.
@@ -23,11 +21,9 @@ export function askKubelet(
         resolve(response)
         return
       }
-      let text = ''
-      response.on('data', (piece: Buffer) => {
-        if (text.length < REFUSAL_CHARACTERS) text += piece.toString()
-      })
-      response.on('end', () => reject(new ObjectError(reasonOf(response.statusCode), text.trim())))
+      void readRefusal(response).then((text) =>
+        reject(new ObjectError(reasonOf(response.statusCode), text)),
+      )
     })
     going.on('error', (error) => {
       const message = `the kubelet of this node does not answer: ${error.message}`

@@ -3,14 +3,11 @@ import type { ProcessSession } from '../../../core/interfaces/process-session.ts
 import type { AttachRequest, PodStreams } from '../../kubernetes/objects/pod-streams.ts'
 import { ObjectError } from '../../kubernetes/objects/types.ts'
 import { openSession } from '../cri/engine-session.ts'
-import { connectStreams, type StreamPlace } from '../cri/engine-streams.ts'
+import type { StreamPlace } from '../cri/engine-streams.ts'
 import { EnginePort } from '../cri/port-connection.ts'
 import { RuntimeError } from '../index.ts'
-import { OpenSessions } from '../open-sessions.ts'
+import { OpenSessions, SESSION_LIMITS } from '../open-sessions.ts'
 import { type FindKubelet, type KubeletAccess, kubeletOf, pathOf } from './access.ts'
-
-const LIMITS = { sessionsMax: 100, connectionsMax: 500 }
-const PORT_PROTOCOL = 'portforward.k8s.io'
 
 /** The way into the containers of a node's pods, through its kubelet. */
 export interface KubeletStreams extends PodStreams {
@@ -20,7 +17,7 @@ export interface KubeletStreams extends PodStreams {
 
 /** Gets into the containers of a node's pods as kubelet's own clients do. */
 export function kubeletStreams(find: FindKubelet): KubeletStreams {
-  const open = new OpenSessions(LIMITS)
+  const open = new OpenSessions(SESSION_LIMITS)
   let requests = 0
   const join = async (kind: string, asked: AttachRequest, commands: readonly string[]) => {
     open.checkSessions()
@@ -41,9 +38,8 @@ export function kubeletStreams(find: FindKubelet): KubeletStreams {
       const dial = async (): Promise<ByteStream> => {
         open.checkConnections()
         const place = placeOf(kubeletOf(find), pathOf('portForward', namespace, pod))
-        const connection = await connectStreams(place, PORT_PROTOCOL)
         requests += 1
-        return open.keepConnection(await EnginePort.open(connection, port, requests))
+        return open.keepConnection(await EnginePort.open(place, port, requests))
       }
       return told(dial())
     },

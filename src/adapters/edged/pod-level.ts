@@ -1,4 +1,9 @@
-import { addResources, podResources, resourcesAt } from '../kubernetes/objects/pod-resources.ts'
+import {
+  addResources,
+  POD_LEVEL,
+  podResources,
+  resourcesAt,
+} from '../kubernetes/objects/pod-resources.ts'
 import { parseMillis, parseWhole } from '../kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../kubernetes/objects/types.ts'
 import type { Limits, PodLimits } from '../runtime/index.ts'
@@ -6,14 +11,11 @@ import { containerLimits } from './container-limits.ts'
 import { asObject } from './json.ts'
 import { type ContainerView, ownContainers, type PodView } from './pod-view.ts'
 
-/** What is said of a pod as a whole beside its containers (`spec.resources`). */
-const SAID_OF_PODS = ['cpu', 'memory'] as const
-
 /** The resources of a pod as a whole; undefined when nothing is said of them. */
 export function wholeResources(pod: Pick<PodView, 'spec'>): JsonObject | undefined {
   const resources = asObject(pod.spec['resources'])
   const isAny = ['requests', 'limits'].some((kind) =>
-    SAID_OF_PODS.some((name) => asObject(resources[kind])[name] !== undefined),
+    POD_LEVEL.some((name) => asObject(resources[kind])[name] !== undefined),
   )
   return isAny ? resources : undefined
 }
@@ -21,7 +23,7 @@ export function wholeResources(pod: Pick<PodView, 'spec'>): JsonObject | undefin
 /** A container that says nothing of its limits may have what its pod may. */
 export function limitsIn(pod: PodView, container: ContainerView): Limits {
   const whole = asObject(wholeResources(pod)?.['limits'])
-  const missing = SAID_OF_PODS.filter((name) => container.limits[name] === undefined)
+  const missing = POD_LEVEL.filter((name) => container.limits[name] === undefined)
   const given = missing.flatMap((name) => (whole[name] === undefined ? [] : [[name, whole[name]]]))
   return containerLimits({
     requests: container.requests,
@@ -63,8 +65,6 @@ export function memoryBeyond(pod: PodView): number {
 export function wholeLimits(pod: PodView): Readonly<Record<string, string>> {
   const limits = asObject(wholeResources(pod)?.['limits'])
   return Object.fromEntries(
-    Object.entries(resourcesAt(limits)).filter(([name]) =>
-      SAID_OF_PODS.some((each) => each === name),
-    ),
+    Object.entries(resourcesAt(limits)).filter(([name]) => POD_LEVEL.includes(name)),
   )
 }

@@ -98,6 +98,7 @@ export class PodWorker {
     for (const { id } of emptySandboxes(observed.sandboxes, observed.containers))
       await this.#context.runtime.removeSandbox(id)
     if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
+    this.#resizer.begins(pod)
     const result = await this.#start(pod, plan)
     await this.#beginHooks(pod, plan)
     this.#tellProblems(pod, [

@@ -12,7 +12,7 @@ import type { Condition } from '../conditions.ts'
 import { asNumber, asObject, asObjects, asText } from '../json.ts'
 import { oomScoreAdjust } from '../oom-score.ts'
 import { type PodContext, tell } from '../pod-context.ts'
-import { limitsIn, podLimits } from '../pod-level.ts'
+import { limitsIn, podLimits, wholeResources } from '../pod-level.ts'
 import { isActive } from '../pod-plan.ts'
 import type { PodView } from '../pod-view.ts'
 import { type ResizeView, type Room, viewSize } from './resize-view.ts'
@@ -60,7 +60,14 @@ export class Resizer {
     return this.view(pod, observed)
   }
 
-  /** The same without a change of anything. */
+  /** A pod begins: until its status says so, this is what it has as a whole, whatever it is to have by then. */
+  begins(pod: PodView): void {
+    const whole = wholeResources(pod)
+    if (whole === undefined || pod.status['resources'] !== undefined) return
+    this.#outcome(pod.uid).whole ??= whole
+  }
+
+  /** {@link apply} without a change of anything. */
   view(pod: PodView, observed: readonly ContainerStatus[]): ResizeView {
     const outcome = this.#outcomes.get(pod.uid)
     const actuated = outcome?.actuated ?? new Map<string, JsonObject>()

@@ -33,8 +33,8 @@ function maxResources(a: ResourceList, b: ResourceList): ResourceList {
   return max
 }
 
-/** What can be said of a pod as a whole, beside its containers. */
-const POD_LEVEL: ReadonlySet<string> = new Set(['cpu', 'memory'])
+/** What can be said of a pod as a whole, beside its containers (`spec.resources`). */
+export const POD_LEVEL: readonly string[] = ['cpu', 'memory']
 
 /**
  * What a pod asks for, or may use at most, as a whole: its containers together with those init
@@ -58,6 +58,6 @@ export function podResources(spec: JsonObject, kind: 'requests' | 'limits'): Res
   const own = Object.entries(resourcesAt(spec, 'resources', kind))
   return {
     ...maxResources(total, first),
-    ...Object.fromEntries(own.filter(([name]) => POD_LEVEL.has(name))),
+    ...Object.fromEntries(own.filter(([name]) => POD_LEVEL.includes(name))),
   }
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { asAllocated, lacksOf } from '../../../../src/adapters/edged/admission/node-room.ts'
 import { requestOf } from '../../../../src/adapters/edged/eviction/pod-resources.ts'
 import { oomScoreAdjust } from '../../../../src/adapters/edged/oom-score.ts'
+import type { PodContext } from '../../../../src/adapters/edged/pod-context.ts'
 import {
   limitsIn,
   memoryBeyond,
@@ -11,6 +12,7 @@ import {
 import type { ContainerView, PodView } from '../../../../src/adapters/edged/pod-view.ts'
 import { qosClass } from '../../../../src/adapters/edged/qos.ts'
 import { toldWhole, viewSize } from '../../../../src/adapters/edged/resize/resize-view.ts'
+import { Resizer } from '../../../../src/adapters/edged/resize/resizer.ts'
 import {
   takesFromWhole,
   wholeBelowUse,
@@ -133,5 +135,13 @@ describe('another size of a pod as a whole', () => {
     expect(wholeBelowUse(less.pod, less.whole, usage(200 * MIB))).toBe(
       'cannot decrease memory limits: attempting to set pod memory limit (134217728) below current usage (209715200)',
     )
+  })
+
+  test('that was asked for while the pod began is one, although its status says nothing yet', () => {
+    const resizer = new Resizer({ runtime: { supports: { resize: true } } } as PodContext)
+    resizer.begins(whole(SMALL))
+    const view = resizer.view(whole(LARGE), [])
+    expect(view.isInProgress).toBe(true)
+    expect(toldWhole(view)).toMatchObject({ resources: SMALL })
   })
 })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { createReplica, edgePolicy, type Logger, systemClock } from 'tideway'
-import { ClockSteps } from 'tideway/adapters/edged'
+import { ClockSteps, watchSteps } from 'tideway/adapters/edged'
 import { keepNodeKey } from 'tideway/adapters/kubernetes/identity'
 import {
   builtinResources,
@@ -141,6 +141,8 @@ async function openIdentity(
   teardown: Teardown,
 ): Promise<ProgramIdentity> {
   const steps = new ClockSteps(systemClock)
+  // All the time: else a step of long ago would count as new for the first who asks.
+  teardown.add('clock', watchSteps({ clock: systemClock, steps }))
   // Cut off from the cloud nobody can give a pod a new token, and where the clock was put all of them have
   // to be replaced: the one that a pod has goes on counting.
   const outlives = (pod: KubeObject): boolean =>

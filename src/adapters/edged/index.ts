@@ -17,7 +17,7 @@ export {
   parseAmount,
   type ThresholdOptions,
 } from './eviction/thresholds.ts'
-export { ClockSteps } from './node/clock-steps.ts'
+export { ClockSteps, type StepWatch, watchSteps } from './node/clock-steps.ts'
 export type { PodApi } from './pod-context.ts'
 export type { ClusterDns } from './pod-dns.ts'
 export type { IssuePodToken, PodToken, PodTokenAsk } from './pod-tokens.ts'

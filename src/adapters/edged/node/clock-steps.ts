@@ -30,7 +30,7 @@ export class ClockSteps {
     return byMs
   }
 
-  /** Whether it was put in the last so many milliseconds, as far as somebody looked. Looks. */
+  /** Whether it was put in the last so many milliseconds: a step is as old as the look that found it. Looks. */
   isWithin(ms: number): boolean {
     this.look()
     const atMs = this.#steppedAtMs
@@ -41,21 +41,24 @@ export class ClockSteps {
 /** What {@link watchSteps} works with. */
 export interface StepWatch {
   readonly clock: Clock
-  readonly logger: Logger
-  /** The wall clock was put: what goes by it is to be looked at. */
-  readonly onStep: () => void
+  /** Is told of steps. Default: nobody is. */
+  readonly logger?: Logger | undefined
+  /** What looks, for others to ask as well. Default: one of its own. */
+  readonly steps?: ClockSteps | undefined
+  /** The wall clock was put: what goes by it is to be looked at. Default: nobody has to know. */
+  readonly onStep?: (() => void) | undefined
 }
 
-/** Looks every ten seconds whether the wall clock was put. */
-export function watchSteps({ clock, logger, onStep }: StepWatch): Cancel {
-  const steps = new ClockSteps(clock)
+/** Looks every ten seconds whether the wall clock was put, so that a step is known to be no older than that. */
+export function watchSteps(watch: StepWatch): Cancel {
+  const { clock, logger, steps = new ClockSteps(clock), onStep } = watch
   let cancel: Cancel | undefined
   const later = (): void => {
     cancel = clock.schedule(LOOK_MS, () => {
       const byMs = steps.look()
       if (byMs !== 0) {
-        logger.warn('the wall clock was put', { byMs })
-        onStep()
+        logger?.warn('the wall clock was put', { byMs })
+        onStep?.()
       }
       later()
     })

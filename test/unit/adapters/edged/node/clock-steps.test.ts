@@ -66,3 +66,13 @@ test('who watches is told of each step, and of none after the end', () => {
   cancel()
   expect(clock.due).toEqual([])
 })
+
+test('a step of long ago is not new to who asks for the first time where somebody watches', () => {
+  const clock = new SetClock()
+  const steps = new ClockSteps(clock)
+  const cancel = watchSteps({ clock, steps })
+  clock.stepMs += 3_600_000
+  for (let looks = 0; looks < 7; looks += 1) clock.pass(10_000)
+  expect(steps.isWithin(60_000)).toBe(false)
+  cancel()
+})

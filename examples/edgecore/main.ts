@@ -15,7 +15,7 @@ import { keepMemoryLow } from '../shared/lean-memory.ts'
 import { runProgram } from '../shared/lifetime.ts'
 import { createLogger, logSettings } from '../shared/logging.ts'
 import { makePrivateDirectory } from '../shared/private-files.ts'
-import { asProgramError } from '../shared/program-error.ts'
+import { asProgramError, isDiskFull } from '../shared/program-error.ts'
 import { resolveSettings } from '../shared/resolve-settings.ts'
 import type { Values } from '../shared/settings.ts'
 import {
@@ -117,14 +117,16 @@ async function joinOnly(flags: Flags): Promise<void> {
 async function stopAll(flags: Flags): Promise<void> {
   const settings = await settingsOf(flags)
   const logger = createLogger('edgecore', 'warn', settings.logFormat)
-  const count = await locked(settings, async () => {
-    const runtime = await openRuntime(settings, logger)
+  const work = async (): Promise<number> => {
+    const runtime = await openRuntime(settings, logger, 'to stop')
     try {
       return await stopPods(runtime)
     } finally {
       await runtime.close()
     }
-  })
+  }
+  // On a full disk this may be what makes room.
+  const count = await locked(settings, work, 'also when full')
   process.stdout.write(`stopped ${count} pods\n`)
 }
 
@@ -132,14 +134,20 @@ async function stopAll(flags: Flags): Promise<void> {
 async function locked<Result>(
   { data }: EdgeSettings,
   work: () => Promise<Result>,
+  when?: 'also when full',
 ): Promise<Result> {
   try {
     await makePrivateDirectory(data)
-    const storage = await levelStorage({ directory: join(data, 'log') })
+    const opened = levelStorage({ directory: join(data, 'log') })
+    const storage = await opened.catch((error: unknown) => {
+      // Its lock was taken before it needed room: nobody else has it.
+      if (when === undefined || !isDiskFull(error)) throw error
+      return undefined
+    })
     try {
       return await work()
     } finally {
-      await storage.close()
+      await storage?.close()
     }
   } catch (error) {
     throw asProgramError(error, data) ?? error

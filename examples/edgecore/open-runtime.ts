@@ -61,15 +61,21 @@ const OWNER_DIGITS = 12
 /**
  * Opens what has the pods of a data directory.
  *
+ * @param use what for: to end pods, nothing is tried out on the disk that only beginning them needs.
  * @throws ProgramError `RUNTIME_UNREACHABLE` when no engine answers at its socket, `SETTING_INVALID`
  * when a kubelet has the pods.
  */
-export async function openRuntime(settings: RuntimeSettings, logger: Logger): Promise<PodRuntime> {
+export async function openRuntime(
+  settings: RuntimeSettings,
+  logger: Logger,
+  use: 'to run' | 'to stop' = 'to run',
+): Promise<PodRuntime> {
   const { data, runtime } = settings
   if (runtime === 'process') {
     const directory = join(data, 'runtime')
-    const processes = settings.processIsolation ? 'auto' : 'never'
-    return await processRuntime({ directory, clock: systemClock, logger, processes })
+    const mounts = use === 'to run' ? 'auto' : 'never'
+    const processes = settings.processIsolation && use === 'to run' ? 'auto' : 'never'
+    return await processRuntime({ directory, clock: systemClock, logger, mounts, processes })
   }
   if (runtime === 'kubelet') throw notOurs()
   const socketPath = engineEndpoint(settings)

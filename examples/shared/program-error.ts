@@ -142,6 +142,11 @@ function ofLibrary(error: TidewayError, directory: string): ProgramError | undef
 
 const NO_ROOM = 'no space left on the disk; make room there and start it again'
 
+/** Whether it failed because there is no room on the disk of the data directory. */
+export function isDiskFull(error: unknown): boolean {
+  return isNoRoom(isTidewayError(error) ? error.fields['reason'] : systemCode(error))
+}
+
 function isNoRoom(code: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT'
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createAuthority, issueServerCertificate } from 'tideway/adapters/kubernetes/server'
+import { type ConversionQuestion, conversionAnswer, isConversion } from './conversion-answers.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -147,6 +148,11 @@ export async function startWebhookServer(): Promise<WebhookServer> {
     asked.push({ path, question })
     await self.meanwhile?.(path)
     if (path === '/slow') return
+    if (isConversion(path)) {
+      response.setHeader('Content-Type', 'application/json')
+      const asConversion = question as unknown as ConversionQuestion
+      return void response.end(conversionAnswer(path, apiVersion, asConversion))
+    }
     if (path === '/cut') return void response.destroy()
     if (path === '/status') return void response.writeHead(500).end('boom')
     if (path === '/status/404') return void response.writeHead(404).end()

@@ -39,7 +39,7 @@ export function withStatus(
     acceptedNames: names,
     storedVersions: storedVersions(definition),
   })
-  const conditions = [condition, established(definition, condition), ...conversion(definition)]
+  const conditions = [condition, established(definition, condition)]
   return conditions.reduce((object, next) => setCondition(object, next, nowMs), named)
 }
 
@@ -158,24 +158,6 @@ function established(definition: KubeObject, names: NewCondition): NewCondition 
     reason: 'NotAccepted',
     message: 'not all names are accepted',
   }
-}
-
-/** No webhook is called to convert objects: of such a definition one version is served. */
-function conversion(definition: KubeObject): readonly NewCondition[] {
-  const type = 'ConversionSupported'
-  const isWanted = textAt(definition, 'spec', 'conversion', 'strategy') === 'Webhook'
-  const isKnown = mapsAt(definition, 'status', 'conditions').some((item) => item['type'] === type)
-  if (isWanted)
-    return [
-      {
-        type,
-        status: 'False',
-        reason: 'WebhookNotCalled',
-        message: 'conversion by webhook is not supported: only the storage version is served',
-      },
-    ]
-  if (!isKnown) return []
-  return [{ type, status: 'True', reason: 'NoWebhook', message: 'no webhook is needed' }]
 }
 
 function storedVersions(definition: KubeObject): readonly string[] {

@@ -54,6 +54,7 @@ export function customResource(definition: KubeObject, metadata: Metadata): Reso
         ? []
         : [{ group, version: name }]
     }),
+    writtenIn: versions.map((item) => `${group}/${textAt(item, 'name') ?? ''}`),
     parts: parts[versions.indexOf(storage ?? {})] ?? [],
     status: parts.some((list) => list.some(({ name }) => name === 'status')),
     counted: true,

@@ -92,12 +92,13 @@ export function assemble(
 ): KubeObject {
   const metadata = isObject(desired['metadata']) ? desired['metadata'] : {}
   const { name, namespace } = derived.key
-  const { apiVersion: _version, kind: _kind, metadata: _metadata, status: own, ...rest } = desired
+  const { apiVersion, kind: _kind, metadata: _metadata, status: own, ...rest } = desired
   const empty = ALWAYS_REPORTED.has(resource.id) ? {} : undefined
   const status = resource.status ? (observed?.['status'] ?? empty) : own
   const owners = allOwners(metadata as JsonObject, resource.status ? observed : undefined)
   return freeze({
-    apiVersion: apiVersionOf(resource),
+    apiVersion:
+      resource.writtenIn?.find((version) => version === apiVersion) ?? apiVersionOf(resource),
     kind: resource.kind,
     metadata: sortMetadata({
       ...metadata,

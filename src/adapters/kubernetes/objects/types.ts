@@ -84,6 +84,11 @@ export interface Resource {
   readonly namespaced: boolean
   /** Other groups and versions in which the same objects are read and written. */
   readonly views: readonly { readonly group: string; readonly version: string }[]
+  /**
+   * The versions that objects may have been written in: an object says which. Default: all are shown in
+   * the version of the kind.
+   */
+  readonly writtenIn?: readonly string[] | undefined
   /** Every part that Kubernetes has of it; a server may serve fewer. */
   readonly parts: readonly ResourcePart[]
   /** Whether `status` is a subresource (then it lives in the observed document). */

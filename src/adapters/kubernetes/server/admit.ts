@@ -33,6 +33,7 @@ export function writerOf(context: RequestContext, subresource = ''): Writer {
     subresource,
     // A scale is another kind of object, which does not say when.
     time: subresource === 'scale' ? '' : nowText(context.clock),
+    convertedGroup: context.converted === undefined ? undefined : context.served.group,
   }
 }
 

@@ -64,6 +64,11 @@ function tooLarge(): StatusError {
   )
 }
 
+/** Whether a request applies a configuration. */
+export function isApply({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return mediaType(headers['content-type']) === 'application/apply-patch+yaml'
+}
+
 /** The media type of a Content-Type header without its parameters; JSON where there is none. */
 export function mediaType(header: string | undefined): string {
   const type = (header ?? '').split(';')[0]?.trim().toLowerCase() ?? ''

@@ -5,6 +5,7 @@ import type { Admission } from './admission/admission.ts'
 import type { Served } from './catalog.ts'
 import type { Exclusive } from './exclusive.ts'
 import { isTrue } from './request.ts'
+import type { Converted } from './webhooks/converted-store.ts'
 import type { Webhooks } from './webhooks/webhooks.ts'
 
 export type { User } from '../identity/user.ts'
@@ -27,6 +28,8 @@ export interface Asker {
 /** What a request to one stored resource works with. */
 export interface RequestContext {
   readonly store: ObjectStore
+  /** Where a webhook converts the objects of the kind: lists and watches ask it. */
+  readonly converted?: Converted | undefined
   readonly served: Served
   readonly resource: Resource
   readonly namespace: string | undefined

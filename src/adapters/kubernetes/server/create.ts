@@ -119,7 +119,9 @@ async function createNamed(
   const whole = completeWithUid(resource.id, owned, uid)
   const creationTimestamp = nowText(context.clock)
   const generation = resource.counted ? { generation: 1 } : {}
-  return { ...whole, metadata: { ...whole.metadata, uid, creationTimestamp, ...generation } }
+  const metadata = { ...whole.metadata, uid, creationTimestamp, ...generation }
+  const tried = { ...whole, metadata }
+  return (await context.converted?.tried(undefined, tried)) ?? tried
 }
 
 /** A new object as its creator wants it, with its owners and before anything of it is checked. */

@@ -3,7 +3,7 @@ import { type ObjectBody, parseObject } from './body.ts'
 import { keyOf, type RequestContext } from './context.ts'
 import { isList, numberAt, textAt } from './json.ts'
 import { invalidValue, notSupported } from './kinds/checks.ts'
-import { rowsOf, selectorOf } from './list.ts'
+import { convertedList, rowsOf, selectorOf } from './list.ts'
 import { dryRunCauses } from './option-checks.ts'
 import { wholeNumber } from './request.ts'
 import { decodeTyped } from './schema/decode.ts'
@@ -179,12 +179,13 @@ export async function deleteCollection(
   context: RequestContext,
   deletion: Deletion,
 ): Promise<readonly ObjectRow[]> {
-  const { store, resource, query, namespace } = context
+  const { resource, query } = context
   const select = selectorOf(resource, query, context.served.conversion)
-  const selected = rowsOf(store.list(resource.id, namespace)).filter(select)
+  const selected = rowsOf(await convertedList(context)).filter(select)
   for (const { name, namespace: home } of selected) {
     const inside: RequestContext = { ...context, namespace: home }
     try {
+      await context.converted?.prepare(keyOf(inside, name))
       await deleteObject(inside, name, deletion)
     } catch (error) {
       // Somebody else was faster: that is what was wanted.

@@ -6,7 +6,7 @@ import { answerToken } from './answer-token.ts'
 import type { ApiServerOptions } from './api-server.ts'
 import { type AuditTrail, annotate, audited } from './audit.ts'
 import { attributesOf, requireAllowed } from './authorization.ts'
-import { parseObject, readBody } from './body.ts'
+import { isApply, parseObject, readBody } from './body.ts'
 import type { Catalog, Served } from './catalog.ts'
 import type { ConnectionLimits } from './connections.ts'
 import { keyOf, nowText, type RequestContext, type User, writeOptions } from './context.ts'
@@ -20,7 +20,7 @@ import { answerOpenId } from './openid.ts'
 import { methodNotAllowed, operate } from './operations.ts'
 import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
 import type { Patience } from './pieces.ts'
-import { parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
+import { isTrue, parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
 import {
   checkScope,
   hasGroup,
@@ -252,7 +252,10 @@ export class Dispatcher {
     } = this.#options
     const resource = served.resource
     if (resource === undefined) throw unknownResource()
-    const store = isMetrics(resource) ? this.#metrics : this.#options.store
+    const kept = isMetrics(resource) ? this.#metrics : this.#options.store
+    const refuses = isApply(request) && !isTrue(info.query.get('force'))
+    const converted = this.#webhooks.convertedOf(served, kept, info.verb, refuses)
+    const { store } = converted ?? { store: kept }
     checkScope(info, served)
     const deprecation = DEPRECATIONS[resource.id]
     // Whatever comes of the request.
@@ -270,10 +273,11 @@ export class Dispatcher {
     const { warning } = served.custom ?? {}
     const context: RequestContext = {
       store,
+      converted,
       served,
       resource,
       clock,
-      mayWrite: guardNodes(store, user, guardGrants(store, user, identity?.rbac, mayWrite)),
+      mayWrite: guardNodes(kept, user, guardGrants(kept, user, identity?.rbac, mayWrite)),
       permit: async (verb) => {
         const attributes = { ...attributesOf(info, request), verb }
         await requireAllowed(this.#options.authorize, user, attributes)
@@ -299,6 +303,7 @@ export class Dispatcher {
       this.#watch(context, answer, response)
       return undefined
     }
+    await converted?.prepare(keyOf(context, info.name ?? ''))
     return await operate(context, info, request, answer)
   }
 
@@ -308,8 +313,8 @@ export class Dispatcher {
     response: ServerResponse,
   ): void {
     this.#admitStream()
-    const { store, resource, served, namespace, query, clock } = context
-    const source = { store, resource, served, namespace, query, answer, clock }
+    const { store, resource, served, namespace, query, clock, converted } = context
+    const source = { store, resource, served, namespace, query, answer, clock, converted }
     const { limits } = this.#options
     const running = startWatch({ ...source, ...limits, random: Math.random }, response)
     const { end } = running

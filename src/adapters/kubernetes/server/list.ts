@@ -8,6 +8,7 @@ import type {
   ObjectStore,
   Resource,
 } from '../objects/types.ts'
+import type { RequestContext } from './context.ts'
 import type { Conversion } from './convert/conversion.ts'
 import { at } from './json.ts'
 import { jsonSyntaxError } from './json-syntax.ts'
@@ -16,6 +17,7 @@ import { checkListOptions } from './option-checks.ts'
 import { wholeNumber } from './request.ts'
 import { fieldSelector, labelSelector, type SelectableFields } from './selectors.ts'
 import { badRequest, StatusError, unexpected } from './status.ts'
+import { overlaid } from './store-overlay.ts'
 
 /** One page of a list. */
 export interface Page {
@@ -124,6 +126,47 @@ export function listPage(
       ...(isWhole ? { remainingItemCount: rows.length - index } : {}),
     },
   }
+}
+
+/**
+ * One page as the version of a request shows it, where a webhook converts objects: it is asked about the page,
+ * or about all objects where what they are converted to decides which are selected.
+ *
+ * @throws StatusError like {@link listPage}, and 500 when the webhook does not answer as it should.
+ */
+export async function convertedPage(
+  context: Pick<
+    RequestContext,
+    'store' | 'resource' | 'namespace' | 'query' | 'served' | 'converted'
+  >,
+): Promise<Page> {
+  const { store, resource, namespace, query, converted } = context
+  const { conversion } = context.served
+  if (converted === undefined) return listPage(store, resource, namespace, query, conversion)
+  if (!isSelective(query)) {
+    const page = listPage(store, resource, namespace, query, conversion)
+    return { ...page, rows: await converted.rows(page.rows) }
+  }
+  const list = await convertedList(context)
+  return listPage(overlaid(store, { list: () => list }), resource, namespace, query, conversion)
+}
+
+/** The objects of a request, all of them, as its version shows them. */
+export async function convertedList({
+  store,
+  resource,
+  namespace,
+  converted,
+}: Pick<RequestContext, 'store' | 'resource' | 'namespace' | 'converted'>): Promise<ObjectList> {
+  const list = store.list(resource.id, namespace)
+  return converted === undefined ? list : { ...list, rows: await converted.rows(rowsOf(list)) }
+}
+
+/** Whether what is in objects decides which of them are meant. */
+export function isSelective(query: URLSearchParams): boolean {
+  return [query.get('labelSelector'), query.get('fieldSelector')].some(
+    (text) => (text ?? '').trim() !== '',
+  )
 }
 
 function isAnyFrom(rows: readonly ObjectRow[], start: number, select: RowSelector): boolean {

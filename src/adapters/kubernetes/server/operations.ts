@@ -10,7 +10,7 @@ import { type Deletion, deleteCollection, deleteObject, deletionOf } from './del
 import { convertedListBody, listBody, objectBytes, partialOf } from './encode.ts'
 import { evictPod } from './eviction.ts'
 import { at, isObject, objectAt, textAt } from './json.ts'
-import { listPage } from './list.ts'
+import { convertedPage } from './list.ts'
 import type { Answer } from './negotiate.ts'
 import { checkWriteOptions } from './option-checks.ts'
 import { wholeOf } from './pieces.ts'
@@ -69,7 +69,7 @@ export async function operate(
       return objectReply(context, object, answer)
     }
     case 'list':
-      return listReply(context, answer)
+      return await listReply(context, answer)
     case 'create': {
       if (name !== undefined) throw methodNotAllowed()
       const bytes = await readBody(request)
@@ -251,10 +251,10 @@ function isKept({ served }: RequestContext, { as, format }: Answer): boolean {
   return as === 'object' && format === 'json' && served.conversion === undefined
 }
 
-function listReply(context: RequestContext, answer: Answer): Reply {
-  const { store, resource, served, namespace, query, clock } = context
+async function listReply(context: RequestContext, answer: Answer): Promise<Reply> {
+  const { resource, served, query, clock } = context
   const { conversion } = served
-  const { rows, metadata } = listPage(store, resource, namespace, query, conversion)
+  const { rows, metadata } = await convertedPage(context)
   const { as, format, metaVersion } = answer
   if (as === 'table') {
     const source = {

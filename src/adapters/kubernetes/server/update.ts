@@ -291,7 +291,9 @@ export async function writeObject(
   const save = async (recipe: (current: KubeObject) => KubeObject): Promise<KubeObject> => {
     if (options.dryRun) {
       const wanted = recipe(current)
-      return wanted === current ? current : amended(context.resource, current, wanted)
+      if (wanted === current) return current
+      const tried = amended(context.resource, current, wanted)
+      return (await context.converted?.tried(current, tried)) ?? tried
     }
     return await context.exclusive(key, async () => {
       const written = await store.update(key, recipe, {

@@ -5,13 +5,22 @@ import type { KubeObject, ObjectEvent, ObjectRow, ObjectStore, Resource } from '
 import { ObjectError } from '../objects/types.ts'
 import type { Served } from './catalog.ts'
 import { withField } from './json.ts'
-import { type RowSelector, rowsOf, selectorOf, tooLargeVersion, versionParameter } from './list.ts'
+import {
+  isSelective,
+  type RowSelector,
+  rowsOf,
+  selectorOf,
+  tooLargeVersion,
+  versionParameter,
+} from './list.ts'
 import type { Answer } from './negotiate.ts'
 import { checkListOptions } from './option-checks.ts'
 import { isTrue, wholeNumber } from './request.ts'
 import { StatusError, toStatus } from './status.ts'
+import { ConversionQueue } from './watch-conversion.ts'
 import { type Encode, encoder, type Frame, type Part, watchType } from './watch-frames.ts'
 import { WatchSink } from './watch-sink.ts'
+import type { Converted } from './webhooks/converted-store.ts'
 
 /** How many events may wait for a slow reader, beside those that there were at the start. */
 export const PENDING_EVENTS_MAX = 4096
@@ -46,6 +55,8 @@ export interface WatchSource {
   readonly stallMs: number
   /** How many bytes of objects may wait for a slow reader, beside those that there were at the start. */
   readonly watchBytesMax: number
+  /** Where a webhook converts what is told. */
+  readonly converted?: Pick<Converted, 'rows'> | undefined
 }
 
 /** A watch that is going on. */
@@ -110,6 +121,8 @@ class WatchStream {
   readonly #sink: WatchSink
   readonly #encode: Encode
   readonly #cancels = new Set<() => void>()
+  /** What a webhook has still to convert; undefined where none does. */
+  readonly #queue: ConversionQueue | undefined
   /** What there was at the start: the same list for all that begin at the same time. */
   #rows: readonly ObjectRow[] = []
   /** The first of `#rows` that is not written. */
@@ -131,6 +144,7 @@ class WatchStream {
     this.#sink = new WatchSink(response, () => this.#flush())
     this.#encode = encoder(source)
     this.#position = source.store.resourceVersion
+    this.#queue = this.#queueOf(source)
     this.done = new Promise((resolve) => {
       this.#finish = resolve
     })
@@ -147,12 +161,7 @@ class WatchStream {
     try {
       this.#subscribe(this.#sendState())
     } catch (error) {
-      const isExpected = error instanceof ObjectError || error instanceof StatusError
-      const { body } = toStatus(isExpected ? error : undefined, () => undefined)
-      this.#push({ type: 'ERROR', status: body })
-      this.#state = 'ending'
-      this.#flush()
-      return
+      return this.#fail(error)
     }
     this.#pendingMax = this.#pending.length - this.#head + PENDING_EVENTS_MAX
     this.#pendingBytesMax = this.#pendingBytes + this.#source.watchBytesMax
@@ -160,10 +169,34 @@ class WatchStream {
     if (this.#plan.allowsBookmarks) this.#bookmarkLater()
   }
 
-  /** Ends it in good order: what waits is still written. */
+  /** Says what is wrong, as the last thing. */
+  #fail(error: unknown): void {
+    const isExpected = error instanceof ObjectError || error instanceof StatusError
+    const { body } = toStatus(isExpected ? error : undefined, () => undefined)
+    this.#push({ type: 'ERROR', status: body })
+    this.#queue?.close()
+    this.#state = 'ending'
+    this.#later(this.#source.stallMs, () => this.#response.destroy())
+    this.#flush()
+  }
+
+  #queueOf({ converted, watchBytesMax }: WatchSource): ConversionQueue | undefined {
+    if (converted === undefined) return undefined
+    return new ConversionQueue({
+      convert: (rows) => converted.rows(rows),
+      hasRoom: () => this.#waiting === 0,
+      fail: (error) => this.#fail(asInternal(error)),
+      rowsMax: PENDING_EVENTS_MAX,
+      bytesMax: watchBytesMax,
+    })
+  }
+
+  /** Ends it in good order: what waits is still written, but for what is not converted yet. */
   end(): void {
     if (this.#state !== 'open') return
-    if (this.#plan.allowsBookmarks) this.#bookmark(false)
+    const isWhole = this.#queue?.isIdle !== false
+    if (this.#plan.allowsBookmarks && isWhole) this.#bookmark(false)
+    this.#queue?.close()
     this.#state = 'ending'
     this.#later(this.#source.stallMs, () => this.#response.destroy())
     this.#flush()
@@ -177,9 +210,11 @@ class WatchStream {
     if (start !== 'state') return start
     const list = store.list(resource.id, namespace)
     const rows = rowsOf(list)
-    const selected = rows.filter(select)
-    this.#rows = selected.length === rows.length ? rows : selected
-    this.#flush()
+    if (this.#queue === undefined) {
+      const selected = rows.filter(select)
+      this.#rows = selected.length === rows.length ? rows : selected
+      this.#flush()
+    } else this.#queue.begin(rows, (row) => select(row) && this.#push({ type: 'ADDED', row }))
     this.#position = list.resourceVersion
     if (sendsInitialEnd) this.#bookmark(true)
     return list.resourceVersion
@@ -199,10 +234,29 @@ class WatchStream {
     }
     const cancel = store.watch(resource.id, { namespace, since, onProgress }, (event) => {
       onProgress(event.resourceVersion)
-      const frame = transition(event, this.#plan.select)
-      if (frame !== undefined) this.#push(frame)
+      this.#tell(event)
     })
     this.#cancels.add(cancel)
+  }
+
+  #tell(event: ObjectEvent): void {
+    const { select } = this.#plan
+    const row = event.row ?? rowOf(event.object)
+    const tell = (after: ObjectRow, before: ObjectRow | undefined): void => {
+      const frame = transition(event, after, before, select)
+      if (frame !== undefined) this.#push(frame)
+    }
+    if (this.#queue === undefined) return tell(row, rowBefore(event))
+    // What it was before is only asked about where it decides something.
+    const before = isSelective(this.#source.query) ? rowBefore(event) : undefined
+    this.#convert(before === undefined ? [row] : [row, before], ([after = row, previous]) =>
+      tell(after, previous),
+    )
+  }
+
+  #convert(rows: readonly ObjectRow[], tell: (rows: readonly ObjectRow[]) => void): void {
+    if (this.#state !== 'open' || this.#queue?.add({ rows, tell }) !== false) return
+    this.#response.destroy()
   }
 
   #push(frame: Frame): void {
@@ -224,6 +278,7 @@ class WatchStream {
     this.#pending = []
     this.#head = 0
     if (this.#state === 'ending') this.#response.end()
+    else this.#queue?.resume()
   }
 
   get #waiting(): number {
@@ -264,6 +319,7 @@ class WatchStream {
   #close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
+    this.#queue?.close()
     this.#pending = []
     this.#rows = []
     for (const cancel of this.#cancels) cancel()
@@ -271,7 +327,9 @@ class WatchStream {
   }
 
   #bookmark(isInitialEnd: boolean): void {
-    this.#push({ type: 'BOOKMARK', version: this.#position, isInitialEnd })
+    const frame: Frame = { type: 'BOOKMARK', version: this.#position, isInitialEnd }
+    if (this.#queue === undefined) this.#push(frame)
+    else this.#convert([], () => this.#push(frame))
   }
 
   #bookmarkLater(): void {
@@ -290,17 +348,25 @@ class WatchStream {
   }
 }
 
+/** What ends a watch is an error of the server, whatever a client that asks once is told. */
+function asInternal(error: unknown): unknown {
+  return error instanceof StatusError ? new StatusError('InternalError', error.message) : error
+}
+
 function bytesOf(frame: Frame): number {
   return 'row' in frame ? frame.row.json.length : 0
 }
 
 /** What a change of an object means to one who sees only what is selected. */
-function transition(event: ObjectEvent, select: RowSelector): Frame | undefined {
+function transition(
+  event: ObjectEvent,
+  row: ObjectRow,
+  before: ObjectRow | undefined,
+  select: RowSelector,
+): Frame | undefined {
   const { type } = event
-  const row = event.row ?? rowOf(event.object)
   const isIn = select(row)
   if (type !== 'MODIFIED') return isIn ? { type, row } : undefined
-  const before = event.previousRow ?? rowOfAny(event.previous)
   const wasIn = before === undefined ? undefined : select(before)
   if (isIn) return { type: wasIn === false ? 'ADDED' : 'MODIFIED', row }
   if (wasIn === false) return undefined
@@ -309,6 +375,8 @@ function transition(event: ObjectEvent, select: RowSelector): Frame | undefined 
   return { type: 'DELETED', row: rowOf(object as KubeObject) }
 }
 
-function rowOfAny(object: KubeObject | undefined): ObjectRow | undefined {
-  return object === undefined ? undefined : rowOf(object)
+/** The object before a change that left it there. */
+function rowBefore({ type, previous, previousRow }: ObjectEvent): ObjectRow | undefined {
+  if (type !== 'MODIFIED') return undefined
+  return previousRow ?? (previous === undefined ? undefined : rowOf(previous))
 }

@@ -32,6 +32,17 @@ export interface Writer {
   readonly subresource: string
   /** RFC 3339. */
   readonly time: string
+  /** The group of a kind that a webhook converts: what is owned in its other versions is looked at later. */
+  readonly convertedGroup?: string | undefined
+}
+
+/** Whether an entry is about another version of an object, in which it has other fields. */
+export function isOfOtherVersion(
+  { apiVersion }: Pick<Manager, 'apiVersion'>,
+  writer: Pick<Writer, 'apiVersion' | 'convertedGroup'>,
+): boolean {
+  if (writer.convertedGroup === undefined || apiVersion === writer.apiVersion) return false
+  return apiVersion.startsWith(`${writer.convertedGroup}/`)
 }
 
 /** Fields of metadata that nobody owns: the server sets them. */
@@ -54,7 +65,7 @@ const blanks = new WeakMap<StructType, JsonObject>()
 const LAST_RESORT = 'before-first-apply'
 
 /** Which part of an object counts, for ownership, in a write. */
-function counted(object: JsonObject, writer: Writer): JsonObject {
+export function counted(object: JsonObject, writer: Pick<Writer, 'subresource'>): JsonObject {
   const metadata = isObject(object['metadata']) ? object['metadata'] : {}
   const owned = Object.fromEntries(
     Object.entries(metadata).filter(([key]) => !UNOWNED.some((name) => name === key)),
@@ -97,27 +108,32 @@ export function applyConfiguration(
   const others = [...managers.values()]
   // What identifies the object is in every configuration, so that no pruning reaches it.
   const named = union(fieldsOf(type, config), mine.fields)
-  const kept = others.map((manager) => manager.fields).reduce(union, named)
+  const comparable = others.filter((manager) => !isOfOtherVersion(manager, writer))
+  const kept = comparable.map((manager) => manager.fields).reduce(union, named)
+  // What others own in another version may be the same thing by another name: then it all stays.
+  const owners = last === undefined ? others : [...others, last]
+  const isPruned = owners.every((manager) => !isOfOtherVersion(manager, writer))
   const base: JsonObject = live ?? {}
   const merged = withoutFields(
     type,
     mergeTyped(type, base, config),
-    last?.fields ?? NO_FIELDS,
+    isPruned ? (last?.fields ?? NO_FIELDS) : NO_FIELDS,
     kept,
   )
   const before = counted(base, writer)
   const after = counted(merged, writer)
   const changed = changedFields(type, before, after)
-  const conflicts = others.flatMap((manager) => {
+  const conflicts = comparable.flatMap((manager) => {
     const fields = intersection(manager.fields, changed)
     return isEmptySet(fields) ? [] : [{ manager, fields }]
   })
   if (!force && conflicts.length > 0) throw conflictError(conflicts)
   const removed = lostFields(type, before, after)
-  const rest = others.map((manager) => ({
-    ...manager,
-    fields: difference(difference(manager.fields, changed), removed),
-  }))
+  const rest = others.map((manager) =>
+    isOfOtherVersion(manager, writer)
+      ? manager
+      : { ...manager, fields: difference(difference(manager.fields, changed), removed) },
+  )
   // Who applies what is there already changes nothing, so there is no time of a change either.
   const isRepeat = live !== undefined && sameJson(before, after)
   return withManagers(merged as KubeObject, [
@@ -188,6 +204,7 @@ export function recordUpdate(
   const isSame = previous !== undefined && sameSet(previous.fields, fields)
   const rest = known.flatMap((manager): Manager[] => {
     if (managerId(manager) === id) return []
+    if (isOfOtherVersion(manager, writer)) return [manager]
     const others = difference(difference(manager.fields, changed), removed)
     return [{ ...manager, fields: existingIn(others, after) }]
   })
@@ -212,7 +229,8 @@ function baseManagers(before: KubeObject | undefined, after: KubeObject): readon
   return parsed.length === given.length ? parsed : readManagers(before)
 }
 
-function conflictError(
+/** 409 for fields that others own with other values. */
+export function conflictError(
   conflicts: readonly { readonly manager: Manager; readonly fields: FieldSet }[],
 ): StatusError {
   const causes = conflicts.flatMap(({ manager, fields }) =>

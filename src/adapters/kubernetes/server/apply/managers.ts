@@ -36,9 +36,11 @@ export function readManagers(object: JsonObject): readonly Manager[] {
   })
 }
 
-/** What makes two entries the same manager. */
+/** What makes two entries the same manager: who applies is the same one in every version. */
 export function managerId(manager: Omit<Manager, 'fields' | 'time'>): string {
-  return JSON.stringify([manager.name, manager.operation, manager.apiVersion, manager.subresource])
+  const { name, operation, subresource } = manager
+  const apiVersion = operation === 'Apply' ? '' : manager.apiVersion
+  return JSON.stringify([name, operation, apiVersion, subresource])
 }
 
 /**

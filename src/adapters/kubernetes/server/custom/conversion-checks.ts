@@ -7,6 +7,7 @@ import {
   notSupported,
   required,
 } from '../kinds/checks.ts'
+import { checkUrl, checkWebhookService } from '../kinds/client-config-checks.ts'
 import { nameProblems } from '../kinds/names.ts'
 
 const PATH = 'spec.conversion'
@@ -30,9 +31,16 @@ export function checkConversion(conversion: JsonObject): readonly Cause[] {
     return causes
   }
   if (!isObject(client)) causes.push(required(config, 'required when strategy is set to Webhook'))
-  else if ((client['url'] === undefined) === (client['service'] === undefined))
-    causes.push(required(config, 'exactly one of url or service is required'))
+  else causes.push(...clientCauses(config, client))
   return [...causes, ...reviewCauses(reviews)]
+}
+
+function clientCauses(path: string, { url, service }: JsonObject): readonly Cause[] {
+  if ((url === undefined) === (service === undefined))
+    return [required(path, 'exactly one of url or service is required')]
+  return url === undefined
+    ? checkWebhookService(`${path}.service`, service)
+    : checkUrl(`${path}.url`, String(url))
 }
 
 function reviewCauses(reviews: readonly string[]): readonly Cause[] {

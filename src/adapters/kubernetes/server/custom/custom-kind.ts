@@ -2,6 +2,7 @@ import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
 import { type Cause, invalidValue } from '../kinds/checks.ts'
 import { decodeTyped } from '../schema/decode.ts'
 import type { TableColumn } from '../table/column.ts'
+import type { ConversionWebhook } from './conversion-webhook.ts'
 import { defaultedObject } from './defaulting.ts'
 import { checkEmbedded } from './embedded-checks.ts'
 import { checkLists } from './list-checks.ts'
@@ -27,6 +28,8 @@ export interface CustomKind {
   readonly openApi: JsonObject
   /** Whether the definition is being deleted: then nothing is created any more. */
   readonly isEnding: () => boolean
+  /** Who converts its objects from and to other versions; undefined where they are only renamed. */
+  readonly webhook: ConversionWebhook | undefined
 }
 
 /** An object as a custom kind reads it. */

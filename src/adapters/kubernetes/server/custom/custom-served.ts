@@ -6,6 +6,7 @@ import type { Conversion } from '../convert/conversion.ts'
 import { textAt } from '../json.ts'
 import { METADATA_FIELDS, type SelectableFields } from '../selectors.ts'
 import { columnsOf } from './columns.ts'
+import { type ConversionWebhook, conversionWebhookOf } from './conversion-webhook.ts'
 import type { CustomKind } from './custom-kind.ts'
 import { defaultedObject } from './defaulting.ts'
 import { parsePath } from './json-path.ts'
@@ -28,30 +29,31 @@ const VERBS = [
   'watch',
 ] as const
 
-/** Whether a definition wants objects converted by a webhook, which is not done here. */
-export function wantsWebhook(definition: KubeObject): boolean {
-  return textAt(definition, 'spec', 'conversion', 'strategy') === 'Webhook'
-}
-
 /**
- * The versions of a kind as they are served, best first. Where a webhook would have to convert, only the
- * version in which objects are kept is.
+ * The versions of a kind as they are served, best first.
  *
- * @param isEnding whether the definition is being deleted, asked with each creation.
+ * @param current the definition as it is, asked with each creation.
  */
 export function servedVersions(
   resource: Resource,
   definition: KubeObject,
-  isEnding: () => boolean,
+  current: () => KubeObject | undefined,
 ): readonly Served[] {
   const versions = mapsAt(definition, 'spec', 'versions')
-  const storage = versions.find((version) => textAt(version, 'name') === resource.version)
-  const kept = schemaOf(storage)
+  const schemas = new Map(versions.map((version) => [textAt(version, 'name'), schemaOf(version)]))
+  const webhook = conversionWebhookOf(resource, definition, (name) => schemas.get(name), current)
+  const isEnding = (): boolean => current()?.metadata.deletionTimestamp !== undefined
   return versions
     .filter((version) => version['served'] === true)
-    .filter((version) => version === storage || !wantsWebhook(definition))
-    .map((version) => servedVersion(resource, version, kept, isEnding))
+    .map((version) => servedVersion(resource, version, { schemas, webhook, isEnding }))
     .sort((a, b) => byVersionPriority(a.version, b.version))
+}
+
+/** What the versions of a kind have in common. */
+interface Shared {
+  readonly schemas: ReadonlyMap<string, Schema | undefined>
+  readonly webhook: ConversionWebhook | undefined
+  readonly isEnding: () => boolean
 }
 
 function schemaOf(version: JsonObject | undefined): Schema | undefined {
@@ -62,14 +64,16 @@ function schemaOf(version: JsonObject | undefined): Schema | undefined {
 function servedVersion(
   resource: Resource,
   version: JsonObject,
-  keptSchema: Schema | undefined,
-  isEnding: () => boolean,
+  { schemas, webhook, isEnding }: Shared,
 ): Served {
   const { group, kind } = resource
   const name = textAt(version, 'name')
-  const isKept = name === resource.version
-  const schema = isKept ? keptSchema : schemaOf(version)
-  const conversion = conversionTo(resource, name, schema, keptSchema, selectable(version))
+  const schema = schemas.get(name)
+  const keptSchema = schemas.get(resource.version)
+  const isRenamed = webhook === undefined || name === resource.version
+  const conversion = isRenamed
+    ? conversionTo(resource, name, schema, keptSchema, selectable(version))
+    : alreadyConverted(resource, selectable(version))
   const kindHere = { group, version: name, kind }
   const custom: CustomKind = {
     schema,
@@ -79,6 +83,7 @@ function servedVersion(
     openApiName: openApiNameOf(kindHere),
     openApi: openApiSchemaOf(kindHere, mapAt(version, 'schema', 'openAPIV3Schema')),
     isEnding,
+    webhook,
   }
   const type = ownedType(kind, schema)
   return {
@@ -151,12 +156,21 @@ function conversionTo(
   }
   const toKept = (object: KubeObject): KubeObject =>
     ({ ...object, apiVersion: `${group}/${resource.version}` }) as KubeObject
-  const { 'metadata.namespace': namespace, ...own } = selected(fromKept)
-  const isScoped = resource.namespaced && namespace !== undefined
-  return {
-    toKept,
-    fromKept,
-    fields: {},
-    selectable: isScoped ? { ...own, 'metadata.namespace': namespace } : own,
-  }
+  return { toKept, fromKept, fields: {}, selectable: inScope(resource, selected(fromKept)) }
+}
+
+/** Nothing: a webhook has converted the objects when they get here. */
+function alreadyConverted(
+  resource: Resource,
+  selected: (shown: (object: KubeObject) => KubeObject) => SelectableFields,
+): Conversion {
+  const same = (object: KubeObject): KubeObject => object
+  const selectable = inScope(resource, selected(same))
+  return { toKept: same, fromKept: same, fields: {}, selectable }
+}
+
+function inScope({ namespaced }: Resource, fields: SelectableFields): SelectableFields {
+  const { 'metadata.namespace': namespace, ...own } = fields
+  const isScoped = namespaced && namespace !== undefined
+  return isScoped ? { ...own, 'metadata.namespace': namespace } : own
 }

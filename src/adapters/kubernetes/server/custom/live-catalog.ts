@@ -1,5 +1,5 @@
 import { DEFINITIONS } from '../../objects/custom-resources.ts'
-import type { ObjectStore, Resource } from '../../objects/types.ts'
+import type { KubeObject, ObjectStore, Resource } from '../../objects/types.ts'
 import { type Catalog, catalogOf, type Served } from '../catalog.ts'
 import { servedVersions } from './custom-served.ts'
 import { byVersionPriority } from './version-order.ts'
@@ -24,9 +24,9 @@ export function liveCatalog(store: ObjectStore, computed: readonly Resource[]): 
     const known = made.get(resource)
     if (known !== undefined) return known
     const key = { resource: DEFINITIONS, name: resource.id }
-    const definition = store.get(key)
-    const isEnding = (): boolean => store.get(key)?.metadata.deletionTimestamp !== undefined
-    const versions = definition === undefined ? [] : servedVersions(resource, definition, isEnding)
+    const current = (): KubeObject | undefined => store.get(key)
+    const definition = current()
+    const versions = definition === undefined ? [] : servedVersions(resource, definition, current)
     made.set(resource, versions)
     return versions
   }

@@ -52,7 +52,8 @@ function checkPrefix(prefix: string, rule: NameRule): readonly Cause[] {
   )
 }
 
-function checkAnnotations(annotations: Json | undefined): readonly Cause[] {
+/** What is wrong with annotations. */
+export function checkAnnotations(annotations: Json | undefined): readonly Cause[] {
   const all = Object.entries(objectAt({ annotations }, 'annotations'))
   const bytes = all.reduce(
     (sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(String(value)),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
+import { apiVersionOf, type Served } from '../catalog.ts'
 import type { RequestContext } from '../context.ts'
 import { sameJson } from '../json.ts'
 import { badRequest, forbidden, StatusError } from '../status.ts'
@@ -11,6 +12,7 @@ import {
   reviewBody,
   reviewRequest,
 } from './admission-review.ts'
+import type { Converter } from './converter.ts'
 import { patchedJson, patchedObject } from './patched-object.ts'
 import type { Operation } from './rule-match.ts'
 import { conditionsHold, isSelected } from './selection.ts'
@@ -35,6 +37,8 @@ export interface ReviewedWrite {
 /** What a review needs of its server. */
 export interface ReviewHost {
   readonly caller: WebhookCaller
+  /** Shows webhooks the objects of custom kinds in the version that they know. */
+  readonly converter: Converter
   /** Told of a webhook that could not be asked and whose policy is to go on. */
   readonly ignored: (webhook: string, why: string) => void
 }
@@ -82,7 +86,7 @@ export class Review {
       for (const [index, meant] of this.#meant.mutating.entries()) {
         if (round === 1 && !again.has(meant.webhook)) continue
         const current = { ...write, object }
-        const request = this.#requestTo(meant, current)
+        const request = await this.#requestTo(meant, current)
         if (request === undefined) continue
         const place = `round_${round}_index_${index}`
         const changed = await this.#mutateBy(meant, current, request, place)
@@ -104,10 +108,11 @@ export class Review {
    * @throws StatusError what the first of them refuses with; 500 when one that is needed does not answer.
    */
   async validate(write: ReviewedWrite): Promise<void> {
-    const questions = this.#meant.validating.flatMap((meant) => {
-      const request = this.#requestTo(meant, write)
-      return request === undefined ? [] : [{ meant, request }]
-    })
+    const questions: { readonly meant: MeantWebhook; readonly request: JsonObject }[] = []
+    for (const meant of this.#meant.validating) {
+      const request = await this.#requestTo(meant, write)
+      if (request !== undefined) questions.push({ meant, request })
+    }
     const answers = await Promise.allSettled(
       questions.map(async ({ meant, request }, index) => {
         const place = `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`
@@ -119,7 +124,10 @@ export class Review {
   }
 
   /** The question to a webhook; undefined where it is not to be asked. */
-  #requestTo({ webhook, seen }: MeantWebhook, write: ReviewedWrite): JsonObject | undefined {
+  async #requestTo(
+    { webhook, seen }: MeantWebhook,
+    write: ReviewedWrite,
+  ): Promise<JsonObject | undefined> {
     const { store, resource, served, namespace } = this.#context
     const about = {
       resource: resource.id,
@@ -138,8 +146,8 @@ export class Review {
       namespace: about.namespace === '' ? undefined : about.namespace,
       dryRun: this.#context.options.dryRun || this.#isDryDeletion(write),
       options: write.options,
-      object: this.#seenAs(seen, write.object),
-      old: this.#seenAs(seen, write.old),
+      object: await this.#seenAs(seen, write.object),
+      old: await this.#seenAs(seen, write.old),
     }
     const request = reviewRequest(randomUUID(), subject, this.#versionOf(seen.served), asked)
     const condition = conditionsHold(webhook, request)
@@ -175,9 +183,22 @@ export class Review {
     return object['kind'] === this.#context.resource.kind
   }
 
-  #seenAs({ served }: SeenResource, object: JsonObject | undefined): JsonObject | undefined {
+  async #seenAs(
+    { served }: SeenResource,
+    object: JsonObject | undefined,
+  ): Promise<JsonObject | undefined> {
     if (object === undefined || !this.#isOfKind(object)) return object
-    return served.conversion?.fromKept(object as KubeObject) ?? object
+    const found = await this.#inVersion(served, object as KubeObject)
+    return served.conversion?.fromKept(found) ?? found
+  }
+
+  /** An object in a version, where a webhook has to convert it for that. */
+  async #inVersion(served: Served, object: KubeObject): Promise<KubeObject> {
+    const { webhook } = served.custom ?? {}
+    if (webhook === undefined) return object
+    const version = apiVersionOf(served)
+    const [found] = await this.#host.converter.convert(webhook, [object], version)
+    return found ?? object
   }
 
   async #mutateBy(
@@ -190,7 +211,8 @@ export class Review {
     let changed: JsonObject | undefined
     try {
       const answer = await this.#ask(webhook, request, true, failedOpen)
-      if (answer?.patch !== undefined) changed = this.#patched(webhook, seen, write, answer.patch)
+      if (answer?.patch !== undefined)
+        changed = await this.#patched(webhook, seen, write, answer.patch)
     } finally {
       const { configuration, name } = webhook
       const told = { configuration, webhook: name, mutated: changed !== undefined }
@@ -200,14 +222,14 @@ export class Review {
   }
 
   /** What a patch leaves of the object, as it is kept; undefined where that is what it was. */
-  #patched(
+  async #patched(
     { name }: Webhook,
     seen: SeenResource,
     write: ReviewedWrite,
     patch: Json,
-  ): JsonObject | undefined {
+  ): Promise<JsonObject | undefined> {
     const { object } = write
-    const shown = this.#seenAs(seen, object)
+    const shown = await this.#seenAs(seen, object)
     if (object === undefined || shown === undefined) {
       const text = `admission webhook ${JSON.stringify(name)} attempted to modify the object, which is not supported for this operation`
       throw new StatusError('InternalError', `Internal error occurred: ${text}`, {
@@ -215,7 +237,7 @@ export class Review {
       })
     }
     const after = this.#isOfKind(object)
-      ? patchedObject(name, seen.served, shown, patch)
+      ? await this.#inVersion(this.#context.served, patchedObject(name, seen.served, shown, patch))
       : patchedJson(name, shown, patch)
     return sameJson(after, object) ? undefined : after
   }

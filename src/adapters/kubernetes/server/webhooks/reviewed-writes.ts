@@ -126,6 +126,7 @@ export async function reviewedDeletion(
     const write = { name, object: undefined, old, options }
     await review.mutate(write)
     await review.validate(write)
+    await context.converted?.prepare(keyOf(context, name))
     const found = store.get(keyOf(context, name))
     if (found === undefined) throw notFound(served, name)
     if (found.metadata.resourceVersion === old.metadata.resourceVersion) return found

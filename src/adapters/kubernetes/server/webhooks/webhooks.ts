@@ -1,15 +1,18 @@
 import type { Logger } from '../../../../core/interfaces/logger.ts'
 import type { PodStreams } from '../../objects/pod-streams.ts'
 import type { ObjectStore } from '../../objects/types.ts'
-import type { Catalog } from '../catalog.ts'
+import { apiVersionOf, type Catalog, type Served } from '../catalog.ts'
 import type { RequestContext } from '../context.ts'
+import { ConvertedRows } from './converted-rows.ts'
+import { type Converted, convertedStore } from './converted-store.ts'
+import { createConverter } from './converter.ts'
 import { Review, type ReviewHost } from './review.ts'
 import type { Operation } from './rule-match.ts'
 import { dialService } from './service-dial.ts'
 import { createWebhookCaller } from './webhook-call.ts'
 import { followWebhooks } from './webhook-index.ts'
 
-/** The admission webhooks of a server. */
+/** The webhooks of a server: those that look at writes, and those that convert objects. */
 export interface Webhooks {
   /**
    * How to ask those that want to know of an operation; undefined, at the cost of a comparison, where
@@ -18,6 +21,18 @@ export interface Webhooks {
    * @param subresource empty for the whole object.
    */
   reviewOf(context: RequestContext, operation: Operation, subresource?: string): Review | undefined
+  /**
+   * What a request sees of a kind whose objects a webhook has to convert for it; undefined where none has to.
+   *
+   * @param verb of the request: who writes in the version of the kind takes fields from those who own them in others.
+   * @param refusesConflicts whether it may not.
+   */
+  convertedOf(
+    served: Served,
+    store: ObjectStore,
+    verb: string,
+    refusesConflicts: boolean,
+  ): Converted | undefined
   /** Stops following configurations, and ends every connection. */
   close(): void
 }
@@ -34,12 +49,15 @@ export interface WebhooksOptions {
 /** Nobody is asked. */
 export const NO_WEBHOOKS: Pick<Webhooks, 'reviewOf'> = { reviewOf: () => undefined }
 
-/** The admission webhooks that the configurations in a store name. */
+/** The webhooks that the configurations and definitions in a store name. */
 export function createWebhooks({ store, catalog, streams, logger }: WebhooksOptions): Webhooks {
   const index = followWebhooks(store, catalog)
   const caller = createWebhookCaller((service) => dialService(service, store, streams))
+  const converter = createConverter(caller)
+  const rows = new WeakMap<Served, ConvertedRows>()
   const host: ReviewHost = {
     caller,
+    converter,
     ignored: (webhook, why) => {
       logger.warn('a webhook could not be asked, and the request went on', { webhook, why })
     },
@@ -49,6 +67,22 @@ export function createWebhooks({ store, catalog, streams, logger }: WebhooksOpti
       const meant = index.find(context.served, subresource, operation)
       if (meant === undefined) return undefined
       return new Review(context, meant, operation, subresource, host)
+    },
+    convertedOf: (served, store, verb, refusesConflicts) => {
+      const { webhook } = served.custom ?? {}
+      if (webhook === undefined) return undefined
+      const isPlain = apiVersionOf(served) === webhook.storage && !webhook.hasOlder()
+      if (isPlain && verb !== 'update' && verb !== 'patch') return undefined
+      const shared = rows.get(served) ?? new ConvertedRows(webhook, served, converter)
+      rows.set(served, shared)
+      return convertedStore({
+        store,
+        served,
+        webhook,
+        converter,
+        rows: shared,
+        refusesConflicts,
+      })
     },
     close: () => {
       index.close()

@@ -234,12 +234,15 @@ export const sessionChecks: readonly RuntimeCheck[] = [
     name: 'a stdin that is open to all goes on after one of them has left',
     async run(scene) {
       const { until } = scene
-      const { id } = await start(scene, 'read a; read b; sleep 0.5; echo "$a $b"', {
-        stdin: 'open',
-      })
+      const script = 'read a; echo "got $a"; read b; sleep 0.5; echo "$a $b"'
+      const { id, logPath } = await start(scene, script, { stdin: 'open' })
       const first = await scene.runtime.attach(id, ALL)
       await first.writeInput(utf8('one\n'))
       first.endInput()
+      // Leaving in a hurry takes back what has not arrived yet.
+      const hasRead = async (): Promise<boolean> =>
+        (await scene.readLog(logPath)).includes('got one')
+      await scene.eventually(hasRead, 'reading what the first wrote')
       first.abort()
       await first.ended
       const second = await scene.runtime.attach(id, ALL)

@@ -21,12 +21,15 @@ const REVIEW = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
 const PROBE = { exec: { command: ['true'] }, periodSeconds: 1, timeoutSeconds: 30 }
 
 let place: FaultPlace | undefined
+let clock: FalseClock | undefined
 let directory: string | undefined
 
 afterEach(async () => {
   await place?.close()
+  await clock?.close()
   if (directory !== undefined) await rm(directory, { recursive: true })
   place = undefined
+  clock = undefined
   directory = undefined
 })
 
@@ -79,7 +82,7 @@ const JUMPS = [
 
 test('the wall clock of a node jumps: pods, their waits, tokens and the link go on', async (context) => {
   directory = await mkdtemp(join(tmpdir(), 'tideway-clock-'))
-  const clock = await falseClock(directory)
+  clock = await falseClock(directory)
   skipUnless(context, clock !== undefined, 'faketime', FALSE_CLOCK_REASON)
   const { env, put } = clock as FalseClock
   const here = await FaultPlace.open({ runtime: 'process', env })

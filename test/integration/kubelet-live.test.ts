@@ -37,7 +37,7 @@ const PROOFS: readonly string[] = [
   'burstable',
   'too-much-memory',
   'another-user',
-  'resized',
+  'resized-beyond-the-node',
   'named',
 ]
 

@@ -1,9 +1,13 @@
 import { existsSync } from 'node:fs'
-import { readdir, rename, writeFile } from 'node:fs/promises'
+import { readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isPresent } from '../../src/adapters/runtime/process-table.ts'
 
 const LIBRARIES = '/usr/lib'
 const LIBRARY = 'faketime/libfaketime.so.1'
+/** Where every program with such a clock keeps a file, named by its pid, until it ends in good order. */
+const SHARED = '/dev/shm'
+const SHARED_FILE = /^(?:sem\.)?faketime_\w+_(\d+)$/
 
 /** Why tests with a clock of their own are skipped, for the list of reviewed skips. */
 export const FALSE_CLOCK_REASON = "install Debian's faketime to put the clock of a program wrong"
@@ -14,6 +18,8 @@ export interface FalseClock {
   readonly env: Readonly<Record<string, string>>
   /** Puts it so many seconds ahead, or behind. Programs see it within a second. */
   put(aheadSeconds: number): Promise<void>
+  /** Removes what programs left that were killed; after all of them have ended. */
+  close(): Promise<void>
 }
 
 /** A clock that is right to begin with, kept in a file of this directory; undefined without faketime. */
@@ -33,7 +39,14 @@ export async function falseClock(directory: string): Promise<FalseClock | undefi
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
     NO_FAKE_STAT: '1',
   }
-  return { env, put }
+  return { env, put, close: removeShared }
+}
+
+async function removeShared(): Promise<void> {
+  for (const name of await readdir(SHARED)) {
+    const pid = SHARED_FILE.exec(name)?.[1]
+    if (pid !== undefined && !isPresent(Number(pid))) await rm(join(SHARED, name), { force: true })
+  }
 }
 
 /** It is in the folder of the machine's architecture. */

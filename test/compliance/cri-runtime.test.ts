@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { criRuntime } from '../../src/adapters/runtime/cri/index.ts'
-import type { PodRuntime } from '../../src/adapters/runtime/index.ts'
 import { type RuntimePlace, runtimeSuite } from '../../src/compliance/index.ts'
 import { consoleLogger, systemClock } from '../../src/system.ts'
 import { type Containerd, startContainerd } from '../containers/containerd.ts'
@@ -17,8 +16,8 @@ import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import {
   containerIn,
   ENGINE_WAIT_MS,
-  inPlace,
   outlivesItsEngine,
+  ownTests,
   podIn,
   pullsAndForgets,
 } from '../support/engine-checks.ts'
@@ -57,14 +56,7 @@ describe.each(CONTAINERDS)('$which through the Container Runtime Interface', (ea
     image: SHELL_IMAGE,
   })
 
-  const own = (
-    name: string,
-    check: (runtime: PodRuntime, where: RuntimePlace) => Promise<void>,
-  ): void =>
-    test(name, async (context) => {
-      skipUnless(context, isHere, which, reason)
-      await inPlace(place, check)
-    })
+  const own = ownTests(place, (context) => skipUnless(context, isHere, which, reason), 60_000)
 
   own('images come from a registry, with the login that it wants, and go again', (runtime) =>
     pullsAndForgets(runtime, running()),

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { expect } from 'vitest'
+import { expect, type TestContext, test } from 'vitest'
 import type {
   ContainerSpec,
   ContainerStatus,
@@ -16,7 +16,7 @@ import { eventually } from './fleet.ts'
 export const ENGINE_WAIT_MS = 60_000
 
 /** Checks a runtime in a place that is taken away afterwards. */
-export async function inPlace(
+async function inPlace(
   place: () => Promise<RuntimePlace>,
   check: (runtime: PodRuntime, where: RuntimePlace) => Promise<void>,
 ): Promise<void> {
@@ -25,6 +25,30 @@ export async function inPlace(
     await check(await where.open(), where)
   } finally {
     await where.dispose()
+  }
+}
+
+/** Says a test of a runtime that has its place to itself. */
+export type OwnTest = (
+  name: string,
+  check: (runtime: PodRuntime, where: RuntimePlace) => Promise<void>,
+) => void
+
+/**
+ * How tests beside a suite are said: each in a place of its own.
+ *
+ * @param skip skips the test where there is no such engine.
+ */
+export function ownTests(
+  place: () => Promise<RuntimePlace>,
+  skip: (context: TestContext) => void,
+  timeoutMs: number,
+): OwnTest {
+  return (name, check) => {
+    test(name, { timeout: timeoutMs }, async (context) => {
+      skip(context)
+      await inPlace(place, check)
+    })
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { engineRuntime } from '../../src/adapters/runtime/engine/index.ts'
 import type { PodRuntime } from '../../src/adapters/runtime/index.ts'
 import { rotatedLogs } from '../../src/adapters/runtime/log-rotation.ts'
@@ -18,8 +18,8 @@ import { PAUSE_IMAGE, pauseImage, SHELL_IMAGE, shellImage } from '../containers/
 import {
   containerIn,
   ENGINE_WAIT_MS,
-  inPlace,
   outlivesItsEngine,
+  ownTests,
   podIn,
   pullsAndForgets,
   statusOf,
@@ -94,15 +94,9 @@ export function engineSuite({ kind, gaps }: EngineSuiteOptions): void {
     }
   })
 
-  const own = (
-    name: string,
-    check: (runtime: PodRuntime, place: RuntimePlace) => Promise<void>,
-  ): void => {
-    test(name, { timeout: 300_000 }, async (context) => {
-      skipUnless(context, hasEngine(kind), kind, ENGINE_REASONS[kind])
-      await inPlace(place, check)
-    })
-  }
+  const skip = (context: TestContext): void =>
+    skipUnless(context, hasEngine(kind), kind, ENGINE_REASONS[kind])
+  const own = ownTests(place, skip, 300_000)
 
   own('images come from a registry, with the login that it wants, and go again', (runtime) =>
     pullsAndForgets(runtime, running()),

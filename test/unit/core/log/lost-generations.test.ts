@@ -10,7 +10,8 @@ function set(node: LogNode, key: string): Promise<void> {
   })
 }
 
-test('what a log wrote after it went back is to be seen when a cut reaches past its generation', async () => {
+/** A log that went back before two cuts of another, and has been edited since; the other one. */
+async function wentBack(): Promise<{ a: LogNode; b: LogNode }> {
   const storage = memoryStorage({ medium: new MemoryMedium() })
   const lost = await LogNode.open('a', storage)
   const b = await LogNode.open('b')
@@ -24,6 +25,11 @@ test('what a log wrote after it went back is to be seen when a cut reaches past 
   await b.cut('d')
   const a = await LogNode.open('a', memoryStorage({ medium: backup }))
   await set(a, 'restored')
+  return { a, b }
+}
+
+test('what a log wrote after it went back is to be seen when a cut reaches past its generation', async () => {
+  const { a, b } = await wentBack()
   const edit = (await a.log.readDocument('d')).at(-1)?.hash
   await giveAll(b, a)
   expect(await a.value('d')).toEqual({ first: 1, 'on the cut': 1 })
@@ -34,19 +40,7 @@ test('what a log wrote after it went back is to be seen when a cut reaches past 
 })
 
 test('what a log wrote after it went back and cut itself is to be seen when a later cut reaches past it', async () => {
-  const storage = memoryStorage({ medium: new MemoryMedium() })
-  const lost = await LogNode.open('a', storage)
-  const b = await LogNode.open('b')
-  await set(b, 'first')
-  await giveAll(b, lost)
-  const backup = await copyMedium(storage)
-  await b.cut('d')
-  await giveAll(b, lost)
-  await set(lost, 'on the cut')
-  await giveAll(lost, b)
-  await b.cut('d')
-  const a = await LogNode.open('a', memoryStorage({ medium: backup }))
-  await set(a, 'restored')
+  const { a, b } = await wentBack()
   await a.cut('d')
   const state = (await a.log.readDocument('d')).find(({ kind }) => kind === 'base')?.hash
   await giveAll(b, a)

@@ -3,7 +3,7 @@ import { userJson } from '../audit.ts'
 import { parseJson } from '../body.ts'
 import type { User } from '../context.ts'
 import { isList, isObject, listAt, objectAt, textAt } from '../json.ts'
-import { StatusError } from '../status.ts'
+import { reviewObject } from './review-object.ts'
 import type { Operation } from './rule-match.ts'
 import { CallError } from './webhook-errors.ts'
 
@@ -81,6 +81,8 @@ export interface ReviewAnswer {
   readonly annotations: Readonly<Record<string, string>>
 }
 
+const FORM = { group: GROUP, kind: KIND, failure: 'failed to call webhook: ' }
+
 /** How much of what a webhook adds to an answer or to the audit is taken. */
 const WARNINGS_MAX = 16
 const ANNOTATIONS_MAX = 32
@@ -97,7 +99,7 @@ export function readAnswer(
   version: 'v1' | 'v1beta1',
   isMutating: boolean,
 ): ReviewAnswer {
-  const review = reviewIn(bytes)
+  const review = reviewObject(bytes, FORM)
   const response = review['response']
   if (!isObject(response)) throw invalidAnswer('webhook response was absent')
   if (version === 'v1') checkAnswer(review, response, uid, isMutating)
@@ -121,24 +123,6 @@ export function readAnswer(
 
 function invalidAnswer(why: string): CallError {
   return new CallError(`received invalid webhook response: ${why}`)
-}
-
-function reviewIn(bytes: Uint8Array): JsonObject {
-  let value: Json
-  try {
-    ;({ value } = parseJson(bytes))
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error
-    throw new CallError(`failed to call webhook: ${error.message}`)
-  }
-  const kind = textAt(value, 'kind')
-  const apiVersion = textAt(value, 'apiVersion')
-  if (!isObject(value)) throw new CallError('failed to call webhook: the answer is not an object')
-  if (kind !== '' && apiVersion !== '' && (kind !== KIND || !apiVersion.startsWith(`${GROUP}/`)))
-    throw new CallError(
-      `failed to call webhook: no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
-    )
-  return value
 }
 
 function checkAnswer(

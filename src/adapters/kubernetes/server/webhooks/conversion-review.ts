@@ -1,14 +1,14 @@
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
-import { parseJson } from '../body.ts'
 import { isObject, listAt, objectAt, sameJson, textAt } from '../json.ts'
 import type { Cause } from '../kinds/checks.ts'
 import { checkAnnotations } from '../kinds/metadata-checks.ts'
 import { checkLabels } from '../kinds/names.ts'
-import { StatusError } from '../status.ts'
+import { reviewObject } from './review-object.ts'
 import { CallError } from './webhook-errors.ts'
 
 const GROUP = 'apiextensions.k8s.io'
 const KIND = 'ConversionReview'
+const FORM = { group: GROUP, kind: KIND, failure: '' }
 
 /** The forms of a question, best known to both sides first. */
 export type ConversionVersion = 'v1' | 'v1beta1'
@@ -34,7 +34,7 @@ export function convertedIn(
   uid: string,
   version: ConversionVersion,
 ): readonly Json[] {
-  const review = reviewIn(bytes)
+  const review = reviewObject(bytes, FORM)
   const found = `${goVersion(textAt(review, 'apiVersion'))}, Kind=${textAt(review, 'kind')}`
   const wanted = `${GROUP}/v1, Kind=${KIND}`
   if (version === 'v1' && found !== wanted)
@@ -53,24 +53,6 @@ export function convertedIn(
         `response.result.status was '${status}', not 'Success'`,
     )
   return listAt(response, 'convertedObjects')
-}
-
-function reviewIn(bytes: Uint8Array): JsonObject {
-  let value: Json
-  try {
-    ;({ value } = parseJson(bytes))
-  } catch (error) {
-    if (!(error instanceof StatusError)) throw error
-    throw new CallError(error.message)
-  }
-  if (!isObject(value)) throw new CallError('the answer is not an object')
-  const [kind, apiVersion] = [textAt(value, 'kind'), textAt(value, 'apiVersion')]
-  const isKnown = kind === KIND && apiVersion.startsWith(`${GROUP}/`)
-  if (kind !== '' && apiVersion !== '' && !isKnown)
-    throw new CallError(
-      `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`,
-    )
-  return value
 }
 
 /** A version as Go writes it: `apps/v1`, `/v1`. */

@@ -136,16 +136,26 @@ describe('edged on containerd', () => {
     })
   })
 
-  test('tells why an image cannot be had, and does not begin what must not run as root', async (context) => {
-    const { registry, store, podWhere, events } = here(context)
+  test('tells why an image cannot be had, what must not run as root, and what containerd refuses', async (context) => {
+    const { registry, store, statusOf, podWhere, events } = here(context)
+    const refusals = new Set<string>()
+    const cancel = store.watch('pods', {}, ({ object: { metadata } }) => {
+      const status = metadata.name === 'refused' ? statusOf(metadata.name) : undefined
+      const waiting = status === undefined ? undefined : mainOf(status)?.state.waiting
+      if (waiting?.message !== undefined) refusals.add(waiting.message)
+    })
     const missing = `${registry.address}/team/missing:1`
     const images: Readonly<Record<string, object>> = {
       missing: { image: missing },
       never: { image: 'registry.example/absent:1', imagePullPolicy: 'Never' },
       invalid: { image: 'Not/An Image' },
       root: { image: SHELL_IMAGE, securityContext: { runAsNonRoot: true } },
+      refused: { image: SHELL_IMAGE, volumeMounts: [{ name: 'file', mountPath: '/below' }] },
     }
-    for (const [name, main] of Object.entries(images)) await store.create(simplePod(name, main))
+    const volumes = [{ name: 'file', hostPath: { path: '/etc/passwd/below' } }]
+    for (const [name, main] of Object.entries(images)) {
+      await store.create(simplePod(name, main, { volumes }))
+    }
     const waits = async (name: string, reason: string): Promise<string> => {
       const found = await podWhere(name, (each) => mainOf(each)?.state.waiting?.reason === reason)
       return mainOf(found)?.state.waiting?.message ?? ''
@@ -156,6 +166,7 @@ describe('edged on containerd', () => {
       waits('never', 'ErrImageNeverPull'),
       waits('invalid', 'InvalidImageName'),
       waits('root', 'CreateContainerConfigError'),
+      waits('refused', 'CreateContainerError'),
     ])
     expect(failed).toContain(missing)
     expect(waiting).toBe(`Back-off pulling image "${missing}": ErrImagePull: ${failed}`)
@@ -171,6 +182,10 @@ describe('edged on containerd', () => {
     const told = events('missing').map(({ reason, message }) => `${reason}: ${message}`)
     expect(told).toContain('Failed: Error: ErrImagePull')
     expect(told).toContain(`BackOff: Back-off pulling image "${missing}"`)
+    // Refused under another id each time: by now that would show if it were asked at once again.
+    cancel()
+    expect([...refusals]).toEqual([expect.stringContaining('/etc/passwd/below')])
+    expect(events('refused').filter(({ reason }) => reason === 'Failed')).toHaveLength(1)
     for (const name of Object.keys(images)) {
       await store.remove({ resource: 'pods', namespace: 'default', name })
     }

@@ -21,6 +21,7 @@ import { containerSecurity, ignoredSecurity, rootProblem } from './pod-security.
 import { linksOf, sourceOf } from './pod-source.ts'
 import { PodTokens } from './pod-tokens.ts'
 import type { ContainerView, PodView } from './pod-view.ts'
+import { RefusedStarts } from './refused-starts.ts'
 import { containerMounts, prepareVolumes } from './volumes/pod-volumes.ts'
 
 /** Something that is wrong with a pod, to be told once. */
@@ -49,12 +50,14 @@ export class PodStarter {
   readonly #context: PodContext
   readonly #tokens: PodTokens
   readonly #images: ImagePuller | undefined
+  readonly #refused: RefusedStarts
 
   constructor(context: PodContext) {
     this.#context = context
     const { images } = context.runtime
     this.#images = images === undefined ? undefined : new ImagePuller(context, images)
     this.#tokens = new PodTokens(context.api?.issue, context.clock, context.logger)
+    this.#refused = new RefusedStarts(context.clock)
   }
 
   /**
@@ -86,20 +89,22 @@ export class PodStarter {
   }
 
   /**
-   * When a pod has to be looked at again, as a token in its volumes has to be replaced or an image
-   * pulled once more.
+   * When a pod has to be looked at again, as a token in its volumes has to be replaced, an image
+   * pulled or a container made once more.
    */
   refreshAtMs(uid: string): number | undefined {
     const tokensAtMs = this.#tokens.refreshAtMs(uid)
-    const imagesMs = this.#images?.wakeAfterMs(uid)
-    if (imagesMs === undefined) return tokensAtMs
-    return Math.min(this.#context.clock.wallMs() + imagesMs, tokensAtMs ?? Number.MAX_VALUE)
+    const waits = [this.#images?.wakeAfterMs(uid), this.#refused.wakeAfterMs(uid)]
+    const wakeMs = Math.min(...waits.filter((ms) => ms !== undefined))
+    if (wakeMs === Number.POSITIVE_INFINITY) return tokensAtMs
+    return Math.min(this.#context.clock.wallMs() + wakeMs, tokensAtMs ?? Number.MAX_VALUE)
   }
 
   /** The pod is gone. */
   forget(uid: string): void {
     this.#tokens.forget(uid)
     this.#images?.forget(uid)
+    this.#refused.forget(uid)
   }
 
   /** Starts containers, each on its own: one that cannot start does not hold up the others. */
@@ -126,12 +131,18 @@ export class PodStarter {
     step: StartStep,
     problems: Problem[],
   ): Promise<Waiting | undefined> {
-    const { container, attempt } = step
+    const { container, attempt, hash } = step
     const { name } = container
+    const run = { name, attempt, hash }
     const fail = (message: string | undefined): void => {
       // The next run fails anew, however alike.
       const key = `${attempt} ${message ?? ''}`
       problems.push({ reason: 'Failed', message: `Error: ${message ?? ''}`, container: name, key })
+    }
+    const refused = this.#refused.waiting(pod.uid, run)
+    if (refused !== undefined) {
+      fail(refused.message)
+      return refused
     }
     const image = await this.#images?.ensure(pod, container, attempt)
     if (image !== undefined && image.type !== 'ready') {
@@ -158,8 +169,11 @@ export class PodStarter {
       // What could not be started was made all the same.
       const isMade = error.reason === 'StartFailed'
       if (isMade) tell(this.#context, pod, 'Normal', 'Created', `Created container: ${name}`, name)
-      fail(error.message)
-      return waitingAfter(error)
+      const waiting = waitingAfter(error)
+      const isRefused = waiting !== undefined && error.reason === 'InvalidSpec'
+      const told = isRefused ? this.#refused.refused(pod.uid, run, waiting) : waiting
+      fail(told?.message ?? error.message)
+      return told
     } finally {
       this.#images?.settle(pod.uid, name, attempt)
     }
@@ -269,11 +283,10 @@ function waitingAfter(error: RuntimeError): Waiting | undefined {
       return undefined
     case 'CommandRequired':
       return { reason: 'CommandRequired', message }
-    case 'InvalidSpec':
-      return { reason: 'CreateContainerConfigError', message }
     case 'ImageNotPresent':
     case 'PullFailed':
       return { reason: 'ErrImagePull', message }
+    case 'InvalidSpec':
     case 'NotFound':
     case 'Unavailable':
       return { reason: 'CreateContainerError', message }

@@ -1,3 +1,4 @@
+import type { ContainerStatus } from '../adapters/runtime/index.ts'
 import { check, checkEqual } from './check.ts'
 import type { RuntimeCheck } from './runtime-fixture.ts'
 
@@ -5,6 +6,9 @@ import type { RuntimeCheck } from './runtime-fixture.ts'
 const POLITE = 'trap "echo asked; exit 9" TERM; echo up; while :; do sleep 0.05; done'
 /** Ends only when it is killed. */
 const STUBBORN = 'trap "" TERM; echo up; while :; do sleep 0.05; done'
+
+/** How often two calls are made at once that must not meet. */
+const RACES = 3
 
 /** What is promised of ends, of repeated calls and of drivers that come and go. */
 export const lifeChecks: readonly RuntimeCheck[] = [
@@ -155,6 +159,56 @@ export const lifeChecks: readonly RuntimeCheck[] = [
         ],
         'what is there',
       )
+    },
+  },
+  {
+    name: 'what is started while its sandbox is removed goes with it',
+    async run({ runtime, sandbox, sandboxSpec, shell }) {
+      const start = (name: string): Promise<ContainerStatus> =>
+        runtime.startContainer(sandbox.id, shell('sleep 1000', { name }))
+      const starts = [start('first'), start('second')]
+      const removal = runtime.removeSandbox(sandbox.id)
+      const [late] = await Promise.allSettled([start('late'), ...starts, removal])
+      await removal
+      checkEqual(
+        late.status === 'rejected' && late.reason instanceof Error && 'reason' in late.reason
+          ? late.reason.reason
+          : late.status,
+        'NotFound',
+        'what became of a start that was asked for after the removal',
+      )
+      checkEqual(
+        await runtime.list(sandboxSpec.uid),
+        { sandboxes: [], containers: [] },
+        'what is left',
+      )
+    },
+  },
+  {
+    name: 'a sandbox that is made while the one before it is removed is whole',
+    when: (_supports, runtime) => runtime.stopSandbox !== undefined,
+    async run({ runtime, sandbox, sandboxSpec, shell }) {
+      let before = sandbox
+      for (let attempt = 0; attempt < RACES; attempt += 1) {
+        await runtime.stopSandbox?.(before.id)
+        const [next] = await Promise.all([
+          runtime.runSandbox(sandboxSpec),
+          runtime.removeSandbox(before.id),
+        ])
+        const { id } = await runtime.startContainer(next.id, shell('sleep 1000', { attempt }))
+        const { sandboxes, containers } = await runtime.list(sandboxSpec.uid)
+        checkEqual(
+          sandboxes.map((found) => [found.id, found.ready]),
+          [[next.id, true]],
+          'the sandboxes',
+        )
+        checkEqual(
+          containers.map((found) => [found.id, found.state]),
+          [[id, 'running']],
+          'the containers',
+        )
+        before = next
+      }
     },
   },
   {

@@ -20,6 +20,7 @@ export interface StopStep {
     | 'resized'
     | 'finished'
     | 'sandbox'
+    | 'unknown'
     | NonNullable<RunHealth['failed']>
   /** The ids of containers that end first, as long as the grace lasts. Default: none. */
   readonly after?: readonly string[] | undefined
@@ -222,7 +223,9 @@ function needOf(input: PlanInput, container: ContainerView, draft: Draft): Need 
   }
   const health = input.health.get(latest.id) ?? PLAIN_HEALTH
   if (isActive(latest)) {
-    const why = isResized ? 'resized' : isChanged ? 'changed' : health.failed
+    // Nobody can say whether it runs: as long as it is there, it will not get better.
+    const lost = latest.state === 'unknown' ? 'unknown' : health.failed
+    const why = isResized ? 'resized' : isChanged ? 'changed' : lost
     const graceMs = isChanged ? pod.graceMs : (health.graceMs ?? pod.graceMs)
     if (why !== undefined) draft.stops.push({ container: latest, graceMs, why })
     return { type: 'running', isStarted: health.isStarted }

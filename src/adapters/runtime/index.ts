@@ -242,7 +242,10 @@ export interface PodRuntime extends RuntimeSessions, RuntimeUsage {
    * namespaces, its network. Its ended containers stay. Idempotent. Absent: it holds nothing.
    */
   stopSandbox?(id: string): Promise<void>
-  /** Kills what still runs in the sandbox and forgets it and its containers. */
+  /**
+   * Kills what still runs in the sandbox and forgets it and its containers. What is being started in it, or
+   * made for its pod, is awaited; what is asked for later finds it gone.
+   */
   removeSandbox(id: string): Promise<void>
   /**
    * Removes what is left on the machine of a pod that has no sandbox any more, such as the cgroups of one

@@ -77,6 +77,17 @@ const FAULTS: readonly Fault[] = [
     fails: ['a sandbox that is stopped is not ready, and keeps its ended containers'],
   },
   {
+    fault: 'removes what it finds in a sandbox, whatever is being started in it',
+    alter: (runtime) => ({
+      removeSandbox: async (id) => {
+        const { containers } = await runtime.list()
+        const own = containers.filter((each) => each.sandboxId === id)
+        await Promise.all(own.map((each) => runtime.removeContainer(each.id)))
+      },
+    }),
+    fails: ['what is started while its sandbox is removed goes with it'],
+  },
+  {
     fault: 'says that containers see their own processes only when they see all',
     alter: (runtime) => ({ supports: { ...runtime.supports, processes: true } }),
     fails: ['a container sees its own processes only, and so do commands that join it'],

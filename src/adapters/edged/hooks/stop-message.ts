@@ -26,6 +26,10 @@ export function stopMessage(
       return `Container ${name} failed ${why} probe${suffix}`
     case 'postStart':
       return 'FailedPostStartHook'
+    case 'unknown': {
+      const kind = container?.kind === 'app' ? 'Container' : 'Init container'
+      return `${kind} is in "unknown" state, try killing it before restart`
+    }
     case 'deleted':
     case 'finished':
     case 'sandbox':

@@ -145,8 +145,9 @@ export class CriRuntime implements PodRuntime {
   }
 
   async startContainer(sandboxId: string, spec: ContainerSpec): Promise<ContainerStatus> {
-    const sandbox = await this.#sandbox(sandboxId)
-    return await this.#turns.run(`${sandboxId}/${spec.name}`, async () => {
+    return await this.#turns.run(await this.#turnOf(sandboxId), async () => {
+      // In its turn: it may have been removed meanwhile.
+      const sandbox = await this.#sandbox(sandboxId)
       const containers = await this.#refused('Unavailable', () =>
         this.#observed.containersIn(sandboxId),
       )
@@ -210,23 +211,11 @@ export class CriRuntime implements PodRuntime {
   }
 
   async removeSandbox(id: string): Promise<void> {
-    const { client } = this.#context
-    const found = await this.#find(id)
-    this.#found.delete(id)
-    await this.stopSandbox(id)
-    // Its groups are empty now. Before it is forgotten: nobody would find them afterwards.
-    if (found !== undefined && (await this.#isAlone(found))) {
-      await this.removeTraces(found.metadata.uid)
-    }
-    await this.#unlessMissing(() =>
-      persistently(() => client.call('RemovePodSandbox', { podSandboxId: id }, SANDBOX_TIMEOUT_MS)),
-    )
-    this.#observed.forget(id)
-    if (found !== undefined) this.#hints.hint(found.metadata.uid)
+    await this.#turns.run(await this.#turnOf(id), () => this.#removeSandbox(id))
   }
 
   async removeTraces(podUid: string): Promise<void> {
-    await removeCgroupParent(podCgroup(this.#context.cgroupRoot, podUid))
+    await this.#turns.run(podUid, () => this.#removeGroups(podUid))
   }
 
   async list(podUid?: string): Promise<RuntimeState> {
@@ -282,6 +271,26 @@ export class CriRuntime implements PodRuntime {
     this.#context.channel.close()
   }
 
+  async #removeSandbox(id: string): Promise<void> {
+    const { client } = this.#context
+    const found = await this.#find(id)
+    this.#found.delete(id)
+    await this.stopSandbox(id)
+    // Its groups are empty now. Before it is forgotten: nobody would find them afterwards.
+    if (found !== undefined && (await this.#isAlone(found))) {
+      await this.#removeGroups(found.metadata.uid)
+    }
+    await this.#unlessMissing(() =>
+      persistently(() => client.call('RemovePodSandbox', { podSandboxId: id }, SANDBOX_TIMEOUT_MS)),
+    )
+    this.#observed.forget(id)
+    if (found !== undefined) this.#hints.hint(found.metadata.uid)
+  }
+
+  async #removeGroups(podUid: string): Promise<void> {
+    await removeCgroupParent(podCgroup(this.#context.cgroupRoot, podUid))
+  }
+
   async #create(
     { id, spec: sandbox, attempt }: FoundSandbox,
     spec: ContainerSpec,
@@ -302,6 +311,13 @@ export class CriRuntime implements PodRuntime {
         throw new RuntimeError('ImageNotPresent', message, { cause: error })
       }
     })
+  }
+
+  /** What is made of a pod, and what is removed of it, comes one after the other. */
+  async #turnOf(sandboxId: string): Promise<string> {
+    return (
+      this.#observed.podOf(sandboxId) ?? (await this.#find(sandboxId))?.metadata.uid ?? sandboxId
+    )
   }
 
   async #sandbox(id: string): Promise<FoundSandbox> {

@@ -28,8 +28,9 @@ import type { CommandResult, CommandSpec, ExecSpec } from '../sessions.ts'
 import { Turns } from '../turns.ts'
 import type { EngineClient } from './client.ts'
 import { ContainerLogs, reopenLog } from './container-logs.ts'
+import { createNamed } from './create.ts'
 import { updateCall } from './dialect.ts'
-import { isMissing, isNotRunning, isTaken, toRuntimeError } from './errors.ts'
+import { isMissing, isNotRunning, toRuntimeError } from './errors.ts'
 import { EngineEvents } from './events.ts'
 import { EngineImages } from './images.ts'
 import type { ContainerRow, CreateMessage } from './messages.ts'
@@ -148,8 +149,9 @@ export class EngineRuntime implements PodRuntime {
   }
 
   async startContainer(sandboxId: string, spec: ContainerSpec): Promise<ContainerStatus> {
-    const sandbox = await this.#sandbox(sandboxId)
-    return await this.#turns.run(`${sandboxId}/${spec.name}`, async () => {
+    return await this.#turns.run(await this.#turnOf(sandboxId), async () => {
+      // In its turn: it may have been removed meanwhile.
+      const sandbox = await this.#sandbox(sandboxId)
       const containers = await this.#refused('Unavailable', () =>
         this.#observed.containersIn(sandboxId, sandbox.uid),
       )
@@ -200,25 +202,14 @@ export class EngineRuntime implements PodRuntime {
   }
 
   async removeSandbox(id: string): Promise<void> {
-    const found = await this.#refused('Unavailable', () => this.#observed.details(id))
-    const uid = found === undefined ? undefined : sandboxStatus(found)?.uid
-    this.#found.delete(id)
-    if (uid === undefined) return
-    const containers = await this.#refused('Unavailable', () =>
-      this.#observed.containersIn(id, uid),
-    )
-    await Promise.all(containers.map((container) => this.removeContainer(container.id)))
-    await this.stopContainer(id, 0)
-    await this.#remove(id)
-    // The groups are the pod's: the sandbox that took the place of an ended one is in them, too.
-    const others = await this.#refused('Unavailable', () => this.#observed.sandboxesOf(uid))
-    if (others.length === 0) await this.removeTraces(uid)
-    this.#hints.hint(uid)
+    await this.#turns.run(await this.#turnOf(id), async () => {
+      const uid = await this.#podOf(id)
+      if (uid !== undefined) await this.#removeSandbox(id, uid)
+    })
   }
 
   async removeTraces(podUid: string): Promise<void> {
-    const { dialect, cgroupRoot } = this.#context
-    if (!dialect.hasSlices) await removeCgroupParent(podCgroup(cgroupRoot, podUid))
+    await this.#turns.run(podUid, () => this.#removeGroups(podUid))
   }
 
   async list(podUid?: string): Promise<RuntimeState> {
@@ -261,6 +252,35 @@ export class EngineRuntime implements PodRuntime {
     await this.#logs.close()
     this.#context.client.close()
     this.#context.libpod?.close()
+  }
+
+  /** What is made of a pod, and what is removed of it, comes one after the other. */
+  async #turnOf(sandboxId: string): Promise<string> {
+    return this.#found.get(sandboxId)?.uid ?? (await this.#podOf(sandboxId)) ?? sandboxId
+  }
+
+  async #podOf(sandboxId: string): Promise<string | undefined> {
+    const found = await this.#refused('Unavailable', () => this.#observed.details(sandboxId))
+    return found === undefined ? undefined : sandboxStatus(found)?.uid
+  }
+
+  async #removeSandbox(id: string, uid: string): Promise<void> {
+    const containers = await this.#refused('Unavailable', () =>
+      this.#observed.containersIn(id, uid),
+    )
+    await Promise.all(containers.map((container) => this.removeContainer(container.id)))
+    await this.stopContainer(id, 0)
+    await this.#remove(id)
+    this.#found.delete(id)
+    // The groups are the pod's: the sandbox that took the place of an ended one is in them, too.
+    const others = await this.#refused('Unavailable', () => this.#observed.sandboxesOf(uid))
+    if (others.length === 0) await this.#removeGroups(uid)
+    this.#hints.hint(uid)
+  }
+
+  async #removeGroups(podUid: string): Promise<void> {
+    const { dialect, cgroupRoot } = this.#context
+    if (!dialect.hasSlices) await removeCgroupParent(podCgroup(cgroupRoot, podUid))
   }
 
   async #createSandbox(spec: SandboxSpec, before: ContainerRow | undefined): Promise<string> {
@@ -325,26 +345,9 @@ export class EngineRuntime implements PodRuntime {
   }
 
   async #create(name: string, body: CreateMessage): Promise<string> {
-    return await this.#refused('InvalidSpec', async () => {
-      const path = '/containers/create'
-      try {
-        const query = { name }
-        const made = await this.#context.client.call<{ readonly Id: string }>({
-          method: 'POST',
-          path,
-          query,
-          body,
-          timeoutMs: START_TIMEOUT_MS,
-        })
-        return made.Id
-      } catch (error) {
-        if (!isTaken(error)) throw error
-        // Something that is not ours, or no longer: the name is only there for people.
-        const { client } = this.#context
-        const made = await client.call<{ readonly Id: string }>({ method: 'POST', path, body })
-        return made.Id
-      }
-    })
+    return await this.#refused('InvalidSpec', () =>
+      createNamed(this.#context.client, name, body, START_TIMEOUT_MS),
+    )
   }
 
   async #start(id: string): Promise<void> {

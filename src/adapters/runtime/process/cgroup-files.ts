@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Limits } from '../index.ts'
 import type { PodGroups } from './pod-groups.ts'
 import type { ProcessUsage } from './process-usage.ts'
+import { isNoneHere } from './scarcity.ts'
 
 /** What cgroups do for containers. One group a container, named by the container's id. */
 export interface Cgroups {
@@ -53,8 +54,8 @@ export async function isWritable(path: string): Promise<boolean> {
     await mkdir(probe)
     await rmdir(probe)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    return isNoneHere(error)
   }
 }
 

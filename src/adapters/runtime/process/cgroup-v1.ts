@@ -10,6 +10,7 @@ import { changeMemory, cpuSettings, settingsOf } from '../split-cgroup.ts'
 import { type Cgroups, isWritable, readCount } from './cgroup-files.ts'
 import { PodGroups } from './pod-groups.ts'
 import { workingSetOf } from './process-usage.ts'
+import { isNoneHere } from './scarcity.ts'
 
 const CONTROLLERS = ['freezer', 'pids', 'memory', 'cpu'] as const
 
@@ -28,10 +29,7 @@ export async function findControllers(mount: string): Promise<ReadonlyMap<Contro
   const found = new Map<Controller, string>()
   for (const controller of CONTROLLERS) {
     const path = join(mount, controller)
-    const isOne = await readFile(join(path, 'tasks'), 'utf8').then(
-      () => true,
-      () => false,
-    )
+    const isOne = await readFile(join(path, 'tasks'), 'utf8').then(() => true, isNoneHere)
     if (isOne && (await isWritable(path))) found.set(controller, path)
   }
   return found

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Cgroups, isWritable } from './cgroup-files.ts'
 import { cgroupsV1, findControllers } from './cgroup-v1.ts'
 import { cgroupsV2 } from './cgroup-v2.ts'
+import { isNoneHere } from './scarcity.ts'
 
 /**
  * Finds writable cgroups: version 1 (also beside an empty version 2) or version 2.
@@ -13,7 +14,7 @@ export async function findCgroups(root: string, mount: string): Promise<Cgroups 
   if (process.platform !== 'linux') return undefined
   const controllers = await findControllers(mount)
   if (controllers.size > 0) return cgroupsV1(controllers, root)
-  const names = await readFile(join(mount, 'cgroup.controllers'), 'utf8').catch(() => undefined)
-  if (names === undefined || !(await isWritable(mount))) return undefined
+  const isOne = await readFile(join(mount, 'cgroup.controllers')).then(() => true, isNoneHere)
+  if (!isOne || !(await isWritable(mount))) return undefined
   return await cgroupsV2(mount, root)
 }

@@ -13,8 +13,9 @@ import { LIMITS } from './limits.ts'
 import { MOUNT_SCRIPT } from './mount-script.ts'
 import { findIsolation, findUnshare } from './mount-support.ts'
 import { findPrivileges } from './privileges.ts'
-import { ProcessRuntime } from './process-runtime.ts'
+import { type Host, ProcessRuntime } from './process-runtime.ts'
 import { RUN_SCRIPT } from './run-script.ts'
+import { patiently } from './scarcity.ts'
 
 export { rotatedLogs } from '../log-rotation.ts'
 
@@ -64,37 +65,25 @@ const PATH_DEFAULT = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
  * Of a security context what the machine lets this process set is applied, to sessions as well. A
  * container that asks for anything is bounded by the capabilities that container engines give.
  *
- * @throws UsageError when an option cannot be used.
+ * @throws UsageError when an option cannot be used, the system's error when descriptors, memory or processes
+ * stay scarce for half a minute: what runs here is untouched.
  */
 export async function processRuntime(options: ProcessRuntimeOptions): Promise<PodRuntime> {
   const cgroupRoot = options.cgroupRoot ?? 'tideway'
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(cgroupRoot)) {
     throw new UsageError('USAGE_INVALID_ARGUMENT', 'cgroupRoot has to be one name', { cgroupRoot })
   }
-  await mkdir(options.directory, { recursive: true, mode: 0o700 })
-  const directory = await realpath(options.directory)
-  const scripts = join(directory, 'scripts')
-  await mkdir(scripts, { recursive: true, mode: 0o700 })
   const { clock, logger } = options
-  const unshare = options.mounts === 'never' ? undefined : await findUnshare(directory)
-  const wantsIsolation = options.processes === 'auto'
-  const isolation = wantsIsolation ? await findIsolation(directory, unshare) : undefined
-  if (wantsIsolation && isolation === undefined)
+  const found = await patiently(options, () => findMeans(options, cgroupRoot))
+  const { directory, isolation } = found
+  if (options.processes === 'auto' && isolation === undefined)
     logger.warn('no pid namespaces here: containers see all processes of the machine', {
       directory,
     })
   const runtime = new ProcessRuntime({
-    directory,
+    ...found,
     clock,
     logger,
-    bootId: await bootId(),
-    cgroups: options.cgroups === 'never' ? undefined : await findCgroups(cgroupRoot, CGROUP_MOUNT),
-    unshare,
-    isolation,
-    privileges: await findPrivileges(),
-    runScript: await installScript(scripts, 'run', RUN_SCRIPT),
-    mountScript: await installScript(scripts, 'mount', MOUNT_SCRIPT),
-    execScript: await installScript(scripts, 'exec', EXEC_SCRIPT),
     environment: options.environment ?? {
       PATH: process.env['PATH'] ?? PATH_DEFAULT,
       HOME: process.env['HOME'] ?? '/',
@@ -108,9 +97,33 @@ export async function processRuntime(options: ProcessRuntimeOptions): Promise<Po
   })
   await runtime.open()
   const { mounts, limits, processes, security } = runtime.supports
-  const found = { directory, mounts, limits, processes, security: [...security] }
-  logger.info('process runtime is ready', found)
+  const told = { directory, mounts, limits, processes, security: [...security] }
+  logger.info('process runtime is ready', told)
   return runtime
+}
+
+/** Finds out what the machine has to run pods with, by trying it. */
+async function findMeans(
+  options: ProcessRuntimeOptions,
+  cgroupRoot: string,
+): Promise<Omit<Host, 'clock' | 'logger' | 'environment' | 'logLimits' | 'version'>> {
+  await mkdir(options.directory, { recursive: true, mode: 0o700 })
+  const directory = await realpath(options.directory)
+  const scripts = join(directory, 'scripts')
+  await mkdir(scripts, { recursive: true, mode: 0o700 })
+  const unshare = options.mounts === 'never' ? undefined : await findUnshare(directory)
+  const wantsIsolation = options.processes === 'auto'
+  return {
+    directory,
+    bootId: await bootId(),
+    cgroups: options.cgroups === 'never' ? undefined : await findCgroups(cgroupRoot, CGROUP_MOUNT),
+    unshare,
+    isolation: wantsIsolation ? await findIsolation(directory, unshare) : undefined,
+    privileges: await findPrivileges(),
+    runScript: await installScript(scripts, 'run', RUN_SCRIPT),
+    mountScript: await installScript(scripts, 'mount', MOUNT_SCRIPT),
+    execScript: await installScript(scripts, 'exec', EXEC_SCRIPT),
+  }
 }
 
 /**

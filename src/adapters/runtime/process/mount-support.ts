@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { MOUNT_SCRIPT } from './mount-script.ts'
+import { isNoneHere } from './scarcity.ts'
 
 const PROBE_MS_MAX = 10_000
 const UNSHARE_PATHS = ['/usr/bin/unshare', '/bin/unshare']
@@ -75,8 +76,8 @@ async function tryMounts(
     ]
     await promisify(execFile)(file, args, { timeout: PROBE_MS_MAX })
     return true
-  } catch {
-    return false
+  } catch (error) {
+    return isNoneHere(error)
   } finally {
     await rm(probe, { recursive: true, force: true })
   }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { ContainerSecurity, SecurityField } from '../index.ts'
+import { isScarce } from './scarcity.ts'
 
 const SETPRIV_PATHS = ['/usr/bin/setpriv', '/bin/setpriv']
 const PROBE_MS_MAX = 10_000
@@ -164,7 +165,8 @@ async function output(program: string, args: readonly string[]): Promise<string 
   try {
     const env = { ...process.env, LC_ALL: 'C' }
     return (await promisify(execFile)(program, [...args], { timeout: PROBE_MS_MAX, env })).stdout
-  } catch {
+  } catch (error) {
+    if (isScarce(error)) throw error
     return undefined
   }
 }

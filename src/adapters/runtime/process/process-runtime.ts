@@ -1,10 +1,10 @@
-import { mkdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { ByteStream } from '../../../core/interfaces/byte-stream.ts'
 import type { Cancel, Clock } from '../../../core/interfaces/clock.ts'
 import type { Logger } from '../../../core/interfaces/logger.ts'
 import type { ProcessSession, SessionSpec } from '../../../core/interfaces/process-session.ts'
-import { namesIn, readIfThere } from '../atomic-file.ts'
+import { readIfThere } from '../atomic-file.ts'
 import { assertRoom, withRoom } from '../disk-room.ts'
 import type {
   ContainerSpec,
@@ -36,8 +36,10 @@ import { LIMITS } from './limits.ts'
 import { cleanMountPath } from './mount-plan.ts'
 import { privilegeWords, securityFields, supportedOnly } from './privileges.ts'
 import { parseSandbox, type SandboxRecord, writeSandbox } from './sandbox-files.ts'
+import { isScarce } from './scarcity.ts'
 import { PodSessions } from './sessions.ts'
 import { checkContainer, checkSandbox } from './spec-check.ts'
+import { openStored } from './stored-state.ts'
 import { hasTerminals } from './terminal.ts'
 import { linkVolumes, makeMountPoint } from './volume-links.ts'
 
@@ -107,12 +109,8 @@ export class ProcessRuntime implements PodRuntime {
 
   /** Finds what earlier drivers have left. Once, before anything else. */
   async open(): Promise<void> {
-    for (const id of await namesIn(join(this.#host.directory, 'sandboxes'))) {
-      await this.#openOne(join('sandboxes', id), () => this.#openSandbox(id))
-    }
-    for (const id of await namesIn(join(this.#host.directory, 'containers'))) {
-      await this.#openOne(join('containers', id), () => this.#openContainer(id))
-    }
+    await openStored(this.#host, 'sandboxes', (id) => this.#openSandbox(id))
+    await openStored(this.#host, 'containers', (id) => this.#openContainer(id))
     this.#schedulePoll()
   }
 
@@ -141,14 +139,15 @@ export class ProcessRuntime implements PodRuntime {
   async startContainer(sandboxId: string, spec: ContainerSpec): Promise<ContainerStatus> {
     this.#check()
     checkContainer(spec)
-    const sandbox = this.#sandboxes.get(sandboxId)
-    if (sandbox === undefined) throw new RuntimeError('NotFound', `no sandbox "${sandboxId}"`)
-    const id = containerId(sandbox.spec.uid, spec.name, spec.attempt)
-    return await this.#turns.run(id, async () => {
-      const existing = await this.#containers.get(id)?.status()
-      if (existing !== undefined && existing.state !== 'created') return existing
-      const directory = this.#path('containers', id)
-      return await withRoom(directory, () => this.#start(id, sandbox, spec))
+    return await this.#turns.run(sandboxId, async () => {
+      const sandbox = this.#sandbox(sandboxId)
+      const id = containerId(sandbox.spec.uid, spec.name, spec.attempt)
+      return await this.#turns.run(id, async () => {
+        const existing = await this.#containers.get(id)?.status()
+        if (existing !== undefined && existing.state !== 'created') return existing
+        const directory = this.#path('containers', id)
+        return await withRoom(directory, () => this.#start(id, sandbox, spec))
+      })
     })
   }
 
@@ -169,8 +168,7 @@ export class ProcessRuntime implements PodRuntime {
   async updatePodLimits(sandboxId: string, limits: PodLimits): Promise<void> {
     this.#check()
     await this.#turns.run(sandboxId, async () => {
-      const found = this.#sandboxes.get(sandboxId)
-      if (found === undefined) throw new RuntimeError('NotFound', `no sandbox "${sandboxId}"`)
+      const found = this.#sandbox(sandboxId)
       await this.#host.cgroups?.pods.change(found.spec, limits)
       const { spec, createdAtMs } = found
       await writeSandbox(this.#path('sandboxes', sandboxId), { spec, createdAtMs, limits })
@@ -191,9 +189,10 @@ export class ProcessRuntime implements PodRuntime {
 
   async removeSandbox(id: string): Promise<void> {
     this.#check()
-    const own = [...this.#containers.values()].filter((each) => each.record.sandboxId === id)
-    await Promise.all(own.map((container) => this.removeContainer(container.record.id)))
+    // In its turn, so that nothing begins in it meanwhile.
     await this.#turns.run(id, async () => {
+      const own = [...this.#containers.values()].filter((each) => each.record.sandboxId === id)
+      await Promise.all(own.map((container) => this.removeContainer(container.record.id)))
       const found = this.#sandboxes.get(id)
       if (found === undefined) return
       await this.#host.cgroups?.pods.remove(found.spec)
@@ -320,20 +319,6 @@ export class ProcessRuntime implements PodRuntime {
     return this.supports.mounts ? spec.workingDir : throughMounts(spec.workingDir, mounts)
   }
 
-  async #openOne(path: string, openIt: () => Promise<void>): Promise<void> {
-    try {
-      await openIt()
-    } catch (error) {
-      const aside = this.#path(
-        'damaged',
-        `${path.replaceAll('/', '-')}-${this.#host.clock.wallMs()}`,
-      )
-      this.#host.logger.error('stored state is damaged: set aside', { path, aside, error })
-      await mkdir(dirname(aside), { recursive: true, mode: 0o700 })
-      await rename(this.#path(path), aside)
-    }
-  }
-
   async #openSandbox(id: string): Promise<void> {
     const text = await readIfThere(this.#path('sandboxes', id, 'sandbox.json'))
     // A directory without a record: the driver died before the sandbox was made.
@@ -343,17 +328,25 @@ export class ProcessRuntime implements PodRuntime {
 
   async #openContainer(id: string): Promise<void> {
     const files = new ContainerFiles(this.#path('containers', id))
+    let container: Container | undefined
     try {
       const record = await files.record()
       if (record === undefined) return await rm(files.directory, { recursive: true })
-      const container = new Container(record, files, this.#context)
+      container = new Container(record, files, this.#context)
       this.#host.cgroups?.pods.adopt(id, this.#sandboxes.get(record.sandboxId)?.spec)
       await container.adopt()
       this.#containers.set(id, container)
     } catch (error) {
-      await killUnreadable(this.#host, id, files)
+      await container?.close()
+      if (!isScarce(error)) await killUnreadable(this.#host, id, files)
       throw error
     }
+  }
+
+  #sandbox(id: string): Sandbox {
+    const found = this.#sandboxes.get(id)
+    if (found === undefined) throw new RuntimeError('NotFound', `no sandbox "${id}"`)
+    return found
   }
 
   #addSandbox(record: SandboxRecord): Sandbox {

@@ -46,6 +46,12 @@ describe('what to do next', () => {
   test.each<[string, PodView, readonly ContainerStatus[], string]>([
     ['a new pod', always, [], 'start main 0'],
     ['a running one', always, [run(always, 'main')], ''],
+    [
+      'one of which nobody knows',
+      never,
+      [run(never, 'main', { state: 'unknown' })],
+      'stop main-0 unknown',
+    ],
     ['made but not started', always, [run(always, 'main', { state: 'created' })], 'start main 0'],
     ['the first end, policy Always', always, [ended(always, 'main', 0)], 'start main 1'],
     ['success, policy OnFailure', onFailure, [ended(onFailure, 'main', 0)], 'ended'],

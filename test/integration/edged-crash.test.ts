@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { consoleLogger, systemClock } from 'tideway'
 import type { ContainerSpec, PodRuntime } from 'tideway/adapters/runtime'
 import { processRuntime } from 'tideway/adapters/runtime/process'
@@ -128,6 +129,29 @@ function specOf(index: number): ContainerSpec {
     labels: {},
   }
 }
+
+const SCARCE_DRIVER = fileURLToPath(new URL('scarce-driver.ts', import.meta.url))
+
+test.each(['before', 'after', 'later'])(
+  'a driver that is out of descriptors (%s) tries again, and takes up what runs',
+  async (when) => {
+    const first = await open()
+    const about = { namespace: 'default', name: 'driven', uid: 'driven', hostname: 'driven' }
+    const sandbox = await first.runSandbox({ ...about, directory: join(directory, 'pod') })
+    const { id } = await first.startContainer(sandbox.id, specOf(0))
+    const pid = await pidOf(id)
+    const { limits } = first.supports
+    await first.close()
+    const words = ['--import', 'tsx', SCARCE_DRIVER, directory, CGROUP_ROOT, when]
+    const script = 'ulimit -n 256 && exec "$0" "$@"'
+    const { stdout } = await promisify(execFile)('sh', ['-c', script, process.execPath, ...words])
+    expect(JSON.parse(stdout)).toEqual({ triedAgain: 1, states: [[id, 'running']], limits })
+    expect(await readdir(join(directory, 'state'))).not.toContain('damaged')
+    expect(await pidOf(id)).toBe(pid)
+    expect(() => process.kill(pid, 0)).not.toThrow()
+    expect(await readFile(join(directory, 'runs-0'), 'utf8')).toBe('run\n')
+  },
+)
 
 test('after a reboot, what ran before is exited with ContainerStatusUnknown', async () => {
   const first = await open()

@@ -1,4 +1,4 @@
-import { PerformanceObserver } from 'node:perf_hooks'
+import { constants, PerformanceObserver, type PerformanceObserverEntryList } from 'node:perf_hooks'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 /** How much the old generation may grow until it is collected again: V8 would let it become four times as large. */
@@ -16,6 +16,9 @@ const UNUSED_COLLECTIONS = 1
 /** How long a start takes at most: after that V8 does as it always does, as each such collection costs CPU. */
 const START_MS = 60_000
 
+/** After so many full collections a start is over as well: a program that makes that much garbage is at work. */
+const START_COLLECTIONS_MAX = 6
+
 /**
  * Makes V8 keep less memory than it takes for good on a machine that has plenty: garbage is collected
  * earlier and what is left put together, code that only the start needs is given up soon, and WASM is optimized
@@ -25,23 +28,43 @@ const START_MS = 60_000
 export function keepMemoryLow(): void {
   setFlagsFromString(`--heap-growing-percent=${OLD_GROWTH_PERCENT}`)
   setFlagsFromString('--memory-reducer-single-gc')
-  giveBackTheStart()
+  const start = giveBackTheStart()
   setFlagsFromString('--wasm-num-compilation-tasks=1')
   boundYoungGeneration()
   // Its limit itself is read before any JavaScript runs; how it grows towards that is read each time.
-  const observer = new PerformanceObserver(boundYoungGeneration)
+  const observer = new PerformanceObserver((list) => {
+    boundYoungGeneration()
+    start.collected(fullCollectionsIn(list))
+  })
   observer.observe({ entryTypes: ['gc'] })
 }
 
-function giveBackTheStart(): void {
+/** @returns who wants to hear of full collections. */
+function giveBackTheStart(): { collected(count: number): void } {
   setFlagsFromString('--compact-on-every-full-gc')
   setFlagsFromString(`--gc-memory-reducer-start-delay-ms=${QUIET_MS}`)
   setFlagsFromString(`--bytecode-old-age=${UNUSED_COLLECTIONS}`)
+  let collections = 0
+  const compactNoMore = (): void => setFlagsFromString('--no-compact-on-every-full-gc')
   const restore = setTimeout(() => {
-    setFlagsFromString('--no-compact-on-every-full-gc')
+    compactNoMore()
     setFlagsFromString('--gc-memory-reducer-start-delay-ms=8000')
   }, START_MS)
   restore.unref()
+  return {
+    collected: (count) => {
+      if (count > 0 && collections < START_COLLECTIONS_MAX) {
+        collections += count
+        if (collections >= START_COLLECTIONS_MAX) compactNoMore()
+      }
+    },
+  }
+}
+
+function fullCollectionsIn(list: PerformanceObserverEntryList): number {
+  // The types of Node do not know what an entry says of a collection.
+  const entries: readonly { readonly detail?: { readonly kind?: number } }[] = list.getEntries()
+  return entries.filter(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR).length
 }
 
 function boundYoungGeneration(): void {

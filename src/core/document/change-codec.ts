@@ -4,8 +4,9 @@ import type { Sha256 } from '../interfaces/hasher.ts'
 import { ByteReader } from '../log/event.ts'
 import {
   ByteSink,
-  readRuns,
-  readSteps,
+  RunColumn,
+  StepColumn,
+  TextSource,
   writeBooleans,
   writeRuns,
   writeSteps,
@@ -269,45 +270,53 @@ const BEGUN_MAX = 256
 /** By checksum: nearly every document begins with the same few bytes. */
 const begun = new Map<number, { readonly bytes: Uint8Array; readonly change: DecodedChange }>()
 
-function readColumns(source: ByteReader): ReadonlyMap<number, ByteReader> {
+function readColumns(source: ByteReader): ReadonlyMap<number, Uint8Array> {
   const lengths: (readonly [number, number])[] = []
   for (let count = source.unsigned(); count > 0; count -= 1)
     lengths.push([source.unsigned(), source.unsigned()])
-  return new Map(lengths.map(([number, length]) => [number, new ByteReader(source.bytes(length))]))
+  return new Map(lengths.map(([number, length]) => [number, source.bytes(length)]))
 }
 
-function readOperations(columns: ReadonlyMap<number, ByteReader>): Operation[] {
-  const column = (number: number): ByteReader =>
-    columns.get(number) ?? new ByteReader(new Uint8Array())
-  const numbers = (number: number): readonly (number | undefined)[] => {
-    const source = column(number)
-    return readRuns(source, OPERATIONS_MAX, () => source.unsigned())
+function readOperations(columns: ReadonlyMap<number, Uint8Array>): Operation[] {
+  const column = (number: number): Uint8Array => columns.get(number) ?? NOTHING
+  const numbers = (number: number): RunColumn<number> => {
+    const source = new ByteReader(column(number))
+    return new RunColumn(source, () => source.unsigned())
   }
   const objects = numbers(0x02)
-  const items = readSteps(column(0x13), OPERATIONS_MAX)
-  const texts = column(0x15)
-  const keys = readRuns(texts, OPERATIONS_MAX, () => text(texts))
+  const items = new StepColumn(new ByteReader(column(0x13)))
+  const texts = new TextSource(column(0x15))
+  const keys = new RunColumn(texts.source, () => texts.text(texts.source.unsigned()))
+  const actions = numbers(0x42)
   const types = numbers(0x56)
-  const values = column(0x57)
+  const values = new TextSource(column(0x57))
   const replaces = numbers(0x70)
-  const named = readSteps(column(0x73), OPERATIONS_MAX)
-  let next = 0
-  return numbers(0x42).map((action = -1, index) => {
-    const meta = types[index] ?? 0
+  const named = new StepColumn(new ByteReader(column(0x73)))
+  const operations: Operation[] = []
+  while (!actions.done && operations.length < OPERATIONS_MAX) {
+    const action = actions.next() ?? -1
+    const meta = types.next() ?? 0
     const type = meta % 16
-    return {
-      object: objects[index] ?? 0,
-      key: keys[index] ?? items[index] ?? 0,
+    const key = keys.next()
+    const item = items.next()
+    operations.push({
+      object: objects.next() ?? 0,
+      key: key ?? item ?? 0,
       action,
       type,
       value: readScalar(values, type, Math.floor(meta / 16)),
-      replaces: replaces[index] === 1 ? (named[next++] ?? 0) : 0,
-    }
-  })
+      replaces: replaces.next() === 1 ? (named.next() ?? 0) : 0,
+    })
+  }
+  return operations
 }
 
-function readScalar(source: ByteReader, type: number, length: number): Scalar {
-  if (type === TYPE.text) return decoder.decode(source.bytes(length))
+/** A column that is left out. */
+const NOTHING = new Uint8Array()
+
+function readScalar(values: TextSource, type: number, length: number): Scalar {
+  const { source } = values
+  if (type === TYPE.text) return values.text(length)
   if (type === TYPE.integer || type === TYPE.counter) return source.signed()
   if (type !== TYPE.float) return type === TYPE.true ? true : type === TYPE.false ? false : null
   const { buffer, byteOffset } = source.bytes(8)

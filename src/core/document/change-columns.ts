@@ -1,4 +1,4 @@
-import type { ByteReader } from '../log/event.ts'
+import { ByteReader } from '../log/event.ts'
 
 // The columns of an Automerge change: runs of equal values, runs of nothing, and runs of values that differ.
 // Numbers are LEB128, signed ones in two's complement.
@@ -115,14 +115,14 @@ export function writeRuns<Item, Value extends number | string>(
   valueIn: (item: Item) => Value | undefined,
   write: (value: Value) => void,
 ): void {
+  const valueAt = (index: number): Value | undefined => valueIn(items[index] as Item)
   /** Values before `from` that differ from their neighbours, and are not written yet. */
   let single = 0
   const writeSingle = (end: number): void => {
     if (single > 0) sink.signed(-single)
-    for (const item of items.slice(end - single, end)) write(valueIn(item) as Value)
+    for (let at = end - single; at < end; at += 1) write(valueAt(at) as Value)
     single = 0
   }
-  const valueAt = (index: number): Value | undefined => valueIn(items[index] as Item)
   const count = items.length
   for (let from = 0; from < count; ) {
     const value = valueAt(from)
@@ -179,34 +179,90 @@ export function writeBooleans<Item>(
   if (run > 0) sink.unsigned(run)
 }
 
-/** Reads a column of `count` values. A column that is too short goes on with nothing. */
-export function readRuns<T>(
-  source: ByteReader,
-  count: number,
-  read: () => T,
-): readonly (T | undefined)[] {
-  const values: (T | undefined)[] = []
-  while (!source.done && values.length < count) {
-    const length = source.signed()
-    if (length > 0) {
-      const value = read()
-      for (let i = 0; i < length && values.length < count; i += 1) values.push(value)
-    } else if (length < 0) {
-      for (let i = length; i < 0 && values.length < count; i += 1) values.push(read())
-    } else {
-      const nothing = source.unsigned()
-      for (let i = 0; i < nothing && values.length < count; i += 1) values.push(undefined)
-    }
+/** A column as it is read, value by value. One that is too short goes on with nothing. */
+export class RunColumn<Value> {
+  readonly #source: ByteReader
+  readonly #read: () => Value
+  /** How many values of the run are left, and whether each of them is written. */
+  #left = 0
+  #isEach = false
+  #value: Value | undefined
+
+  constructor(source: ByteReader, read: () => Value) {
+    this.#source = source
+    this.#read = read
   }
-  return values
+
+  get done(): boolean {
+    return this.#left === 0 && this.#source.done
+  }
+
+  /** The next value; undefined for nothing. */
+  next(): Value | undefined {
+    while (this.#left === 0) {
+      if (this.#source.done) return undefined
+      this.#begin()
+    }
+    this.#left -= 1
+    return this.#isEach ? this.#read() : this.#value
+  }
+
+  #begin(): void {
+    const length = this.#source.signed()
+    this.#isEach = length < 0
+    this.#value = length > 0 ? this.#read() : undefined
+    this.#left = length === 0 ? this.#source.unsigned() : Math.abs(length)
+  }
 }
 
-/** Reads a column of steps as the numbers that they lead to. */
-export function readSteps(source: ByteReader, count: number): readonly (number | undefined)[] {
-  let value = 0
-  return readRuns(source, count, () => source.signed()).map((step) => {
+/** A column of steps as the numbers that they lead to. */
+export class StepColumn {
+  readonly #steps: RunColumn<number>
+  #value = 0
+
+  constructor(source: ByteReader) {
+    this.#steps = new RunColumn(source, () => source.signed())
+  }
+
+  /** The next number; undefined for nothing. */
+  next(): number | undefined {
+    const step = this.#steps.next()
     if (step === undefined) return undefined
-    value += step
-    return value
-  })
+    this.#value += step
+    return this.#value
+  }
+}
+
+/**
+ * Bytes of which many are texts. All of them are decoded in one piece: for each text alone the decoder takes
+ * longer than for all of a column, and needs an object.
+ */
+export class TextSource {
+  readonly #bytes: Uint8Array
+  readonly source: ByteReader
+  /** Each byte that is ASCII in its place, and something else in the place of each other one. */
+  readonly #ascii: string
+  readonly #isAscii: boolean
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.source = new ByteReader(bytes)
+    this.#isAscii = isAscii(bytes, 0, bytes.length)
+    this.#ascii = decoder.decode(this.#isAscii ? bytes : bytes.map((byte) => byte & 0x7f))
+  }
+
+  /** The text of the next so many bytes. */
+  text(length: number): string {
+    const start = this.source.skip(length)
+    const end = start + length
+    if (this.#isAscii || isAscii(this.#bytes, start, end)) return this.#ascii.slice(start, end)
+    return decoder.decode(this.#bytes.subarray(start, end))
+  }
+}
+
+const decoder = new TextDecoder(undefined, { ignoreBOM: true })
+
+function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) if ((bytes[at] ?? 0) > 0x7f) return false
+  return true
 }

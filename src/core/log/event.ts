@@ -96,11 +96,16 @@ export class ByteReader {
   }
 
   bytes(length: number): Uint8Array {
-    const end = this.offset + length
-    if (end > this.#bytes.length) throw broken('an event is cut short')
-    const slice = this.#bytes.subarray(this.offset, end)
-    this.offset = end
-    return slice
+    const start = this.skip(length)
+    return this.#bytes.subarray(start, this.offset)
+  }
+
+  /** Passes over so many bytes. @returns where they began. */
+  skip(length: number): number {
+    const start = this.offset
+    if (start + length > this.#bytes.length) throw broken('an event is cut short')
+    this.offset = start + length
+    return start
   }
 
   unsigned(): number {

@@ -114,7 +114,7 @@ export class ObjectView {
     }
     if (since !== undefined) {
       for (const change of this.#history) {
-        if (change.resourceVersion > since) deliver(watcher, change)
+        if (change.resourceVersion > since && isFor(watcher, change)) listener(change)
       }
     }
     this.#watchers.add(watcher)
@@ -168,7 +168,8 @@ export class ObjectView {
     this.#settled = resourceVersion
     this.#resourceVersion = Math.max(this.#resourceVersion, resourceVersion)
     for (const watcher of [...this.#watchers]) {
-      this.#guard(watcher, () => watcher.options.onProgress?.(resourceVersion))
+      const { onProgress } = watcher.options
+      if (onProgress !== undefined) this.#guard(watcher, () => onProgress(resourceVersion))
     }
   }
 
@@ -189,7 +190,7 @@ export class ObjectView {
       this.#history = this.#history.slice(cut)
     }
     for (const watcher of [...this.#watchers]) {
-      this.#guard(watcher, () => deliver(watcher, change))
+      if (isFor(watcher, change)) this.#guard(watcher, () => watcher.listener(change))
     }
   }
 
@@ -204,8 +205,7 @@ export class ObjectView {
   }
 }
 
-function deliver({ resource, options, listener }: Watcher, change: Change): void {
-  if (change.resource !== resource) return
-  if (options.namespace !== undefined && change.row.namespace !== options.namespace) return
-  listener(change)
+function isFor({ resource, options }: Watcher, change: Change): boolean {
+  if (change.resource !== resource) return false
+  return options.namespace === undefined || change.row.namespace === options.namespace
 }

@@ -11,6 +11,8 @@ import { type Draft, isList, isObject, sameJson } from '../json.ts'
 export interface FieldSet {
   readonly self: boolean
   readonly children: ReadonlyMap<string, FieldSet>
+  /** Its JSON form, where it was read from that and would be written the same. */
+  readonly json?: JsonObject
 }
 
 /** The set without members. */
@@ -29,46 +31,55 @@ export function isEmptySet(set: FieldSet): boolean {
   return true
 }
 
-/** The paths that are in one of two sets. */
+/** The paths that are in one of two sets. A first one that has them all is given back as it is. */
 export function union(a: FieldSet, b: FieldSet): FieldSet {
   if (a.children.size === 0 && !a.self) return b
-  if (b.children.size === 0 && (a.self || !b.self)) return a
-  const children = new Map(a.children)
+  let children: Map<string, FieldSet> | undefined
   for (const [key, child] of b.children) {
-    const known = children.get(key)
-    children.set(key, known === undefined ? child : union(known, child))
+    const known = a.children.get(key)
+    const both = known === undefined ? child : union(known, child)
+    if (both === known) continue
+    children ??= new Map(a.children)
+    children.set(key, both)
   }
-  return { self: a.self || b.self, children }
+  const self = a.self || b.self
+  return children === undefined && self === a.self ? a : setOf(self, children ?? a.children)
 }
 
-/** The paths of `a` that are not in `b`. */
+/** The paths of `a` that are not in `b`. What loses none of them is given back as it is. */
 export function difference(a: FieldSet, b: FieldSet): FieldSet {
   if (b.children.size === 0 && !(a.self && b.self)) return a
-  return combine(a, b, (inA, inB) => inA && !inB, true)
+  let children: Map<string, FieldSet> | undefined
+  for (const [key, child] of a.children) {
+    const other = b.children.get(key)
+    const left = other === undefined ? child : difference(child, other)
+    if (left === child) continue
+    children ??= new Map(a.children)
+    if (isEmptySet(left)) children.delete(key)
+    else children.set(key, left)
+  }
+  const self = a.self && !b.self
+  return children === undefined && self === a.self ? a : setOf(self, children ?? a.children)
 }
 
 /** The paths that are in both sets. */
 export function intersection(a: FieldSet, b: FieldSet): FieldSet {
-  return combine(a, b, (inA, inB) => inA && inB, false)
-}
-
-function combine(
-  a: FieldSet,
-  b: FieldSet,
-  member: (inA: boolean, inB: boolean) => boolean,
-  keepsLone: boolean,
-): FieldSet {
-  const children = new Map<string, FieldSet>()
+  if (a === b) return a
+  let children: Map<string, FieldSet> | undefined
   for (const [key, child] of a.children) {
     const other = b.children.get(key)
-    if (other === undefined) {
-      if (keepsLone) children.set(key, child)
-    } else {
-      const both = combine(child, other, member, keepsLone)
-      if (!isEmptySet(both)) children.set(key, both)
-    }
+    const both = other === undefined ? NO_FIELDS : intersection(child, other)
+    if (isEmptySet(both)) continue
+    children ??= new Map()
+    children.set(key, both)
   }
-  return { self: member(a.self, b.self), children }
+  return setOf(a.self && b.self, children)
+}
+
+/** A set of these children; the most frequent ones, those without any, exist once. */
+function setOf(self: boolean, children: ReadonlyMap<string, FieldSet> | undefined): FieldSet {
+  if (children !== undefined && children.size > 0) return { self, children }
+  return self ? SELF : NO_FIELDS
 }
 
 /** The paths whose fields are in an object: a map goes with the last that was in it. */
@@ -122,12 +133,22 @@ function namedBy(key: string): Json | undefined {
 export function withoutMember(set: FieldSet, key: string): FieldSet {
   const child = set.children.get(key)
   if (child?.self !== true) return set
-  return { ...set, children: new Map(set.children).set(key, { ...child, self: false }) }
+  return setOf(set.self, new Map(set.children).set(key, setOf(false, child.children)))
 }
 
 /** Whether two sets have the same members. */
 export function sameSet(a: FieldSet, b: FieldSet): boolean {
-  return isEmptySet(difference(a, b)) && isEmptySet(difference(b, a))
+  return a === b || (hasAll(a, b) && hasAll(b, a))
+}
+
+/** Whether all members of `b` are in `a`. */
+function hasAll(a: FieldSet, b: FieldSet): boolean {
+  if (b.self && !a.self) return false
+  for (const [key, child] of b.children) {
+    const other = a.children.get(key)
+    if (other === undefined ? !isEmptySet(child) : !hasAll(other, child)) return false
+  }
+  return true
 }
 
 /** Every member as text, such as `.spec.containers[name="c"].image`. */
@@ -168,6 +189,7 @@ const NOTHING: JsonObject = Object.freeze({})
 /** The JSON form (FieldsV1). */
 export function setToJson(set: FieldSet): JsonObject {
   if (set.children.size === 0) return NOTHING
+  if (set.json !== undefined) return set.json
   const out: Draft = {}
   if (set.self) out['.'] = NOTHING
   for (const key of sortTexts([...set.children.keys()])) {
@@ -180,10 +202,34 @@ export function setToJson(set: FieldSet): JsonObject {
 /** Reads the JSON form; what is not in that form is left out. */
 export function setFromJson(value: Json | undefined, depth = 0): FieldSet {
   if (!isObject(value) || depth > DEPTH_MAX) return NO_FIELDS
-  const children = new Map<string, FieldSet>()
-  for (const [key, child] of Object.entries(value)) {
-    if (/^[fkvi]:/.test(key)) children.set(key, setFromJson(child, depth + 1))
+  let children: Map<string, FieldSet> | undefined
+  let before = ''
+  let isOurs = true
+  for (const key of Object.keys(value)) {
+    const item = value[key]
+    isOurs &&= key > before
+    before = key
+    if (!isElement(key)) {
+      isOurs &&= key === '.' && isNothing(item)
+      continue
+    }
+    const child = setFromJson(item, depth + 1)
+    isOurs &&= child.json !== undefined || (child === SELF && isNothing(item))
+    children ??= new Map()
+    children.set(key, child)
   }
-  const self = Object.hasOwn(value, '.') || (children.size === 0 && depth > 0)
-  return { self, children }
+  const self = Object.hasOwn(value, '.') || (children === undefined && depth > 0)
+  return isOurs && children !== undefined ? { self, children, json: value } : setOf(self, children)
+}
+
+/** Whether this is what stands for a path that ends. */
+function isNothing(value: Json | undefined): boolean {
+  if (!isObject(value)) return false
+  for (const _ in value) return false
+  return true
+}
+
+/** Whether a key begins as a path element does: with one of these letters and a colon. */
+function isElement(key: string): boolean {
+  return key[1] === ':' && 'fkvi'.includes(key[0] ?? ' ')
 }

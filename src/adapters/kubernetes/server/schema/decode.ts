@@ -29,22 +29,40 @@ function structValue(
   unknown: string[],
   isRoot = false,
 ): JsonObject {
-  const out: Draft = {}
-  let isSame = true
-  for (const [key, raw] of Object.entries(value)) {
-    const found = structField(type, key, raw, path === '' ? key : `${path}.${key}`, unknown, isRoot)
-    if (found !== undefined) setOwn(out, key, found)
-    if (found !== raw) isSame = false
-  }
+  const keys = Object.keys(value)
   // What is as it should be already is given back as it is: who compares it later sees that at once.
-  return isSame ? value : out
+  let out: Draft | undefined
+  keys.forEach((key, index) => {
+    const raw = value[key]
+    const found = structField(type, key, raw, path, unknown, isRoot)
+    if (found === raw && out === undefined) return
+    out ??= firstOf(value, keys, index)
+    if (found !== undefined) setOwn(out, key, found)
+  })
+  return out ?? value
+}
+
+/** A copy of the first entries of a map. */
+function firstOf(value: JsonObject, keys: readonly string[], count: number): Draft {
+  const out: Draft = {}
+  for (let index = 0; index < count; index += 1) {
+    const key = keys[index] ?? ''
+    const item = value[key]
+    if (item !== undefined) setOwn(out, key, item)
+  }
+  return out
+}
+
+/** The path of what is inside of another: only who has something to say of it asks for it. */
+function inside(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`
 }
 
 function structField(
   type: StructType,
   key: string,
   raw: Json | undefined,
-  path: string,
+  within: string,
   unknown: string[],
   isRoot: boolean,
 ): Json | undefined {
@@ -52,11 +70,11 @@ function structField(
   if (field === undefined) {
     const isTypeMeta = isRoot && (key === 'apiVersion' || key === 'kind')
     if (isTypeMeta && typeof raw === 'string') return raw
-    if (!isTypeMeta) unknown.push(path)
+    if (!isTypeMeta) unknown.push(inside(within, key))
     return undefined
   }
   if (raw === null || raw === undefined) return undefined
-  const decoded = fieldValue(type, field, raw, path, unknown)
+  const decoded = fieldValue(type, field, raw, within, unknown)
   return decoded === undefined || isZero(field, decoded) ? undefined : decoded
 }
 
@@ -71,9 +89,11 @@ function fieldValue(
   type: StructType,
   field: Field,
   raw: Json,
-  path: string,
+  within: string,
   unknown: string[],
 ): Json | undefined {
+  if (field.shape === 'one' && isPlain(field, raw)) return raw
+  const path = inside(within, field.name)
   const place = `${type.name.slice(type.name.indexOf('.') + 1)}.${path}`
   if (field.shape === 'list') {
     if (!isList(raw)) throw mismatch(raw, place, `[]${goType(field.type)}`)
@@ -98,6 +118,12 @@ function fieldValue(
     return isSame ? raw : out
   }
   return itemValue(field, raw, place, path, unknown)
+}
+
+/** Whether this is a text, a number or a switch that needs no more than to be there: most fields are. */
+function isPlain(field: Field, raw: Json): boolean {
+  if (field.type === 'string') return typeof raw === 'string'
+  return field.type === 'bool' && typeof raw === 'boolean'
 }
 
 /** What Go keeps for a null in a map. */

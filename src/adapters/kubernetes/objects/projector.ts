@@ -14,11 +14,12 @@ import { documentKind } from './kinds.ts'
 import { assemble, sameContent, shownParts } from './parts.ts'
 import type { Shown } from './rows.ts'
 import {
+  digestsOf,
   objectOf,
   SHOWN_ROWS,
   ShownRows,
+  type SourceDigests,
   type Sources,
-  sameRecord,
   sameSources,
 } from './shown-rows.ts'
 import type { KubeObject, ObjectKey, Resource } from './types.ts'
@@ -36,7 +37,7 @@ export interface ProjectorOptions {
 /** An object and what it was made of, where that is known. */
 interface Reading {
   readonly object: KubeObject
-  readonly sources: Sources | undefined
+  readonly sources: SourceDigests | undefined
 }
 
 /**
@@ -53,7 +54,7 @@ export class Projector {
   readonly #cancels: (() => void)[] = []
   readonly #rows: ShownRows
   /** What the objects that are shown were made of, where that is known. */
-  readonly #sourcesOf = new WeakMap<Shown, Sources>()
+  readonly #sourcesOf = new WeakMap<Shown, SourceDigests>()
   #work: Promise<void> = Promise.resolve()
   #closed = false
 
@@ -240,7 +241,7 @@ export class Projector {
     const sources = row === undefined ? undefined : await this.#sources(identity)
     if (row === undefined || sources === undefined) return undefined
     const object = objectOf(row, sources)
-    return object === undefined ? undefined : { object, sources }
+    return object === undefined ? undefined : { object, sources: digestsOf(sources) }
   }
 
   /** What an object is made of; undefined when it is not (or no longer) there. */
@@ -255,7 +256,7 @@ export class Projector {
   }
 
   /** Notes what is shown was made of. */
-  #made(identity: Identity, sources: Sources | undefined): void {
+  #made(identity: Identity, sources: SourceDigests | undefined): void {
     const shown = this.#options.view.get(identity)
     if (shown?.identity.incarnation !== identity.incarnation) return
     if (sources === undefined) this.#sourcesOf.delete(shown)
@@ -263,10 +264,10 @@ export class Projector {
   }
 
   /** Keeps what is shown for the next start, where it is known what it was made of. */
-  #keep(identity: Identity, sources: Sources | undefined): void {
+  #keep(identity: Identity, sources: SourceDigests | undefined): void {
     const shown = this.#options.view.get(identity)
     if (sources === undefined || shown?.identity.incarnation !== identity.incarnation) return
-    this.#rows.keep(documentId(identity, 'desired'), sources, shown.json)
+    this.#rows.keep(documentId(identity, 'desired'), sources, shown)
   }
 
   /**
@@ -287,8 +288,9 @@ export class Projector {
     const before = shown === undefined ? undefined : this.#sourcesOf.get(shown)
     const known = before === undefined ? undefined : shown?.object
     const parts = known === undefined ? undefined : shownParts(resource, known)
-    const isSameDesired = sameRecord(before?.desired, sources.desired)
-    const isSameObserved = sameRecord(before?.observed, sources.observed)
+    const now = digestsOf(sources)
+    const isSameDesired = before?.desired === now.desired
+    const isSameObserved = before?.observed === now.observed
     let observed = isSameObserved ? parts?.observed : undefined
     if (sources.observed === undefined) observed = undefined
     else observed ??= await this.#observed(identity, resource)
@@ -307,7 +309,7 @@ export class Projector {
     // What changed while it was read is looked at again; until then it is not known what this shows.
     const after = await this.#sources(identity)
     const isSame = after !== undefined && sameSources(sources, after)
-    return { object, sources: isSame ? after : undefined }
+    return { object, sources: isSame ? now : undefined }
   }
 
   async #desired(identity: Identity, resource: Resource): Promise<JsonMap> {

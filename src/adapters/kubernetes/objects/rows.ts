@@ -1,65 +1,25 @@
 import { freeze } from '../../../core/index.ts'
 import type { Identity } from './identity.ts'
+import { ObjectText } from './object-text.ts'
+import type { SharedTexts } from './shared-texts.ts'
 import type { KubeObject, ObjectMeta, ObjectRow } from './types.ts'
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
-
-/** Where the parts of an object are in its text, in bytes. */
-interface Layout {
-  readonly json: Uint8Array
-  readonly metadataStart: number
-  readonly metadataEnd: number
-  /** Where in the metadata the last field begins, the owners of fields; its end where it has none. */
-  readonly ownersStart: number
-}
-
-/**
- * Writes an object so that its parts are found again without reading it: what it is, its metadata with
- * the owners of fields at its end, and everything else.
- */
-function layOut(object: KubeObject): Layout {
-  const { apiVersion, kind, metadata, ...rest } = object
-  const { managedFields, ...plain } = metadata
-  const head = `${JSON.stringify({ apiVersion, kind }).slice(0, -1)},"metadata":`
-  const open = JSON.stringify(plain).slice(0, -1)
-  const comma = open === '{' ? '' : ','
-  const owners =
-    managedFields === undefined ? '' : `${comma}"managedFields":${JSON.stringify(managedFields)}`
-  const others = JSON.stringify(rest)
-  const text = `${head}${open}${owners}}${others === '{}' ? '}' : `,${others.slice(1)}`}`
-  const json = encoder.encode(text)
-  // Where every character is one byte, and that is nearly everywhere, nothing has to be counted.
-  const isAscii = json.length === text.length
-  const bytes = (part: string): number => (isAscii ? part.length : encoder.encode(part).length)
-  const metadataStart = bytes(head)
-  const ownersStart = metadataStart + bytes(open)
-  const metadataEnd = ownersStart + bytes(owners) + 1
-  return {
-    json,
-    metadataStart,
-    metadataEnd,
-    ownersStart: owners === '' ? metadataEnd : ownersStart,
-  }
+/** What the rows of a store have together. */
+export interface RowCaches {
+  readonly trees: TreeCache
+  readonly texts: SharedTexts
 }
 
 /** An object as it is shown: its text, outside the heap, which is read when somebody looks. */
 export class Shown implements ObjectRow {
   readonly identity: Identity
-  readonly json: Uint8Array
-  readonly metadataStart: number
-  readonly metadataEnd: number
-  readonly #ownersStart: number
+  readonly #text: ObjectText
   readonly #trees: TreeCache
 
   /** @param keep whether somebody is likely to look at it soon. */
-  constructor(identity: Identity, object: KubeObject, trees: TreeCache, keep: boolean) {
-    const { json, metadataStart, metadataEnd, ownersStart } = layOut(object)
+  constructor(identity: Identity, object: KubeObject, { trees, texts }: RowCaches, keep: boolean) {
     this.identity = identity
-    this.json = json
-    this.metadataStart = metadataStart
-    this.metadataEnd = metadataEnd
-    this.#ownersStart = ownersStart
+    this.#text = new ObjectText(object, texts)
     this.#trees = trees
     if (keep) trees.put(this, freeze(object))
   }
@@ -72,24 +32,32 @@ export class Shown implements ObjectRow {
     return this.identity.namespace
   }
 
+  get size(): number {
+    return this.#text.size
+  }
+
+  get parts(): readonly Uint8Array[] {
+    return this.#text.parts
+  }
+
+  get metadataParts(): readonly Uint8Array[] {
+    return this.#text.metadataParts
+  }
+
   get object(): KubeObject {
     const known = this.#trees.get(this)
     if (known !== undefined) return known
-    const object = freeze(JSON.parse(decoder.decode(this.json)) as KubeObject)
+    const object = freeze(this.#text.object())
     this.#trees.put(this, object)
     return object
   }
 
   get lean(): KubeObject {
-    const known = this.#trees.get(this)
-    if (known !== undefined) return known
-    return this.#parse(this.json.length, this.#ownersStart === this.metadataEnd ? '' : '}')
+    return this.#trees.get(this) ?? this.#text.lean()
   }
 
   get head(): KubeObject {
-    const known = this.#trees.get(this)
-    if (known !== undefined) return known
-    return this.#parse(this.metadataEnd, this.#ownersStart === this.metadataEnd ? '}' : '}}')
+    return this.#trees.get(this) ?? this.#text.head()
   }
 
   /** The object at another version, as one that is gone is told of. */
@@ -97,13 +65,6 @@ export class Shown implements ObjectRow {
     const { object } = this
     const metadata = { ...object.metadata, resourceVersion: String(resourceVersion) }
     return { ...object, metadata }
-  }
-
-  /** What is before the owners of fields, and what is behind the metadata, up to `end`. */
-  #parse(end: number, close: string): KubeObject {
-    const before = decoder.decode(this.json.subarray(0, this.#ownersStart))
-    const behind = decoder.decode(this.json.subarray(this.metadataEnd, end))
-    return JSON.parse(`${before}${close}${behind}`) as KubeObject
   }
 }
 
@@ -128,28 +89,28 @@ export class TreeCache {
   }
 
   put(shown: Shown, tree: KubeObject): void {
-    if (this.#youngBytes + shown.json.length > TREE_BYTES_MAX) {
+    if (this.#youngBytes + shown.size > TREE_BYTES_MAX) {
       this.#old = this.#young
       this.#young = new Map()
       this.#youngBytes = 0
     }
     this.#young.set(shown, tree)
-    this.#youngBytes += shown.json.length
+    this.#youngBytes += shown.size
   }
 
   /** Forgets what is shown no more. */
   drop(shown: Shown): void {
-    if (this.#young.delete(shown)) this.#youngBytes -= shown.json.length
+    if (this.#young.delete(shown)) this.#youngBytes -= shown.size
     this.#old.delete(shown)
   }
 }
 
 /** An object that is in no store as a row of a list or an event. */
 export function rowOf(object: KubeObject): ObjectRow {
-  let layout: Layout | undefined
-  const laid = (): Layout => {
-    layout ??= layOut(object)
-    return layout
+  let written: ObjectText | undefined
+  const text = (): ObjectText => {
+    written ??= new ObjectText(object)
+    return written
   }
   const { name, namespace }: ObjectMeta = object.metadata
   return {
@@ -158,14 +119,14 @@ export function rowOf(object: KubeObject): ObjectRow {
     object,
     lean: object,
     head: object,
-    get json() {
-      return laid().json
+    get size() {
+      return text().size
     },
-    get metadataStart() {
-      return laid().metadataStart
+    get parts() {
+      return text().parts
     },
-    get metadataEnd() {
-      return laid().metadataEnd
+    get metadataParts() {
+      return text().metadataParts
     },
   }
 }

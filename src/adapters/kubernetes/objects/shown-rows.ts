@@ -6,7 +6,7 @@ import {
   type Projection,
   type ProjectionRow,
 } from '../../../core/index.ts'
-import type { KubeObject } from './types.ts'
+import type { KubeObject, ObjectRow } from './types.ts'
 
 /** Raised when an object is assembled in another way: older rows no longer hold. */
 const VERSION = 1
@@ -20,9 +20,13 @@ export interface Sources {
   readonly observed: DocumentRecord | undefined
 }
 
-interface Row {
+/** The digests of sources in hex: what is remembered of them for each object. */
+export interface SourceDigests {
   readonly desired: string
   readonly observed?: string | undefined
+}
+
+interface Row extends SourceDigests {
   readonly object: KubeObject
 }
 
@@ -70,14 +74,10 @@ export class ShownRows {
     }
   }
 
-  /** @param json the text of the object, which is shown anyway: nothing else is held until it is written. */
-  keep(id: string, { desired, observed }: Sources, json: Uint8Array): void {
-    const digests = {
-      desired: toHex(desired.digest),
-      observed: observed === undefined ? undefined : toHex(observed.digest),
-    }
-    const head = `${JSON.stringify(digests).slice(0, -1)},"object":`
-    this.#projection.put(id, () => concatBytes([utf8(head), json, END]))
+  /** @param row the object, which is shown anyway: nothing else is held until it is written. */
+  keep(id: string, { desired, observed }: SourceDigests, row: Pick<ObjectRow, 'parts'>): void {
+    const head = `${JSON.stringify({ desired, observed }).slice(0, -1)},"object":`
+    this.#projection.put(id, () => concatBytes([utf8(head), ...row.parts, END]))
   }
 
   drop(id: string): void {
@@ -94,10 +94,8 @@ export class ShownRows {
 export function objectOf(bytes: Uint8Array, sources: Sources): KubeObject | undefined {
   const row = parse(bytes)
   const { desired, observed } = sources
-  const holds =
-    row !== undefined &&
-    row.desired === toHex(desired.digest) &&
-    row.observed === (observed === undefined ? undefined : toHex(observed.digest))
+  const now = digestsOf(sources)
+  const holds = row !== undefined && row.desired === now.desired && row.observed === now.observed
   if (!holds) return undefined
   const resourceVersion = String(Math.max(desired.last, observed?.last ?? 0))
   const { metadata } = row.object
@@ -110,13 +108,20 @@ export function objectOf(bytes: Uint8Array, sources: Sources): KubeObject | unde
   return freeze({ ...row.object, metadata: sorted } as unknown as JsonMap) as unknown as KubeObject
 }
 
+/** What is remembered of sources. */
+export function digestsOf({ desired, observed }: Sources): SourceDigests {
+  return {
+    desired: toHex(desired.digest),
+    observed: observed === undefined ? undefined : toHex(observed.digest),
+  }
+}
+
 /** Whether nothing was added to or taken from the documents between two looks. */
 export function sameSources(a: Sources, b: Sources): boolean {
   return sameRecord(a.desired, b.desired) && sameRecord(a.observed, b.observed)
 }
 
-/** Whether nothing was added to or taken from a document between two looks. */
-export function sameRecord(a: DocumentRecord | undefined, b: DocumentRecord | undefined): boolean {
+function sameRecord(a: DocumentRecord | undefined, b: DocumentRecord | undefined): boolean {
   if (a === undefined || b === undefined) return a === b
   return equalBytes(a.digest, b.digest)
 }

@@ -115,14 +115,15 @@ export interface ObjectRow {
   /** Its `metadata.namespace`; undefined on cluster-scoped kinds. */
   readonly namespace: string | undefined
   /**
-   * The object as JSON in UTF-8, in this order: `apiVersion`, `kind`, `metadata`, everything else. It may
-   * not be written to.
+   * The object as JSON in UTF-8, in parts that follow each other, in this order: `apiVersion`, `kind`,
+   * `metadata`, everything else. The first part ends no earlier than `metadata` begins. Other objects may have
+   * some of the same parts: they may not be written to.
    */
-  readonly json: Uint8Array
-  /** Where in `json` the value of `metadata` begins, in bytes. */
-  readonly metadataStart: number
-  /** Where it ends. */
-  readonly metadataEnd: number
+  readonly parts: readonly Uint8Array[]
+  /** The value of `metadata` in `parts`, in parts. */
+  readonly metadataParts: readonly Uint8Array[]
+  /** How many bytes `parts` have together. */
+  readonly size: number
   /** The object, frozen. */
   readonly object: KubeObject
   /** The object, but `metadata.managedFields` may be missing: cheaper, for one look. Not to be changed. */

@@ -1,7 +1,8 @@
 import type { Identity } from './identity.ts'
 import { nameOf } from './identity.ts'
 import { KindRows } from './kind-rows.ts'
-import { Shown, TreeCache } from './rows.ts'
+import { type RowCaches, Shown, TreeCache } from './rows.ts'
+import { SharedTexts } from './shared-texts.ts'
 import {
   type KubeObject,
   ObjectError,
@@ -55,7 +56,7 @@ class Change implements ObjectEvent {
 /** The objects of a store in memory: current ones by name, recent changes, and who watches. */
 export class ObjectView {
   readonly #kinds = new Map<string, KindRows>()
-  readonly #trees = new TreeCache()
+  readonly #caches: RowCaches = { trees: new TreeCache(), texts: new SharedTexts() }
   readonly #watchers = new Set<Watcher>()
   #history: Change[] = []
   /** A watch from before this has missed something. */
@@ -125,7 +126,7 @@ export class ObjectView {
   seed(identity: Identity, object: KubeObject): void {
     const known = this.get(identity)
     if (known === undefined || known.identity.incarnation < identity.incarnation) {
-      this.#put(new Shown(identity, object, this.#trees, false))
+      this.#put(new Shown(identity, object, this.#caches, false))
     }
   }
 
@@ -138,12 +139,12 @@ export class ObjectView {
 
   show(identity: Identity, object: KubeObject, resourceVersion: number): void {
     const previous = this.get(identity)
-    const shown = new Shown(identity, object, this.#trees, true)
+    const shown = new Shown(identity, object, this.#caches, true)
     this.#put(shown)
     const { resource } = identity
     const isSame = previous?.identity.incarnation === identity.incarnation
     if (previous !== undefined && !isSame) {
-      const row = new Shown(previous.identity, previous.at(resourceVersion), this.#trees, true)
+      const row = new Shown(previous.identity, previous.at(resourceVersion), this.#caches, true)
       this.#tell(new Change(resource, 'DELETED', row, resourceVersion))
     }
     const change = isSame
@@ -157,8 +158,8 @@ export class ObjectView {
     const { identity } = shown
     this.#kinds.get(identity.resource)?.delete(nameOf(identity))
     // Kept as text as all others: the history is long.
-    const last = new Shown(identity, shown.at(resourceVersion), this.#trees, true)
-    this.#trees.drop(shown)
+    const last = new Shown(identity, shown.at(resourceVersion), this.#caches, true)
+    this.#caches.trees.drop(shown)
     this.#tell(new Change(identity.resource, 'DELETED', last, resourceVersion))
   }
 

@@ -8,6 +8,8 @@ function headOf(kind: string, apiVersion: string, metadata: JsonObject): string 
 
 const TAIL = ']}\n'
 
+const NOTHING = new Uint8Array()
+
 /** What separates items and what encloses fields, so that no byte of it is made again. */
 const [OPEN, COMMA, COMMA_OPEN] = [Buffer.from('{'), Buffer.from(','), Buffer.from(',{')]
 
@@ -26,21 +28,24 @@ export function listBody(
     `{"apiVersion":${JSON.stringify(apiVersion)},"kind":"${kind.slice(0, -'List'.length)}",`,
   )
   // A row that says something else is let say it.
-  const cutOf = ({ json }: ObjectRow): number =>
-    json.length > said.length && said.compare(json, 0, said.length) === 0 ? said.length : 0
+  const cutOf = (first: Uint8Array): number =>
+    first.length > said.length && said.compare(first, 0, said.length) === 0 ? said.length : 0
   let length = head.length + TAIL.length + Math.max(0, rows.length - 1)
   for (const row of rows) {
-    const cut = cutOf(row)
-    length += row.json.length - cut + (cut > 0 ? 1 : 0)
+    const [first = NOTHING] = row.parts
+    const cut = cutOf(first)
+    length += row.size - cut + (cut > 0 ? 1 : 0)
   }
   function* parts(): Generator<string | Uint8Array> {
     yield head
     let isFirst = true
     for (const row of rows) {
-      const cut = cutOf(row)
+      const [first = NOTHING, ...others] = row.parts
+      const cut = cutOf(first)
       if (cut > 0) yield isFirst ? OPEN : COMMA_OPEN
       else if (!isFirst) yield COMMA
-      yield cut > 0 ? row.json.subarray(cut) : row.json
+      yield cut > 0 ? first.subarray(cut) : first
+      yield* others
       isFirst = false
     }
     yield TAIL
@@ -73,14 +78,14 @@ export function convertedListBody(
 export function partialOf(row: ObjectRow, metaVersion: string): readonly (string | Uint8Array)[] {
   return [
     `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${metaVersion}","metadata":`,
-    row.json.subarray(row.metadataStart, row.metadataEnd),
+    ...row.metadataParts,
     '}',
   ]
 }
 
 /** The JSON of an object, with the end of its line. */
 export function objectBytes(row: ObjectRow): Uint8Array {
-  return Buffer.concat([row.json, LINE_END])
+  return Buffer.concat([...row.parts, LINE_END])
 }
 
 const LINE_END = Buffer.from('\n')
@@ -100,7 +105,7 @@ export function eventLine(type: EventType, row: ObjectRow): Uint8Array {
 
 /** The same line, in parts. */
 export function eventParts(type: EventType, row: ObjectRow): readonly Uint8Array[] {
-  return [EVENT_BEGIN[type], row.json, EVENT_END]
+  return [EVENT_BEGIN[type], ...row.parts, EVENT_END]
 }
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED'

@@ -6,7 +6,7 @@ import { at, isObject, listAt, numberAt, objectAt, withField } from './json.ts'
 /** What the server gives out by itself below `spec`: whoever creates an object does not own it. */
 const ALLOTTED: Readonly<Record<string, readonly string[]>> = {
   namespaces: ['finalizers'],
-  pods: ['priority', 'preemptionPolicy', 'tolerations'],
+  pods: ['priority', 'preemptionPolicy', 'tolerations', 'imagePullSecrets'],
   services: ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy', 'healthCheckNodePort'],
 }
 
@@ -20,6 +20,7 @@ export function ownedByCreator(
   const { id } = context.resource
   const names = (ALLOTTED[id] ?? []).filter((name) => !(name in asked))
   let owned = withoutSpec(object, names)
+  if (id === 'pods') owned = withoutAccount(given, owned)
   if (id === 'services') owned = withoutPorts(given, owned)
   if (id === 'jobs.batch') owned = withoutIdentity(given, owned)
   owned = withoutFinalizers(given, owned)
@@ -38,6 +39,36 @@ function withoutSpec(object: KubeObject, names: readonly string[]): KubeObject {
   const { spec: _, ...rest } = object
   const spec = Object.fromEntries(kept) as JsonObject
   return (kept.length === 0 ? rest : { ...rest, spec }) as KubeObject
+}
+
+/** The service account that a pod did not ask for, and the volume with the token of it where it is mounted. */
+function withoutAccount(given: KubeObject, pod: KubeObject): KubeObject {
+  const asked = objectAt(given, 'spec')
+  const { serviceAccount, serviceAccountName, ...rest } = objectAt(pod, 'spec')
+  const isNamed = ACCOUNT.some((name) => asked[name])
+  const account = isNamed && serviceAccountName ? { serviceAccount, serviceAccountName } : {}
+  const mounting = CONTAINERS.filter((list) => Array.isArray(rest[list])).map((list) => {
+    const containers = listAt(asked, list)
+    const bare = listAt(rest, list).map((container, index) =>
+      withAsked(container, containers[index], 'volumeMounts', 'mountPath'),
+    )
+    return [list, bare] as const
+  })
+  const spec = { ...rest, ...account, ...Object.fromEntries(mounting) } as JsonObject
+  return { ...pod, spec: withAsked(spec, asked, 'volumes', 'name') } as KubeObject
+}
+
+const ACCOUNT = ['serviceAccountName', 'serviceAccount'] as const
+const CONTAINERS = ['initContainers', 'containers'] as const
+
+/** What of a list in an object was asked for, told by the key of its items; without the list when it was not. */
+function withAsked(object: Json, asked: Json | undefined, list: string, key: string): Json {
+  const given = listAt(asked, list).map((item) => at(item, key))
+  const items = listAt(object, list)
+  const kept = items.filter((item) => given.includes(at(item, key)))
+  if (!isObject(object) || kept.length === items.length) return object
+  const { [list]: _, ...rest } = object
+  return kept.length === 0 ? rest : { ...rest, [list]: kept }
 }
 
 /** The ports of nodes that nobody asked for are given out. */

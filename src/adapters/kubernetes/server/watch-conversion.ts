@@ -113,7 +113,7 @@ export class ConversionQueue {
       if (row === undefined) continue
       steps.push({ rows: [row], tell: ([one]) => one !== undefined && this.#tellState(one) })
       rows += 1
-      bytes += row.json.length
+      bytes += row.size
     }
     if (this.#next < this.#state.length) return steps
     this.#state = []
@@ -134,5 +134,5 @@ export class ConversionQueue {
 }
 
 function bytesOf(rows: readonly ObjectRow[]): number {
-  return rows.reduce((sum, row) => sum + row.json.length, 0)
+  return rows.reduce((sum, row) => sum + row.size, 0)
 }

@@ -354,7 +354,7 @@ function asInternal(error: unknown): unknown {
 }
 
 function bytesOf(frame: Frame): number {
-  return 'row' in frame ? frame.row.json.length : 0
+  return 'row' in frame ? frame.row.size : 0
 }
 
 /** What a change of an object means to one who sees only what is selected. */

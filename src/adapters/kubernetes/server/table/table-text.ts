@@ -52,7 +52,7 @@ export function tableBody(source: TableRows): PiecedBody {
   const empty = JSON.stringify(tableOf({ ...source, objects: [] }))
   const objectOf = (row: ObjectRow): readonly (string | Uint8Array)[] => {
     if (include === 'None') return ['null']
-    if (shown === undefined) return include === 'Object' ? [row.json] : partialOf(row, metaVersion)
+    if (shown === undefined) return include === 'Object' ? row.parts : partialOf(row, metaVersion)
     const [only] = tableOf({ ...source, objects: [row.object] })['rows'] as readonly JsonObject[]
     return [JSON.stringify(only?.['object'])]
   }

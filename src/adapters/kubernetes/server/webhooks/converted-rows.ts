@@ -67,7 +67,7 @@ export class ConvertedRows {
 
   #remember(row: ObjectRow, converted: Promise<ObjectRow>): void {
     const key = keyOf(row)
-    const bytes = row.json.length
+    const bytes = row.size
     this.#forget(key)
     this.#known.set(key, { row: converted, bytes })
     this.#bytes += bytes
@@ -103,7 +103,7 @@ function* pagesOf(rows: readonly ObjectRow[]): Generator<readonly ObjectRow[]> {
   let page: ObjectRow[] = []
   let bytes = 0
   for (const row of rows) {
-    const size = row.json.length
+    const size = row.size
     if (page.length > 0 && (page.length >= ROWS_MAX || bytes + size > BYTES_MAX)) {
       yield page
       page = []

@@ -2,18 +2,42 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
 import { KindRows } from '../../../../../src/adapters/kubernetes/objects/kind-rows.ts'
-import { rowOf, Shown, TreeCache } from '../../../../../src/adapters/kubernetes/objects/rows.ts'
-import type { KubeObject } from '../../../../../src/adapters/kubernetes/objects/types.ts'
+import {
+  type RowCaches,
+  rowOf,
+  Shown,
+  TreeCache,
+} from '../../../../../src/adapters/kubernetes/objects/rows.ts'
+import { SharedTexts } from '../../../../../src/adapters/kubernetes/objects/shared-texts.ts'
+import type { KubeObject, ObjectRow } from '../../../../../src/adapters/kubernetes/objects/types.ts'
 
 const identity = { resource: 'pods', namespace: 'default', name: 'web', incarnation: 1 }
 
-function shown(object: KubeObject, cache: TreeCache = new TreeCache()): Shown {
+function caches(): RowCaches {
+  return { trees: new TreeCache(), texts: new SharedTexts() }
+}
+
+function shown(object: KubeObject, cache: RowCaches = caches()): Shown {
   return new Shown(identity, object, cache, false)
 }
 
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes)
+function textOf(parts: readonly Uint8Array[]): string {
+  return Buffer.concat(parts).toString()
 }
+
+/** Which fields somebody owns: short ones, and such as are worth sharing. */
+const fields = fc.oneof(
+  fc.jsonValue(),
+  fc.dictionary(fc.string({ unit: 'grapheme' }), fc.constant({}), { minKeys: 20 }),
+)
+
+const owner = fc.oneof(
+  fc.dictionary(fc.string(), fc.jsonValue()),
+  fc.record(
+    { manager: fc.string({ unit: 'grapheme' }), fieldsV1: fields, time: fc.constant('now') },
+    { requiredKeys: ['fieldsV1'] },
+  ),
+)
 
 const objects = fc.record({
   apiVersion: fc.constant('v1'),
@@ -22,7 +46,7 @@ const objects = fc.record({
     {
       name: fc.constant('web'),
       labels: fc.dictionary(fc.string(), fc.string({ unit: 'grapheme' })),
-      managedFields: fc.array(fc.dictionary(fc.string(), fc.jsonValue())),
+      managedFields: fc.oneof(fc.array(owner), fc.jsonValue()),
     },
     { requiredKeys: ['name'] },
   ),
@@ -38,11 +62,12 @@ describe('an object as text', () => {
         const plain = JSON.parse(JSON.stringify(object)) as KubeObject
         const row = shown(object)
         const { managedFields: _, ...metadata } = plain.metadata
-        expect(JSON.parse(textOf(row.json))).toEqual(plain)
+        expect(JSON.parse(textOf(row.parts))).toEqual(plain)
+        expect(textOf(rowOf(object).parts)).toBe(textOf(row.parts))
+        expect(row.size).toBe(Buffer.concat(row.parts).length)
         expect(row.lean).toEqual({ ...plain, metadata })
         expect(row.head).toEqual({ apiVersion: 'v1', kind: 'Pod', metadata })
-        const part = row.json.subarray(row.metadataStart, row.metadataEnd)
-        expect(JSON.parse(textOf(part))).toEqual(plain.metadata)
+        expect(JSON.parse(textOf(row.metadataParts))).toEqual(plain.metadata)
         expect(row.object).toEqual(plain)
       }),
     )
@@ -51,7 +76,7 @@ describe('an object as text', () => {
   test('is frozen where it is looked at, and a field named __proto__ is a field', () => {
     const text = '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"web"},"__proto__":{"a":1}}'
     const row = shown(JSON.parse(text) as KubeObject)
-    expect(textOf(row.json)).toBe(text)
+    expect(textOf(row.parts)).toBe(text)
     expect(Object.isFrozen(row.object.metadata)).toBe(true)
     expect(Object.keys(row.object)).toContain('__proto__')
   })
@@ -61,7 +86,47 @@ describe('an object as text', () => {
     const only = { apiVersion: 'v1', kind: 'X', metadata: { managedFields: owners } }
     expect(shown(only as unknown as KubeObject).lean).toEqual({ ...only, metadata: {} })
     const row = rowOf({ apiVersion: 'v1', kind: 'X', metadata: { name: 'a' } })
-    expect(textOf(row.json)).toBe('{"apiVersion":"v1","kind":"X","metadata":{"name":"a"}}')
+    expect(textOf(row.parts)).toBe('{"apiVersion":"v1","kind":"X","metadata":{"name":"a"}}')
+  })
+})
+
+describe('which fields somebody owns', () => {
+  const owned = (name: string, key: string, letters = 200): KubeObject =>
+    ({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: {
+        name,
+        managedFields: [
+          { manager: 'a', fieldsV1: { [`f:${key}`]: 'x'.repeat(letters) }, time: name },
+          { manager: 'b', fieldsV1: { [`f:${key}`]: 'y'.repeat(letters) } },
+        ],
+      },
+    }) as unknown as KubeObject
+
+  const inBoth = (a: ObjectRow, b: ObjectRow): number =>
+    a.parts.filter((part) => b.parts.includes(part)).length
+
+  test('is kept once for all objects that were made alike', () => {
+    const cache = caches()
+    const [a, b] = [shown(owned('a', 'é'), cache), shown(owned('b', 'é'), cache)]
+    expect(inBoth(a, b)).toBe(2)
+    expect(textOf(a.parts)).toBe(JSON.stringify(owned('a', 'é')))
+    expect(textOf(b.metadataParts)).toBe(JSON.stringify(owned('b', 'é').metadata))
+    expect(inBoth(a, shown(owned('c', 'other'), cache))).toBe(0)
+    expect(inBoth(shown(owned('a', 's', 9), cache), shown(owned('b', 's', 9), cache))).toBe(0)
+  })
+
+  test('is found again while it is used, and forgotten when much else came', () => {
+    const cache = caches()
+    const [kept, left] = [shown(owned('a', 'kept'), cache), shown(owned('a', 'left'), cache)]
+    for (let count = 0; count < 2_000; count += 1) {
+      shown(owned('b', `m${count}`), cache)
+      expect(inBoth(kept, shown(owned('b', 'kept'), cache))).toBe(2)
+    }
+    const again = shown(owned('a', 'left'), cache)
+    expect(inBoth(left, again)).toBe(0)
+    expect(textOf(again.parts)).toBe(textOf(left.parts))
   })
 })
 
@@ -74,7 +139,7 @@ describe('trees', () => {
   })
 
   test('are kept while they are looked at, and others go', () => {
-    const cache = new TreeCache()
+    const cache = caches()
     const [kept, other] = [shown(large('kept'), cache), shown(large('other'), cache)]
     const [tree, forgotten] = [kept.object, other.object]
     for (let count = 0; count < 100; count += 1) {
@@ -86,11 +151,11 @@ describe('trees', () => {
   })
 
   test('of objects that are dropped are gone', () => {
-    const cache = new TreeCache()
+    const cache = caches()
     const row = shown(large('a'), cache)
     const { object } = row
-    cache.drop(row)
-    expect(cache.get(row)).toBeUndefined()
+    cache.trees.drop(row)
+    expect(cache.trees.get(row)).toBeUndefined()
     expect(object.metadata.name).toBe('a')
   })
 })
@@ -127,5 +192,5 @@ describe('the objects of a kind', () => {
 
 function shownAs(namespace: string, name: string): Shown {
   const object = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace } }
-  return new Shown({ ...identity, namespace, name }, object, new TreeCache(), false)
+  return new Shown({ ...identity, namespace, name }, object, caches(), false)
 }

@@ -1,0 +1,38 @@
+/** How many characters of texts are remembered, twice at most. */
+const REMEMBERED_CHARACTERS_MAX = 128 * 1024
+
+/** What is shorter takes about as much to be told apart from the text around it. */
+const SHARED_CHARACTERS_MIN = 128
+
+const encoder = new TextEncoder()
+
+/**
+ * The bytes of texts that many objects have in common, as those that were made alike have the owners of their
+ * fields: whoever brings a text that was brought lately is given the same bytes. Two generations, so that
+ * what is asked for again and again stays: when the young one is full it becomes the old one.
+ *
+ * What is forgotten stays with those who have it, and goes with the last of them.
+ */
+export class SharedTexts {
+  #young = new Map<string, Uint8Array>()
+  #old = new Map<string, Uint8Array>()
+  #youngCharacters = 0
+
+  /** The bytes of a text in UTF-8, which may not be written to; undefined when it is not worth it. */
+  bytesOf(text: string): Uint8Array | undefined {
+    if (text.length < SHARED_CHARACTERS_MIN || text.length > REMEMBERED_CHARACTERS_MAX) {
+      return undefined
+    }
+    const known = this.#young.get(text)
+    if (known !== undefined) return known
+    const bytes = this.#old.get(text) ?? encoder.encode(text)
+    if (this.#youngCharacters + text.length > REMEMBERED_CHARACTERS_MAX) {
+      this.#old = this.#young
+      this.#young = new Map()
+      this.#youngCharacters = 0
+    }
+    this.#young.set(text, bytes)
+    this.#youngCharacters += text.length
+    return bytes
+  }
+}

@@ -6,12 +6,18 @@ import { SYSTEM_CONTAINERD } from './containerd-program.ts'
 import type { Image } from './image.ts'
 import { PAUSE_IMAGE, pauseImage } from './images.ts'
 import { leftoversOf, outputOf } from './leftovers.ts'
-import { cleanPlace, newPlace, type RunningEngine } from './place.ts'
+import { cleanPlace, clearMachine, newPlace, type RunningEngine } from './place.ts'
 
 export { CONTAINERD_REASON, hasContainerd } from './containerd-program.ts'
 
 /** A containerd of one's own, which knows its images for the CRI. */
-export type Containerd = RunningEngine
+export interface Containerd extends RunningEngine {
+  /**
+   * What a power cut leaves of it: its disk. It ends with its pods, whose networks and mounts are gone like
+   * what it kept in memory. The processes of its pods are ended before, by those who know their cgroups.
+   */
+  cutPower(): Promise<void>
+}
 
 const READY_MS = 30_000
 const NAMESPACE = 'k8s.io'
@@ -63,6 +69,11 @@ export async function startContainerd(
       process.kill(program.pid, 'SIGKILL')
       await program.stop()
       program = undefined
+    },
+    async cutPower() {
+      await self.kill()
+      await clearMachine(place)
+      await rm(join(folder, 'state'), { recursive: true, force: true })
     },
     start,
     leftovers: () => leftoversOf(place),

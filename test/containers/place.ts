@@ -56,6 +56,12 @@ export async function newPlace(
 
 /** Takes away what {@link leftoversOf} finds, and then the folder. */
 export async function cleanPlace(place: EnginePlace): Promise<void> {
+  await clearMachine(place)
+  await rm(place.folder, { recursive: true, force: true })
+}
+
+/** Ends all processes of an engine at once and takes away what {@link leftoversOf} finds. Its folder stays. */
+export async function clearMachine(place: EnginePlace): Promise<void> {
   const left = await leftoversOf(place)
   for (const line of left.processes) killPid(Number(line.split(' ')[0]))
   for (const group of left.cgroups) {
@@ -77,10 +83,10 @@ export async function cleanPlace(place: EnginePlace): Promise<void> {
       await delay(20)
     }
   }
-  await rm(place.folder, { recursive: true, force: true })
 }
 
-function killPid(pid: number): void {
+/** Kills a process that may have ended by itself. */
+export function killPid(pid: number): void {
   try {
     if (pid > 1) process.kill(pid, 'SIGKILL')
   } catch {

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rmdir, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RunningProgram } from '../../examples/demo/program.ts'
 import type { Relay } from '../../examples/demo/relay.ts'
 import type { ApiClient } from '../../examples/shared/api-client.ts'
+import { readProcesses } from '../../src/adapters/runtime/cgroup-processes.ts'
 import { type Containerd, startContainerd } from '../containers/containerd.ts'
 import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { cgroupsOf, outputOf } from '../containers/leftovers.ts'
+import { killPid } from '../containers/place.ts'
 import { TestFleet, until } from './fleet-programs.ts'
 
 /** What faults are let loose on: a cloud, a link that can be cut, a node and its containerd. */
@@ -156,6 +158,35 @@ export class FaultPlace {
     await edge.kill()
   }
 
+  /** Kills the keeper of one pod, whichever `chance` (from 0 up to 1) picks; none while there is none. */
+  async killShim(chance: number): Promise<void> {
+    const keepers = (await this.containerd?.leftovers())?.processes.filter(isShim) ?? []
+    const [pid] = keepers[Math.floor(chance * keepers.length)]?.split(' ') ?? []
+    if (pid !== undefined) killPid(Number(pid))
+  }
+
+  /** Ends everything here as a power cut does: only disks are as they were. */
+  async cutPower(): Promise<void> {
+    const uids = (await this.pods()).map(({ metadata }) => metadata.uid)
+    await this.kill()
+    await this.containerd?.kill()
+    for (const line of (await this.containerd?.leftovers())?.processes ?? [])
+      killPid(Number(line.split(' ')[0]))
+    for (const uid of uids) {
+      for (const group of await cgroupsOf(`tideway/pod${uid}`)) {
+        for (const pid of await readProcesses(join(group, 'cgroup.procs'))) killPid(pid)
+        await until(`${group} being empty`, () => rmdir(group).then(() => true))
+      }
+    }
+    await this.containerd?.cutPower()
+    await this.#unmountAll()
+  }
+
+  async #unmountAll(): Promise<void> {
+    for (const path of (await mountsBelow(this.data)).toReversed())
+      await outputOf('umount', '-l', path)
+  }
+
   /**
    * Starts edgecore again, without waiting for anything. One that ends by itself, as it does where its
    * engine is away, is started once more, as the machine's own supervisor would.
@@ -183,8 +214,7 @@ export class FaultPlace {
     await this.#edge?.stop()
     // Edgecore itself stops what are its own processes, and the rest goes with its engine.
     await this.containerd?.close()
-    for (const path of (await mountsBelow(this.data)).toReversed())
-      await outputOf('umount', '-l', path)
+    await this.#unmountAll()
     await this.fleet.close()
   }
 
@@ -333,7 +363,7 @@ export class FaultPlace {
       containers: isEngine ? lines(await ctr('containers', 'ls', '-q')) : [],
       namespaces: left?.namespaces ?? [],
       chains: left?.chains ?? [],
-      shims: await busyOf(left?.processes.filter((line) => line.includes('containerd-shim')) ?? []),
+      shims: await busyOf(left?.processes.filter(isShim) ?? []),
       mounts: [...(left?.mounts ?? []), ...(await mountsBelow(root))],
       cgroups: groups.flat(),
       addresses: isEngine ? await addressesIn(this.containerd?.folder ?? '') : [],
@@ -361,6 +391,10 @@ export interface Traces {
 export function isReady({ status }: SeenPod): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
   return status?.phase === 'Running' && ready?.status === 'True'
+}
+
+function isShim(line: string): boolean {
+  return line.includes('containerd-shim')
 }
 
 /** The processes that have others below them. */

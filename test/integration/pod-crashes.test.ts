@@ -33,10 +33,10 @@ test(
 )
 
 test(
-  `containers: edgecore and containerd killed, seed ${seed}`,
+  `containers: edgecore, containerd and shims killed, seed ${seed}`,
   async (context) => {
     skipUnless(context, hasContainerd(), 'containerd', CONTAINERD_REASON)
-    await check('cri', ['edgecore', 'containerd'])
+    await check('cri', ['edgecore', 'containerd', 'shim'])
   },
   TEST_MS,
 )

@@ -3,7 +3,7 @@ import { type FaultPlace, livingPod, type SeenPod, type Traces } from './fault-p
 import { until } from './fleet-programs.ts'
 
 /** What is struck while pods come and go. */
-export type Victim = 'edgecore' | 'containerd' | 'link'
+export type Victim = 'edgecore' | 'containerd' | 'link' | 'shim'
 
 /** One run of random faults. */
 export interface CrashRun {
@@ -94,6 +94,8 @@ async function strike(place: FaultPlace, run: CrashRun): Promise<void> {
       await place.containerd?.kill()
       await sleep(next() * 300)
       await place.containerd?.start()
+    } else if (victim === 'shim') {
+      await place.killShim(next())
     } else {
       place.link.cut()
       await sleep(next() * 1_000)

@@ -152,6 +152,70 @@ test('a shim that is killed during a preStop hook: the pod goes', async (context
   await here.noTraces()
 })
 
+test('containerd that has lost how a container is: it is killed and runs once more', async (context) => {
+  const here = given(context)
+  await here.create(livingPod(here, 'forgotten'))
+  const before = await here.podWhere('forgotten', isReady)
+  const id = before.status?.containerStatuses?.[0]?.containerID?.replace('containerd://', '') ?? ''
+  await here.containerd?.kill()
+  const state = join(here.containerd?.folder ?? '', 'root', 'io.containerd.grpc.v1.cri')
+  // As a power cut leaves what was being written.
+  await writeFile(join(state, 'containers', id, 'status'), '')
+  await here.containerd?.start()
+  const after = await here.podWhere('forgotten', (pod) => isReady(pod) && restarts(pod) === 1)
+  expect(after.status?.containerStatuses?.[0]?.lastState.terminated?.reason).toBe(
+    'ContainerStatusUnknown',
+  )
+  expect(await here.lives('forgotten')).toEqual({ begun: 2, overlaps: 0 })
+  const told = await until('the event', async () =>
+    (await here.events('forgotten')).find(({ reason }) => reason === 'Killing'),
+  )
+  expect(told.message).toBe('Container is in "unknown" state, try killing it before restart')
+  await here.gone('forgotten')
+})
+
+test('the power is cut: all pods come back once, from what the node knows', async (context) => {
+  const here = given(context)
+  const command = ['sh', '-c', 'echo begin >>/lives/always-init']
+  const init = { name: 'init', image: SHELL_IMAGE, command, volumeMounts: [LIVES] }
+  await here.create(livingPod(here, 'always', { spec: { initContainers: [init] } }))
+  await here.create(livingPod(here, 'never', { spec: { restartPolicy: 'Never' } }))
+  await here.create(livingPod(here, 'unwanted'))
+  const over = { spec: { restartPolicy: 'OnFailure' }, script: 'exit 0' }
+  await here.create(livingPod(here, 'over', over))
+  for (const name of ['always', 'never', 'unwanted']) await here.podWhere(name, isReady)
+  await here.podWhere('over', ({ status }) => status?.phase === 'Succeeded')
+  await here.cutPower()
+  here.link.cut()
+  await here.containerd?.start()
+  const edge = here.restart()
+  await edge.line('ready')
+  const again = async (): Promise<boolean> => (await here.lives('always')).begun === 2
+  await until('the pod, without a cloud', again, WAIT_MS)
+  await here.delete('unwanted')
+  here.link.restore()
+  await here.podWhere('always', (pod) => isReady(pod) && restarts(pod) === 1)
+  const failed = await here.podWhere('never', ({ status }) => status?.phase === 'Failed')
+  expect(failed.status?.containerStatuses?.[0]).toMatchObject({
+    restartCount: 0,
+    state: { terminated: { reason: 'ContainerStatusUnknown' } },
+  })
+  const isGone = async (): Promise<boolean> => (await here.pod('unwanted')) === undefined
+  await until('the pod that was deleted meanwhile being gone', isGone, WAIT_MS)
+  expect(await here.lives('always', 'init')).toEqual({ begun: 2, overlaps: 0 })
+  for (const name of ['never', 'over'])
+    expect(await here.lives(name)).toEqual({ begun: 1, overlaps: 0 })
+  for (const name of ['always', 'unwanted'])
+    expect(await here.lives(name)).toEqual({ begun: 2, overlaps: 0 })
+  // What networks were of those that ended is given back, and nothing is there twice.
+  await until('one network', async () => {
+    const { namespaces, addresses, shims } = await here.traces()
+    return [namespaces, addresses, shims].every((each) => each.length === 1)
+  })
+  for (const name of ['always', 'never']) await here.delete(name)
+  await here.gone('over')
+})
+
 test('a container that ignores SIGTERM is killed once its grace is over', async (context) => {
   const here = given(context)
   const deaf = { script: "trap '' TERM; while :; do sleep 1000 & wait $!; done" }

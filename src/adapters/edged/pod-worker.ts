@@ -55,6 +55,8 @@ export class PodWorker {
   readonly #told = new Map<string, ReadonlySet<string>>()
   /** The ended sandbox of each pod that was told of. */
   readonly #lost = new Map<string, string>()
+  /** The sandboxes of each pod that has ended which hold nothing any more. */
+  readonly #released = new Map<string, ReadonlySet<string>>()
 
   constructor(context: PodContext) {
     this.#context = context
@@ -133,9 +135,13 @@ export class PodWorker {
   /** Of a pod that has ended, its logs and last words are kept, its volumes and its place are not. */
   async #settle(pod: PodView): Promise<void> {
     const { runtime } = this.#context
-    for (const sandbox of (await this.#observe(pod.uid)).sandboxes) {
-      if (sandbox.ready) await runtime.stopSandbox?.(sandbox.id)
+    const before = this.#released.get(pod.uid)
+    const { sandboxes } = await this.#observe(pod.uid)
+    for (const { id, ready } of sandboxes) {
+      // One that has ended by itself still has its network.
+      if (ready || before?.has(id) !== true) await runtime.stopSandbox?.(id)
     }
+    this.#released.set(pod.uid, new Set(sandboxes.map(({ id }) => id)))
     await removeVolumes(podPaths(this.#context.directory, pod).directory)
     this.#context.evictions.ended(pod.uid)
   }
@@ -175,6 +181,7 @@ export class PodWorker {
     const { directory, runtime } = this.#context
     this.#told.delete(uid)
     this.#lost.delete(uid)
+    this.#released.delete(uid)
     this.#times.forget(uid)
     this.#starter.forget(uid)
     this.#resizer.settled(uid)

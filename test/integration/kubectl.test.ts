@@ -73,7 +73,7 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
   afterAll(() => target.close())
 
   test('finds out what is served', async () => {
-    expect(ok(await kubectl('version'))).toContain('Server Version: v1.33.0')
+    expect(ok(await kubectl('version'))).toContain('Server Version: v1.36.3')
     const resources = ok(await kubectl('api-resources'))
     expect(resources).toMatch(/^pods +po +v1 +true +Pod$/m)
     expect(resources).toMatch(/^replicasets +rs +apps\/v1 +true +ReplicaSet$/m)
@@ -171,7 +171,7 @@ describe.each(kubectls)('kubectl $version', ({ path }) => {
 
   test('turns from applying on the client to applying on the server', async () => {
     ok(await apply(CONFIG('2').replace('settings', 'moved')))
-    ok(await apply(CONFIG('5').replace('settings', 'moved'), '--server-side', '--force-conflicts'))
+    ok(await apply(CONFIG('5').replace('settings', 'moved'), '--server-side'))
     const one = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: moved}\ndata: {a: "1"}\n'
     ok(await apply(one, '--server-side'))
     expect(ok(await kubectl('get', 'cm', 'moved', '-o', 'jsonpath={.data}'))).toBe('{"a":"1"}')

@@ -74,7 +74,7 @@ export interface ApiServerOptions {
   readonly logs: PodLogs
   /** The way into containers: exec, attach, port-forward, proxy. Default: that is not served. */
   readonly streams?: PodStreams | undefined
-  /** The version of Kubernetes that this claims to be. Default: v1.33.0. */
+  /** The version of Kubernetes that this claims to be. Default: v1.36.3. */
   readonly version?: string | undefined
   /** How long clients may take, and how many they may be. Default: {@link CONNECTION_LIMITS}. */
   readonly limits?: Partial<ConnectionLimits> | undefined
@@ -101,7 +101,7 @@ export const CLOSE_GRACE_MS = 2_000
 const KEEP_ALIVE_MS = 100_000
 
 /** The version of Kubernetes whose behaviour is followed. */
-const DEFAULT_VERSION = 'v1.33.0'
+const DEFAULT_VERSION = 'v1.36.3'
 
 /**
  * Serves the Kubernetes API from an object store, over HTTPS.

@@ -16,18 +16,13 @@ import { impersonatedUser } from './impersonate.ts'
 import { logRequest, sendLog } from './logs.ts'
 import { isMetrics, metricsStore } from './metrics/metrics-objects.ts'
 import { negotiate, plainFormat } from './negotiate.ts'
-import { answerOpenId } from './openid.ts'
 import { methodNotAllowed, operate } from './operations.ts'
-import { answerPath, type PathSource, PUBLIC_PATHS } from './paths.ts'
+import { operateOnPath, type PathAnswers } from './path-requests.ts'
+import { type PathSource, PUBLIC_PATHS } from './paths.ts'
 import type { Patience } from './pieces.ts'
 import { isTrue, parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
-import {
-  checkScope,
-  hasGroup,
-  isCustomGroup,
-  isInVersionedGroup,
-  isOutOfScope,
-} from './request-scope.ts'
+import { createRequestCounts } from './request-counts.ts'
+import { checkScope, hasGroup, isCustomGroup, isOutOfScope } from './request-scope.ts'
 import {
   prettied,
   type Reply,
@@ -75,6 +70,7 @@ export class Dispatcher {
   readonly #admission: Admission
   readonly #webhooks: Webhooks
   readonly #metrics: ObjectStore
+  readonly #paths: PathAnswers
   readonly #patience: Patience
   #requests = 0
   #isClosing = false
@@ -86,6 +82,8 @@ export class Dispatcher {
     this.#metrics = usage === undefined ? store : metricsStore(store, usage, clock)
     this.#admission = createAdmission({ store, serviceAccounts, clock })
     this.#webhooks = createWebhooks(options)
+    const counts = createRequestCounts(clock, options.catalog)
+    this.#paths = { paths: options.paths, accounts: options.identity?.accounts, counts }
   }
 
   /** Answers one request. Never rejects. */
@@ -144,9 +142,10 @@ export class Dispatcher {
     const { audit, clock, catalog } = this.#options
     const trail: AuditTrail = audit === undefined ? {} : audited(request, response, clock, audit)
     const info = parseRequest(request.method ?? 'GET', request.url ?? '/')
+    this.#paths.counts.begin(info, request.method ?? 'GET', response)
     if (upgrade !== undefined) checkUpgrade(request.method, info)
     const user = await this.#admit(request, info, trail)
-    if (info.type === 'path') return this.#answerPath(request, info.path)
+    if (info.type === 'path') return operateOnPath(this.#paths, request, info)
     // Only a path may be public.
     if (user === undefined) throw unauthorized()
     const served = catalog.find(info.group, info.version, info.plural)
@@ -201,18 +200,6 @@ export class Dispatcher {
     return user
   }
 
-  #answerPath(request: IncomingMessage, path: string): Reply {
-    const { paths, identity } = this.#options
-    // The list of groups is an answer to anything that is asked of it, as in Kubernetes.
-    const isRead = /^(?:GET|HEAD)$/.test(request.method ?? '') || /^\/apis\/?$/.test(path)
-    const found =
-      answerOpenId(identity?.accounts, path, paths.address) ??
-      answerPath(paths, path, request.headers.accept)
-    if (found !== undefined && !isRead) throw methodNotAllowed()
-    if (found === undefined && isInVersionedGroup(paths.catalog, path)) throw unknownResource()
-    return found ?? replyText('404 page not found\n', 404)
-  }
-
   async #review(
     request: IncomingMessage,
     info: ResourceRequest,
@@ -257,7 +244,7 @@ export class Dispatcher {
     const converted = this.#webhooks.convertedOf(served, kept, info.verb, refuses)
     const { store } = converted ?? { store: kept }
     checkScope(info, served)
-    const deprecation = DEPRECATIONS[resource.id]
+    const deprecation = DEPRECATIONS[resource.id] ?? served.custom?.warning
     // Whatever comes of the request.
     if (deprecation !== undefined) response.setHeader('Warning', warningOf(deprecation))
     if (resource.id === 'serviceaccounts' && info.subresource === 'token')
@@ -270,7 +257,6 @@ export class Dispatcher {
       isLog || isConnect(info, served) ? undefined : request.headers.accept,
       shape,
     )
-    const { warning } = served.custom ?? {}
     const context: RequestContext = {
       store,
       converted,
@@ -294,7 +280,7 @@ export class Dispatcher {
       namespace: info.namespace,
       query: info.query,
       options: writeOptions(info.query, request.headers['user-agent'], user.name),
-      warnings: warning === undefined ? [] : [warning],
+      warnings: [],
     }
     if (isLog) return await this.#log(context, info, response)
     if (isConnect(info, served))
@@ -304,7 +290,12 @@ export class Dispatcher {
       return undefined
     }
     await converted?.prepare(keyOf(context, info.name ?? ''))
-    return await operate(context, info, request, answer)
+    try {
+      return await operate(context, info, request, answer)
+    } finally {
+      // Also what is refused may be told more of; a change that was tried twice is told once.
+      warnOf(response, [...new Set(context.warnings)])
+    }
   }
 
   #watch(

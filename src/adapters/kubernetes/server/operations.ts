@@ -63,7 +63,7 @@ export async function operate(
       const key = keyOf(context, name ?? '')
       const row = context.store.row?.(key)
       if (row !== undefined && isKept(context, answer))
-        return { ...jsonText(''), bytes: objectBytes(row), warnings: context.warnings }
+        return { ...jsonText(''), bytes: objectBytes(row) }
       const object = row?.object ?? context.store.get(key)
       if (object === undefined) throw notFound(context.served, name ?? '')
       return objectReply(context, object, answer)
@@ -85,7 +85,8 @@ export async function operate(
       const wanted = await deletion(context, request)
       const isUnsaid = wanted.propagation === undefined && context.resource.id === 'jobs.batch'
       const left = shownIfKept(context, await deleteObject(context, name ?? '', wanted))
-      return { ...replyWith(left, 200, answer.format), warnings: isUnsaid ? [PODS_STAY] : [] }
+      if (isUnsaid) context.warnings.push(PODS_STAY)
+      return replyWith(left, 200, answer.format)
     }
     case 'deletecollection': {
       const gone = await deleteCollection(context, await deletion(context, request))
@@ -210,7 +211,7 @@ function objectReply(
   answer: Answer,
   code = 200,
 ): Reply {
-  const { resource, query, clock, warnings } = context
+  const { resource, query, clock } = context
   if (answer.as === 'table') {
     const table = tableOf({
       resource,
@@ -223,18 +224,13 @@ function objectReply(
       nowMs: clock.wallMs(),
       hasHeader: true,
     })
-    return { ...replyWith(table, code, answer.format), warnings }
+    return replyWith(table, code, answer.format)
   }
   const shown = shownAs(context, object)
   const body: JsonObject = answer.as === 'metadata' ? metadataOf(shown, answer.metaVersion) : shown
-  if (answer.format === 'yaml')
-    return { ...replyWith(withoutUndefined(body), code, 'yaml'), warnings }
-  if (answer.format === 'protobuf') return { ...replyWith(body, code, 'protobuf'), warnings }
-  return {
-    ...jsonText(`${JSON.stringify(body)}\n`),
-    code,
-    warnings,
-  }
+  if (answer.format === 'yaml') return replyWith(withoutUndefined(body), code, 'yaml')
+  if (answer.format === 'protobuf') return replyWith(body, code, 'protobuf')
+  return { ...jsonText(`${JSON.stringify(body)}\n`), code }
 }
 
 /** `yaml` would write what JSON leaves out. */

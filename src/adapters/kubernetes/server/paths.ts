@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import type { JsonObject } from '../objects/types.ts'
 import type { Catalog } from './catalog.ts'
 import { discover } from './discovery.ts'
+import { answerHealth } from './health.ts'
 import { plainFormat, requireAcceptable } from './negotiate.ts'
 import type { OpenApi } from './openapi.ts'
 import type { OpenApiV2 } from './openapi-v2.ts'
-import { type Reply, replyText, replyWith } from './respond.ts'
+import { type Reply, replyWith } from './respond.ts'
 
 /** What the paths that are no resources tell about. */
 export interface PathSource {
@@ -30,9 +31,11 @@ export function answerPath(
   source: PathSource,
   path: string,
   accept: string | undefined,
+  query: URLSearchParams,
 ): Reply | undefined {
   const clean = path.length > 1 ? path.replace(/\/+$/, '') : path
-  if (clean === '/healthz' || clean === '/livez' || clean === '/readyz') return replyText('ok')
+  const health = answerHealth(clean, query)
+  if (health !== undefined) return health
   if (clean === '/version') {
     requireAcceptable(accept, ['application/json'])
     return replyWith(source.version)
@@ -70,6 +73,7 @@ function rootPaths(catalog: Catalog): readonly string[] {
     ...roots,
     '/healthz',
     '/livez',
+    '/metrics',
     '/openapi/v2',
     '/openapi/v3',
     '/readyz',
@@ -77,7 +81,7 @@ function rootPaths(catalog: Catalog): readonly string[] {
   ]
 }
 
-/** The answer to `/version` for a version such as `v1.33.0`. */
+/** The answer to `/version` for a version such as `v1.36.3`. */
 export function versionInfo(gitVersion: string): JsonObject {
   const [, major = '1', minor = ''] = /^v(\d+)\.(\d+)/.exec(gitVersion) ?? []
   return {

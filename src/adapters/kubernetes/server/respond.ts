@@ -36,7 +36,6 @@ export interface Reply {
   /** An answer that may be long. */
   readonly body?: PiecedBody
   readonly headers?: Readonly<Record<string, string>>
-  readonly warnings?: readonly string[]
 }
 
 /**
@@ -100,7 +99,6 @@ export async function send(
   response.setHeader('Cache-Control', 'no-cache, private')
   response.setHeader('Vary', 'Accept, Accept-Encoding')
   for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value)
-  warnOf(response, reply.warnings ?? [])
   const takesZip = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
   if (reply.body !== undefined && request.method !== 'HEAD') {
     const zips = (length: number): boolean => takesZip && length >= COMPRESSED_BYTES_MIN

@@ -16,6 +16,8 @@ import type { Verb } from './request.ts'
 import { type Reply, replyWith } from './respond.ts'
 import { patchedScale, replicasOf, scaleOf, withScale } from './scale.ts'
 import { badRequest, notFound, StatusError, unexpected } from './status.ts'
+import { CUSTOM_SCALE_COLUMNS, SCALE_COLUMNS } from './table/scale-columns.ts'
+import { includeObject, metadataOf, tableOf } from './table/table.ts'
 import { writeObject } from './update.ts'
 
 /** How a write of a scale changes the object that it is the scale of. */
@@ -37,23 +39,43 @@ export async function operateOnScale(
   verb: Verb,
   name: string,
   request: IncomingMessage,
-  { format }: Answer,
+  answer: Answer,
 ): Promise<Reply> {
   const current = context.store.get(keyOf(context, name))
   if (current === undefined) throw notFound(context.served, name)
   const paths = context.served.custom?.scale
   const shown = (object: KubeObject): JsonObject => scaleOf(shownAs(context, object), paths)
+  const reply = (scale: JsonObject): Reply => scaleReply(context, scale, answer)
   if (verb === 'get') {
     if (paths !== undefined && replicasOf(shownAs(context, current), paths) === undefined)
       throw unexpected(`the spec replicas field ${JSON.stringify(paths.spec)} does not exist`)
-    return replyWith(shown(current), 200, format)
+    return reply(shown(current))
   }
   const bytes = await readBody(request)
   const type = mediaType(request.headers['content-type'])
   const { change, isApplied } =
     verb === 'update' ? replaced(context, bytes, type) : patched(context, name, bytes, type)
   const written = await writeObject(context, name, 'object', change, isApplied, 'scale')
-  return replyWith(shown(written), 200, format)
+  return reply(shown(written))
+}
+
+function scaleReply(context: RequestContext, scale: JsonObject, answer: Answer): Reply {
+  const { format, as, metaVersion } = answer
+  const object = scale as KubeObject
+  if (as === 'metadata') return replyWith(metadataOf(object, metaVersion), 200, format)
+  if (as !== 'table') return replyWith(scale, 200, format)
+  const { resource, served, query, clock } = context
+  const table = tableOf({
+    resource,
+    columns: served.custom === undefined ? SCALE_COLUMNS : CUSTOM_SCALE_COLUMNS,
+    objects: [object],
+    metadata: { resourceVersion: object.metadata.resourceVersion },
+    include: includeObject(query),
+    metaVersion,
+    nowMs: clock.wallMs(),
+    hasHeader: true,
+  })
+  return replyWith(table, 200, format)
 }
 
 function replaced(context: RequestContext, bytes: Uint8Array, type: string): ScaleChange {

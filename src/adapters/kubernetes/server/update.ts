@@ -3,7 +3,7 @@ import { amended } from '../objects/parts.ts'
 import type { JsonObject, KubeObject } from '../objects/types.ts'
 import { ObjectError } from '../objects/types.ts'
 import { admitStatus, admitUpdate, checkIdentity, decodeObject, refuse, writerOf } from './admit.ts'
-import { applyConfiguration } from './apply/apply.ts'
+import { applyOverClientSide, type Configuration } from './apply/last-applied.ts'
 import { typedError } from './apply/typed-errors.ts'
 import { mediaType, type ObjectBody, parseJson, parseYaml, unsupportedMediaType } from './body.ts'
 import { apiVersionOf } from './catalog.ts'
@@ -205,10 +205,13 @@ async function applyObject(
     ...(context.namespace === undefined ? {} : { namespace: context.namespace }),
   }
   const shaped = { ...content, metadata } as unknown as KubeObject
+  const configuration = { given: body.value, config: shaped }
   for (let attempt = 1; ; attempt++) {
     try {
-      return await applyOnce(context, name, shaped, part)
+      return await applyOnce(context, name, configuration, part)
     } catch (error) {
+      // What is wrong with a configuration is told to who may apply it.
+      if (error instanceof StatusError && error.reason === 'Conflict') context.warnings.length = 0
       const isRace =
         error instanceof ObjectError &&
         (error.reason === 'AlreadyExists' || error.reason === 'NotFound')
@@ -227,10 +230,11 @@ function kindText(value: JsonObject): string {
 async function applyOnce(
   context: RequestContext,
   name: string,
-  config: KubeObject,
+  configuration: Configuration,
   part: Part,
 ): Promise<Written> {
   const { served, options, store } = context
+  const { config } = configuration
   const writer = writerOf(context, part === 'object' ? '' : part)
   if (store.get(keyOf(context, name)) === undefined) {
     if (part !== 'object') throw notFound(served, name)
@@ -242,10 +246,10 @@ async function applyOnce(
       )
     }
     const { resourceVersion: _, ...metadata } = config.metadata
-    const created = applyConfiguration(
+    const created = applyOverClientSide(
       served.type,
       undefined,
-      { ...config, metadata } as KubeObject,
+      { ...configuration, config: { ...config, metadata } as KubeObject },
       writer,
       options.force,
     )
@@ -257,7 +261,7 @@ async function applyOnce(
     const { uid = '' } = config.metadata
     if (uid !== '' && uid !== current.metadata.uid)
       refuse(context, name, [invalidValue('metadata.uid', uid, 'field is immutable')])
-    const applied = applyConfiguration(served.type, current, config, writer, options.force)
+    const applied = applyOverClientSide(served.type, current, configuration, writer, options.force)
     return {
       ...withCustomDefaults(context, applied),
       metadata: { ...applied.metadata, resourceVersion: config.metadata.resourceVersion ?? '' },

@@ -81,6 +81,7 @@ export function counted(object: JsonObject, writer: Pick<Writer, 'subresource'>)
  * before and nobody owns now is removed, and ownership is recorded.
  *
  * @param live undefined when the object does not exist yet.
+ * @param allowed fields of others that may be taken over without force.
  * @throws StatusError 409 with a cause per field that another manager owns with another value,
  * unless `force`.
  */
@@ -90,6 +91,7 @@ export function applyConfiguration(
   config: KubeObject,
   writer: Writer,
   force: boolean,
+  allowed: FieldSet = NO_FIELDS,
 ): KubeObject {
   const managers = new Map(
     liveManagers(type, live, writer).map((manager) => [managerId(manager), manager]),
@@ -124,7 +126,7 @@ export function applyConfiguration(
   const after = counted(merged, writer)
   const changed = changedFields(type, before, after)
   const conflicts = comparable.flatMap((manager) => {
-    const fields = intersection(manager.fields, changed)
+    const fields = difference(intersection(manager.fields, changed), allowed)
     return isEmptySet(fields) ? [] : [{ manager, fields }]
   })
   if (!force && conflicts.length > 0) throw conflictError(conflicts)
@@ -240,15 +242,20 @@ export function conflictError(
       field,
     })),
   )
-  const texts = conflicts.map(({ manager, fields }) => {
-    const paths = pathsOf(fields)
-    if (paths.length === 1) return `conflict with ${managerText(manager)}: ${paths[0]}`
-    return `conflicts with ${managerText(manager)}:\n${paths.map((path) => `- ${path}`).join('\n')}`
-  })
-  const noun = causes.length === 1 ? 'conflict' : 'conflicts'
+  const [only] = causes
+  if (causes.length === 1 && only !== undefined)
+    return new StatusError(
+      'Conflict',
+      `Apply failed with 1 conflict: ${only.message}: ${only.field}`,
+      { causes },
+    )
+  const texts = conflicts.flatMap(({ manager, fields }) => [
+    `conflicts with ${managerText(manager)}:`,
+    ...pathsOf(fields).map((path) => `- ${path}`),
+  ])
   return new StatusError(
     'Conflict',
-    `Apply failed with ${causes.length} ${noun}: ${texts.join('\n')}`,
+    `Apply failed with ${causes.length} conflicts: ${texts.join('\n')}`,
     { causes },
   )
 }

@@ -1,4 +1,3 @@
-import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { createReplica, type Logger, systemClock, systemRandom } from 'tideway'
 import {
@@ -23,9 +22,9 @@ import { nodeAutomerge, nodeCompression, nodeSha256 } from 'tideway/node'
 import { openAuditLog } from '../shared/audit-log.ts'
 import { CLOUD_HISTORY } from '../shared/history-rules.ts'
 import type { Teardown } from '../shared/lifetime.ts'
+import { isWildcard, outsideAddresses } from '../shared/machine-addresses.ts'
 import { Operations } from '../shared/operations.ts'
 import { makePrivateDirectory, refuseDirectoryOf } from '../shared/private-files.ts'
-import { isWildcard } from '../shared/program-api.ts'
 import { openProgramIdentity, type ProgramIdentity } from '../shared/program-identity.ts'
 import { openObjects } from '../shared/program-objects.ts'
 import { type Address, addressText } from '../shared/settings.ts'
@@ -178,9 +177,6 @@ async function startSync(
 function advertised(settings: CloudSettings, port: number): readonly Address[] {
   if (settings.advertise.length > 0) return settings.advertise
   if (!isWildcard(settings.syncAddress.host)) return [{ host: settings.syncAddress.host, port }]
-  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
-  const outside = all
-    .filter((face) => !face.internal && face.family === 'IPv4')
-    .map((face) => face.address)
+  const outside = outsideAddresses()
   return (outside.length > 0 ? outside : ['127.0.0.1']).map((host) => ({ host, port }))
 }

@@ -16,6 +16,7 @@ import {
 } from 'tideway/adapters/kubernetes/server'
 import type { Teardown } from '../shared/lifetime.ts'
 import type { ProgramIdentity } from '../shared/program-identity.ts'
+import { apiForPods } from './api-for-pods.ts'
 import { CLUSTER_DOMAIN, type EdgeSettings } from './edge-settings.ts'
 import { nodeLimitsOf } from './eviction-settings.ts'
 import { measureUsage } from './measure-usage.ts'
@@ -48,16 +49,19 @@ export class EdgePods {
   readonly usage: UsageTable
   readonly #options: EdgePodsOptions
   readonly #teardown: Teardown
+  readonly #ownNetworks: boolean
   readonly #setApi: (api: PodApi) => void
 
   private constructor(
     options: EdgePodsOptions,
     edged: Edged,
+    ownNetworks: boolean,
     setApi: (api: PodApi) => void,
     teardown: Teardown,
   ) {
     this.#options = options
     this.edged = edged
+    this.#ownNetworks = ownNetworks
     this.usage = createUsageTable({ clock: systemClock })
     this.#setApi = setApi
     this.#teardown = teardown
@@ -102,20 +106,30 @@ export class EdgePods {
     })
     teardown.add('edged', () => edged.close())
     startHeartbeat(replica, node, teardown)
-    return new EdgePods(options, edged, setApi, teardown)
+    return new EdgePods(options, edged, runtime.supports.networks, setApi, teardown)
   }
 
   /** Runs the pods; clients in them find this API. Resolves when each has been looked at. */
   async start(api: ApiServer, caPem: string, { accounts }: ProgramIdentity): Promise<void> {
     const { node, replica, store, logger } = this.#options
-    const { hostname } = new URL(api.url)
     const issue = podTokenIssuer({ store, accounts, clock: systemClock })
-    const host = hostname.replace(/^\[|\]$/g, '')
-    this.#setApi({ host, port: api.port, caPem, issue })
+    this.#setApi({ host: this.#apiHost(), port: api.port, caPem, issue })
     await this.edged.ready
     startNodeControllers({ node, store, logger }, this.#teardown)
     const measure = (): Promise<UsageReport> => this.edged.usage()
     measureUsage({ node, replica, logger, usage: this.usage, measure }, this.#teardown)
+  }
+
+  #apiHost(): string {
+    const { settings, logger } = this.#options
+    const { host: listens } = settings.apiAddress
+    const place = { listens, address: settings.address, ownNetworks: this.#ownNetworks }
+    const { host, isReachable } = apiForPods(place)
+    if (!isReachable) {
+      const hint = '--api-address 0.0.0.0:6444, or an address of this machine'
+      logger.info('pods in networks of their own do not reach the API of this node', { host, hint })
+    }
+    return host
   }
 }
 

@@ -85,7 +85,7 @@ export const edgeSettings: typeof joinSettings &
     'what the token said',
   ),
   apiAddress: addressSetting(
-    "where this node's own Kubernetes API listens, for kubectl, also while it is cut off",
+    "where this node's own Kubernetes API listens, for kubectl and for clients in pods, also while it is cut off; containers reach it at addresses of the machine only, as with 0.0.0.0:6444",
     '127.0.0.1:6444',
   ),
   address: textSetting(

@@ -24,6 +24,8 @@ export interface LocalApiOptions {
   /** Signs the certificate of the API. */
   readonly authority: Authority
   readonly address: Address
+  /** Names and addresses under which it is reached, beside those of this machine. */
+  readonly places: readonly string[]
   readonly store: ObjectStore
   readonly logs: PodLogs
   readonly streams: PodStreams
@@ -51,7 +53,7 @@ export async function startLocalApi(options: LocalApiOptions): Promise<ApiServer
     directory,
     authority,
     address,
-    places: [node, ...IN_PODS],
+    places: [node, ...IN_PODS, ...options.places],
     nodeAuthority: self.ca,
     isNode: (request) => isOwnCertificate(self, request),
     user: `admin@${node}`,

@@ -95,9 +95,15 @@ export async function openRuntime(
   } catch (error) {
     if (!(error instanceof Error && 'reason' in error && error.reason === 'Unavailable'))
       throw error
-    const message = `${error.message}; start it, or say where it is with --runtime-endpoint`
+    const message = `${error.message}; ${remedyFor(error.message)}`
     throw new ProgramError('RUNTIME_UNREACHABLE', EXIT.unreachable, message, { cause: error })
   }
+}
+
+function remedyFor(why: string): string {
+  if (why.includes('EACCES')) return 'run edgecore as a user who may use it, such as root'
+  if (why.includes('unknown service')) return 'it has no CRI v1: see disabled_plugins of a containerd, 1.6 or newer'
+  return 'start it, or say where it is with --runtime-endpoint'
 }
 
 /** The socket of the engine that has the containers of a node. */

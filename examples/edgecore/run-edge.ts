@@ -107,6 +107,7 @@ export async function startEdge(
   const authority = await loadOrCreateAuthority(join(directory, 'pki'))
   const api = await startLocalApi({
     ...{ directory, self: identity, authority, address: settings.apiAddress },
+    places: settings.address === undefined ? [] : [settings.address],
     ...{ store, logs, streams },
     ...{ logger, identity: access, audit, usage: pods.usage },
   })

@@ -15,6 +15,7 @@ import {
   loadOrIssueServerCertificate,
   writeKubeconfig,
 } from 'tideway/adapters/kubernetes/server'
+import { isWildcard, outsideAddresses } from './machine-addresses.ts'
 import type { ProgramIdentity } from './program-identity.ts'
 import type { Address } from './settings.ts'
 
@@ -52,7 +53,8 @@ export async function startProgramApi(options: ProgramApiOptions): Promise<ApiSe
   const { accounts } = options.identity
   const { host, port } = address
   const token = await loadOrCreateToken(join(directory, 'admin-token'))
-  const places = [...new Set(['127.0.0.1', '::1', 'localhost', hostname(), host, ...given])]
+  const hosts = isWildcard(host) ? [host, ...outsideAddresses()] : [host]
+  const places = [...new Set(['127.0.0.1', '::1', 'localhost', hostname(), ...hosts, ...given])]
   const credential = await loadOrIssueServerCertificate(
     authority,
     join(directory, 'pki'),
@@ -96,9 +98,4 @@ export async function startProgramApi(options: ProgramApiOptions): Promise<ApiSe
 function isIssuedBy({ certificate }: Authority, request: IncomingMessage): boolean {
   const raw = clientCertificate(request)?.raw
   return raw !== undefined && new X509Certificate(raw).checkIssued(new X509Certificate(certificate))
-}
-
-/** Whether to listen there is to listen at every address of the machine. */
-export function isWildcard(host: string): boolean {
-  return host === '0.0.0.0' || host === '::'
 }

@@ -65,7 +65,9 @@ export async function checkContainedPod(place: ContainedNode): Promise<void> {
   const { fleet, node, engine, runtimeName, network, held } = place
   const name = `contained-${node}`
   const token = ['--token', await fleet.token(node)]
-  const edge = await fleet.startEdge(node, [...token, ...engine])
+  // The address of the machine in the network of its pods: they are sent there.
+  const places = ['--api-address', '0.0.0.0:0', '--address', `${network}.1`]
+  const edge = await fleet.startEdge(node, [...token, ...places, ...engine])
   await edge.line('connected to the cloud')
   const api = await fleet.api('cloud')
   await api.expect('POST', PODS, podOn(node, name))
@@ -85,6 +87,8 @@ export async function checkContainedPod(place: ContainedNode): Promise<void> {
     }
     expect(await run('logs', name)).toBe(`I am ${name}\n`)
     expect(await run('exec', name, '--', 'hostname')).toBe(`${name}\n`)
+    const reach = 'nc -w 30 $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT < /dev/null'
+    expect(await run('exec', name, '--', 'sh', '-c', `${reach} && echo reached`)).toBe('reached\n')
   }
 
   await edge.kill()

@@ -42,7 +42,7 @@ test('an engine that is not there is named', async () => {
   const result = await runCli('edgecore', fleet.edgeArgs('lonely', [...token, ...missing]))
   expect(result.code).toBe(6)
   expect(result.stderr).toContain('RUNTIME_UNREACHABLE')
-  expect(result.stderr).toContain('/nowhere/containerd.sock')
+  expect(result.stderr).toContain('/nowhere/containerd.sock: there is no such socket (ENOENT)')
 })
 
 test('a pod of the cloud is a container, outlives edgecore and goes when it is deleted', async (context) => {

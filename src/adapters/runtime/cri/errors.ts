@@ -50,6 +50,6 @@ function reasonOf(code: number, otherwise: RuntimeErrorReason): RuntimeErrorReas
 }
 
 /** The words of the engine, which people search for. */
-function withoutPath(message: string): string {
+export function withoutPath(message: string): string {
   return message.replace(/^\/runtime\.v1\.\w+\/\w+: /, '')
 }

@@ -1,7 +1,9 @@
 import { type ContainerEngineOptions, engineSettings } from '../engine-options.ts'
-import { type PodRuntime, RuntimeError } from '../index.ts'
+import type { PodRuntime } from '../index.ts'
+import { noEngineAt } from '../unreachable.ts'
 import { CriClient } from './client.ts'
 import { CriRuntime } from './cri-runtime.ts'
+import { withoutPath } from './errors.ts'
 import { GrpcChannel, GrpcError } from './grpc.ts'
 
 /** What {@link criRuntime} needs. */
@@ -41,7 +43,6 @@ export async function criRuntime(options: CriRuntimeOptions): Promise<PodRuntime
   } catch (error) {
     channel.close()
     if (!(error instanceof GrpcError)) throw error
-    const message = `no container engine answers at ${socketPath}`
-    throw new RuntimeError('Unavailable', message, { cause: error })
+    throw noEngineAt(socketPath, new Error(withoutPath(error.message), { cause: error }))
   }
 }

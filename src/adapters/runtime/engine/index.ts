@@ -1,5 +1,6 @@
 import { type ContainerEngineOptions, ENGINE_FEATURES, engineSettings } from '../engine-options.ts'
 import { type PodRuntime, RuntimeError, type RuntimeFeatures } from '../index.ts'
+import { noEngineAt } from '../unreachable.ts'
 import { EngineClient } from './client.ts'
 import { type Dialect, LIBPOD } from './dialect.ts'
 import { EngineRuntime } from './engine-runtime.ts'
@@ -86,8 +87,7 @@ async function askEngine(socketPath: string): Promise<Engine> {
     return engineOf(told, info, socketPath, await hasAllCapabilities())
   } catch (error) {
     if (!(error instanceof EngineError)) throw error
-    const message = `no container engine answers at ${socketPath}`
-    throw new RuntimeError('Unavailable', message, { cause: error })
+    throw noEngineAt(socketPath, error)
   } finally {
     client.close()
   }

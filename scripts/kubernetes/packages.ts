@@ -95,6 +95,8 @@ export const PACKAGES: readonly GoPackage[] = [
   ]),
   api('admissionregistration', 'admissionregistration.k8s.io', 'v1', [
     'MutatingWebhookConfiguration',
+    'ValidatingAdmissionPolicy',
+    'ValidatingAdmissionPolicyBinding',
     'ValidatingWebhookConfiguration',
   ]),
   {

@@ -108,6 +108,17 @@ export const KIND_SAMPLES: Readonly<Record<string, Readonly<Record<string, unkno
   },
   'volumeattributesclasses.storage.k8s.io': { driverName: 'd', parameters: { a: 'b' } },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhooks(),
+  'validatingadmissionpolicies.admissionregistration.k8s.io': policy({
+    validations: [{ expression: 'true', message: 'm', reason: 'Forbidden' }],
+    auditAnnotations: [{ key: 'k', valueExpression: "'v'" }],
+  }),
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io': {
+    spec: {
+      policyName: 'none',
+      paramRef: { name: 'p', parameterNotFoundAction: 'Allow' },
+      validationActions: ['Audit', 'Deny'],
+    },
+  },
   'validatingwebhookconfigurations.admissionregistration.k8s.io': webhooks(),
   'customresourcedefinitions.apiextensions.k8s.io': {
     spec: {
@@ -188,6 +199,25 @@ function job(): Readonly<Record<string, unknown>> {
 }
 
 /** One webhook, for a group that nothing is in. */
+function policy(more: object): Readonly<Record<string, unknown>> {
+  const rule = {
+    apiGroups: ['example.com'],
+    apiVersions: ['v1'],
+    operations: ['CREATE'],
+    resources: ['nothings'],
+    resourceNames: ['n'],
+  }
+  return {
+    spec: {
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConstraints: { resourceRules: [rule] },
+      matchConditions: [{ name: 'c', expression: 'true' }],
+      variables: [{ name: 'v', expression: '1' }],
+      ...more,
+    },
+  }
+}
+
 function webhooks(): Readonly<Record<string, unknown>> {
   const everything = { apiVersions: ['v1'], resources: ['things'], operations: ['CREATE'] }
   return {

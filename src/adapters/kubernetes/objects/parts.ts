@@ -77,6 +77,7 @@ const ALWAYS_REPORTED: ReadonlySet<string> = new Set([
   'resourceclaims.resource.k8s.io',
   'resourcequotas',
   'servicecidrs.networking.k8s.io',
+  'validatingadmissionpolicies.admissionregistration.k8s.io',
 ])
 
 /** The object that two documents stand for. */

@@ -12,7 +12,7 @@ import { applyDefaults } from './kinds/defaults.ts'
 import { partUpdateOf } from './kinds/part-updates.ts'
 import { prepareUpdate } from './kinds/prepare.ts'
 import { completeStatus } from './kinds/status-fields.ts'
-import { checkObject, checkUpdate } from './kinds/validate.ts'
+import { checkObject, checkStatus, checkUpdate } from './kinds/validate.ts'
 import { decodeTyped } from './schema/decode.ts'
 import {
   badRequest,
@@ -312,7 +312,10 @@ export function admitStatus(
   const status = completeStatus(context.resource.id, before, given['status'])
   const metadata = statusMetadata(context.resource, before, given)
   const reported = withStatus({ ...before, metadata }, status)
-  refuse(context, before.metadata.name, customStatusCauses(context, reported, before))
+  refuse(context, before.metadata.name, [
+    ...customStatusCauses(context, reported, before),
+    ...checkStatus(context.resource, reported),
+  ])
   if (metadata !== before.metadata)
     refuse(context, before.metadata.name, [
       ...lateFinalizers(before, reported),

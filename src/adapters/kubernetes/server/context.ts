@@ -5,6 +5,7 @@ import type { Admission } from './admission/admission.ts'
 import type { Served } from './catalog.ts'
 import type { Exclusive } from './exclusive.ts'
 import { isTrue } from './request.ts'
+import type { RequestPlace } from './request-places.ts'
 import type { Converted } from './webhooks/converted-store.ts'
 import type { Webhooks } from './webhooks/webhooks.ts'
 
@@ -49,6 +50,8 @@ export interface RequestContext {
   readonly asker: Asker
   /** Those who look at writes from outside. */
   readonly webhooks: Pick<Webhooks, 'reviewOf'>
+  /** The place of the request among those that are worked on. */
+  readonly place: RequestPlace
   /** Texts for `Warning` headers of the answer. */
   readonly warnings: string[]
 }

@@ -18,6 +18,8 @@ export interface Deletion {
   readonly resourceVersion: string | undefined
   readonly propagation: Propagation | undefined
   readonly dryRun: boolean
+  /** Whether the request names no object: who looks at it is told no name. */
+  readonly isOfMany?: boolean
 }
 
 const POLICIES: ReadonlySet<string> = new Set(['', 'Orphan', 'Background', 'Foreground'])
@@ -186,7 +188,7 @@ export async function deleteCollection(
     const inside: RequestContext = { ...context, namespace: home }
     try {
       await context.converted?.prepare(keyOf(inside, name))
-      await deleteObject(inside, name, deletion)
+      await deleteObject(inside, name, { ...deletion, isOfMany: true })
     } catch (error) {
       // Somebody else was faster: that is what was wanted.
       const isGone = error instanceof Error && 'reason' in error && error.reason === 'NotFound'

@@ -22,29 +22,17 @@ import { type PathSource, PUBLIC_PATHS } from './paths.ts'
 import type { Patience } from './pieces.ts'
 import { isTrue, parseRequest, type RequestInfo, type ResourceRequest } from './request.ts'
 import { createRequestCounts } from './request-counts.ts'
+import { type RequestPlace, RequestPlaces } from './request-places.ts'
 import { checkScope, hasGroup, isCustomGroup, isOutOfScope } from './request-scope.ts'
-import {
-  prettied,
-  type Reply,
-  replyStatus,
-  replyText,
-  replyWith,
-  send,
-  warningOf,
-  warnOf,
-} from './respond.ts'
+import { prettied, type Reply, replyStatus, replyText, replyWith, send } from './respond.ts'
 import { review } from './reviews.ts'
 import { notFound, StatusError, tooManyRequests, toStatus, unknownResource } from './status.ts'
 import { type ConnectRequest, checkUpgrade, connect, isConnect } from './streams/connect.ts'
 import { STREAM_IDLE_MS } from './streams/idle.ts'
 import type { Upgrade } from './streams/upgrade.ts'
+import { warnOf } from './warnings.ts'
 import { startWatch } from './watch.ts'
 import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts'
-
-/** How many requests, watches and logs apart, are worked on at once. More are told to come back. */
-const REQUESTS_MAX = 400
-
-const BUSY = 'The server has received too many requests and has asked us to try again later'
 
 /** How many watches and log streams are open at once. */
 const STREAMS_MAX = 4_000
@@ -72,7 +60,7 @@ export class Dispatcher {
   readonly #metrics: ObjectStore
   readonly #paths: PathAnswers
   readonly #patience: Patience
-  #requests = 0
+  readonly #places = new RequestPlaces()
   #isClosing = false
 
   constructor(options: DispatcherOptions) {
@@ -156,18 +144,17 @@ export class Dispatcher {
     }
     if (served.custom !== undefined && isOutOfScope(info, served))
       return replyText('404 page not found\n', 404)
-    if (this.#requests >= REQUESTS_MAX) throw tooManyRequests(BUSY)
-    this.#requests += 1
+    const place = this.#places.enter(served.custom?.webhook !== undefined)
     try {
       if (served.resource !== undefined)
-        return await this.#resource(request, response, info, served, user, upgrade, trail)
+        return await this.#resource(request, response, info, served, user, upgrade, trail, place)
       const pods = served.kind === 'Binding' ? catalog.byId('pods') : undefined
       if (pods === undefined || info.verb !== 'create')
         return await this.#review(request, info, served, user)
       const binding = { ...info, name: '', subresource: 'binding' }
-      return await this.#resource(request, response, binding, pods, user, undefined, trail)
+      return await this.#resource(request, response, binding, pods, user, undefined, trail, place)
     } finally {
-      this.#requests -= 1
+      place.leave()
     }
   }
 
@@ -230,6 +217,7 @@ export class Dispatcher {
     user: User,
     upgrade: Upgrade | undefined,
     trail: AuditTrail,
+    place: RequestPlace,
   ): Promise<Reply | undefined> {
     const {
       identity,
@@ -246,7 +234,7 @@ export class Dispatcher {
     checkScope(info, served)
     const deprecation = DEPRECATIONS[resource.id] ?? served.custom?.warning
     // Whatever comes of the request.
-    if (deprecation !== undefined) response.setHeader('Warning', warningOf(deprecation))
+    if (deprecation !== undefined) warnOf(response, [deprecation])
     if (resource.id === 'serviceaccounts' && info.subresource === 'token')
       return await answerToken(request, info, user, this.#options)
     const isLog =
@@ -277,6 +265,7 @@ export class Dispatcher {
         warn: (texts) => warnOf(response, texts),
       },
       webhooks: this.#webhooks,
+      place,
       namespace: info.namespace,
       query: info.query,
       options: writeOptions(info.query, request.headers['user-agent'], user.name),
@@ -342,11 +331,9 @@ export class Dispatcher {
     this.#streams.add(end)
     response.on('close', end)
     // A log may go on for hours; it counts as a stream, not as a request.
-    this.#requests -= 1
     try {
-      await sendLog(this.#options.logs, log, response)
+      await context.place.streams(() => sendLog(this.#options.logs, log, response))
     } finally {
-      this.#requests += 1
       this.#streams.delete(end)
     }
     return undefined
@@ -360,12 +347,8 @@ export class Dispatcher {
       this.#streams.add(end)
       return () => this.#streams.delete(end)
     }
-    this.#requests -= 1
-    try {
-      return await connect(asked, context, streams, { clock, idleMs: STREAM_IDLE_MS, keep })
-    } finally {
-      this.#requests += 1
-    }
+    const host = { clock, idleMs: STREAM_IDLE_MS, keep }
+    return await context.place.streams(() => connect(asked, context, streams, host))
   }
 
   #admitStream(): void {

@@ -22,10 +22,6 @@ const compress = promisify(gzip)
 /** Bodies below this many bytes are sent as they are: compressing them costs more than it saves. */
 const COMPRESSED_BYTES_MIN = 32 * 1024
 
-/** How many Warning headers an answer gets, and how long each is. */
-const WARNINGS_MAX = 16
-const WARNING_CHARACTERS_MAX = 512
-
 /** An answer that is complete. */
 export interface Reply {
   readonly code: number
@@ -118,20 +114,4 @@ export async function send(
     await written(response, body.subarray(at, at + PIECE_BYTES), response, patience)
   const last = body.subarray(at)
   endInTime({ end: () => response.end(last) }, response, patience)
-}
-
-/** The value of a `Warning` header. */
-export function warningOf(text: string): string {
-  const printable = text.slice(0, WARNING_CHARACTERS_MAX).replace(/[^\x20-\x7e]/g, '?')
-  return `299 - "${printable.replace(/[\\"]/g, '\\$&')}"`
-}
-
-/** Adds warnings to the headers of an answer, whatever it will be. */
-export function warnOf(response: ServerResponse, warnings: readonly string[]): void {
-  if (warnings.length === 0 || response.headersSent) return
-  const earlier = response.getHeader('Warning')
-  response.setHeader('Warning', [
-    ...(earlier === undefined ? [] : [earlier].flat().map(String)),
-    ...warnings.slice(0, WARNINGS_MAX).map(warningOf),
-  ])
 }

@@ -31,6 +31,9 @@ export interface Written {
 /** Kinds that PUT may create: their writers do not care which it is. */
 const UPSERTED: ReadonlySet<string> = new Set(['events', 'leases.coordination.k8s.io'])
 
+/** Its kinds are webhooks and policies of admission. */
+const ADMISSION_GROUP = 'admissionregistration.k8s.io'
+
 /** Applying to an object that is created or deleted meanwhile is tried again this often. */
 const APPLY_ATTEMPTS_MAX = 4
 
@@ -61,15 +64,21 @@ export async function replaceObject(
 }
 
 /**
- * Definitions and the kinds that they define are only replaced by who knows what they replace.
+ * Definitions, the kinds that they define, and what says how requests are admitted are only replaced by
+ * who knows what they replace.
  *
  * @throws StatusError 422 without a resourceVersion.
  */
 function requireVersion(context: RequestContext, given: KubeObject, name: string): void {
   const { served, resource } = context
-  const isFree = served.custom === undefined && resource.id !== DEFINITIONS
+  const isFree =
+    served.custom === undefined && resource.id !== DEFINITIONS && served.group !== ADMISSION_GROUP
   if (isFree || (given.metadata.resourceVersion ?? '') !== '') return
   const text = 'must be specified for an update'
+  const { group, plural } = served
+  // Kubernetes names the resource here, and the kind for the others.
+  if (group === ADMISSION_GROUP)
+    throw invalid(plural, group, name, [invalidValue('metadata.resourceVersion', 0, text)])
   refuse(context, name, [invalidValue('metadata.resourceVersion', 0, text)])
 }
 

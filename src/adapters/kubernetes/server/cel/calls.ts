@@ -1,9 +1,12 @@
+import { costOf } from './costs.ts'
 import { type Overload, overloadFor } from './functions.ts'
 import { FUNCTIONS } from './library.ts'
 import { compileMacro } from './macros.ts'
+import { compiledPattern } from './patterns.ts'
 import { compileError, type Node, type Part, type Scope, spend } from './scope.ts'
+import { parseDuration, parseTimestamp } from './times.ts'
 import { type Bindings, type CelType, DYN, fits, resolved, typeText, unified } from './types.ts'
-import { CelError, isValueList, type Value } from './values.ts'
+import { CelError } from './values.ts'
 
 /** The operators that are functions, by how the parser names them. */
 const OPERATORS: Readonly<Record<string, string>> = {
@@ -48,7 +51,8 @@ export function compileCall(node: Node, scope: Scope): Part {
   throw compileError(scope.source, node.start, `unsupported expression: ${node.op}`)
 }
 
-function qualifiedName(node: Node): string | undefined {
+/** What a chain of names spells: `a.b.c`; undefined for any other expression. */
+export function qualifiedName(node: Node): string | undefined {
   if (node.op === 'id') return String(node.args)
   if (node.op !== '.') return undefined
   const [target, name] = node.args as readonly [Node, string]
@@ -73,7 +77,7 @@ function call(
   if (overloads.length === 0)
     throw compileError(
       scope.source,
-      isMethod ? node.pos + name.length : node.start + name.length,
+      placeOf(node, scope, name, isMethod),
       `undeclared reference to '${name}' (in container '')`,
     )
   const args = nodes.map((item) => scope.compile(item, scope))
@@ -81,15 +85,34 @@ function call(
   const candidates = matching(overloads, types)
   const result = candidates.length === 0 ? undefined : resultOf(candidates)
   if (result === undefined) throw noOverload(name, types, isMethod, node, scope)
+  checkLiteral(name, nodes.at(-1), scope)
   return {
     type: result,
     run: (frame) => {
       const values = args.map((part) => part.run(frame))
       const overload = overloadFor(overloads, values)
       if (overload === undefined) throw new CelError('no such overload')
-      spend(frame, weightOf(values))
+      spend(frame, costOf(name, values))
       return overload.call(...values)
     },
+  }
+}
+
+/** What reads texts that are written out in an expression: one that it cannot read is told at once. */
+const READERS: Readonly<Record<string, (text: string) => unknown>> = {
+  duration: parseDuration,
+  matches: compiledPattern,
+  timestamp: parseTimestamp,
+}
+
+function checkLiteral(name: string, node: Node | undefined, scope: Scope): void {
+  const read = Object.hasOwn(READERS, name) ? READERS[name] : undefined
+  if (read === undefined || node?.op !== 'value' || typeof node.args !== 'string') return
+  try {
+    read(node.args)
+  } catch (error) {
+    if (!(error instanceof CelError)) throw error
+    throw compileError(scope.source, node.start, `invalid ${name} argument`)
   }
 }
 
@@ -141,19 +164,8 @@ function placeOf(node: Node, scope: Scope, name: string, isMethod: boolean): num
     return found < 0 ? node.pos : found
   }
   if (OPERATORS[node.op] !== undefined) return node.pos
-  return (isMethod ? node.pos : node.start) + name.length
-}
-
-/** How many characters or items one step looks through. */
-const WEIGHT_DIVISOR = 10
-
-/** What a call costs beside the step that it is: functions may look through all that they are given. */
-function weightOf(values: readonly Value[]): number {
-  let weight = 0
-  for (const value of values) {
-    if (typeof value === 'string' || value instanceof Uint8Array || isValueList(value))
-      weight += Math.floor(value.length / WEIGHT_DIVISOR)
-    else if (value instanceof Map) weight += value.size
-  }
-  return weight
+  if (!isMethod) return node.start + name.length
+  const [, target] = node.args as readonly [string, Node]
+  const found = scope.source.indexOf('(', target.end)
+  return found < 0 ? node.pos : found
 }

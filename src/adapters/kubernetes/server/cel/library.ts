@@ -1,3 +1,4 @@
+import { AUTHORIZATION_FUNCTIONS } from './authorization.ts'
 import { type Functions, functionsOf } from './functions.ts'
 import { LIST_FUNCTIONS } from './lists.ts'
 import { NAMED_FORMAT_FUNCTIONS } from './named-formats.ts'
@@ -11,7 +12,7 @@ import { URL_FUNCTIONS } from './urls.ts'
 /**
  * The functions that expressions may call: those of CEL, its extensions for strings, sets, lists and
  * optional values, and those of Kubernetes (lists, regular expressions, URLs, IP addresses, CIDRs,
- * quantities, versions, named formats).
+ * quantities, versions, named formats, authorization).
  */
 export const FUNCTIONS: Functions = functionsOf(
   OPERATOR_FUNCTIONS,
@@ -23,4 +24,5 @@ export const FUNCTIONS: Functions = functionsOf(
   NETWORK_FUNCTIONS,
   URL_FUNCTIONS,
   NAMED_FORMAT_FUNCTIONS,
+  AUTHORIZATION_FUNCTIONS,
 )

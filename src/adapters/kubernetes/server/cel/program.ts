@@ -1,5 +1,5 @@
 import { Environment } from '@marcbachmann/cel-js'
-import { compileCall } from './calls.ts'
+import { compileCall, qualifiedName } from './calls.ts'
 import {
   compileError,
   type Meter,
@@ -41,9 +41,15 @@ export interface Program {
   /**
    * Evaluates it.
    *
-   * @throws CelError what went wrong, in the words of cel-go.
+   * @param lookUp gives variables whose names have a dot, such as `variables.first`, when they are used.
+   * Default: they are null.
+   * @throws CelError what went wrong, in the words of cel-go; and what `lookUp` throws.
    */
-  run(variables: Readonly<Record<string, Value>>, meter: Meter): Value
+  run(
+    variables: Readonly<Record<string, Value>>,
+    meter: Meter,
+    lookUp?: (name: string) => Value,
+  ): Value
 }
 
 /**
@@ -65,7 +71,8 @@ export function compile(source: string, variables: Readonly<Record<string, CelTy
   return {
     type: part.type,
     used: scope.used,
-    run: (given, meter) => part.run({ slots: names.map((name) => given[name] ?? null), meter }),
+    run: (given, meter, lookUp = () => null) =>
+      part.run({ slots: names.map((name) => given[name] ?? null), meter, lookUp }),
   }
 }
 
@@ -98,7 +105,7 @@ function partOf(node: Node, scope: Scope): Part {
       return variable(node, scope)
     case '.':
     case '.?':
-      return field(node, scope)
+      return dotted(node, scope) ?? field(node, scope)
     case '[]':
     case '[?]':
       return index(node, scope)
@@ -159,6 +166,15 @@ function variable(node: Node, scope: Scope): Part {
     return { type: { kind: 'type' }, run: () => value }
   }
   throw compileError(scope.source, node.pos, `undeclared reference to '${name}' (in container '')`)
+}
+
+/** A variable whose name has a dot: it goes before a field of the same name. */
+function dotted(node: Node, scope: Scope): Part | undefined {
+  const name = node.op === '.' ? qualifiedName(node) : undefined
+  const known = name === undefined ? undefined : scope.variables.get(name)
+  if (name === undefined || known === undefined) return undefined
+  scope.used.add(name)
+  return { type: known.type, run: (frame) => frame.lookUp(name) }
 }
 
 function field(node: Node, scope: Scope): Part {
@@ -239,6 +255,8 @@ function index(node: Node, scope: Scope): Part {
     run: (frame) => {
       const found = collection.run(frame)
       const at = place.run(frame)
+      // A number may be the same key as one of another type: all of them are looked at then.
+      if (typeof at !== 'string' && isValueMap(found)) spend(frame, found.size)
       return isOptional || isOptionalValue(found) ? optionalIn(found, at) : indexed(found, at)
     },
   }

@@ -20,6 +20,8 @@ export interface Meter {
 export interface Frame {
   readonly slots: Value[]
   readonly meter: Meter
+  /** The value of a variable whose name has a dot, worked out when it is used. */
+  readonly lookUp: (name: string) => Value
 }
 
 /** Computes a part of an expression. */

@@ -6,22 +6,29 @@ export type CelType =
   /** Fields by the names that expressions use. */
   | { readonly kind: 'object'; readonly fields: ReadonlyMap<string, CelType> }
   | { readonly kind: 'optional'; readonly of: CelType }
+  /** Made by an expression: `Object.spec{replicas: 1}`; the name says which. */
+  | { readonly kind: 'message'; readonly name: string }
   /** Stands for any type in a signature, the same one wherever the name is the same. */
   | { readonly kind: 'parameter'; readonly name: string }
 
 /** The types without parts: those of CEL, and those that Kubernetes adds. */
 export type ScalarKind =
+  | 'authorizer'
   | 'bool'
   | 'bytes'
   | 'cidr'
+  | 'decision'
   | 'double'
   | 'duration'
   | 'dyn'
   | 'format'
+  | 'groupcheck'
   | 'int'
   | 'ip'
   | 'null'
+  | 'pathcheck'
   | 'quantity'
+  | 'resourcecheck'
   | 'semver'
   | 'string'
   | 'timestamp'
@@ -40,12 +47,17 @@ export const INT: CelType = { kind: 'int' }
 
 /** How messages write the types of Kubernetes. */
 const LONG_NAMES: Readonly<Record<string, string>> = {
+  authorizer: 'kubernetes.authorization.Authorizer',
   cidr: 'net.CIDR',
+  decision: 'kubernetes.authorization.Decision',
   duration: 'google.protobuf.Duration',
   format: 'kubernetes.NamedFormat',
+  groupcheck: 'kubernetes.authorization.GroupCheck',
   ip: 'net.IP',
   null: 'null',
+  pathcheck: 'kubernetes.authorization.PathCheck',
   quantity: 'kubernetes.Quantity',
+  resourcecheck: 'kubernetes.authorization.ResourceCheck',
   semver: 'kubernetes.Semver',
   timestamp: 'google.protobuf.Timestamp',
   url: 'kubernetes.URL',
@@ -60,6 +72,7 @@ export function typeText(type: CelType): string {
       return `map(${typeText(type.key)}, ${typeText(type.value)})`
     case 'optional':
       return `optional_type(${typeText(type.of)})`
+    case 'message':
     case 'parameter':
       return type.name
     default:
@@ -93,6 +106,7 @@ export function fits(wanted: CelType, given: CelType, bindings: Bindings): boole
   if (wanted.kind === 'map' && given.kind === 'map')
     return fits(wanted.key, given.key, bindings) && fits(wanted.value, given.value, bindings)
   if (wanted.kind === 'object') return wanted === given
+  if (wanted.kind === 'message') return given.kind === 'message' && wanted.name === given.name
   return wanted.kind === given.kind
 }
 
@@ -116,6 +130,7 @@ export function unified(a: CelType, b: CelType): CelType | undefined {
     const value = unified(a.value, b.value)
     return key === undefined || value === undefined ? undefined : { kind: 'map', key, value }
   }
+  if (a.kind === 'message' && b.kind === 'message') return a.name === b.name ? a : undefined
   if (a.kind === 'object' || b.kind === 'object' || a.kind === 'parameter') return undefined
   return a.kind === b.kind ? a : undefined
 }

@@ -103,6 +103,22 @@ const WEBHOOK = [
   inside('clientConfig', inside('service', values({ port: 443 }))),
 ]
 
+const MATCHED = [
+  values({ matchPolicy: 'Equivalent' }),
+  always('namespaceSelector'),
+  always('objectSelector'),
+  eachOf('resourceRules', values({ scope: '*' })),
+  eachOf('excludeResourceRules', values({ scope: '*' })),
+]
+
+const admissionPolicy = always(
+  'spec',
+  values({ failurePolicy: 'Fail' }),
+  inside('matchConstraints', ...MATCHED),
+)
+
+const policyBinding = inside('spec', inside('matchResources', ...MATCHED))
+
 /** What these kinds get where they say nothing, by resource id. */
 export const CLUSTER_DEFAULTS: Readonly<Record<string, Fill>> = {
   endpoints: eachOf('subsets', eachOf('ports', values({ protocol: 'TCP' }))),
@@ -142,6 +158,8 @@ export const CLUSTER_DEFAULTS: Readonly<Record<string, Fill>> = {
     value: 0,
   }),
   'csidrivers.storage.k8s.io': driver,
+  'validatingadmissionpolicies.admissionregistration.k8s.io': admissionPolicy,
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io': policyBinding,
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': eachOf(
     'webhooks',
     ...WEBHOOK,

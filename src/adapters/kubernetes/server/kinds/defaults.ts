@@ -71,6 +71,7 @@ const FIRST_STATUS: Readonly<Record<string, JsonObject>> = {
   'resourceclaims.resource.k8s.io': {},
   'servicecidrs.networking.k8s.io': {},
   'statefulsets.apps': { availableReplicas: 0, replicas: 0 },
+  'validatingadmissionpolicies.admissionregistration.k8s.io': {},
   'volumeattachments.storage.k8s.io': { attached: false },
 }
 

@@ -2,6 +2,7 @@ import { DEFINITIONS } from '../../objects/custom-resources.ts'
 import type { Json, KubeObject, Resource } from '../../objects/types.ts'
 import { DEFINITION_CHECK, DEFINITION_UPDATE } from '../custom/definition-checks.ts'
 import { at, objectAt, sameJson, textAt } from '../json.ts'
+import { ADMISSION_POLICY_CHECKS, policyStatusCheck } from './admission-policy-checks.ts'
 import { AUTOSCALER_CHECK } from './autoscaler-checks.ts'
 import { type Cause, invalidValue } from './checks.ts'
 import { CONTENT_CHECKS, CONTENT_UPDATES } from './content-checks.ts'
@@ -24,6 +25,13 @@ import { WORKLOAD_CHECKS, WORKLOAD_UPDATES } from './workload-checks.ts'
 export function checkObject(resource: Resource, object: KubeObject): readonly Cause[] {
   return [...checkMetadata(resource, object), ...(CHECKS[resource.id]?.('', object) ?? [])]
 }
+
+/** Everything that is wrong with a status that is reported of an object. */
+export function checkStatus(resource: Resource, object: KubeObject): readonly Cause[] {
+  return resource.id === POLICIES ? policyStatusCheck('status', object['status']) : []
+}
+
+const POLICIES = 'validatingadmissionpolicies.admissionregistration.k8s.io'
 
 /** Everything that an update changes and may not. */
 export function checkUpdate(
@@ -71,6 +79,7 @@ function checkEvent(object: KubeObject): readonly Cause[] {
 
 /** What each kind has to look like, by resource id. */
 const CHECKS: Readonly<Record<string, Check>> = {
+  ...ADMISSION_POLICY_CHECKS,
   ...CONTENT_CHECKS,
   ...DEVICE_CHECKS,
   ...JOB_CHECKS,

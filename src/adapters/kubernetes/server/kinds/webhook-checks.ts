@@ -1,7 +1,7 @@
-import { compile } from '../cel/program.ts'
-import { typeText } from '../cel/types.ts'
+import { BOOL, type CelType } from '../cel/types.ts'
 import { CelError } from '../cel/values.ts'
 import { isList, isObject, listAt, textAt } from '../json.ts'
+import { compiledOrWhy } from '../webhooks/admission-expression.ts'
 import { CONDITION_VARIABLES } from '../webhooks/condition-types.ts'
 import {
   type Cause,
@@ -78,7 +78,8 @@ const resourcesCheck: Check = (path, rule) => {
   ]
 }
 
-const ruleCheck: Check = all(
+/** Which requests are meant (RuleWithOperations). */
+export const ruleCheck: Check = all(
   field('operations', needed()),
   aloneCheck('operations', 'operations'),
   each('operations', oneOf(...OPERATIONS)),
@@ -122,41 +123,47 @@ const clientCheck: Check = (path, config) => {
     : checkUrl(`${path}.url`, String(url))
 }
 
-const conditionCheck: Check = (path, condition) => {
-  const expression = textAt(condition, 'expression').trim()
-  const name = textAt(condition, 'name')
-  return [
-    ...(expression === ''
-      ? [required(`${path}.expression`)]
-      : expressionCauses(`${path}.expression`, expression)),
-    ...(name === '' ? [required(`${path}.name`)] : checkQualifiedName(`${path}.name`, name)),
-  ]
+/** What is wrong with an expression that has to be of one of some types. */
+export function expressionCauses(
+  path: string,
+  expression: string,
+  variables: Readonly<Record<string, CelType>>,
+  wanted: readonly CelType[],
+): readonly Cause[] {
+  const found = compiledOrWhy(expression, variables, wanted)
+  return found instanceof CelError ? [invalidValue(path, expression, found.message)] : []
 }
 
-function expressionCauses(path: string, expression: string): readonly Cause[] {
-  try {
-    const { type } = compile(expression, CONDITION_VARIABLES)
-    if (type.kind === 'bool' || type.kind === 'dyn') return []
-    return [invalidValue(path, expression, `must evaluate to bool but got ${typeText(type)}`)]
-  } catch (error) {
-    if (!(error instanceof CelError)) throw error
-    return [invalidValue(path, expression, `compilation failed: ${error.message}`)]
+function conditionCheck(variables: Readonly<Record<string, CelType>>): Check {
+  return (path, condition) => {
+    const expression = textAt(condition, 'expression').trim()
+    const name = textAt(condition, 'name')
+    return [
+      ...(expression === ''
+        ? [required(`${path}.expression`)]
+        : expressionCauses(`${path}.expression`, expression, variables, [BOOL])),
+      ...(name === '' ? [required(`${path}.name`)] : checkQualifiedName(`${path}.name`, name)),
+    ]
   }
 }
 
-const conditionsCheck: Check = (path, hook) => {
-  const list = listAt(hook, 'matchConditions')
-  const field = `${path}.matchConditions`
-  const names = list.map((item) => textAt(item, 'name') || undefined)
-  return [
-    ...(list.length > CONDITIONS_MAX ? [tooMany(field, list.length, CONDITIONS_MAX)] : []),
-    ...list.flatMap((item, index) => {
-      const isTwice = names[index] !== undefined && names.indexOf(names[index]) < index
-      const name = `${field}[${index}].name`
-      const causes = conditionCheck(`${field}[${index}]`, item)
-      return isTwice ? [...causes, duplicate(name, names[index])] : causes
-    }),
-  ]
+/** What is wrong with the conditions (`matchConditions`) of a webhook or a policy. */
+export function conditionsCheck(variables: Readonly<Record<string, CelType>>): Check {
+  const check = conditionCheck(variables)
+  return (path, hook) => {
+    const list = listAt(hook, 'matchConditions')
+    const field = `${path}.matchConditions`
+    const names = list.map((item) => textAt(item, 'name') || undefined)
+    return [
+      ...(list.length > CONDITIONS_MAX ? [tooMany(field, list.length, CONDITIONS_MAX)] : []),
+      ...list.flatMap((item, index) => {
+        const isTwice = names[index] !== undefined && names.indexOf(names[index]) < index
+        const name = `${field}[${index}].name`
+        const causes = check(`${field}[${index}]`, item)
+        return isTwice ? [...causes, duplicate(name, names[index])] : causes
+      }),
+    ]
+  }
 }
 
 const reviewsCheck: Check = (path, value) => {
@@ -184,7 +191,7 @@ const HOOK: Check = all(
   given('objectSelector', selectorCheck),
   field('reinvocationPolicy', oneOf('IfNeeded', 'Never')),
   field('clientConfig', clientCheck),
-  conditionsCheck,
+  conditionsCheck(CONDITION_VARIABLES),
   field('admissionReviewVersions', reviewsCheck),
 )
 

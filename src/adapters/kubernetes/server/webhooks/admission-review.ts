@@ -83,8 +83,7 @@ export interface ReviewAnswer {
 
 const FORM = { group: GROUP, kind: KIND, failure: 'failed to call webhook: ' }
 
-/** How much of what a webhook adds to an answer or to the audit is taken. */
-const WARNINGS_MAX = 16
+/** How much of what a webhook adds to the audit is taken. */
 const ANNOTATIONS_MAX = 32
 const ANNOTATION_CHARACTERS_MAX = 10_240
 
@@ -112,7 +111,7 @@ export function readAnswer(
     allowed: response['allowed'] === true,
     result: isObject(response['status']) ? response['status'] : undefined,
     patch: isPatched ? patchIn(patch) : undefined,
-    warnings: listAt(response, 'warnings').slice(0, WARNINGS_MAX).map(String),
+    warnings: listAt(response, 'warnings').map(String),
     annotations: Object.fromEntries(
       annotations
         .slice(0, ANNOTATIONS_MAX)

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
+import type { Authorize } from '../authorization.ts'
 import { apiVersionOf, type Served } from '../catalog.ts'
 import type { RequestContext } from '../context.ts'
 import { sameJson } from '../json.ts'
+import type { MeantPolicies, PolicyQuestion } from '../policies/policy-review.ts'
 import { badRequest, forbidden, StatusError } from '../status.ts'
 import {
   type ReviewAnswer,
@@ -12,10 +14,12 @@ import {
   reviewBody,
   reviewRequest,
 } from './admission-review.ts'
+import { AdmissionRun, CONDITIONS_STEPS_MAX, factsOf } from './admission-run.ts'
+import { AuthorizerAnswers } from './authorizer-answers.ts'
 import type { Converter } from './converter.ts'
 import { patchedJson, patchedObject } from './patched-object.ts'
 import type { Operation } from './rule-match.ts'
-import { conditionsHold, isSelected } from './selection.ts'
+import { conditionsHold, isSelected, type Selected } from './selection.ts'
 import type { Webhook } from './webhook.ts'
 import type { WebhookCaller } from './webhook-call.ts'
 import { CallError, callFailure, refusalOf } from './webhook-errors.ts'
@@ -34,8 +38,16 @@ export interface ReviewedWrite {
   readonly options: JsonObject
 }
 
+/** Who looks at a request. */
+export interface Meant extends MeantWebhooks {
+  /** Undefined where no policy means it. */
+  readonly policies: MeantPolicies | undefined
+}
+
 /** What a review needs of its server. */
 export interface ReviewHost {
+  /** Says what users may, where conditions and policies ask. */
+  readonly authorize: Authorize | undefined
   readonly caller: WebhookCaller
   /** Shows webhooks the objects of custom kinds in the version that they know. */
   readonly converter: Converter
@@ -46,15 +58,16 @@ export interface ReviewHost {
 /** Asks the webhooks that are meant by one request. */
 export class Review {
   readonly #context: RequestContext
-  readonly #meant: MeantWebhooks
+  readonly #meant: Meant
   readonly #operation: Operation
   readonly #subresource: string
   readonly #host: ReviewHost
+  readonly #answers: AuthorizerAnswers
   readonly #endMs: number
 
   constructor(
     context: RequestContext,
-    meant: MeantWebhooks,
+    meant: Meant,
     operation: Operation,
     subresource: string,
     host: ReviewHost,
@@ -64,6 +77,7 @@ export class Review {
     this.#operation = operation
     this.#subresource = subresource
     this.#host = host
+    this.#answers = new AuthorizerAnswers(host.authorize, context.asker.user)
     this.#endMs = context.clock.monotonicMs() + REVIEW_MS_MAX
   }
 
@@ -103,11 +117,12 @@ export class Review {
   }
 
   /**
-   * Asks the webhooks that may only refuse, all at once.
+   * Asks the policies that may only refuse, and then the webhooks that may, all at once.
    *
    * @throws StatusError what the first of them refuses with; 500 when one that is needed does not answer.
    */
   async validate(write: ReviewedWrite): Promise<void> {
+    if (this.#meant.policies !== undefined) await this.#meant.policies.validate(this.#asked(write))
     const questions: { readonly meant: MeantWebhook; readonly request: JsonObject }[] = []
     for (const meant of this.#meant.validating) {
       const request = await this.#requestTo(meant, write)
@@ -128,31 +143,56 @@ export class Review {
     { webhook, seen }: MeantWebhook,
     write: ReviewedWrite,
   ): Promise<JsonObject | undefined> {
-    const { store, resource, served, namespace } = this.#context
-    const about = {
+    const { store, served } = this.#context
+    if (!isSelected(webhook, this.#selected(write), store)) return undefined
+    const request = await this.#question(seen, write)
+    const { conditions, ignoresFailure } = webhook
+    if (conditions.length === 0) return request
+    const run = new AdmissionRun(factsOf(request, this.#answers), CONDITIONS_STEPS_MAX)
+    const condition = await conditionsHold(conditions, ignoresFailure, run)
+    if (typeof condition === 'boolean') return condition ? request : undefined
+    throw forbidden(served, write.name, condition.problem)
+  }
+
+  /** What policies are asked about a write. */
+  #asked(write: ReviewedWrite): PolicyQuestion {
+    return {
+      context: this.#context,
+      operation: this.#operation,
+      name: write.name,
+      about: this.#selected(write),
+      answers: this.#answers,
+      requestIn: (seen) => this.#question(seen, write),
+    }
+  }
+
+  #selected({ name, object, old }: ReviewedWrite): Selected {
+    const { resource, namespace } = this.#context
+    return {
       resource: resource.id,
-      namespace: resource.id === 'namespaces' ? write.name : namespace,
+      namespace: resource.id === 'namespaces' ? name : namespace,
       subresource: this.#subresource,
       isDeletion: this.#operation === 'DELETE',
-      object: write.object,
-      old: write.old,
+      object,
+      old,
     }
-    if (!isSelected(webhook, about, store)) return undefined
-    const asked = { ...seen, ...this.#versionOf(this.#context.served) }
+  }
+
+  /** The `request` of a question about a write, in a version. */
+  async #question(seen: SeenResource, write: ReviewedWrite): Promise<JsonObject> {
+    const { namespace } = this.#selected(write)
+    const asked = this.#versionOf(this.#context.served)
     const subject: ReviewSubject = {
       operation: this.#operation,
       user: this.#context.asker.user,
       name: write.name,
-      namespace: about.namespace === '' ? undefined : about.namespace,
+      namespace: namespace === '' ? undefined : namespace,
       dryRun: this.#context.options.dryRun || this.#isDryDeletion(write),
       options: write.options,
       object: await this.#seenAs(seen, write.object),
       old: await this.#seenAs(seen, write.old),
     }
-    const request = reviewRequest(randomUUID(), subject, this.#versionOf(seen.served), asked)
-    const condition = conditionsHold(webhook, request)
-    if (typeof condition === 'boolean') return condition ? request : undefined
-    throw forbidden(served, write.name, condition.problem)
+    return reviewRequest(randomUUID(), subject, this.#versionOf(seen.served), asked)
   }
 
   #isDryDeletion({ options }: ReviewedWrite): boolean {
@@ -197,7 +237,10 @@ export class Review {
     const { webhook } = served.custom ?? {}
     if (webhook === undefined) return object
     const version = apiVersionOf(served)
-    const [found] = await this.#host.converter.convert(webhook, [object], version)
+    const { converter } = this.#host
+    const [found] = await this.#context.place.waits(() =>
+      converter.convert(webhook, [object], version),
+    )
     return found ?? object
   }
 
@@ -280,7 +323,8 @@ export class Review {
       throw new StatusError('Timeout', 'request did not complete within requested timeout')
     const timeoutMs = Math.min(webhook.timeoutMs, leftMs)
     const body = reviewBody(reviewVersion, request)
-    const bytes = await this.#host.caller.call(address, body, timeoutMs)
+    const { caller } = this.#host
+    const bytes = await this.#context.place.waits(() => caller.call(address, body, timeoutMs))
     return readAnswer(bytes, String(request['uid']), reviewVersion, isMutating)
   }
 

@@ -120,10 +120,11 @@ export async function reviewedDeletion(
 ): Promise<KubeObject> {
   const { store, served } = context
   const { name } = object.metadata
+  const told = deletion.isOfMany === true ? '' : name
   const options = deleteOptionsOf(deletion)
   let old = object
   for (let attempt = 1; ; attempt++) {
-    const write = { name, object: undefined, old, options }
+    const write = { name: told, object: undefined, old, options }
     await review.mutate(write)
     await review.validate(write)
     await context.converted?.prepare(keyOf(context, name))

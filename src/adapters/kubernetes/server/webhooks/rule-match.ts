@@ -40,13 +40,13 @@ function namesResource(text: string, plural: string, subresource: string): boole
 }
 
 /**
- * The version of a resource in which a webhook wants to see a request: that of the request, or one that
+ * The version of a resource in which a webhook or a policy wants to see a request: that of the request, or one that
  * says the same where the webhook takes that too. Undefined when it is not meant.
  *
  * @param equivalents the same resource in its other versions.
  */
 export function meantVersion<R extends AskedResource>(
-  webhook: Webhook,
+  webhook: Pick<Webhook, 'rules' | 'isExact'>,
   operation: Operation,
   asked: R,
   equivalents: readonly R[],

@@ -1,15 +1,11 @@
 import { selects } from '../../objects/label-selector.ts'
-import type { Json, JsonObject, KubeObject, ObjectStore } from '../../objects/types.ts'
-import type { Meter } from '../cel/scope.ts'
-import { CelError, type Value } from '../cel/values.ts'
-import { ruleValue } from '../custom/rule-values.ts'
+import type { JsonObject, KubeObject, ObjectStore } from '../../objects/types.ts'
+import { CelError } from '../cel/values.ts'
 import { isObject } from '../json.ts'
 import { isEmptySelector } from '../kinds/selector-checks.ts'
 import { notFound } from '../status.ts'
-import type { Webhook } from './webhook.ts'
-
-/** What the conditions of one webhook may cost, in steps. */
-const STEPS_MAX = 250_000
+import { type AdmissionRun, BudgetError } from './admission-run.ts'
+import type { Webhook, WebhookCondition } from './webhook.ts'
 
 /** What selectors look at. */
 export interface Selected {
@@ -24,12 +20,12 @@ export interface Selected {
 }
 
 /**
- * Whether the selectors of a webhook take an object.
+ * Whether the selectors of a webhook or a policy take an object.
  *
  * @throws StatusError 404 when the namespace is not there whose labels decide.
  */
 export function isSelected(
-  { namespaceSelector, objectSelector }: Webhook,
+  { namespaceSelector, objectSelector }: Pick<Webhook, 'namespaceSelector' | 'objectSelector'>,
   about: Selected,
   store: Pick<ObjectStore, 'get'>,
 ): boolean {
@@ -54,49 +50,36 @@ function labelsOf(object: JsonObject | undefined): Readonly<Record<string, strin
   return metadata?.labels ?? {}
 }
 
-/** What the conditions of a webhook say: whether it is asked, or why that cannot be known. */
+/** What conditions say: whether a webhook is asked, or a policy counts; or why that cannot be known. */
 export type Condition = boolean | { readonly problem: string }
 
 /**
- * Evaluates the conditions of a webhook: one that is false decides, whatever fails in others.
+ * Evaluates the conditions of a webhook or a policy: one that is false decides, whatever fails in others.
  *
- * @param request the `request` of the question that the webhook would get.
+ * @param ignoresFailure whether one that fails counts as one that is false.
  */
-export function conditionsHold(webhook: Webhook, request: JsonObject): Condition {
-  if (webhook.conditions.length === 0) return true
-  const { object, oldObject, ...rest } = request
-  const variables: Readonly<Record<string, Value>> = {
-    object: celValue(object),
-    oldObject: celValue(oldObject),
-    request: requestValue(rest),
-  }
-  const meter: Meter = { left: STEPS_MAX }
+export async function conditionsHold(
+  conditions: readonly WebhookCondition[],
+  ignoresFailure: boolean,
+  run: AdmissionRun,
+): Promise<Condition> {
   const problems: string[] = []
-  for (const { expression, program } of webhook.conditions) {
-    if (program instanceof CelError) {
-      problems.push(`compilation failed: ${program.message}`)
-      continue
+  try {
+    for (const { expression, program } of conditions) {
+      const found = program instanceof CelError ? program : await run.evaluate(program)
+      if (found === false) return false
+      if (!(found instanceof CelError)) continue
+      problems.push(
+        found === program
+          ? `compilation error: ${found.message}`
+          : `expression '${expression}' resulted in error: ${found.message}`,
+      )
     }
-    try {
-      if (program.run(variables, meter) === false) return false
-    } catch (error) {
-      if (!(error instanceof CelError)) throw error
-      problems.push(`expression '${expression}' resulted in error: ${error.message}`)
-    }
+  } catch (error) {
+    if (!(error instanceof BudgetError)) throw error
+    problems.splice(0, problems.length, error.message)
   }
   if (problems.length === 0) return true
-  if (webhook.ignoresFailure) return false
+  if (ignoresFailure) return false
   return { problem: problems.length === 1 ? String(problems[0]) : `[${problems.join(', ')}]` }
-}
-
-function celValue(value: Json | undefined): Value {
-  return ruleValue(value ?? null, undefined, false)
-}
-
-/** The request as expressions see it, whose fields are there also where the question leaves them out. */
-function requestValue(request: JsonObject): Value {
-  const { userInfo, ...rest } = request
-  const texts = { subResource: '', requestSubResource: '', name: '', namespace: '' }
-  const user = { uid: '', groups: [], extra: {}, ...(userInfo as JsonObject) }
-  return celValue({ ...texts, ...rest, userInfo: user })
 }

@@ -1,5 +1,6 @@
-import type { KubeObject, ObjectStore } from '../../objects/types.ts'
+import type { ObjectStore } from '../../objects/types.ts'
 import type { Catalog, Served } from '../catalog.ts'
+import { followObjects } from './followed-objects.ts'
 import { type AskedResource, meantVersion, type Operation } from './rule-match.ts'
 import { type Webhook, webhooksOf } from './webhook.ts'
 
@@ -42,8 +43,8 @@ export function followWebhooks(
 ): WebhookIndex {
   const found = new Map<string, MeantWebhooks | undefined>()
   const forget = (): void => found.clear()
-  const mutating = followKind(store, MUTATING, forget)
-  const validating = followKind(store, VALIDATING, forget)
+  const mutating = followObjects(store, MUTATING, webhooksOf, forget)
+  const validating = followObjects(store, VALIDATING, webhooksOf, forget)
   // The versions of a kind that say the same may be others then.
   const unfollow = catalog.onChange(forget)
   return {
@@ -53,10 +54,8 @@ export function followWebhooks(
       if (served.group === GROUP) return undefined
       const key = `${served.group}/${served.version}/${served.plural}/${subresource} ${operation}`
       if (found.has(key)) return found.get(key)
-      const asked = seen(served, subresource)
-      const others = catalog.all
-        .filter((other) => other !== served && isSame(other, served))
-        .map((other) => seen(other, subresource))
+      const asked = seenResource(served, subresource)
+      const others = equivalentsOf(catalog, served, subresource)
       const meant = (webhooks: readonly Webhook[]): readonly MeantWebhook[] =>
         webhooks.flatMap((webhook) => {
           const version = meantVersion(webhook, operation, asked, others)
@@ -76,39 +75,23 @@ export function followWebhooks(
   }
 }
 
+/** The other versions in which a resource is served, as webhooks and policies see them. */
+export function equivalentsOf(
+  catalog: Catalog,
+  served: Served,
+  subresource: string,
+): readonly SeenResource[] {
+  return catalog.all
+    .filter((other) => other !== served && isSame(other, served))
+    .map((other) => seenResource(other, subresource))
+}
+
 function isSame(a: Served, b: Served): boolean {
   return a.resource !== undefined && a.resource.id === b.resource?.id
 }
 
-function seen(served: Served, subresource: string): SeenResource {
+/** A resource as webhooks and policies see it. */
+export function seenResource(served: Served, subresource: string): SeenResource {
   const { group, version, plural, namespaced } = served
   return { served, group, version, plural, namespaced, subresource }
-}
-
-/** The webhooks of all configurations of one kind, kept up to date. */
-function followKind(
-  store: Pick<ObjectStore, 'list' | 'watch' | 'resource'>,
-  resource: string,
-  changed: () => void,
-): { readonly all: () => readonly Webhook[]; readonly close: () => void } {
-  if (store.resource(resource) === undefined) return { all: () => [], close: () => undefined }
-  const known = new Map<string, readonly Webhook[]>()
-  let all: readonly Webhook[] = []
-  const gather = (): void => {
-    const names = [...known.keys()].sort()
-    all = names.flatMap((name) => known.get(name) ?? [])
-    changed()
-  }
-  const enter = (object: KubeObject): void => {
-    known.set(object.metadata.name, webhooksOf(object))
-  }
-  const { items, resourceVersion } = store.list(resource)
-  for (const object of items) enter(object)
-  gather()
-  const close = store.watch(resource, { since: resourceVersion }, ({ type, object }) => {
-    if (type === 'DELETED') known.delete(object.metadata.name)
-    else enter(object)
-    gather()
-  })
-  return { all: () => all, close }
 }

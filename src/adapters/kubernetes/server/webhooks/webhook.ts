@@ -1,7 +1,9 @@
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
-import { compile, type Program } from '../cel/program.ts'
-import { CelError } from '../cel/values.ts'
+import type { Program } from '../cel/program.ts'
+import { BOOL, type CelType } from '../cel/types.ts'
+import type { CelError } from '../cel/values.ts'
 import { listAt, numberAt, objectAt, textAt } from '../json.ts'
+import { compiledOrWhy } from './admission-expression.ts'
 import { CONDITION_VARIABLES } from './condition-types.ts'
 
 /** Where a webhook answers (WebhookClientConfig). */
@@ -87,7 +89,9 @@ function webhookOf(configuration: string, hook: Json): Webhook {
     takesDryRun: /^None(?:OnDryRun)?$/.test(textAt(hook, 'sideEffects')),
     isReinvoked: textAt(hook, 'reinvocationPolicy') === 'IfNeeded',
     reviewVersion: known === 'v1' || known === 'v1beta1' ? known : undefined,
-    conditions: listAt(hook, 'matchConditions').map(conditionOf),
+    conditions: listAt(hook, 'matchConditions').map((item) =>
+      conditionOf(item, CONDITION_VARIABLES),
+    ),
   }
 }
 
@@ -109,7 +113,8 @@ export function addressOf(config: JsonObject): WebhookAddress {
   }
 }
 
-function ruleOf(rule: Json): WebhookRule {
+/** Which requests a rule of a webhook or a policy means. */
+export function ruleOf(rule: Json): WebhookRule {
   const texts = (key: string): readonly string[] => listAt(rule, key).map(String)
   return {
     operations: texts('operations'),
@@ -120,12 +125,11 @@ function ruleOf(rule: Json): WebhookRule {
   }
 }
 
-function conditionOf(condition: Json): WebhookCondition {
+/** A condition, ready to be evaluated. */
+export function conditionOf(
+  condition: Json,
+  variables: Readonly<Record<string, CelType>>,
+): WebhookCondition {
   const expression = textAt(condition, 'expression').trim()
-  try {
-    return { expression, program: compile(expression, CONDITION_VARIABLES) }
-  } catch (error) {
-    if (!(error instanceof CelError)) throw error
-    return { expression, program: error }
-  }
+  return { expression, program: compiledOrWhy(expression, variables, [BOOL]) }
 }

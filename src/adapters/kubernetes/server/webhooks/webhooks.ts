@@ -1,8 +1,10 @@
 import type { Logger } from '../../../../core/interfaces/logger.ts'
 import type { PodStreams } from '../../objects/pod-streams.ts'
 import type { ObjectStore } from '../../objects/types.ts'
+import type { Authorize } from '../authorization.ts'
 import { apiVersionOf, type Catalog, type Served } from '../catalog.ts'
 import type { RequestContext } from '../context.ts'
+import { followPolicies } from '../policies/policy-index.ts'
 import { ConvertedRows } from './converted-rows.ts'
 import { type Converted, convertedStore } from './converted-store.ts'
 import { createConverter } from './converter.ts'
@@ -12,11 +14,11 @@ import { dialService } from './service-dial.ts'
 import { createWebhookCaller } from './webhook-call.ts'
 import { followWebhooks } from './webhook-index.ts'
 
-/** The webhooks of a server: those that look at writes, and those that convert objects. */
+/** What looks at the writes of a server, webhooks and policies; and the webhooks that convert objects. */
 export interface Webhooks {
   /**
-   * How to ask those that want to know of an operation; undefined, at the cost of a comparison, where
-   * there are none.
+   * How to ask those that want to know of an operation, webhooks and policies; undefined, at the cost of
+   * a comparison, where there are none.
    *
    * @param subresource empty for the whole object.
    */
@@ -41,6 +43,8 @@ export interface Webhooks {
 export interface WebhooksOptions {
   readonly store: ObjectStore
   readonly catalog: Catalog
+  /** Says what users may, where expressions ask. Default: everything is allowed. */
+  readonly authorize?: Authorize | undefined
   /** The way into pods, where services of webhooks lead. */
   readonly streams?: PodStreams | undefined
   readonly logger: Logger
@@ -50,12 +54,20 @@ export interface WebhooksOptions {
 export const NO_WEBHOOKS: Pick<Webhooks, 'reviewOf'> = { reviewOf: () => undefined }
 
 /** The webhooks that the configurations and definitions in a store name. */
-export function createWebhooks({ store, catalog, streams, logger }: WebhooksOptions): Webhooks {
+export function createWebhooks({
+  store,
+  catalog,
+  authorize,
+  streams,
+  logger,
+}: WebhooksOptions): Webhooks {
   const index = followWebhooks(store, catalog)
+  const policyIndex = followPolicies(store, catalog)
   const caller = createWebhookCaller((service) => dialService(service, store, streams))
   const converter = createConverter(caller)
   const rows = new WeakMap<Served, ConvertedRows>()
   const host: ReviewHost = {
+    authorize,
     caller,
     converter,
     ignored: (webhook, why) => {
@@ -64,8 +76,10 @@ export function createWebhooks({ store, catalog, streams, logger }: WebhooksOpti
   }
   return {
     reviewOf: (context, operation, subresource = '') => {
-      const meant = index.find(context.served, subresource, operation)
-      if (meant === undefined) return undefined
+      const webhooks = index.find(context.served, subresource, operation)
+      const policies = policyIndex.find(context.served, subresource, operation)
+      if (webhooks === undefined && policies === undefined) return undefined
+      const meant = { mutating: [], validating: [], ...webhooks, policies }
       return new Review(context, meant, operation, subresource, host)
     },
     convertedOf: (served, store, verb, refusesConflicts) => {
@@ -86,6 +100,7 @@ export function createWebhooks({ store, catalog, streams, logger }: WebhooksOpti
     },
     close: () => {
       index.close()
+      policyIndex.close()
       caller.close()
     },
   }

@@ -5,6 +5,12 @@ import {
   reviewRequest,
 } from '../../../../../../src/adapters/kubernetes/server/webhooks/admission-review.ts'
 import {
+  AdmissionRun,
+  CONDITIONS_STEPS_MAX,
+  factsOf,
+} from '../../../../../../src/adapters/kubernetes/server/webhooks/admission-run.ts'
+import { AuthorizerAnswers } from '../../../../../../src/adapters/kubernetes/server/webhooks/authorizer-answers.ts'
+import {
   type AskedResource,
   meantVersion,
   ruleMeans,
@@ -75,7 +81,7 @@ describe('who is meant', () => {
     expect(meantVersion(exact, 'CREATE', WHOLE, [other])).toBeUndefined()
   })
 
-  test('a condition that is false decides; a broken one is for the policy', () => {
+  test('a condition that is false decides; a broken one is for the policy', async () => {
     const subject = {
       operation: 'CREATE',
       user: { name: 'me', groups: ['us'] },
@@ -88,18 +94,23 @@ describe('who is meant', () => {
     } as const
     const version = { kind: {}, resource: {}, subresource: '' }
     const request = reviewRequest('u', subject, version, version)
-    const holds = (expressions: readonly string[], more: object = {}): unknown =>
-      conditionsHold(
-        webhook({ matchConditions: expressions.map((expression) => ({ expression })), ...more }),
-        request,
-      )
-    expect(holds(["object.data.a == 'x'", "'us' in request.userInfo.groups"])).toBe(true)
-    expect(holds(['oldObject == null', "request.operation == 'DELETE'"])).toBe(false)
-    expect(holds(['object.none.such', "request.name == 'other'"])).toBe(false)
-    expect(holds(['object.none.such'])).toEqual({
+    const holds = async (expressions: readonly string[], more: object = {}): Promise<unknown> => {
+      const { conditions, ignoresFailure } = webhook({
+        matchConditions: expressions.map((expression) => ({ expression })),
+        ...more,
+      })
+      const facts = factsOf(request, new AuthorizerAnswers(undefined, { name: 'me', groups: [] }))
+      const run = new AdmissionRun(facts, CONDITIONS_STEPS_MAX)
+      return await conditionsHold(conditions, ignoresFailure, run)
+    }
+    expect(await holds(["object.data.a == 'x'", "'us' in request.userInfo.groups"])).toBe(true)
+    expect(await holds(['oldObject == null', "request.operation == 'DELETE'"])).toBe(false)
+    expect(await holds(['object.none.such == 1', "request.name == 'other'"])).toBe(false)
+    expect(await holds(['object.none.such == 1'])).toEqual({
       problem: expect.stringContaining('no such key') as string,
     })
-    expect(holds(['object.none.such'], { failurePolicy: 'Ignore' })).toBe(false)
+    expect(await holds(['object.none.such == 1'], { failurePolicy: 'Ignore' })).toBe(false)
+    expect(await holds(["authorizer.requestResource.check('get').allowed()"])).toBe(true)
   })
 })
 
@@ -154,7 +165,7 @@ describe('answers', () => {
       'v1',
       false,
     )
-    expect(answer.warnings).toHaveLength(16)
+    expect(answer.warnings).toHaveLength(1_000)
     expect(Object.keys(answer.annotations)).toHaveLength(32)
     expect(answer.annotations['k0']).toHaveLength(10_240)
   })

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type RunningProgram, startProgram } from '../cluster/process.ts'
 import { networkConfig } from './containerd-config.ts'
@@ -46,15 +47,18 @@ export function hasEngine(kind: EngineKind): boolean {
 /**
  * Starts an engine that holds the images given.
  *
+ * @param parent where its own folder is made, with all that it keeps. Default: where temporary files are.
  * @throws Error with the end of its log when it does not start.
  */
 export async function startEngine(
   kind: EngineKind,
   images: readonly Image[] = [],
+  parent?: string,
 ): Promise<Engine> {
   const letOthers = kind === 'podman' ? await aloneWithPodman() : async (): Promise<void> => {}
-  const place = await newPlace(`${kind}-`, `${kind}.sock`)
+  const place = await newPlace(`${kind}-`, `${kind}.sock`, parent)
   const { folder, socket } = place
+  const memory = parent === undefined ? undefined : await keepApart(folder)
   const words = kind === 'docker' ? await prepareDocker(place) : await preparePodman(place)
   let program: RunningProgram | undefined
   const start = async (): Promise<void> => {
@@ -89,6 +93,7 @@ export async function startEngine(
       await program?.stop()
       program = undefined
       await cleanPlace(place)
+      if (memory !== undefined) await rm(memory, { recursive: true, force: true })
       await letOthers()
     },
   }
@@ -100,6 +105,21 @@ export async function startEngine(
     throw error
   }
   return self
+}
+
+/**
+ * What podman keeps in `/run` is on no disk: without a place for its exit codes it takes what has ended for
+ * running, for ever.
+ *
+ * @returns where that is, to be removed.
+ */
+async function keepApart(folder: string): Promise<string> {
+  const memory = await mkdtemp(join(tmpdir(), 'engine-run-'))
+  for (const name of ['tmp', 'run']) {
+    await mkdir(join(memory, name))
+    await symlink(join(memory, name), join(folder, name))
+  }
+  return memory
 }
 
 /** @returns how it is started. */

@@ -5,22 +5,23 @@ import type { RunningProgram } from '../../examples/demo/program.ts'
 import type { Relay } from '../../examples/demo/relay.ts'
 import type { ApiClient } from '../../examples/shared/api-client.ts'
 import { readProcesses } from '../../src/adapters/runtime/cgroup-processes.ts'
-import { type Containerd, startContainerd } from '../containers/containerd.ts'
-import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
+import type { Containerd } from '../containers/containerd.ts'
+import { SHELL_IMAGE } from '../containers/images.ts'
 import { cgroupsOf, outputOf } from '../containers/leftovers.ts'
-import { killPid } from '../containers/place.ts'
+import { killPid, type RunningEngine } from '../containers/place.ts'
+import { type FaultRuntime, faultEngineArgs, heldBy, startFaultEngine } from './fault-engine.ts'
 import { TestFleet, until } from './fleet-programs.ts'
 
-/** What faults are let loose on: a cloud, a link that can be cut, a node and its containerd. */
+/** What faults are let loose on: a cloud, a link that can be cut, a node and its engine. */
 export interface FaultPlaceOptions {
   /** Pods are containers, or plain processes. */
-  readonly runtime: 'cri' | 'process'
+  readonly runtime: FaultRuntime
   /** More arguments for edgecore. */
   readonly args?: readonly string[] | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
   /** A directory that holds everything of the node. Default: one beside that of the cloud. */
   readonly disk?: string | undefined
-  /** A directory that holds everything of containerd. Default: one beside others. */
+  /** A directory that holds everything of the engine. Default: one beside others. */
   readonly engineDisk?: string | undefined
 }
 
@@ -78,62 +79,57 @@ const LINES_TOLD = 30
 export class FaultPlace {
   readonly fleet: TestFleet
   readonly link: Relay
-  readonly containerd: Containerd | undefined
+  readonly engine: RunningEngine | undefined
   readonly api: ApiClient
   readonly #args: readonly string[]
   readonly #env: Readonly<Record<string, string>>
+  readonly #runtime: FaultRuntime
+  /** What the engine itself has mounted, whatever pods there are. */
+  #mountsBefore: readonly string[] = []
   #edge: RunningProgram | undefined
   #isClosing = false
 
   private constructor(
-    fleet: TestFleet,
-    link: Relay,
-    containerd: Containerd | undefined,
-    api: ApiClient,
-    args: readonly string[],
-    env: Readonly<Record<string, string>>,
+    parts: Pick<FaultPlace, 'fleet' | 'link' | 'engine' | 'api'>,
+    { runtime, args = [], env = {} }: FaultPlaceOptions,
   ) {
-    this.fleet = fleet
-    this.link = link
-    this.containerd = containerd
-    this.api = api
-    this.#args = args
+    this.fleet = parts.fleet
+    this.link = parts.link
+    this.engine = parts.engine
+    this.api = parts.api
+    this.#runtime = runtime
+    const { address } = parts.link
+    this.#args = [...faultEngineArgs(runtime, parts.engine), '--server', address, ...args]
     this.#env = env
   }
 
-  static async open({
-    runtime,
-    args = [],
-    env = {},
-    disk,
-    engineDisk,
-  }: FaultPlaceOptions): Promise<FaultPlace> {
+  static async open(options: FaultPlaceOptions): Promise<FaultPlace> {
     const fleet = await TestFleet.create()
     let link: Relay | undefined
-    let containerd: Containerd | undefined
+    let engine: RunningEngine | undefined
     try {
       await fleet.startCloud()
       link = await fleet.openRelay()
-      if (runtime === 'cri')
-        containerd = await startContainerd([shellImage()], undefined, engineDisk)
-      const engine =
-        containerd === undefined
-          ? []
-          : ['--runtime', 'cri', '--runtime-endpoint', containerd.socket]
-      const all = [...engine, '--server', link.address, ...args]
-      const place = new FaultPlace(fleet, link, containerd, await fleet.api('cloud'), all, env)
+      engine = await startFaultEngine(options.runtime, options.engineDisk)
+      const place = new FaultPlace({ fleet, link, engine, api: await fleet.api('cloud') }, options)
+      place.#mountsBefore = (await engine?.leftovers())?.mounts ?? []
       await mkdir(place.livesFolder)
-      if (disk !== undefined) await symlink(disk, place.data)
+      if (options.disk !== undefined) await symlink(options.disk, place.data)
       const token = await fleet.token(NODE)
-      place.#edge = await fleet.startEdge(NODE, ['--token', token, ...all], env)
+      place.#edge = await fleet.startEdge(NODE, ['--token', token, ...place.#args], place.#env)
       await place.edge.line('connected to the cloud')
       return place
     } catch (error) {
       await link?.close()
       await fleet.close()
-      await containerd?.close()
+      await engine?.close()
       throw error
     }
+  }
+
+  /** The engine, where it is a containerd. */
+  get containerd(): Containerd | undefined {
+    return this.#runtime === 'cri' ? (this.engine as Containerd) : undefined
   }
 
   get edge(): RunningProgram {
@@ -213,7 +209,7 @@ export class FaultPlace {
     await this.link.close()
     await this.#edge?.stop()
     // Edgecore itself stops what are its own processes, and the rest goes with its engine.
-    await this.containerd?.close()
+    await this.engine?.close()
     await this.#unmountAll()
     await this.fleet.close()
   }
@@ -348,25 +344,20 @@ export class FaultPlace {
 
   /** Everything that is on this machine because of the node's pods, apart from log and state. */
   async traces(uids: readonly string[] = []): Promise<Traces> {
-    const left = await this.containerd?.leftovers()
+    const left = await this.engine?.leftovers()
     const root = join(this.data, 'pods')
-    const ctr = (...args: readonly string[]): Promise<string> =>
-      outputOf('ctr', '-a', this.containerd?.socket ?? '', '-n', 'k8s.io', ...args)
-    const lines = (text: string): readonly string[] =>
-      text.split('\n').filter((each) => each !== '')
-    const isEngine = this.containerd !== undefined
     const groups = await Promise.all(uids.map((uid) => cgroupsOf(`tideway/pod${uid}`)))
+    const mounts = left?.mounts.filter((path) => !this.#mountsBefore.includes(path)) ?? []
     return {
       folders: await readdir(join(root, 'pods')).catch(() => []),
       logs: await readdir(join(root, 'logs')).catch(() => []),
-      tasks: isEngine ? lines(await ctr('tasks', 'ls', '-q')) : [],
-      containers: isEngine ? lines(await ctr('containers', 'ls', '-q')) : [],
+      ...(await heldBy(this.#runtime, this.engine)),
       namespaces: left?.namespaces ?? [],
       chains: left?.chains ?? [],
       shims: await busyOf(left?.processes.filter(isShim) ?? []),
-      mounts: [...(left?.mounts ?? []), ...(await mountsBelow(root))],
+      mounts: [...mounts, ...(await mountsBelow(root))],
       cgroups: groups.flat(),
-      addresses: isEngine ? await addressesIn(this.containerd?.folder ?? '') : [],
+      addresses: this.engine === undefined ? [] : await addressesIn(this.engine.folder),
     }
   }
 }
@@ -394,7 +385,7 @@ export function isReady({ status }: SeenPod): boolean {
 }
 
 function isShim(line: string): boolean {
-  return line.includes('containerd-shim')
+  return /containerd-shim|conmon/.test(line)
 }
 
 /** The processes that have others below them. */
@@ -422,7 +413,7 @@ async function addressesIn(folder: string): Promise<readonly string[]> {
  */
 export function livingPod(place: FaultPlace, name: string, more: LivingPod = {}): object {
   const { spec = {}, main = {}, script = 'while :; do sleep 1000 & wait $!; done' } = more
-  const isContainer = place.containerd !== undefined
+  const isContainer = place.engine !== undefined
   const folder = isContainer ? '/lives' : place.livesFolder
   const file = `${folder}/${name}-main`
   const begin = `exec 9>>${file}.lock; if flock -n 9; then echo begin >>${file}; else echo overlap >>${file}; fi`

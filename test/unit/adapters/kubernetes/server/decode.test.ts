@@ -231,6 +231,18 @@ describe('protobuf', () => {
   })
 })
 
+/** The least of a few tries, as other programs run beside this one. */
+function cpuMsOf(text: string): number {
+  const bytes = Buffer.from(text)
+  const tries = [1, 2, 3].map(() => {
+    const before = process.cpuUsage()
+    parseYaml(bytes)
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1_000
+  })
+  return Math.min(...tries)
+}
+
 describe('texts', () => {
   test('fields given twice are found, strings are not looked into', () => {
     expect(
@@ -248,6 +260,10 @@ describe('texts', () => {
     expect(parseYaml(Buffer.from('a: 1\na: 2\n')).duplicates).toEqual([
       'line 2: key "a" already set in map',
     ])
+    expect(parseYaml(Buffer.from('{a: b, c: [d]}')).value).toEqual({ a: 'b', c: ['d'] })
+    expect(parseYaml(Buffer.from('{"a": 1,\n"a": 2}')).duplicates).toEqual([
+      'line 2: key "\\"a\\"" already set in map',
+    ])
     const bomb = [
       'a: &a [x,x,x,x,x,x,x,x,x]',
       ...'bcdefgh'
@@ -258,6 +274,40 @@ describe('texts', () => {
     ].join('\n')
     expect(() => parseYaml(Buffer.from(bomb))).toThrow(/yaml/)
   })
+
+  test('JSON that is applied is read as what it is, and not as YAML', () => {
+    const texts = [
+      '{"a":"\\u00e9\\n","b":1.5,"c":1e3,"d":-0.25,"e":[{}],"f":null,"g":true,"h":"2026-01-01","i":"<<"}',
+      '{"<<":{"a":1},"yes":"no","012":"0x1f","":[[],{"x y":"- z: 1"}]}',
+    ]
+    for (const text of texts) {
+      const expected = JSON.parse(text) as unknown
+      expect(parseYaml(Buffer.from(text)).value).toEqual(expected)
+    }
+    const wide = Object.fromEntries(
+      Array.from({ length: 800 }, (_, i) => [`key-${i}`, { type: 'object', is: ['x', i] }]),
+    )
+    const text = JSON.stringify(wide)
+    expect(cpuMsOf(` ${text}`) / cpuMsOf(text)).toBeGreaterThan(3)
+  })
+
+  test('YAML with many keys or aliases takes no more than its share of time', () => {
+    const keys = Array.from({ length: 10_000 }, (_, i) => `k${i}: v`)
+    const apart = keys.map((key, i) => (i % 10 === 0 ? `- ${key}` : `  ${key}`))
+    // Each key was compared with all before it, which took four times as long.
+    expect(cpuMsOf(keys.join('\n')) / cpuMsOf(apart.join('\n'))).toBeLessThan(2.5)
+    expect(parseYaml(Buffer.from('b: {k: 1, k: 2}\na: 1\nb: 2\na: 3\n'))).toEqual({
+      value: { a: 3, b: 2 },
+      duplicates: [
+        'line 1: key "k" already set in map',
+        'line 3: key "b" already set in map',
+        'line 4: key "a" already set in map',
+      ],
+    })
+    const aliases = (count: number): Buffer => Buffer.from(`a: &a x\nb:\n${'- *a\n'.repeat(count)}`)
+    expect(parseYaml(aliases(90)).value).toMatchObject({ a: 'x' })
+    expect(() => parseYaml(aliases(2_000))).toThrow(/excessive aliasing/)
+  }, 60_000)
 
   test('bytes that are no text are refused', () => {
     expect(() => parseObject(Buffer.from([0xff, 0xfe]), undefined)).toThrow(/not valid UTF-8/)

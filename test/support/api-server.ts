@@ -67,16 +67,21 @@ type GivenOptions = Partial<ApiServerOptions>
  * Starts one with the namespaces that every cluster has, and one node that is ready.
  *
  * @param options without controllers, another program has to run them. One that is reopened remembers
- * no change from before it is served, as after a restart.
+ * no change from before it is served, as after a restart. The replica, where one is given, goes with the server.
  */
 export async function startTestApiServer(
   given: Partial<ApiServerOptions> | ((store: OpenObjectStore) => Promise<GivenOptions>) = {},
   {
     controllers = true,
     reopened = false,
-  }: { readonly controllers?: boolean; readonly reopened?: boolean } = {},
+    replica: own,
+  }: {
+    readonly controllers?: boolean
+    readonly reopened?: boolean
+    readonly replica?: Replica
+  } = {},
 ): Promise<TestApiServer> {
-  const replica = await openTestReplica()
+  const replica = own ?? (await openTestReplica())
   let store = await openTestStore(replica)
   for (const name of NAMESPACES) await store.create(namespace(name))
   await store.create(NODE)

@@ -1,8 +1,14 @@
-import { constants, PerformanceObserver, type PerformanceObserverEntryList } from 'node:perf_hooks'
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { constants, PerformanceObserver } from 'node:perf_hooks'
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8'
 
 /** How much the old generation may grow until it is collected again: V8 would let it become four times as large. */
 const OLD_GROWTH_PERCENT = 30
+
+/** While a program is at work that may be so many bytes at least: a small heap would be collected all the time. */
+const WORK_GROWTH_BYTES = 16 << 20
+
+/** A program is at work when its full collections follow one another so soon. */
+const WORK_MS = 2_000
 
 /** How large the young generation becomes, both halves together: V8 would let it have 32 MiB. */
 const YOUNG_BYTES_MAX = 8 << 20
@@ -16,8 +22,14 @@ const UNUSED_COLLECTIONS = 1
 /** How long a start takes at most: after that V8 does as it always does, as each such collection costs CPU. */
 const START_MS = 60_000
 
-/** After so many full collections a start is over as well: a program that makes that much garbage is at work. */
-const START_COLLECTIONS_MAX = 6
+/**
+ * What a start took is put together by the next collection when there was none for so long, and so by the one
+ * that comes after {@link QUIET_MS}. A program at work is collected sooner, and would do it over and over.
+ */
+const UNCOLLECTED_MS = 1_000
+
+/** So many full collections have a start, and not more. */
+const START_COLLECTIONS_MAX = 8
 
 /**
  * Makes V8 keep less memory than it takes for good on a machine that has plenty: garbage is collected
@@ -26,45 +38,76 @@ const START_COLLECTIONS_MAX = 6
  * To be called first. It holds for the whole process.
  */
 export function keepMemoryLow(): void {
-  setFlagsFromString(`--heap-growing-percent=${OLD_GROWTH_PERCENT}`)
+  growBy(OLD_GROWTH_PERCENT)
   setFlagsFromString('--memory-reducer-single-gc')
   const start = giveBackTheStart()
   setFlagsFromString('--wasm-num-compilation-tasks=1')
   boundYoungGeneration()
+  let lastMs = 0
   // Its limit itself is read before any JavaScript runs; how it grows towards that is read each time.
   const observer = new PerformanceObserver((list) => {
     boundYoungGeneration()
-    start.collected(fullCollectionsIn(list))
+    // The types of Node do not know what an entry says of a collection.
+    const entries: readonly Collection[] = list.getEntries()
+    for (const { startTime, detail } of entries) {
+      if (detail?.kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue
+      growBy(growthPercent(getHeapStatistics().used_heap_size, startTime - lastMs))
+      lastMs = startTime
+      start.collected()
+    }
   })
   observer.observe({ entryTypes: ['gc'] })
 }
 
-/** @returns who wants to hear of full collections. */
-function giveBackTheStart(): { collected(count: number): void } {
-  setFlagsFromString('--compact-on-every-full-gc')
+interface Collection {
+  readonly startTime: number
+  readonly detail?: { readonly kind?: number }
+}
+
+/**
+ * How much the old generation may grow until it is collected again, in percent.
+ *
+ * @param usedBytes how large the heap is.
+ * @param sinceMs how long it took until this collection became due.
+ */
+export function growthPercent(usedBytes: number, sinceMs: number): number {
+  if (sinceMs > WORK_MS) return OLD_GROWTH_PERCENT
+  return Math.max(OLD_GROWTH_PERCENT, Math.ceil((WORK_GROWTH_BYTES / usedBytes) * 100))
+}
+
+function growBy(percent: number): void {
+  setFlagsFromString(`--heap-growing-percent=${percent}`)
+}
+
+/** @returns who is to be told of each full collection. */
+function giveBackTheStart(): { collected(): void } {
+  const compact = (): void => setFlagsFromString('--compact-on-every-full-gc')
+  const compactNoMore = (): void => setFlagsFromString('--no-compact-on-every-full-gc')
+  compact()
   setFlagsFromString(`--gc-memory-reducer-start-delay-ms=${QUIET_MS}`)
   setFlagsFromString(`--bytecode-old-age=${UNUSED_COLLECTIONS}`)
+  const again = setTimeout(compact, UNCOLLECTED_MS)
+  again.unref()
   let collections = 0
-  const compactNoMore = (): void => setFlagsFromString('--no-compact-on-every-full-gc')
-  const restore = setTimeout(() => {
+  const end = (): void => {
+    collections = START_COLLECTIONS_MAX
+    clearTimeout(again)
     compactNoMore()
+  }
+  const restore = setTimeout(() => {
+    end()
     setFlagsFromString('--gc-memory-reducer-start-delay-ms=8000')
   }, START_MS)
   restore.unref()
   return {
-    collected: (count) => {
-      if (count > 0 && collections < START_COLLECTIONS_MAX) {
-        collections += count
-        if (collections >= START_COLLECTIONS_MAX) compactNoMore()
-      }
+    collected: () => {
+      collections += 1
+      if (collections > START_COLLECTIONS_MAX) return
+      compactNoMore()
+      again.refresh()
+      if (collections === START_COLLECTIONS_MAX) end()
     },
   }
-}
-
-function fullCollectionsIn(list: PerformanceObserverEntryList): number {
-  // The types of Node do not know what an entry says of a collection.
-  const entries: readonly { readonly detail?: { readonly kind?: number } }[] = list.getEntries()
-  return entries.filter(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR).length
 }
 
 function boundYoungGeneration(): void {

@@ -86,7 +86,9 @@ function readMap(
 
 /** The keys of the items of a keyed list, in the order in which they are shown. */
 export function listKeys(items: Readonly<Record<string, unknown>>): readonly string[] {
-  const ordered = Object.entries(items).map(([key, item]) => ({ key, order: orderOf(item) }))
+  const keys = Object.keys(items)
+  if (keys.length < 2) return keys
+  const ordered = keys.map((key) => ({ key, order: orderOf(items[key]) }))
   ordered.sort((a, b) => compare(a.order, b.order) || compare(a.key, b.key))
   return ordered.map(({ key }) => key)
 }
@@ -122,19 +124,25 @@ export function prune(value: JsonMap, paths: readonly (readonly string[])[]): Js
   return pruned
 }
 
-function withoutEmpty(map: JsonMap, path: readonly string[]): JsonMap {
-  const [key, ...rest] = path
+/** @param depth how much of the path is behind. */
+function withoutEmpty(map: JsonMap, path: readonly string[], depth = 0): JsonMap {
+  const key = path[depth]
   if (key === undefined) return map
   const child = own(map, key)
   if (child === undefined || child === null || typeof child !== 'object') return map
-  if (rest.length === 0) {
-    if (Object.keys(child).length > 0) return map
+  if (depth === path.length - 1) {
+    if (!isEmpty(child)) return map
     const { [key]: _, ...others } = map
     return others
   }
   if (Array.isArray(child)) return map
-  const pruned = withoutEmpty(child as JsonMap, rest)
+  const pruned = withoutEmpty(child as JsonMap, path, depth + 1)
   return pruned === child ? map : { ...map, [key]: pruned }
+}
+
+function isEmpty(container: object): boolean {
+  for (const _ in container) return false
+  return true
 }
 
 function compare(a: string, b: string): number {

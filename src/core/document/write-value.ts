@@ -23,10 +23,10 @@ export function writeChanges(
   shape: Shape | undefined,
   now: Draft = draft,
 ): void {
-  for (const key of Object.keys(next)) {
+  for (const key in next) {
     writeKey(draft, key, own(base, key), next[key], fieldShape(shape, key), now)
   }
-  for (const key of Object.keys(base)) {
+  for (const key in base) {
     if (!Object.hasOwn(next, key))
       writeKey(draft, key, base[key], undefined, fieldShape(shape, key), now)
   }
@@ -184,7 +184,7 @@ export function encodeValue(value: JsonValue, shape: Shape | undefined): unknown
 
 function encodeMap(value: JsonMap, shape: Shape | undefined): Draft {
   const map: Draft = {}
-  for (const key of Object.keys(value)) {
+  for (const key in value) {
     const item = value[key]
     if (item !== undefined) map[key] = encodeValue(item, fieldShape(shape, key))
   }

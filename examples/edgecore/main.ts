@@ -25,9 +25,9 @@ import {
   edgeSettings,
   joinSettings,
 } from './edge-settings.ts'
-import { openRuntime, runtimeSettings } from './open-runtime.ts'
+import { runtimeSettings } from './open-runtime.ts'
 import type { RunningEdge } from './run-edge.ts'
-import { stopPods } from './stop-pods.ts'
+import { stopAllPods } from './used-runtimes.ts'
 
 const HELP = `
 Try first:
@@ -43,9 +43,10 @@ Other ways to start it:
                                                     a second node on this machine, on a free port
   edgecore --server cloud.example:10000             the cloud has moved
 
-Pods are plain processes here: a container needs a command, and its image is only a name. They go on
-running when edgecore stops or is killed, and the next edgecore takes them over. To stop them too:
-"edgecore --stop-pods-on-exit", or "edgecore stop-pods" when it does not run.
+Pods are plain processes by default: a container needs a command, and its image is only a name. With
+--runtime cri, docker or podman they are containers. They go on running when edgecore stops or is killed,
+and the next edgecore takes them over. To stop them too: "edgecore --stop-pods-on-exit", or
+"edgecore stop-pods" when it does not run.
 
 While the cloud cannot be reached, edgecore dials it again after growing waits of up to 30 s; SIGUSR2
 makes it dial at once.
@@ -117,16 +118,8 @@ async function joinOnly(flags: Flags): Promise<void> {
 async function stopAll(flags: Flags): Promise<void> {
   const settings = await settingsOf(flags)
   const logger = createLogger('edgecore', 'warn', settings.logFormat)
-  const work = async (): Promise<number> => {
-    const runtime = await openRuntime(settings, logger, 'to stop')
-    try {
-      return await stopPods(runtime)
-    } finally {
-      await runtime.close()
-    }
-  }
   // On a full disk this may be what makes room.
-  const count = await locked(settings, work, 'also when full')
+  const count = await locked(settings, () => stopAllPods(settings, logger), 'also when full')
   process.stdout.write(`stopped ${count} pods\n`)
 }
 

@@ -102,7 +102,8 @@ export async function openRuntime(
 
 function remedyFor(why: string): string {
   if (why.includes('EACCES')) return 'run edgecore as a user who may use it, such as root'
-  if (why.includes('unknown service')) return 'it has no CRI v1: see disabled_plugins of a containerd, 1.6 or newer'
+  if (why.includes('unknown service'))
+    return 'it has no CRI v1: see disabled_plugins of a containerd, 1.6 or newer'
   return 'start it, or say where it is with --runtime-endpoint'
 }
 

@@ -32,6 +32,7 @@ import type { NodeIdentity } from './node-identity.ts'
 import { serveLogs } from './served-logs.ts'
 import { serveStreams } from './served-streams.ts'
 import { readStatus, StatusWriter } from './status-file.ts'
+import { leaveFormerRuntimes } from './used-runtimes.ts'
 
 /** A log that is new gets this long after the first connection to fill before orphans are cleaned. */
 const FILL_MS = 10_000
@@ -92,6 +93,7 @@ export async function startEdge(
   teardown.add('status', () => status.close())
   const filled = new Filled(isNew)
   teardown.add('first fill', () => filled.close())
+  await leaveFormerRuntimes(settings, logger)
   const parts = { settings, node, replica, store, logger }
   const pods =
     settings.runtime === 'kubelet'

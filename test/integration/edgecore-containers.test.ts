@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   CONTAINERD_REASON,
@@ -5,11 +7,13 @@ import {
   hasContainerd,
   startContainerd,
 } from '../containers/containerd.ts'
-import { shellImage } from '../containers/images.ts'
+import { SHELL_IMAGE, shellImage } from '../containers/images.ts'
 import { skipUnless } from '../support/skip.ts'
 import { checkContainedPod } from './contained-pod.ts'
-import { runCli, TestFleet } from './fleet-programs.ts'
+import { runCli, TestFleet, until } from './fleet-programs.ts'
 import { checkStaticPods } from './static-pods-check.ts'
+
+const WAIT_MS = 120_000
 
 let containerd: Containerd | undefined
 let fleet: TestFleet
@@ -36,6 +40,19 @@ async function held(): Promise<number> {
   return [...shims, ...(left?.namespaces ?? []), ...(left?.chains ?? [])].length
 }
 
+async function pidIn(path: string): Promise<number | undefined> {
+  const text = await readFile(path, 'utf8')
+  return text === '' ? undefined : Number(text)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 test('an engine that is not there is named', async () => {
   const missing = ['--runtime', 'cri', '--runtime-endpoint', '/nowhere/containerd.sock']
   const token = ['--token', await fleet.token('lonely')]
@@ -55,6 +72,45 @@ test('a pod of the cloud is a container, outlives edgecore and goes when it is d
     network: containerd?.network ?? '',
     held,
   })
+})
+
+test('a pod of plain processes becomes a container when the node is run with an engine', async (context) => {
+  skipUnless(context, containerd !== undefined, 'containerd', CONTAINERD_REASON)
+  const pidFile = join(fleet.directory, 'pid')
+  // `$$` is how a command says `$`.
+  const script = `echo $$$$ > ${pidFile}; exec sleep 100000`
+  const main = { name: 'main', image: SHELL_IMAGE, command: ['sh', '-c', script] }
+  const volumes = [{ name: 'place', hostPath: { path: fleet.directory } }]
+  const mounts = [{ name: 'place', mountPath: fleet.directory }]
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'moves', namespace: 'default' },
+    spec: {
+      nodeName: 'moving',
+      terminationGracePeriodSeconds: 1,
+      containers: [{ ...main, volumeMounts: mounts }],
+      volumes,
+    },
+  }
+  const edge = await fleet.joinEdge('moving')
+  const api = await fleet.api('cloud')
+  const path = '/api/v1/namespaces/default/pods'
+  await api.expect('POST', path, pod)
+  const runsAs = async (prefix: string): Promise<boolean> => {
+    const text = JSON.stringify(await api.expect('GET', `${path}/moves`))
+    return text.includes(`"containerID":"${prefix}://`) && text.includes('"ready":true')
+  }
+  await until('the pod being a process', () => runsAs('process'), WAIT_MS)
+  const pid = await until('the process being known', () => pidIn(pidFile), WAIT_MS)
+  await edge.stop()
+  expect(isAlive(pid)).toBe(true)
+  const again = await fleet.startEdge('moving', engine())
+  await again.line('pods of the runtime of before are stopped')
+  expect(isAlive(pid)).toBe(false)
+  await until('the pod being a container', () => runsAs('containerd'), WAIT_MS)
+  await api.expect('DELETE', `${path}/moves`)
+  await until('nothing being left of it', async () => (await held()) === 0, WAIT_MS)
 })
 
 test('pods of a folder are containers with mirrors here and at the cloud, and outlive edgecore', async (context) => {

@@ -1,0 +1,80 @@
+import { join } from 'node:path'
+import type { Logger } from 'tideway'
+import { writeSecretFile } from 'tideway/adapters/kubernetes/server'
+import { readJsonFile } from '../shared/private-files.ts'
+import { ProgramError } from '../shared/program-error.ts'
+import { engineEndpoint, openRuntime, type RuntimeSettings } from './open-runtime.ts'
+import { stopPods } from './stop-pods.ts'
+
+/** Which runtime, and where its engine answers: what decides whether pods are the same pods. */
+type UsedRuntime = Pick<RuntimeSettings, 'runtime' | 'runtimeEndpoint'>
+
+/**
+ * Stops the pods that are left in runtimes that this node was run with before, so that none runs
+ * twice, and remembers the one that it is run with now. An engine that does not answer keeps its
+ * pods until it does.
+ */
+export async function leaveFormerRuntimes(
+  settings: RuntimeSettings,
+  logger: Logger,
+): Promise<void> {
+  const used = await readUsed(settings.data)
+  const left: UsedRuntime[] = []
+  for (const former of used.filter((each) => !isSame(each, settings))) {
+    const { runtime, runtimeEndpoint } = former
+    try {
+      const pods = await stopPodsOf({ ...settings, ...former }, logger)
+      logger.info('pods of the runtime of before are stopped', { runtime, runtimeEndpoint, pods })
+    } catch (error) {
+      const isAway = error instanceof ProgramError && error.code === 'RUNTIME_UNREACHABLE'
+      if (!isAway) throw error
+      left.push(former)
+      const fields = { runtime, runtimeEndpoint, error }
+      logger.warn('pods of the runtime of before may run on: it does not answer', fields)
+    }
+  }
+  const now = settings.runtime === 'kubelet' ? left : [...left, usedIn(settings)]
+  if (JSON.stringify(now) !== JSON.stringify(used)) await writeUsed(settings.data, now)
+}
+
+/** Stops the pods of a node, in the runtime that is named and in all that it was run with. */
+export async function stopAllPods(settings: RuntimeSettings, logger: Logger): Promise<number> {
+  const others = (await readUsed(settings.data)).filter((each) => !isSame(each, settings))
+  let pods = 0
+  for (const each of [usedIn(settings), ...others]) {
+    pods += await stopPodsOf({ ...settings, ...each }, logger)
+  }
+  return pods
+}
+
+async function stopPodsOf(settings: RuntimeSettings, logger: Logger): Promise<number> {
+  const runtime = await openRuntime(settings, logger, 'to stop')
+  try {
+    return await stopPods(runtime)
+  } finally {
+    await runtime.close()
+  }
+}
+
+function usedIn(settings: UsedRuntime): UsedRuntime {
+  const { runtime } = settings
+  return { runtime, runtimeEndpoint: runtime === 'process' ? undefined : engineEndpoint(settings) }
+}
+
+function isSame(former: UsedRuntime, settings: UsedRuntime): boolean {
+  return JSON.stringify(former) === JSON.stringify(usedIn(settings))
+}
+
+function pathIn(directory: string): string {
+  return join(directory, 'runtimes.json')
+}
+
+async function readUsed(directory: string): Promise<readonly UsedRuntime[]> {
+  const used = (await readJsonFile(pathIn(directory)))?.['used']
+  // Only {@link writeUsed} writes it.
+  return Array.isArray(used) ? used.map((each) => usedIn(each as unknown as UsedRuntime)) : []
+}
+
+async function writeUsed(directory: string, used: readonly UsedRuntime[]): Promise<void> {
+  await writeSecretFile(pathIn(directory), `${JSON.stringify({ used })}\n`)
+}

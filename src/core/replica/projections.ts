@@ -8,6 +8,11 @@ const WRITE_MS = 10_000
 const WAITING_MAX = 2_000
 /** Rows in one append: other appends wait behind it. */
 const AT_ONCE = 500
+/**
+ * Bytes in one append, with the row that goes past it. What a storage takes to write that much it may keep:
+ * allocators keep what was given back up to a few times the largest piece that they ever saw.
+ */
+const BYTES_AT_ONCE = 256 * 1024
 
 /** The keys of projections in a storage. docs/storage-format.md lists them. */
 const PREFIX = 'v/'
@@ -83,10 +88,13 @@ export class Projection {
   async #write(): Promise<void> {
     while (this.#waiting.size > 0) {
       const puts: Put[] = []
-      for (const [key, value] of this.#waiting) {
-        if (puts.length >= AT_ONCE) break
+      let bytes = 0
+      for (const [key, row] of this.#waiting) {
+        if (puts.length >= AT_ONCE || bytes >= BYTES_AT_ONCE) break
         this.#waiting.delete(key)
-        puts.push({ key: this.#prefix + key, value: value?.() })
+        const value = row?.()
+        bytes += value?.length ?? 0
+        puts.push({ key: this.#prefix + key, value })
       }
       try {
         await this.#storage.append({ records: [], puts })

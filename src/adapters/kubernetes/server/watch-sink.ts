@@ -40,23 +40,29 @@ export class WatchSink {
 
   /** Writes behind what was written, once the headers are sent. */
   write(parts: readonly (string | Uint8Array)[]): void {
-    const response = this.#response
-    const { socket } = response
+    const [first] = parts
+    const socket = this.#connection()
+    if (socket !== undefined && parts.length === 1 && first instanceof Uint8Array) {
+      if (first.length > 0) socket.write(chunkOf(first))
+      return
+    }
     const bytes = parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part))
     const length = bytes.reduce((sum, part) => sum + part.length, 0)
     if (length === 0) return
+    if (socket === undefined) this.#response.write(Buffer.concat(bytes))
+    else writeTogether(socket, [Buffer.from(`${length.toString(16)}\r\n`), ...bytes, CHUNK_END])
+  }
+
+  /** The connection, as soon as it belongs to the response and while it takes chunks. */
+  #connection(): Socket | undefined {
+    const { socket, chunkedEncoding } = this.#response
     // Before an earlier response of the connection is done there is none, and HTTP/1.0 has no chunks.
-    if (socket?.writable !== true || !response.chunkedEncoding) {
-      response.write(Buffer.concat(bytes))
-      return
-    }
+    if (socket?.writable !== true || !chunkedEncoding) return undefined
     if (this.#socket === undefined) {
       this.#socket = socket
       socket.on('drain', this.#onDrain)
     }
-    const [first, ...more] = bytes
-    if (first !== undefined && more.length === 0) socket.write(chunkOf(first))
-    else writeTogether(socket, [Buffer.from(`${length.toString(16)}\r\n`), ...bytes, CHUNK_END])
+    return socket
   }
 }
 

@@ -240,18 +240,18 @@ class WatchStream {
   }
 
   #tell(event: ObjectEvent): void {
-    const { select } = this.#plan
     const row = event.row ?? rowOf(event.object)
-    const tell = (after: ObjectRow, before: ObjectRow | undefined): void => {
-      const frame = transition(event, after, before, select)
-      if (frame !== undefined) this.#push(frame)
-    }
-    if (this.#queue === undefined) return tell(row, rowBefore(event))
+    if (this.#queue === undefined) return this.#tellRow(event, row, rowBefore(event))
     // What it was before is only asked about where it decides something.
     const before = isSelective(this.#source.query) ? rowBefore(event) : undefined
     this.#convert(before === undefined ? [row] : [row, before], ([after = row, previous]) =>
-      tell(after, previous),
+      this.#tellRow(event, after, previous),
     )
+  }
+
+  #tellRow(event: ObjectEvent, after: ObjectRow, before: ObjectRow | undefined): void {
+    const frame = transition(event, after, before, this.#plan.select)
+    if (frame !== undefined) this.#push(frame)
   }
 
   #convert(rows: readonly ObjectRow[], tell: (rows: readonly ObjectRow[]) => void): void {
@@ -261,6 +261,10 @@ class WatchStream {
 
   #push(frame: Frame): void {
     if (this.#state !== 'open') return
+    // To a reader that is not behind it goes at once: that is all there is to do for most.
+    if (this.#queue === undefined && this.#waiting === 0 && !this.#sink.isFull) {
+      return this.#sink.write(this.#encode(frame, true))
+    }
     this.#pending.push(frame)
     this.#pendingBytes += bytesOf(frame)
     const isLate =

@@ -20,6 +20,8 @@ export interface KubeletPlace {
   readonly clusterDomain: string
   /** Settings of the kernel that pods may have beside the safe ones. Default: none. */
   readonly unsafeSysctls?: readonly string[] | undefined
+  /** How many processes and threads a pod may have together. Default: as many as the machine. */
+  readonly podProcessesMax?: number | undefined
 }
 
 /** The version that this is written for, and with newer ones that still know cgroup v1. */
@@ -30,7 +32,7 @@ const API_VERSION = 'kubelet.config.k8s.io/v1beta1'
  * firewall, and takes the machine as it is: with swap or without, with cgroup v1 or v2.
  */
 export function kubeletConfiguration(place: KubeletPlace): Readonly<Record<string, unknown>> {
-  const { directory, certificate } = place
+  const { directory, certificate, podProcessesMax } = place
   return {
     apiVersion: API_VERSION,
     kind: 'KubeletConfiguration',
@@ -55,6 +57,7 @@ export function kubeletConfiguration(place: KubeletPlace): Readonly<Record<strin
     ...(place.clusterDns.length === 0 ? {} : { clusterDNS: [...place.clusterDns] }),
     clusterDomain: place.clusterDomain,
     allowedUnsafeSysctls: [...(place.unsafeSysctls ?? [])],
+    ...(podProcessesMax === undefined ? {} : { podPidsLimit: podProcessesMax }),
     cgroupDriver: 'cgroupfs',
     failCgroupV1: false,
     failSwapOn: false,

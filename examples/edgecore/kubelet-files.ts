@@ -62,6 +62,7 @@ export async function writeKubeletFiles(
     clusterDomain: settings.clusterDomain ?? CLUSTER_DOMAIN,
     manifests: settings.podManifestPath,
     unsafeSysctls: settings.allowedUnsafeSysctls,
+    podProcessesMax: settings.podMaxPids === 0 ? undefined : settings.podMaxPids,
   })
   const own = await ownConfiguration(settings.kubeletConfig)
   await writeSecretFile(join(directory, 'config.yaml'), stringify({ ...configuration, ...own }))

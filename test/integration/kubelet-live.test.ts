@@ -70,9 +70,9 @@ async function prove(side: NodeSide): Promise<void> {
 /** Writes down the answers of every case that is wanted. */
 async function record(side: NodeSide): Promise<void> {
   const found = await runAll(await wantedCases(), side, untilQuiet)
+  await writeAnswers(found)
   const failed = [...found.values()].filter((answer) => answer instanceof Error)
   expect(failed, 'cases that did not come to their end').toEqual([])
-  await writeAnswers(found)
 }
 
 function isReady({ store }: NodeSide): boolean {

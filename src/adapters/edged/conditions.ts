@@ -50,5 +50,5 @@ export function mergeConditions(
       lastTransitionTime: isSame ? (old['lastTransitionTime'] ?? kubeTime(nowMs)) : kubeTime(nowMs),
     }
   })
-  return [...merged, ...others]
+  return [...others, ...merged]
 }

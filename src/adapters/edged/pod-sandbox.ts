@@ -62,7 +62,7 @@ async function sandboxSpecOf(
   const shown = sandboxHostname(pod, names)
   if (shown === undefined) {
     const full = `${names.hostname}.${names.domain ?? ''}`
-    const why = `failed to construct FQDN from pod hostname and cluster domain, FQDN "${full}" is too long (64 characters is the max, ${full.length} characters requested)`
+    const why = `failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long (64 characters is the max, ${full.length} characters requested)`
     return { spec: undefined, problems: [failure(why)] }
   }
   const dns = podDns(pod, await machineDns(), context.clusterDns)

@@ -8,6 +8,7 @@ import { expand } from './environment/expansion.ts'
 import type { FieldContext } from './environment/fields.ts'
 import { ephemeralTarget } from './ephemeral-target.ts'
 import { type ImageNeed, ImagePuller } from './images/image-puller.ts'
+import { pullSecrets } from './images/pull-secrets.ts'
 import { asObject } from './json.ts'
 import { toLabels } from './labels.ts'
 import { messagePlace } from './logs/termination-files.ts'
@@ -113,6 +114,8 @@ export class PodStarter {
     const problems: Problem[] = []
     const sandbox = await openSandbox(this.#context, pod)
     problems.push(...sandbox.problems)
+    const { problem } = pullSecrets(this.#context.store, pod)
+    if (problem !== undefined && steps.length > 0) problems.push(problem)
     if (sandbox.type === 'failed') {
       const reason = pod.initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating'
       for (const { container } of steps) waiting.set(container.name, { reason })

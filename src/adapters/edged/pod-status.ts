@@ -56,8 +56,8 @@ export function podStatus(facts: PodFacts): JsonObject {
       nowMs,
       { lastProbeTime: null },
     ),
-    containerStatuses: app,
-    ...(added.length === 0 ? {} : { ephemeralContainerStatuses: added }),
+    containerStatuses: byName(app),
+    ...(added.length === 0 ? {} : { ephemeralContainerStatuses: byName(added) }),
     ...(hostIPs[0] === undefined ? {} : { hostIP: hostIPs[0] }),
     hostIPs: hostIPs.map((ip) => ({ ip })),
     ...(init.length === 0 ? {} : { initContainerStatuses: init }),
@@ -74,6 +74,12 @@ export function podStatus(facts: PodFacts): JsonObject {
     ...(facts.whole ?? {}),
     startTime: asText(pod.status['startTime']) ?? kubeTime(nowMs),
   }
+}
+
+/** Containers that begin together are told of by their names, init containers in their order. */
+function byName(statuses: readonly JsonObject[]): readonly JsonObject[] {
+  const nameOf = ({ name }: JsonObject): string => String(name)
+  return [...statuses].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
 }
 
 /** Whether a condition tells of a resize that no longer goes on. */
@@ -162,15 +168,15 @@ function podReady(pod: PodView, containersReady: Omit<Condition, 'type'>): Condi
   const type = 'Ready'
   if (containersReady.status !== 'True') return { ...containersReady, type }
   const conditions = asObjects(pod.status['conditions'])
-  for (const gate of asObjects(pod.spec['readinessGates'])) {
+  const problems = asObjects(pod.spec['readinessGates']).flatMap((gate) => {
     const name = asText(gate['conditionType']) ?? ''
     const found = asObject(conditions.find((condition) => condition['type'] === name))
-    if (found['status'] === 'True') continue
-    const problem =
-      found['status'] === undefined
-        ? `corresponding condition of pod readiness gate "${name}" does not exist.`
-        : `the status of pod readiness gate "${name}" is not "True", but ${String(found['status'])}`
-    return { type, status: 'False', reason: 'ReadinessGatesNotReady', message: problem }
-  }
-  return { type, status: 'True' }
+    if (found['status'] === 'True') return []
+    return found['status'] === undefined
+      ? [`corresponding condition of pod readiness gate "${name}" does not exist.`]
+      : [`the status of pod readiness gate "${name}" is not "True", but ${String(found['status'])}`]
+  })
+  if (problems.length === 0) return { type, status: 'True' }
+  const message = problems.join(', ')
+  return { type, status: 'False', reason: 'ReadinessGatesNotReady', message }
 }

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { type KubeObject, ObjectError, type ObjectKey } from '../kubernetes/objects/types.ts'
 import type { ReconcileResult } from '../reconciler/index.ts'
 import type { ContainerStatus, RuntimeState } from '../runtime/index.ts'
+import { hasAppArmor } from './admission/app-armor.ts'
 import { misfitOf, type Refusal } from './admission/node-fit.ts'
 import { fullName, type Waiting } from './container-status.ts'
 import { DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './deadline.ts'
@@ -57,6 +58,9 @@ export class PodWorker {
   readonly #lost = new Map<string, string>()
   /** The sandboxes of each pod that has ended which hold nothing any more. */
   readonly #released = new Map<string, ReadonlySet<string>>()
+  /** The pods that the node has taken: their statuses say so a little later. */
+  readonly #taken = new Set<string>()
+  readonly #hasAppArmor = hasAppArmor()
 
   constructor(context: PodContext) {
     this.#context = context
@@ -91,6 +95,7 @@ export class PodWorker {
       await refusePod(this.#context, wanted, refusal)
       return undefined
     }
+    this.#taken.add(uid)
     const size = await this.#resizer.apply(wanted, observed.containers)
     const { pod } = size
     const { plan } = this.#plan(size, observed)
@@ -122,6 +127,7 @@ export class PodWorker {
     const object = store.get({ resource: 'nodes', name })
     return misfitOf(pod.object, store.list('pods').items, {
       ...{ name, os, allocatable, object, unsafeSysctls },
+      ...{ taken: this.#taken, hasAppArmor: this.#hasAppArmor },
     })
   }
 
@@ -182,6 +188,7 @@ export class PodWorker {
     this.#told.delete(uid)
     this.#lost.delete(uid)
     this.#released.delete(uid)
+    this.#taken.delete(uid)
     this.#times.forget(uid)
     this.#starter.forget(uid)
     this.#resizer.settled(uid)

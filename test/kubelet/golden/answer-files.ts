@@ -16,12 +16,14 @@ export async function readAnswers(): Promise<KubeletAnswers> {
   return JSON.parse(await readFile(ANSWERS, 'utf8')) as KubeletAnswers
 }
 
-/** Replaces what was recorded of some cases. All stay in the order of their files. */
+/** Replaces what was recorded of the cases that came to their end. All stay in the order of their files. */
 export async function writeAnswers(found: Answers): Promise<void> {
   const [cases, before] = [await readCases(), await readAnswers()]
-  const answers = Object.fromEntries(
-    cases.map(({ name }) => [name, found.get(name) ?? before[name]]),
-  )
+  const answerOf = (name: string): readonly PodAnswer[] | undefined => {
+    const answer = found.get(name)
+    return answer === undefined || answer instanceof Error ? before[name] : answer
+  }
+  const answers = Object.fromEntries(cases.map(({ name }) => [name, answerOf(name)]))
   await writeFile(ANSWERS, `${JSON.stringify(answers, undefined, 1)}\n`)
 }
 

@@ -28,7 +28,7 @@ export interface Step extends Moment {
   /** A merge patch of the pod. */
   readonly patch?: Readonly<Record<string, unknown>>
   /** The part of the pod that is patched. Default: the pod itself. */
-  readonly part?: 'ephemeralcontainers' | 'resize'
+  readonly part?: 'ephemeralcontainers' | 'resize' | 'status'
 }
 
 /** One pod that kubelet and edged are to treat alike. */
@@ -64,6 +64,10 @@ interface Entry extends Moment {
 export interface CasePlaces {
   /** A registry: `<registry>` in a case. */
   readonly registry: string
+  /** One that asks who is there: `<locked>` in a case. */
+  readonly locked: string
+  /** The digest of an image of the first one, `digested`: `<digest>` in a case. */
+  readonly digest: string
   /** A folder of the machine: `<folder>` in a case. */
   readonly folder: string
   /** The port of the node's address where a gRPC server tells of its health: `"<grpc>"` in a case. */
@@ -74,6 +78,8 @@ export interface CasePlaces {
 export function placed(given: PodCase, places: CasePlaces): PodCase {
   const text = JSON.stringify(given)
     .replaceAll('<registry>', places.registry)
+    .replaceAll('<locked>', places.locked)
+    .replaceAll('<digest>', places.digest)
     .replaceAll('<folder>', places.folder)
     .replaceAll('"<grpc>"', String(places.grpcPort))
   return JSON.parse(text) as PodCase

@@ -22,12 +22,15 @@ export class Normalizer {
   readonly #network: RegExp
 
   readonly #folder: string
+  readonly #agent: RegExp
   readonly #node: string
 
   /** @param side whose places and addresses are named. */
   constructor(pod: KubeObject, side: Pick<NodeSide, 'containerd' | 'places' | 'store'>) {
     const { network } = side.containerd
     this.#folder = side.places.folder
+    // What each agent keeps is in another place.
+    this.#agent = new RegExp(`${side.containerd.folder}/(?:kubelet/root|node)(?=/)`, 'g')
     this.#node = nodeAddress(side.store) ?? 'no address'
     this.#uid = pod.metadata.uid ?? ''
     this.#network = new RegExp(`\\b${network.replaceAll('.', '\\.')}\\.\\d+\\b`, 'g')
@@ -57,6 +60,7 @@ export class Normalizer {
     return text
       .replaceAll(this.#uid, '<pod uid>')
       .replaceAll(this.#folder, '<folder>')
+      .replace(this.#agent, '<agent>')
       .replaceAll(this.#node, '<node address>')
       .replace(PORT, '<node address>:<port>')
       .replace(UID, '<uid>')

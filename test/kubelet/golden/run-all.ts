@@ -24,10 +24,11 @@ export async function runAll(
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       try {
         answers.set(next.name, await runCase(placed(next, places), side, settledFor(next)))
+        await removeCase(next, side)
       } catch (error) {
         answers.set(next.name, error instanceof Error ? error : new Error(String(error)))
+        await removeCase(next, side).catch(() => undefined)
       }
-      await removeCase(next, side)
     }
   }
   try {

@@ -55,8 +55,12 @@ export async function runCase(
   return answers
 }
 
-/** Takes a pod away at once. */
+/** Takes a pod away at once, and those beside it. */
 export async function removeCase(given: PodCase, side: NodeSide): Promise<void> {
+  for (const { kind, metadata } of given.objects) {
+    const path = `${PODS}/${metadata.name}`
+    if (kind === 'Pod') await send(side, 'DELETE', path, { gracePeriodSeconds: 1 })
+  }
   if (podOf(side, given.shownAs) === undefined) return
   if (given.isStatic) await rm(fileOf(given, side), { force: true })
   else await send(side, 'DELETE', `${PODS}/${given.name}`, { gracePeriodSeconds: 1 })
@@ -105,7 +109,7 @@ async function send(
   path: string,
   body: unknown,
 ): Promise<KubeObject> {
-  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+  const type = method !== 'PATCH' ? 'application/json' : patchTypeOf(path)
   const {
     code,
     body: answer,
@@ -117,6 +121,12 @@ async function send(
   })
   if (code >= 300) throw new Error(`${method} ${path} was answered with ${code}: ${message}`)
   return answer as unknown as KubeObject
+}
+
+/** Conditions are of several authors: each writes its own. */
+function patchTypeOf(path: string): string {
+  const kind = path.endsWith('/status') ? 'strategic-merge' : 'merge'
+  return `application/${kind}-patch+json`
 }
 
 function podOf({ store }: NodeSide, name: string): KubeObject | undefined {

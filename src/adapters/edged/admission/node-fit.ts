@@ -1,5 +1,6 @@
 import type { JsonObject, KubeObject } from '../../kubernetes/objects/types.ts'
 import { asObject, asObjects, asText, asTextMap, asTexts } from '../json.ts'
+import { asksForAppArmor } from './app-armor.ts'
 import { sharesHostPort } from './host-ports.ts'
 import { asAllocated, lackMessage, lacksOf, usersOf } from './node-room.ts'
 import { foreignOf } from './pod-os.ts'
@@ -16,10 +17,14 @@ export interface FitNode {
   readonly name: string
   /** The operating system of the node, as Go names it. Default: not looked at. */
   readonly os?: string | undefined
+  /** Whether its kernel enforces profiles of AppArmor. Default: not looked at. */
+  readonly hasAppArmor?: boolean | undefined
   /** What pods may have together. */
   readonly allocatable: Readonly<Record<string, string>>
   /** The Node object; undefined while there is none. */
   readonly object: KubeObject | undefined
+  /** The uids of pods that it has just taken, though they do not say so yet. Default: none. */
+  readonly taken?: ReadonlySet<string> | undefined
   /** Settings of the kernel that pods may have beside the safe ones. Default: none. */
   readonly unsafeSysctls?: readonly string[] | undefined
 }
@@ -42,10 +47,12 @@ export function misfitOf(
   if (forbidden !== undefined) return { reason: 'SysctlForbidden', message: forbidden }
   const foreign = node.os === undefined ? undefined : foreignOf(pod, node.os)
   if (foreign !== undefined) return foreign
-  const others = usersOf(pods, node.name, pod.metadata.uid).filter(hasBegun).map(asAllocated)
+  const isThere = (each: KubeObject): boolean =>
+    hasBegun(each) || node.taken?.has(each.metadata.uid ?? '') === true
+  const others = usersOf(pods, node.name, pod.metadata.uid).filter(isThere).map(asAllocated)
   const [lack] = lacksOf(pod, others, node.allocatable)
   if (lack !== undefined) return { reason: `OutOf${lack.resource}`, message: lackMessage(lack) }
-  return misplacedOf(pod, others, node.object) ?? unsupportedOf(pod)
+  return misplacedOf(pod, others, node.object) ?? unsupportedOf(pod) ?? unconfinedOf(pod, node)
 }
 
 function misplacedOf(
@@ -72,6 +79,13 @@ function unsupportedOf(pod: KubeObject): Refusal | undefined {
   if (context['supplementalGroupsPolicy'] !== 'Strict') return undefined
   const message = 'SupplementalGroupsPolicy=Strict is not supported in this node'
   return { reason: 'SupplementalGroupsPolicyNotSupported', message }
+}
+
+/** A profile that nobody enforces would only seem to hold the pod. */
+function unconfinedOf(pod: KubeObject, { hasAppArmor }: FitNode): Refusal | undefined {
+  if (hasAppArmor !== false || !asksForAppArmor(pod)) return undefined
+  const message = 'Cannot enforce AppArmor: AppArmor is not enabled on the host'
+  return { reason: 'AppArmor', message }
 }
 
 function failed(reason: string, what: string): Refusal {

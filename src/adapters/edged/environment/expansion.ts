@@ -8,3 +8,9 @@ export function expand(text: string, env: Readonly<Record<string, string>>): str
     return Object.hasOwn(env, name) ? (env[name] ?? match) : match
   })
 }
+
+/** The first name in a text that {@link expand} finds no value for; undefined when it finds all. */
+export function missingIn(text: string, env: Readonly<Record<string, string>>): string | undefined {
+  const names = [...text.matchAll(/\$(?:\$|\(([^)]*)\))/g)].map(([, name]) => name)
+  return names.find((name) => name !== undefined && !Object.hasOwn(env, name))
+}

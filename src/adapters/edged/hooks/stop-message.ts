@@ -23,6 +23,7 @@ export function stopMessage(
     case 'liveness':
       // With its last container the pod itself is over.
       if (isLast && !comesBack) return `Stopping container ${name}`
+      if (container?.kind === 'sidecar') return `Init container ${name} failed ${why} probe`
       return `Container ${name} failed ${why} probe${suffix}`
     case 'postStart':
       return 'FailedPostStartHook'

@@ -1,8 +1,7 @@
-import type { KubeObject } from '../../kubernetes/objects/types.ts'
 import { type ImageStatus, RuntimeError, type RuntimeImages } from '../../runtime/index.ts'
 import type { Waiting } from '../container-status.ts'
 import { goDuration } from '../go-duration.ts'
-import { asObjects, asText } from '../json.ts'
+import { asText } from '../json.ts'
 import { type PodContext, tell } from '../pod-context.ts'
 import type { ContainerView, PodView } from '../pod-view.ts'
 import { type ImageName, parseImageName } from './image-name.ts'
@@ -13,6 +12,7 @@ import {
   type PullBackoff,
   type PullWait,
 } from './pull-backoff.ts'
+import { pullSecrets } from './pull-secrets.ts'
 import { loginsFor } from './registry-logins.ts'
 
 /** What is known of a container's image. */
@@ -176,7 +176,7 @@ export class ImagePuller {
     let result: PullState
     try {
       const beganAtMs = clock.monotonicMs()
-      const logins = loginsFor(name.repository, this.#secrets(pod, say))
+      const logins = loginsFor(name.repository, pullSecrets(this.#context.store, pod).found)
       const status = await this.#images.pullImage(name.reference, logins)
       const nowMs = clock.monotonicMs()
       const took = `${goDuration(nowMs - beganAtMs)} (${goDuration(nowMs - askedAtMs)} including waiting)`
@@ -242,26 +242,6 @@ export class ImagePuller {
     const pulls = this.#pulls.get(pod.uid) ?? new Map<string, Pull>()
     this.#pulls.set(pod.uid, pulls)
     pulls.set(run, pull)
-  }
-
-  #secrets(
-    pod: PodView,
-    say: (type: 'Warning', reason: string, message: string) => void,
-  ): readonly KubeObject[] {
-    const { namespace } = pod
-    const names = asObjects(pod.spec['imagePullSecrets']).flatMap(
-      (each) => asText(each['name']) ?? [],
-    )
-    const found = names.map((name) => ({
-      name,
-      secret: this.#context.store.get({ resource: 'secrets', namespace, name }),
-    }))
-    const missing = found.filter(({ secret }) => secret === undefined).map(({ name }) => name)
-    if (missing.length > 0) {
-      const message = `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`
-      say('Warning', 'FailedToRetrieveImagePullSecret', message)
-    }
-    return found.flatMap(({ secret }) => secret ?? [])
   }
 }
 

@@ -13,6 +13,8 @@ export interface HttpAnswer {
 
 const BODY_BYTES_MAX = 10 * 1024
 const REDIRECTS_MAX = 10
+/** What OpenSSL says of an answer that does not begin as one of TLS does. */
+const NO_TLS = /wrong version number/
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
 
 /** Asks a container by HTTP: an answer of 200 to 399 is success. */
@@ -77,6 +79,8 @@ export async function askHttp(
 
 function problemOf(error: Error, host: string, port: number): string {
   const isDial = 'syscall' in error && error.syscall === 'connect'
+  if ('code' in error && error.code === 'EPROTO' && NO_TLS.test(error.message))
+    return 'http: server gave HTTP response to HTTPS client'
   const why = connectProblem(error)
   return isDial ? `dial tcp ${joinHostPort(host, port)}: ${why}` : why
 }

@@ -118,7 +118,10 @@ export function portNumber(port: Json | undefined, container: ContainerView): nu
   const named = asObjects(container.json['ports']).find((each) => each['name'] === port)
   const found = typeof port === 'string' ? (named?.['containerPort'] ?? Number(port)) : port
   const isPort = typeof found === 'number' && Number.isInteger(found) && found > 0 && found < 65_536
-  return isPort ? found : `invalid port: ${JSON.stringify(port ?? '')}`
+  if (isPort) return found
+  return typeof port === 'string' && !/^[+-]?\d+$/.test(port)
+    ? `strconv.Atoi: parsing ${JSON.stringify(port)}: invalid syntax`
+    : `invalid port number: ${String(port ?? 0)}`
 }
 
 function filled(value: Json | undefined): string | undefined {

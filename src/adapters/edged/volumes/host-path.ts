@@ -27,7 +27,7 @@ export async function prepareHostPath(volume: JsonObject): Promise<string | unde
     case 'File':
       return expectKind(path, found, 'file')
     case 'Socket':
-      return expectKind(path, found, 'socket')
+      return expectKind(path, found, 'socket', 'socket file')
     case 'CharDevice':
       return expectKind(path, found, 'character device')
     case 'BlockDevice':
@@ -50,8 +50,13 @@ async function kindAt(path: string): Promise<string> {
   }
 }
 
-function expectKind(path: string, found: string, expected: string): string | undefined {
-  return found === expected ? undefined : `hostPath type check failed: ${path} is not a ${expected}`
+function expectKind(
+  path: string,
+  found: string,
+  expected: string,
+  called: string = expected,
+): string | undefined {
+  return found === expected ? undefined : `hostPath type check failed: ${path} is not a ${called}`
 }
 
 /** Unlike directories, parents are not made for files: so it is in Kubernetes. */

@@ -1,17 +1,17 @@
 import { chmod, mkdir, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { parseWhole } from '../../kubernetes/objects/quantity.ts'
 import type { JsonObject } from '../../kubernetes/objects/types.ts'
 import type { Mount } from '../../runtime/index.ts'
 import { type ConfigSource, isVariableName } from '../environment/env.ts'
-import { expand } from '../environment/expansion.ts'
 import type { FieldContext } from '../environment/fields.ts'
 import { asObject, asText } from '../json.ts'
 import { fsGroupOf } from '../pod-security.ts'
-import type { ContainerView, PodView } from '../pod-view.ts'
+import { allContainers, type ContainerView, type PodView } from '../pod-view.ts'
 import { writeAtomicDirectory } from './atomic-directory.ts'
 import { prepareHostPath } from './host-path.ts'
 import { MEMORY_MODE, memoryVolumeBytes, mountMemory, unmountBelow } from './memory-volume.ts'
+import { findBelow, subPathOf } from './sub-path.ts'
 import { hasFiles, isKeptInMemory, volumeFiles } from './volume-files.ts'
 import { belongsTo, giveToGroup } from './volume-group.ts'
 
@@ -45,8 +45,14 @@ export async function prepareVolumes(
 ): Promise<PreparedVolumes> {
   const failures: VolumeFailure[] = []
   const onDisk: string[] = []
+  const used = new Set(
+    allContainers(pod)
+      .flatMap((each) => each.volumeMounts)
+      .map(volumeOf),
+  )
   for (const volume of pod.volumes) {
     const name = asText(volume['name']) ?? ''
+    if (!used.has(name)) continue
     const directory = volumeDirectory(podDirectory, name)
     const isNew = !(await isThere(directory))
     const message = await prepareVolume(volume, name, directory, source, fields)
@@ -62,6 +68,10 @@ export async function prepareVolumes(
     }
   }
   return { failures, onDisk }
+}
+
+function volumeOf(mount: JsonObject): string {
+  return asText(mount['name']) ?? ''
 }
 
 /** A volume that can be used, though it is not where it should be. */
@@ -142,17 +152,20 @@ export async function containerMounts(
 ): Promise<{ readonly mounts: readonly Mount[]; readonly problem?: string }> {
   const mounts: Mount[] = []
   for (const each of container.volumeMounts) {
-    const name = asText(each['name']) ?? ''
+    const name = volumeOf(each)
     const path = asText(each['mountPath']) ?? ''
     const volume = pod.volumes.find((candidate) => candidate['name'] === name)
     if (volume === undefined) return { mounts, problem: `volume "${name}" is not in the pod` }
-    const subPath = expand(asText(each['subPathExpr']) ?? asText(each['subPath']) ?? '', env ?? {})
-    const isOutside = subPath.startsWith('/') || subPath.split('/').includes('..')
-    if (isOutside) return { mounts, problem: `subPath ${JSON.stringify(subPath)} is invalid` }
+    if (asText(each['recursiveReadOnly']) === 'Enabled')
+      return { mounts, problem: noRecursion(name) }
     const base = asText(asObject(volume['hostPath'])['path']) ?? volumeDirectory(podDirectory, name)
-    const source = subPath === '' ? base : join(base, subPath)
-    if (env !== undefined && subPath !== '' && !hasFiles(volume) && !(await isThere(source))) {
-      await makeSubPath(base, source)
+    const below = subPathOf(each, env)
+    if (below.problem !== undefined) return { mounts, problem: below.problem }
+    let source = join(base, below.path)
+    if (env !== undefined && below.path !== '') {
+      const found = await findBelow(base, source, !hasFiles(volume))
+      if (found === undefined) return { mounts, problem: unprepared(name, container) }
+      source = found
     }
     const readOnly = each['readOnly'] === true || hasFiles(volume)
     const propagation = PROPAGATIONS[asText(each['mountPropagation']) ?? '']
@@ -161,14 +174,12 @@ export async function containerMounts(
   return { mounts }
 }
 
-/** What is made below a volume may be used by whoever may use the volume. */
-async function makeSubPath(volume: string, path: string): Promise<void> {
-  const found = await stat(volume).catch(() => undefined)
-  const first = await mkdir(path, { recursive: true })
-  if (first === undefined || found === undefined) return
-  for (let each = path; each.length >= first.length; each = dirname(each)) {
-    await chmod(each, found.mode & 0o777)
-  }
+function noRecursion(volume: string): string {
+  return `failed to resolve recursive read-only mode: volume "${volume}" requested recursive read-only mode, but it is not supported by the runtime`
+}
+
+function unprepared(volume: string, { name }: ContainerView): string {
+  return `failed to prepare subPath for volumeMount "${volume}" of container "${name}"`
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -119,12 +119,17 @@ function accountToken(
   return new Map([[path, { bytes, mode: isOwn ? TOKEN_MODE : mode, uid }]])
 }
 
+const MISSING_KEY = {
+  configmap: 'configmap references non-existent config key',
+  secret: 'references non-existent secret key',
+} as const
+
 /** All keys, or those that `items` names, under the paths that it gives. */
 function pick(
   values: ReadonlyMap<string, Uint8Array>,
   reference: JsonObject,
   defaultMode: number,
-  kind: string,
+  kind: keyof typeof MISSING_KEY,
 ): ReadonlyMap<string, VolumeFile> {
   const files = new Map<string, VolumeFile>()
   const items = asObjects(reference['items'])
@@ -137,7 +142,7 @@ function pick(
     const bytes = values.get(key)
     if (bytes === undefined) {
       if (isOptional(reference)) continue
-      refuse(`references non-existent ${kind} key: ${key}`)
+      refuse(`${MISSING_KEY[kind]}: ${key}`)
     }
     files.set(checkPath(asText(item['path']) ?? ''), {
       bytes,

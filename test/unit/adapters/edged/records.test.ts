@@ -75,9 +75,9 @@ describe('conditions', () => {
     })
   })
 
-  test('those of others stay', () => {
+  test('those of others stay, and are told first', () => {
     const other = { type: 'B', status: 'Unknown' }
-    expect(mergeConditions([other], [{ type: 'A', status: 'True' }], 0)[1]).toEqual(other)
+    expect(mergeConditions([other], [{ type: 'A', status: 'True' }], 0)[0]).toEqual(other)
   })
 })
 

@@ -186,12 +186,11 @@ test.each<[unknown, number | string]>([
   [80, 80],
   ['80', 80],
   ['web', 8080],
-  ['other', 'invalid port: "other"'],
-  ['', 'invalid port: ""'],
-  [0, 'invalid port: 0'],
-  [65_536, 'invalid port: 65536'],
-  [1.5, 'invalid port: 1.5'],
-  [undefined, 'invalid port: ""'],
+  ['other', 'strconv.Atoi: parsing "other": invalid syntax'],
+  ['', 'strconv.Atoi: parsing "": invalid syntax'],
+  [0, 'invalid port number: 0'],
+  [65_536, 'invalid port number: 65536'],
+  [undefined, 'invalid port number: 0'],
 ])('port %j is %j', (port, expected) => {
   const main = container({ ports: [{ name: 'web', containerPort: 8080 }] })
   expect(portNumber(port as never, main)).toBe(expected)

@@ -80,7 +80,7 @@ describe('the files of a volume', () => {
     [
       'a missing item',
       { configMap: { name: 'app', items: [{ key: 'z', path: 'z' }] } },
-      'references non-existent configmap key: z',
+      'configmap references non-existent config key: z',
     ],
     [
       'a missing optional item',

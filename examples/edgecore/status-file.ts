@@ -37,8 +37,8 @@ export function isAlive({ pid }: EdgeStatus): boolean {
   }
 }
 
-/** How often the file is written while nothing happens. */
-const REFRESH_MS = 10_000
+/** How often the file is written while nothing happens: each time is a write to a disk that may be flash. */
+const REFRESH_MS = 60_000
 
 /** Keeps the status file as things are. */
 export class StatusWriter {

@@ -319,6 +319,13 @@ test('the node is registered, reports itself, and takes back a verdict of the cl
   expect(place.edged.heartbeat()).toMatchObject({ holderIdentity: 'edge-1' })
 })
 
+test('a pod that runs is ended when its time is up, with nobody asking for a look at it', async () => {
+  const place = await open()
+  await place.create(shellPod('short', 'sleep 1000', { activeDeadlineSeconds: 1 }))
+  const status = await place.podWhere('short', (each) => each.phase === 'Failed', 60_000)
+  expect(status.reason).toBe('DeadlineExceeded')
+})
+
 test('nothing is written while nothing happens', async () => {
   const place = await open({ relistMs: 50 })
   await place.create(shellPod('quiet', 'sleep 1000'))

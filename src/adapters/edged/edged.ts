@@ -293,6 +293,7 @@ class NodeAgent implements Edged {
   #onPod(event: ObjectEvent): void {
     const uid = event.object.metadata.uid
     if (uid === undefined) return
+    if (this.#worker?.ownStatuses.isOwn(event) === true) return
     if (isMirror(event.object)) return this.#statics.mirrorChanged(event.object)
     if (event.type !== 'DELETED') return this.#take(event.object)
     if (this.#pods.delete(uid)) this.#reconciler.hint(uid)

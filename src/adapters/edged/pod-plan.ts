@@ -57,6 +57,13 @@ export interface PodPlan {
   readonly isOverdue?: boolean | undefined
 }
 
+/** Whether a pod is as it should be and nothing is under way: it waits for what may happen to it. */
+export function isAtRest(plan: PodPlan): boolean {
+  const { isEnded, initDone, backoffs, starts, stops, removes } = plan
+  if (isEnded || !initDone || backoffs.size > 0) return false
+  return [starts, stops, removes].every(({ length }) => length === 0)
+}
+
 /** What {@link planPod} decides on. */
 export interface PlanInput {
   readonly pod: PodView

@@ -5,26 +5,29 @@ import type { ReconcileResult } from '../reconciler/index.ts'
 import type { ContainerStatus, RuntimeState } from '../runtime/index.ts'
 import { hasAppArmor } from './admission/app-armor.ts'
 import { misfitOf, type Refusal } from './admission/node-fit.ts'
-import { fullName, type Waiting } from './container-status.ts'
+import type { Waiting } from './container-status.ts'
 import { DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './deadline.ts'
 import { isNew, refusePod, wasRefused } from './eviction/refuse-pod.ts'
 import { EVICTED } from './eviction/words.ts'
 import { PodHooks } from './hooks/pod-hooks.ts'
 import { type BeforeStop, PodStopper } from './hooks/pod-stopper.ts'
 import { stopMessage, tellEnd } from './hooks/stop-message.ts'
-import { sameJson } from './json.ts'
+import { asObject, sameJson } from './json.ts'
 import { fromLabels } from './labels.ts'
 import { removeLastWords, withLastWords } from './logs/termination-files.ts'
+import { OwnStatuses } from './own-statuses.ts'
 import { type PodContext, tell } from './pod-context.ts'
 import { podPaths } from './pod-paths.ts'
 import {
   isActive,
+  isAtRest,
   type PlanInput,
   type PodPlan,
   planPod,
   runsOf,
   type StopStep,
 } from './pod-plan.ts'
+import { backoffProblems, PodProblems } from './pod-problems.ts'
 import { PodStarter, type Problem, type StartResult } from './pod-starter.ts'
 import { podStatus } from './pod-status.ts'
 import { allContainers, type PodView, viewPod } from './pod-view.ts'
@@ -52,8 +55,9 @@ export class PodWorker {
   readonly #prober: Prober
   readonly #times: RunTimes
   readonly #resizer: Resizer
-  /** What was wrong with each pod in its last pass: only what is new is told. */
-  readonly #told = new Map<string, ReadonlySet<string>>()
+  /** Which changes of pods are only what was written here. */
+  readonly ownStatuses: OwnStatuses = new OwnStatuses()
+  readonly #problems: PodProblems
   /** The ended sandbox of each pod that was told of. */
   readonly #lost = new Map<string, string>()
   /** The sandboxes of each pod that has ended which hold nothing any more. */
@@ -69,6 +73,7 @@ export class PodWorker {
     this.#hooks = new PodHooks(context)
     this.#times = new RunTimes(context.clock)
     this.#resizer = new Resizer(context)
+    this.#problems = new PodProblems(context)
     this.#prober = new Prober({
       ...context,
       tell: (pod, reason, message, container) =>
@@ -102,18 +107,21 @@ export class PodWorker {
     if (!plan.isEnded) this.#tellLost(pod, observed)
     for (const stop of plan.stops) this.#stop(pod, stop, observed)
     for (const old of plan.removes) await this.#removeRun(pod, old)
-    for (const { id } of emptySandboxes(observed.sandboxes, observed.containers))
-      await this.#context.runtime.removeSandbox(id)
+    const empty = emptySandboxes(observed.sandboxes, observed.containers)
+    for (const { id } of empty) await this.#context.runtime.removeSandbox(id)
     if (pod.isDeleted && plan.isEnded) return await this.#finish(pod)
     this.#resizer.begins(pod)
     const result = await this.#start(pod, plan)
     await this.#beginHooks(pod, plan)
-    this.#tellProblems(pod, [
+    this.#problems.tell(pod, [
       ...result.problems,
       ...backoffProblems(pod, plan, observed.containers),
       ...(plan.isOverdue === true ? [OVERDUE] : []),
     ])
-    const after = await this.#report(pod, result.waiting)
+    const isUntouched = [empty, plan.starts, plan.stops, plan.removes].every(
+      ({ length }) => length === 0,
+    )
+    const after = await this.#report(pod, result.waiting, isUntouched ? observed : undefined)
     if (after.isEnded) await this.#settle(pod)
     return this.#nextLook(uid, result, after)
   }
@@ -185,7 +193,7 @@ export class PodWorker {
 
   async #removeAll(uid: string, logs: string | undefined): Promise<void> {
     const { directory, runtime } = this.#context
-    this.#told.delete(uid)
+    this.#problems.forget(uid)
     this.#lost.delete(uid)
     this.#released.delete(uid)
     this.#taken.delete(uid)
@@ -268,10 +276,19 @@ export class PodWorker {
     tell(this.#context, pod, 'Normal', SANDBOX_CHANGED.reason, SANDBOX_CHANGED.message)
   }
 
-  /** Writes the status as it is after this pass. @returns the plan that follows from it. */
-  async #report(pod: PodView, waiting: ReadonlyMap<string, Waiting>): Promise<PodPlan> {
+  /**
+   * Writes the status as it is after this pass.
+   *
+   * @param seen what the runtime holds, where the pass has changed nothing of it.
+   * @returns the plan that follows from it.
+   */
+  async #report(
+    pod: PodView,
+    waiting: ReadonlyMap<string, Waiting>,
+    seen?: RuntimeState,
+  ): Promise<PodPlan> {
     const { store, runtime, clock, node } = this.#context
-    const observed = await this.#observe(pod.uid)
+    const observed = seen ?? (await this.#observe(pod.uid))
     const current = store.get(keyOf(pod))
     const fresh = this.#withGrace(current?.metadata.uid === pod.uid ? viewPod(current) : pod)
     const size = this.#resizer.view(fresh, observed.containers)
@@ -301,17 +318,31 @@ export class PodWorker {
       })
       return sameJson(object['status'], status) ? object : { ...object, status }
     }
-    if (current === undefined || recipe(current) === current) return plan
+    const next = current === undefined ? undefined : recipe(current)
+    if (next === undefined || next === current) return plan
+    const options = { part: 'observed', uid: pod.uid, author: 'edged' } as const
+    const write = (): Promise<KubeObject> => store.update(keyOf(pod), recipe, options)
+    const mayRest = waiting.size === 0 && !fresh.isDeleted && !isResized(size) && isAtRest(plan)
     try {
-      const options = { part: 'observed', uid: pod.uid, author: 'edged' } as const
-      await store.update(keyOf(pod), recipe, options)
+      if (!mayRest) await write()
+      const written = mayRest
+        ? await this.ownStatuses.during(pod.uid, asObject(next['status']), write)
+        : undefined
       this.#resizer.tell(fresh, size)
       this.#resizer.settled(pod.uid)
+      // Nobody hints at this pod because of what was written: what follows from it is planned here.
+      if (written !== undefined) return this.#afterwards(viewPod(written), observed)
     } catch (error) {
       // Gone or replaced meanwhile: the hint for that is on its way.
       const isGone = error instanceof ObjectError && ['NotFound', 'Conflict'].includes(error.reason)
       if (!isGone) throw error
     }
+    return plan
+  }
+
+  #afterwards(pod: PodView, observed: RuntimeState): PodPlan {
+    const { plan } = this.#plan(this.#resizer.view(pod, observed.containers), observed)
+    if (!isAtRest(plan)) this.#context.hint(pod.uid)
     return plan
   }
 
@@ -331,18 +362,6 @@ export class PodWorker {
     return delays.length === 0 ? undefined : { retryAfterMs: Math.min(...delays) }
   }
 
-  #tellProblems(pod: PodView, problems: readonly Problem[]): void {
-    const told = this.#told.get(pod.uid)
-    const now = new Set<string>()
-    for (const problem of problems) {
-      const { reason, message, container, type = 'Warning' } = problem
-      const key = [reason, container, problem.key ?? message].join('\0')
-      now.add(key)
-      if (told?.has(key) !== true) tell(this.#context, pod, type, reason, message, container)
-    }
-    this.#told.set(pod.uid, now)
-  }
-
   #plan(size: ResizeView, state: RuntimeState): { plan: PodPlan; health: PlanInput['health'] } {
     const { backoff, clock } = this.#context
     const { pod, restarts: resized } = size
@@ -357,8 +376,7 @@ export class PodWorker {
       ...{ pod, observed, sandboxes: state.sandboxes, backoff, nowMs },
       ...{ health, isEvicted, resized },
     })
-    const isWaiting = size.pending !== undefined || size.isInProgress
-    if (!isWaiting) return { plan, health }
+    if (!isResized(size)) return { plan, health }
     const retryAtMs = nowMs + PROBLEM_RETRY_MS
     return { plan: { ...plan, wakeAtMs: Math.min(plan.wakeAtMs ?? retryAtMs, retryAtMs) }, health }
   }
@@ -375,20 +393,8 @@ export class PodWorker {
   }
 }
 
-function backoffProblems(
-  pod: PodView,
-  plan: PodPlan,
-  observed: readonly ContainerStatus[],
-): readonly Problem[] {
-  return [...plan.backoffs]
-    .filter(([, wait]) => wait.delayMs > 0)
-    .map(([container]) => ({
-      reason: 'BackOff',
-      // The wait is left out, so that all of them count as one event, as kubelet has it.
-      message: `Back-off restarting failed container ${container} in pod ${fullName(pod)}`,
-      container,
-      key: runsOf(observed, container).at(-1)?.id,
-    }))
+function isResized({ pending, isInProgress }: ResizeView): boolean {
+  return pending !== undefined || isInProgress
 }
 
 function keyOf(pod: PodView): ObjectKey {

@@ -3,7 +3,7 @@ import type { Logger } from '../../../core/interfaces/logger.ts'
 import { type KubeObject, ObjectError, type ObjectStore } from '../../kubernetes/objects/types.ts'
 import { EventBudgets } from './event-budget.ts'
 import { isFrom, newEvent, type Occurrence, repeatedEvent, surplusEvents } from './event-record.ts'
-import { SimilarEvents } from './similar-events.ts'
+import { SimilarEvents, type Told } from './similar-events.ts'
 
 /** What an {@link EventRecorder} needs. */
 export interface EventRecorderOptions {
@@ -15,6 +15,8 @@ export interface EventRecorderOptions {
 }
 
 const QUEUE_MAX = 200
+/** So many are written together. */
+const TOGETHER_MAX = 32
 const KNOWN_MAX = 500
 /** Events of this node that are kept, and for how long. */
 export const EVENT_LIMITS: { readonly countMax: number; readonly ageMsMax: number } = {
@@ -22,7 +24,7 @@ export const EVENT_LIMITS: { readonly countMax: number; readonly ageMsMax: numbe
   ageMsMax: 3_600_000,
 }
 
-/** Writes events one after the other, counting repetitions. Losing one never stops anything else. */
+/** Writes events in the order in which they are told, counting repetitions. Losing one never stops anything else. */
 export class EventRecorder {
   readonly #options: EventRecorderOptions
   readonly #queue: Occurrence[] = []
@@ -69,14 +71,31 @@ export class EventRecorder {
   async #work(): Promise<void> {
     // In a microtask of its own, so that record() returns before anything else happens.
     await Promise.resolve()
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      await this.#write(next).catch((error: unknown) => this.#fail(error))
+    while (this.#queue.length > 0) {
+      const writes = [...this.#nextBatch()].map((each) => this.#writeInTurn(each))
+      await Promise.all(writes)
     }
   }
 
-  async #write(given: Occurrence): Promise<void> {
+  /** What is written together, as the storage takes it at once: those of one event by themselves. */
+  #nextBatch(): Iterable<readonly Told[]> {
+    const batch = new Map<string, Told[]>()
+    const nowMs = this.#options.clock.monotonicMs()
+    for (const occurrence of this.#queue.splice(0, TOGETHER_MAX)) {
+      const told = this.#similar.combine(occurrence, nowMs)
+      const same = batch.get(told.key)
+      if (same === undefined) batch.set(told.key, [told])
+      else same.push(told)
+    }
+    return batch.values()
+  }
+
+  async #writeInTurn(each: readonly Told[]): Promise<void> {
+    for (const told of each) await this.#write(told).catch((error: unknown) => this.#fail(error))
+  }
+
+  async #write({ occurrence, key }: Told): Promise<void> {
     const { store, node, clock } = this.#options
-    const { occurrence, key } = this.#similar.combine(given, clock.monotonicMs())
     const name = this.#known.get(key)
     this.#known.delete(key)
     const { namespace } = occurrence

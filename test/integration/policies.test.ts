@@ -154,6 +154,20 @@ test('what functions look through costs too', async () => {
   }
 })
 
+test('a policy of more parts than anybody reads is refused, and soon', async () => {
+  const body = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: 'wide' },
+    spec: {
+      variables: Array.from({ length: 30_000 }, (_, i) => ({ name: `v${i}`, expression: '1' })),
+      validations: [{ expression: 'true' }],
+    },
+  }
+  const outcome = await send('POST', `${GROUP}/validatingadmissionpolicies`, { body })
+  expect(messageOf(outcome)).toContain('Too many: 30000: must have at most 1000 items')
+})
+
 test('a node that is cut off puts policies in force, with the parameters that it has', async () => {
   const all = { read: ['*'], write: ['*'] }
   const hub = new MemoryHub()

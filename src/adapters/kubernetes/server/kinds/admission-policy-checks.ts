@@ -2,7 +2,7 @@ import type { Json } from '../../objects/types.ts'
 import { BOOL, type CelType, STRING } from '../cel/types.ts'
 import { CelError } from '../cel/values.ts'
 import { at, isObject, listAt, textAt } from '../json.ts'
-import { isVariableName, policyScope } from '../policies/policy-scope.ts'
+import { isVariableName, POLICY_PARTS_MAX, policyScope } from '../policies/policy-scope.ts'
 import { admissionVariables } from '../webhooks/condition-types.ts'
 import {
   type Cause,
@@ -11,6 +11,7 @@ import {
   invalidValue,
   notSupported,
   required,
+  tooMany,
 } from './checks.ts'
 import { checkQualifiedName, nameProblems } from './names.ts'
 import { all, type Check, each, field, given, needed, neededOneOf, oneOf } from './rules.ts'
@@ -37,7 +38,7 @@ const namedRuleCheck: Check = all((path, rule) => {
 }, ruleCheck)
 
 /** What is wrong with which requests are meant (MatchResources). */
-export const matchCheck: Check = all(
+const matchCheck: Check = all(
   field('matchPolicy', oneOf('Equivalent', 'Exact')),
   given('namespaceSelector', selectorCheck),
   given('objectSelector', selectorCheck),
@@ -72,8 +73,8 @@ const paramKindCheck: Check = (path, value) => {
   ]
 }
 
-/** What policies of both kinds say, up to their variables. */
-export const policyHead: Check = (path, spec) => {
+/** What policies say, up to their variables. */
+const policyHead: Check = (path, spec) => {
   const params = at(spec, 'paramKind') !== undefined
   const constraints = at(spec, 'matchConstraints')
   const field0 = `${path}.matchConstraints`
@@ -89,7 +90,7 @@ export const policyHead: Check = (path, spec) => {
 }
 
 /** What is wrong with the variables of a policy. */
-export function variableCauses(path: string, spec: Json | undefined): readonly Cause[] {
+function variableCauses(path: string, spec: Json | undefined): readonly Cause[] {
   const { variables } = policyScope(spec)
   return variables.flatMap(({ name, expression, program }, index): readonly Cause[] => {
     const item = `${path}.variables[${index}]`
@@ -166,8 +167,17 @@ function annotationCauses(
   ]
 }
 
+/** A policy of too many parts is not looked at any further. */
+const sizeCheck: Check = (path, spec) =>
+  ['variables', 'validations'].flatMap((key) => {
+    const { length } = listAt(spec, key)
+    return length > POLICY_PARTS_MAX ? [tooMany(`${path}.${key}`, length, POLICY_PARTS_MAX)] : []
+  })
+
 const validatingPolicy: Check = (_path, object) => {
   const spec = at(object, 'spec')
+  const sizeCauses = sizeCheck('spec', spec)
+  if (sizeCauses.length > 0) return sizeCauses
   const { types, messageTypes } = policyScope(spec)
   const validations = listAt(spec, 'validations')
   const annotations = listAt(spec, 'auditAnnotations')
@@ -230,8 +240,8 @@ const policyNameCheck: Check = (path, value) =>
     ? [required(path)]
     : nameProblems(value, 'subdomain').map((text) => invalidValue(path, value, text))
 
-/** What bindings of both kinds say. */
-export const bindingHead: Check = all(
+/** What bindings say, but for what they do. */
+const bindingHead: Check = all(
   field('policyName', policyNameCheck),
   field('paramRef', paramRefCheck),
   field('matchResources', (path, value) => (value === undefined ? [] : matchCheck(path, value))),

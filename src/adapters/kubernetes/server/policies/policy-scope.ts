@@ -24,26 +24,28 @@ export interface PolicyScope {
   readonly messageTypes: Readonly<Record<string, CelType>>
 }
 
+/**
+ * How many variables and how many validations a policy may have, which Kubernetes does not bound: each
+ * expression costs what there are variables before it. Those beyond it are not there for expressions.
+ */
+export const POLICY_PARTS_MAX = 1_000
+
 const NO_FIELDS: CelType = { kind: 'object', fields: new Map() }
 
-/**
- * What the expressions of a policy may use.
- *
- * @param isAlwaysComposed whether `variables` is there also where a policy has none.
- */
-export function policyScope(spec: Json | undefined, isAlwaysComposed = false): PolicyScope {
+/** What the expressions of a policy may use. */
+export function policyScope(spec: Json | undefined): PolicyScope {
   const params = at(spec, 'paramKind') !== undefined
-  const given = listAt(spec, 'variables')
-  const composed = given.length > 0 || isAlwaysComposed ? { variables: NO_FIELDS } : {}
-  let types = { ...admissionVariables({ params, authorizer: true }), ...composed }
-  let messageTypes = { ...admissionVariables({ params, authorizer: false }), ...composed }
+  const given = listAt(spec, 'variables').slice(0, POLICY_PARTS_MAX)
+  const composed = given.length > 0 ? { variables: NO_FIELDS } : {}
+  const types = { ...admissionVariables({ params, authorizer: true }), ...composed }
+  const messageTypes = { ...admissionVariables({ params, authorizer: false }), ...composed }
+  const known: readonly Record<string, CelType>[] = [types, messageTypes]
   const variables = given.map((item): PolicyVariable => {
     const name = textAt(item, 'name')
     const expression = textAt(item, 'expression')
     const program = compiledOrWhy(expression, types)
     const type = program instanceof CelError ? DYN : variableType(program.type)
-    types = { ...types, [`variables.${name}`]: type }
-    messageTypes = { ...messageTypes, [`variables.${name}`]: type }
+    for (const names of known) names[`variables.${name}`] = type
     return { name, expression, program }
   })
   return { variables, types, messageTypes }

@@ -130,7 +130,7 @@ export function validatingPolicyOf(object: KubeObject): ValidatingPolicy {
 }
 
 /** Reads what policies of both kinds have. */
-export function policyOf(
+function policyOf(
   object: KubeObject,
   variables: readonly PolicyVariable[],
   types: Readonly<Record<string, CelType>>,

@@ -4,7 +4,7 @@ import type { PolicyQuestion } from './policy-review.ts'
 import type { Denial } from './verdicts.ts'
 
 /** What a request is about where it has no name: what its name will begin with. */
-export function nameOf({ name, about }: PolicyQuestion): string {
+function nameOf({ name, about }: PolicyQuestion): string {
   if (name !== '') return name
   const metadata = objectAt(about.object, 'metadata')
   return textAt(metadata, 'name') || textAt(metadata, 'generateName') || 'Unknown'

@@ -174,6 +174,29 @@ test('containerd that has lost how a container is: it is killed and runs once mo
   await here.gone('forgotten')
 })
 
+test('memory runs short in a container while containerd is away: that is told', async (context) => {
+  const here = given(context)
+  const eat = join(here.livesFolder, 'eat')
+  const script = `until [ -e /lives/eat ]; do sleep 0.1; done; exec tail /dev/zero`
+  const resources = { limits: { memory: '16Mi' } }
+  const over = { main: { resources }, spec: { restartPolicy: 'Never' }, script }
+  await here.create(livingPod(here, 'hungry', over))
+  const before = await here.podWhere('hungry', isReady)
+  const isIts = (words: string): boolean => /lives\/eat|^tail \/dev\/zero/.test(words)
+  expect(await processes(isIts)).not.toEqual([])
+  await here.containerd?.kill()
+  await writeFile(eat, '')
+  await until('its end', async () => (await processes(isIts)).length === 0, WAIT_MS)
+  await here.containerd?.start()
+  const after = await here.podWhere('hungry', ({ status }) => status?.phase === 'Failed')
+  expect(after.metadata.uid).toBe(before.metadata.uid)
+  expect(after.status?.containerStatuses?.[0]?.state.terminated).toMatchObject({
+    exitCode: 137,
+    reason: 'OOMKilled',
+  })
+  await here.gone('hungry')
+})
+
 test('the power is cut: all pods come back once, from what the node knows', async (context) => {
   const here = given(context)
   const command = ['sh', '-c', 'echo begin >>/lives/always-init']

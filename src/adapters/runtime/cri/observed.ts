@@ -1,5 +1,6 @@
 import { podUidOf, sandboxSpecOf, selectorOf } from '../identity.ts'
 import type { ContainerStatus, RuntimeState, SandboxStatus } from '../index.ts'
+import { wasShortOfMemory } from '../kernel-oom.ts'
 import { SharedLook } from '../shared-look.ts'
 import type { CriClient } from './client.ts'
 import { isMissing } from './errors.ts'
@@ -13,6 +14,7 @@ import {
 } from './status.ts'
 
 const OOM_KILLED = 'OOMKilled'
+const KILLED_CODE = 137
 /** How a container ended does not change any more after this. */
 const SETTLED_MS = 10_000
 /** So many pods are asked for one by one at the same time; to list everything costs as much as two of them. */
@@ -180,7 +182,7 @@ export class ObservedState {
     if (state === 'CONTAINER_CREATED') return undefined
     try {
       const request = { containerId: id, verbose: false }
-      return detailsIn((await this.#client.call('ContainerStatus', request)).status)
+      return withOom(id, detailsIn((await this.#client.call('ContainerStatus', request)).status))
     } catch (error) {
       if (isMissing(error)) return 'gone'
       throw error
@@ -210,6 +212,13 @@ export class ObservedState {
       throw error
     }
   }
+}
+
+/** An engine that was away when memory was short is not told of it: the kernel still knows. */
+function withOom(id: string, details: ContainerDetails): ContainerDetails {
+  const { state, exitCode, reason } = details
+  const isKilled = state === 'CONTAINER_EXITED' && exitCode === KILLED_CODE && reason === 'Error'
+  return isKilled && wasShortOfMemory(id) ? { ...details, reason: OOM_KILLED } : details
 }
 
 /** What is kept of the answer: the rest of it, such as all mounts, is as large as everything else. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 
 /** The lowest score that a process of this machine may be given by root (proc(5), oom_score_adj). */
@@ -28,41 +28,3 @@ export async function hasAllCapabilities(): Promise<boolean> {
 }
 
 const OOM_SCORE_MIN = -1000
-const KERNEL_LOG = '/dev/kmsg'
-/** The kernel keeps some thousands of records, each shorter than this. */
-const RECORDS_MAX = 100_000
-const RECORD_BYTES_MAX = 8_192
-
-/**
- * Whether the kernel has told that it ended a process of this container because its memory was short,
- * and has not forgotten it. For engines that do not tell.
- */
-export function wasShortOfMemory(containerId: string): boolean {
-  let log: number
-  try {
-    log = openSync(KERNEL_LOG, constants.O_RDONLY | constants.O_NONBLOCK)
-  } catch {
-    return false
-  }
-  try {
-    const record = Buffer.alloc(RECORD_BYTES_MAX)
-    for (let count = 0; count < RECORDS_MAX; count += 1) {
-      const text = nextRecord(log, record)
-      if (text === undefined) return false
-      if (text.includes('oom-kill:') && text.includes(`${containerId},task=`)) return true
-    }
-    return false
-  } finally {
-    closeSync(log)
-  }
-}
-
-/** @returns undefined when there are no more; an empty text for one that was overwritten meanwhile. */
-function nextRecord(log: number, record: Buffer): string | undefined {
-  try {
-    return record.toString('utf8', 0, readSync(log, record))
-  } catch (error) {
-    const isOverwritten = error instanceof Error && 'code' in error && error.code === 'EPIPE'
-    return isOverwritten ? '' : undefined
-  }
-}

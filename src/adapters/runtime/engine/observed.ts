@@ -1,9 +1,9 @@
 import { selectorOf } from '../identity.ts'
 import type { ContainerStatus, RuntimeState, SandboxStatus } from '../index.ts'
+import { wasShortOfMemory } from '../kernel-oom.ts'
 import type { EngineClient } from './client.ts'
 import { isMissing } from './errors.ts'
 import { labelFilter } from './labels.ts'
-import { wasShortOfMemory } from './machine.ts'
 import type { ContainerDetails, ContainerRow, ImageMessage } from './messages.ts'
 import { containerStatus, isSandbox, sandboxAttempt, sandboxStatus } from './status.ts'
 

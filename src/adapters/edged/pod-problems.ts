@@ -1,9 +1,17 @@
 import type { ContainerStatus } from '../runtime/index.ts'
 import { fullName } from './container-status.ts'
+import { DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './deadline.ts'
 import { type PodContext, tell } from './pod-context.ts'
 import { type PodPlan, runsOf } from './pod-plan.ts'
 import type { Problem } from './pod-starter.ts'
 import type { PodView } from './pod-view.ts'
+
+/** What is told of a pod whose time is up. */
+export const OVERDUE: Problem = {
+  reason: DEADLINE_EXCEEDED,
+  message: DEADLINE_MESSAGE,
+  type: 'Normal',
+}
 
 /** Tells what is wrong with pods, each thing once for as long as it lasts. */
 export class PodProblems {

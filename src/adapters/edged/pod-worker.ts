@@ -6,7 +6,6 @@ import type { ContainerStatus, RuntimeState } from '../runtime/index.ts'
 import { hasAppArmor } from './admission/app-armor.ts'
 import { misfitOf, type Refusal } from './admission/node-fit.ts'
 import type { Waiting } from './container-status.ts'
-import { DEADLINE_EXCEEDED, DEADLINE_MESSAGE } from './deadline.ts'
 import { isNew, refusePod, wasRefused } from './eviction/refuse-pod.ts'
 import { EVICTED } from './eviction/words.ts'
 import { PodHooks } from './hooks/pod-hooks.ts'
@@ -27,8 +26,8 @@ import {
   runsOf,
   type StopStep,
 } from './pod-plan.ts'
-import { backoffProblems, PodProblems } from './pod-problems.ts'
-import { PodStarter, type Problem, type StartResult } from './pod-starter.ts'
+import { backoffProblems, OVERDUE, PodProblems } from './pod-problems.ts'
+import { PodStarter, type StartResult } from './pod-starter.ts'
 import { podStatus } from './pod-status.ts'
 import { allContainers, type PodView, viewPod } from './pod-view.ts'
 import { Prober } from './probes/prober.ts'
@@ -42,9 +41,6 @@ import { removePodDirectory, removeVolumes } from './volumes/pod-volumes.ts'
 const PROBLEM_RETRY_MS = 10_000
 /** What can change without a hint: the rest is decided by objects, and those are watched. */
 const UNANNOUNCED: readonly string[] = ['FailedMount', 'Failed', 'FailedCreatePodSandBox']
-
-/** What is told of a pod whose time is up. */
-const OVERDUE: Problem = { reason: DEADLINE_EXCEEDED, message: DEADLINE_MESSAGE, type: 'Normal' }
 
 /** Brings one pod at a time to where it should be. Every pass begins with what is there. */
 export class PodWorker {

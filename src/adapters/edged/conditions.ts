@@ -11,6 +11,9 @@ export interface Condition {
   readonly observedGeneration?: number | undefined
 }
 
+/** One that nodes write as well as others: it stays behind those that only nodes write. */
+const SHARED = 'DisruptionTarget'
+
 /** A time as Kubernetes writes it: RFC 3339 in whole seconds. */
 export function kubeTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`
@@ -50,5 +53,6 @@ export function mergeConditions(
       lastTransitionTime: isSame ? (old['lastTransitionTime'] ?? kubeTime(nowMs)) : kubeTime(nowMs),
     }
   })
-  return [...others, ...merged]
+  const shared = others.filter(({ type }) => type === SHARED)
+  return [...others.filter(({ type }) => type !== SHARED), ...merged, ...shared]
 }

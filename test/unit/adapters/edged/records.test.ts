@@ -78,6 +78,8 @@ describe('conditions', () => {
   test('those of others stay, and are told first', () => {
     const other = { type: 'B', status: 'Unknown' }
     expect(mergeConditions([other], [{ type: 'A', status: 'True' }], 0)[0]).toEqual(other)
+    const ours = { type: 'DisruptionTarget', status: 'True' }
+    expect(mergeConditions([ours], [{ type: 'A', status: 'True' }], 0)[1]).toEqual(ours)
   })
 })
 

@@ -1,4 +1,4 @@
-import { isSpecial, isValueList, isValueMap, type Value } from './values.ts'
+import { isValueList, isValueMap, type Value } from './values.ts'
 
 // What calls cost beside the step that each of them is. Functions may look through all that they are
 // given, and some of them at each part for each other: a budget that counted calls alone would let an
@@ -27,8 +27,6 @@ function partsOf(value: Value): number {
     if (count > PARTS_MAX) break
     if (isValueList(next)) for (const item of next) waiting.push(item)
     else if (isValueMap(next)) for (const item of next.values()) waiting.push(item)
-    else if (next !== null && isSpecial(next) && next.special === 'message')
-      waiting.push(next.inner as Value)
   }
   return count
 }

@@ -6,8 +6,6 @@ export type CelType =
   /** Fields by the names that expressions use. */
   | { readonly kind: 'object'; readonly fields: ReadonlyMap<string, CelType> }
   | { readonly kind: 'optional'; readonly of: CelType }
-  /** Made by an expression: `Object.spec{replicas: 1}`; the name says which. */
-  | { readonly kind: 'message'; readonly name: string }
   /** Stands for any type in a signature, the same one wherever the name is the same. */
   | { readonly kind: 'parameter'; readonly name: string }
 
@@ -72,7 +70,6 @@ export function typeText(type: CelType): string {
       return `map(${typeText(type.key)}, ${typeText(type.value)})`
     case 'optional':
       return `optional_type(${typeText(type.of)})`
-    case 'message':
     case 'parameter':
       return type.name
     default:
@@ -106,7 +103,6 @@ export function fits(wanted: CelType, given: CelType, bindings: Bindings): boole
   if (wanted.kind === 'map' && given.kind === 'map')
     return fits(wanted.key, given.key, bindings) && fits(wanted.value, given.value, bindings)
   if (wanted.kind === 'object') return wanted === given
-  if (wanted.kind === 'message') return given.kind === 'message' && wanted.name === given.name
   return wanted.kind === given.kind
 }
 
@@ -130,7 +126,6 @@ export function unified(a: CelType, b: CelType): CelType | undefined {
     const value = unified(a.value, b.value)
     return key === undefined || value === undefined ? undefined : { kind: 'map', key, value }
   }
-  if (a.kind === 'message' && b.kind === 'message') return a.name === b.name ? a : undefined
   if (a.kind === 'object' || b.kind === 'object' || a.kind === 'parameter') return undefined
   return a.kind === b.kind ? a : undefined
 }

@@ -14,12 +14,12 @@ export type Value =
 
 /** A value of a type that neither JSON nor JavaScript has. */
 export interface Special {
-  readonly special: 'uint' | 'timestamp' | 'duration' | 'type' | 'optional' | 'opaque' | 'message'
-  /** The kind of an opaque value, or the name of a type or of that of a message. */
+  readonly special: 'uint' | 'timestamp' | 'duration' | 'type' | 'optional' | 'opaque'
+  /** The kind of an opaque value, or the name of a type. */
   readonly name?: string
   /** The number of a uint; nanoseconds of a duration, or since 1970 of a timestamp. */
   readonly amount?: bigint
-  /** What is in an optional or an opaque value; the fields of a message, as a map. */
+  /** What is in an optional or an opaque value. */
   readonly inner?: unknown
 }
 
@@ -83,7 +83,7 @@ export function isValueMap(value: Value): value is ReadonlyMap<Value, Value> {
 }
 
 /** The type of a value, without that of its parts. */
-export function kindOf(value: Value): ScalarKind | 'list' | 'map' | 'optional' | 'message' {
+export function kindOf(value: Value): ScalarKind | 'list' | 'map' | 'optional' {
   if (value === null) return 'null'
   switch (typeof value) {
     case 'boolean':
@@ -113,7 +113,6 @@ export function typeOf(value: Value): CelType {
   const kind = kindOf(value)
   if (kind === 'list') return OPEN_LIST
   if (kind === 'map') return OPEN_MAP
-  if (kind === 'message') return { kind, name: (value as Special).name ?? '' }
   return kind === 'optional' ? OPEN_OPTIONAL : { kind }
 }
 
@@ -191,8 +190,6 @@ function sameSpecials(a: Special, b: Special): boolean {
     if (!isThere(a) || !isThere(b)) return isThere(a) === isThere(b)
     return sameValues(a.inner as Value, b.inner as Value)
   }
-  if (a.special === 'message')
-    return a.name === b.name && sameValues(a.inner as Value, b.inner as Value)
   if (a.special === 'opaque') return a.name === b.name && sameOpaque(a.inner, b.inner)
   return a.amount === b.amount && a.name === b.name
 }

@@ -16,6 +16,7 @@ const LOAD: ApiLoad = {
   writes: 1_000,
   watchers: 1_000,
   changes: 50,
+  restMs: 12_000,
 }
 
 const QUICK: ApiLoad = {
@@ -26,6 +27,7 @@ const QUICK: ApiLoad = {
   writes: 10,
   watchers: 5,
   changes: 3,
+  restMs: 0,
 }
 
 const READS = ['get', 'list of 1,000', 'table of 1,000', 'list of 10,000', 'table of 10,000']

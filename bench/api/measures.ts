@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { percentile } from '../report.ts'
 import type { Figures } from '../sync/harness/result.ts'
 import { ApiClient, type ApiRequest, type Timings } from './client.ts'
@@ -24,6 +25,8 @@ export interface ApiLoad {
   readonly writes: number
   readonly watchers: number
   readonly changes: number
+  /** How long a server rests before its memory is looked at: who collects garbage gives back what the work took. */
+  readonly restMs: number
 }
 
 /** Figures by the name of the row. */
@@ -46,6 +49,7 @@ export async function measure(
   const client = new ApiClient(system.target)
   const measured: Record<string, Figures> = {}
   const memory = async (when: string): Promise<Figures> => {
+    await sleep(load.restMs)
     const { rssBytes, anonymousBytes } = await memoryOfAll(system)
     return { [`${when}MiB`]: rssBytes / MIB, [`${when}AnonymousMiB`]: anonymousBytes / MIB }
   }

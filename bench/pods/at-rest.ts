@@ -4,7 +4,8 @@ import { cpuMsOf } from '../programs.ts'
 import type { Figures } from '../sync/harness/result.ts'
 import type { BenchNode } from './node.ts'
 
-const SETTLE_MS = 6_000
+/** Longer than a start and the collections after it take. */
+const SETTLE_MS = 20_000
 const MIB = 1 << 20
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS

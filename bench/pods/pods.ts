@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
+import type { JsonObject } from 'tideway/adapters/kubernetes/objects'
 import { SHELL_IMAGE } from '../../test/containers/images.ts'
 import type { ApiClient, ApiRequest } from '../api/client.ts'
 
@@ -10,6 +11,22 @@ const WAIT_MS = 120_000
 
 /** The request that makes a pod, whose first act is to make a file named like itself in `beacons`. */
 export function createPod(name: string, beacons: string): ApiRequest {
+  return createPodWith(name, [{ name: 'beacons', hostPath: { path: beacons } }])
+}
+
+/** The request that makes a pod which has the config map of the same name in its volume `config`. */
+export function createConfiguredPod(name: string, beacons: string): ApiRequest {
+  return createPodWith(name, [
+    { name: 'beacons', hostPath: { path: beacons } },
+    { name: 'config', configMap: { name } },
+  ])
+}
+
+/** Each volume is mounted where its name says. */
+function createPodWith(
+  name: string,
+  volumes: readonly (JsonObject & { readonly name: string })[],
+): ApiRequest {
   const script = `: > /beacons/${name}; exec sleep 100000`
   const body = {
     apiVersion: 'v1',
@@ -19,27 +36,22 @@ export function createPod(name: string, beacons: string): ApiRequest {
       nodeName: 'bench',
       terminationGracePeriodSeconds: 0,
       automountServiceAccountToken: false,
-      volumes: [{ name: 'beacons', hostPath: { path: beacons } }],
+      volumes,
       containers: [
         {
           name: 'main',
           image: SHELL_IMAGE,
           imagePullPolicy: 'IfNotPresent',
           command: ['sh', '-c', script],
-          volumeMounts: [{ name: 'beacons', mountPath: '/beacons' }],
+          volumeMounts: volumes.map((volume) => ({
+            name: volume.name,
+            mountPath: `/${volume.name}`,
+          })),
         },
       ],
     },
   }
   return { method: 'POST', path: PODS, body }
-}
-
-/** The request that makes a pod which has the config map of the same name in its volume `config`. */
-export function createConfiguredPod(name: string, beacons: string): ApiRequest {
-  const request = createPod(name, beacons)
-  const { spec, ...pod } = request.body as { readonly spec: { readonly volumes: object[] } }
-  const volumes = [...spec.volumes, { name: 'config', configMap: { name } }]
-  return { ...request, body: { ...pod, spec: { ...spec, volumes } } }
 }
 
 /** The request that makes a config map of one value. */

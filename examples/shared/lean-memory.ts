@@ -31,6 +31,9 @@ const UNCOLLECTED_MS = 1_000
 /** So many full collections have a start, and not more. */
 const START_COLLECTIONS_MAX = 8
 
+/** After the start the old generation is put together where so much of it is free between what is used. */
+const HOLES_SHARE_MIN = 0.25
+
 /**
  * Makes V8 keep less memory than it takes for good on a machine that has plenty: garbage is collected
  * earlier and what is left put together, code that only the start needs is given up soon, and WASM is optimized
@@ -40,7 +43,7 @@ const START_COLLECTIONS_MAX = 8
 export function keepMemoryLow(): void {
   growBy(OLD_GROWTH_PERCENT)
   setFlagsFromString('--memory-reducer-single-gc')
-  const start = giveBackTheStart()
+  const heap = putTogether()
   setFlagsFromString('--wasm-num-compilation-tasks=1')
   boundYoungGeneration()
   let lastMs = 0
@@ -53,7 +56,7 @@ export function keepMemoryLow(): void {
       if (detail?.kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue
       growBy(growthPercent(getHeapStatistics().used_heap_size, startTime - lastMs))
       lastMs = startTime
-      start.collected()
+      heap.collected()
     }
   })
   observer.observe({ entryTypes: ['gc'] })
@@ -79,35 +82,43 @@ function growBy(percent: number): void {
   setFlagsFromString(`--heap-growing-percent=${percent}`)
 }
 
-/** @returns who is to be told of each full collection. */
-function giveBackTheStart(): { collected(): void } {
+/**
+ * Has the next full collection put together what the heap holds, where it comes {@link UNCOLLECTED_MS} after the one
+ * before or later: eight times at most during the start, and afterwards where there are holes enough.
+ *
+ * @returns who is to be told of each full collection.
+ */
+function putTogether(): { collected(): void } {
   const compact = (): void => setFlagsFromString('--compact-on-every-full-gc')
   const compactNoMore = (): void => setFlagsFromString('--no-compact-on-every-full-gc')
   compact()
   setFlagsFromString(`--gc-memory-reducer-start-delay-ms=${QUIET_MS}`)
   setFlagsFromString(`--bytecode-old-age=${UNUSED_COLLECTIONS}`)
-  const again = setTimeout(compact, UNCOLLECTED_MS)
+  let left = START_COLLECTIONS_MAX
+  const again = setTimeout(() => {
+    if (left > 0 || holesShare() >= HOLES_SHARE_MIN) compact()
+  }, UNCOLLECTED_MS)
   again.unref()
-  let collections = 0
-  const end = (): void => {
-    collections = START_COLLECTIONS_MAX
-    clearTimeout(again)
+  const endOfStart = setTimeout(() => {
+    left = 0
     compactNoMore()
-  }
-  const restore = setTimeout(() => {
-    end()
     setFlagsFromString('--gc-memory-reducer-start-delay-ms=8000')
   }, START_MS)
-  restore.unref()
+  endOfStart.unref()
   return {
     collected: () => {
-      collections += 1
-      if (collections > START_COLLECTIONS_MAX) return
+      left -= 1
       compactNoMore()
       again.refresh()
-      if (collections === START_COLLECTIONS_MAX) end()
     },
   }
+}
+
+/** How much of the old generation is free, of what it takes of memory. */
+function holesShare(): number {
+  const old = getHeapSpaceStatistics().find((space) => space.space_name === 'old_space')
+  if (old === undefined || old.physical_space_size === 0) return 0
+  return 1 - old.space_used_size / old.physical_space_size
 }
 
 function boundYoungGeneration(): void {

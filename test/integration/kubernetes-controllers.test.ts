@@ -300,6 +300,36 @@ describe('a kube-controller-manager and a kube-scheduler of Kubernetes', () => {
     )
   })
 
+  test('check the types of a policy of admission, and say what is wrong in its status', async () => {
+    const name = 'few.example.com'
+    await target.create('/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies', {
+      metadata: { name },
+      spec: {
+        matchConstraints: {
+          resourceRules: [
+            {
+              apiGroups: ['apps'],
+              apiVersions: ['v1'],
+              operations: ['*'],
+              resources: ['deployments'],
+            },
+          ],
+        },
+        validations: [{ expression: "object.spec.replicas > '1'" }],
+      },
+    })
+    const policy: ObjectKey = {
+      resource: 'validatingadmissionpolicies.admissionregistration.k8s.io',
+      name,
+    }
+    const shown = await untilShown(target.store, policy, count('observedGeneration', 1))
+    const warnings = mapsAt(shown, 'status', 'typeChecking', 'expressionWarnings')
+    expect(warnings.map((warning) => textAt(warning, 'fieldRef'))).toEqual([
+      'spec.validations[0].expression',
+    ])
+    expect(textAt(warnings[0], 'warning')).toContain("found no matching overload for '_>_'")
+  })
+
   test('collect what belongs to what is gone: at once, first, or never', async () => {
     const home = await makeSpace('garbage')
     const sets = apis('apps/v1', home, 'replicasets')

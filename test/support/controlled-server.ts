@@ -32,7 +32,6 @@ const UNSERVED = [
   'certificatesigningrequest-approving-controller',
   'certificatesigningrequest-cleaner-controller',
   'certificatesigningrequest-signing-controller',
-  'validatingadmissionpolicy-status-controller',
 ]
 
 /** Every controller asks with an account of its own, as in a cluster whose roles count. */

@@ -46,7 +46,7 @@ export async function findBelow(
 ): Promise<string | undefined> {
   try {
     const root = await realpath(volume)
-    if (mayMake && !(await isBelow(root, await realpath(await nearest(path))))) return undefined
+    if (mayMake && !isBelow(root, await realpath(await nearest(path)))) return undefined
     if (mayMake) await makeBelow(volume, path)
     const found = await realpath(path)
     return isBelow(root, found) ? found : undefined

@@ -1,5 +1,6 @@
 import type { Json, JsonObject, KubeObject } from '../../objects/types.ts'
 import { type Draft, isList, isObject, setOwn, textAt, withField } from '../json.ts'
+import { inspectJson } from '../json-text.ts'
 import { checkAnnotations } from '../kinds/metadata-checks.ts'
 import type { StructType } from '../schema/schema.ts'
 import { applyConfiguration, type Writer } from './apply.ts'
@@ -59,6 +60,8 @@ function stillAsApplied(type: StructType, live: KubeObject, apiVersion: string):
 function parsed(text: string): JsonObject | undefined {
   if (text === '') return undefined
   try {
+    // Nobody looked at how deep it is: it came as text.
+    inspectJson(text)
     const value = JSON.parse(text) as Json
     return isObject(value) ? value : undefined
   } catch {

@@ -30,6 +30,11 @@ function map(data: Record<string, string>, note?: string): KubeObject {
 const noteOf = ({ metadata }: KubeObject): unknown =>
   (metadata['annotations'] as JsonObject | undefined)?.[NOTE]
 
+/** As long as an annotation may be, and too deep to be walked. */
+function deepNote(depth: number): string {
+  return `{"apiVersion":"v1","kind":"ConfigMap","data":${'['.repeat(depth)}${']'.repeat(depth)}}`
+}
+
 /** An object as `kubectl apply` of the client made it. */
 function applied(data: Record<string, string>, note = JSON.stringify(map(data))): KubeObject {
   return recordUpdate(type, undefined, map(data, note), by('kubectl-client-side-apply'))
@@ -67,6 +72,7 @@ describe('an apply on the server after one on the client', () => {
     ['of another version', JSON.stringify({ ...map({ a: '1' }), apiVersion: 'v2' })],
     ['that does not fit the kind', JSON.stringify({ ...map({ a: '1' }), dta: {} })],
     ['of other values', JSON.stringify(map({ a: '0' }))],
+    ['that nests too deep', deepNote(50_000)],
   ])('is refused where there is a note %s', (_what, note) => {
     expect(() => apply(applied({ a: '1' }, note), map({ a: '2' }))).toThrow('1 conflict')
   })

@@ -165,7 +165,8 @@ export async function containerMounts(
     if (env !== undefined && below.path !== '') {
       const found = await findBelow(base, source, !hasFiles(volume))
       if (found === undefined) return { mounts, problem: unprepared(name, container) }
-      source = found
+      // No container writes to what has files, and past its links they are replaced when they change.
+      if (!hasFiles(volume)) source = found
     }
     const readOnly = each['readOnly'] === true || hasFiles(volume)
     const propagation = PROPAGATIONS[asText(each['mountPropagation']) ?? '']

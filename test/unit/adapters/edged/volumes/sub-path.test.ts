@@ -1,8 +1,24 @@
-import { mkdir, mkdtemp, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readFile,
+  readlink,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { writeAtomicDirectory } from '../../../../../src/adapters/edged/volumes/atomic-directory.ts'
+import {
+  containerMounts,
+  volumeDirectory,
+} from '../../../../../src/adapters/edged/volumes/pod-volumes.ts'
 import { findBelow, subPathOf } from '../../../../../src/adapters/edged/volumes/sub-path.ts'
+import { pod } from '../pods.ts'
 
 describe('a part of a volume', () => {
   test.each([
@@ -69,5 +85,24 @@ describe('what is at a path below a volume', () => {
     await symlink('round', join(volume, 'round'))
     expect(await findBelow(volume, join(volume, 'round'), true)).toBeUndefined()
     expect(await findBelow(volume, join(volume, 'missing'), false)).toBeUndefined()
+  })
+
+  test('is where it was when the files of the volume are replaced', async () => {
+    const write = async (text: string): Promise<void> => {
+      const file = { bytes: Buffer.from(text), mode: 0o644 }
+      await writeAtomicDirectory(volumeDirectory(folder, 'config'), new Map([['key', file]]))
+    }
+    const volumeMounts = [{ name: 'config', mountPath: '/key', subPath: 'key' }]
+    const view = pod({
+      containers: [{ name: 'main', volumeMounts }],
+      volumes: [{ name: 'config', configMap: { name: 'app' } }],
+    })
+    const [container] = view.containers
+    if (container === undefined) throw new Error('a container is missing')
+    await write('old')
+    const { mounts } = await containerMounts(view, container, folder, {})
+    await write('new')
+    // Where nothing can be mounted, a link leads a process there.
+    expect(await readFile(mounts[0]?.source ?? '', 'utf8')).toBe('new')
   })
 })

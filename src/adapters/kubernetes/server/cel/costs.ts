@@ -1,4 +1,4 @@
-import { isValueList, isValueMap, type Value } from './values.ts'
+import { isSpecial, isValueList, isValueMap, type Value } from './values.ts'
 
 // What calls cost beside the step that each of them is. Functions may look through all that they are
 // given, and some of them at each part for each other: a budget that counted calls alone would let an
@@ -27,6 +27,8 @@ function partsOf(value: Value): number {
     if (count > PARTS_MAX) break
     if (isValueList(next)) for (const item of next) waiting.push(item)
     else if (isValueMap(next)) for (const item of next.values()) waiting.push(item)
+    else if (isSpecial(next) && next.special === 'optional')
+      waiting.push((next.inner ?? null) as Value)
   }
   return count
 }
@@ -56,6 +58,9 @@ const pairs: Cost = ([left, right = left]) => {
   return itemsOf(left) * itemsOf(right) * Math.min(...parts)
 }
 
+/** All parts of the values become part of a text, one that is there twice too. */
+const writing: Cost = (values) => values.reduce<number>((sum, value) => sum + partsOf(value), 0)
+
 /** A text is looked through once for each part of a pattern. */
 const pattern: Cost = ([text, source]) =>
   Math.ceil(lengthOf(text) / WEIGHT_DIVISOR) * Math.ceil(lengthOf(source) / PATTERN_DIVISOR)
@@ -74,6 +79,8 @@ const COSTS: Readonly<Record<string, Cost>> = {
   find: pattern,
   findAll: pattern,
   check: () => CHECK_STEPS,
+  format: writing,
+  join: writing,
 }
 
 /** What a call of a function costs, in steps. */

@@ -296,11 +296,16 @@ function map(entries: readonly (readonly [Node, Node])[], scope: Scope): Part {
   return {
     type: {
       kind: 'map',
-      key: common(parts.map(([key]) => key.type)),
+      key: keyType(common(parts.map(([key]) => key.type))),
       value: common(parts.map(([, value]) => value.type)),
     },
     run: (frame) => new Map(parts.map(([key, value]) => [key.run(frame), value.run(frame)])),
   }
+}
+
+/** Of a key with parts nothing is known: such types would double with each map that is a key of another. */
+function keyType(type: CelType): CelType {
+  return 'item' in type || 'value' in type || 'of' in type || 'fields' in type ? DYN : type
 }
 
 /** The type of what is of one of several types. */

@@ -53,13 +53,19 @@ export function compiledOrWhy(
   }
 }
 
-/** The type of a variable that an expression makes: of what is not plain nothing is known. */
-export function variableType(type: CelType): CelType {
+/** How deep a type is known: variables are made of variables, and each may be deeper than the last. */
+const TYPE_DEPTH_MAX = 32
+
+/** The type of a variable that an expression makes: of what is not plain, or very deep, nothing is known. */
+export function variableType(type: CelType, depth = 0): CelType {
+  if (depth > TYPE_DEPTH_MAX) return DYN
   switch (type.kind) {
     case 'list':
-      return { kind: 'list', item: variableType(type.item) }
-    case 'map':
-      return { kind: 'map', key: variableType(type.key), value: variableType(type.value) }
+      return { kind: 'list', item: variableType(type.item, depth + 1) }
+    case 'map': {
+      const value = variableType(type.value, depth + 1)
+      return { kind: 'map', key: variableType(type.key, depth + 1), value }
+    }
     case 'bool':
     case 'bytes':
     case 'double':

@@ -162,6 +162,29 @@ describe('fails', () => {
     expect(() => evaluate(source)).toThrow(why)
   })
 
+  test.each(['"%s".format([LIST])', 'LIST.map(a, "%s".format([a])).join("")'])(
+    'a text of values that are there many times over: %s',
+    (source) => {
+      const list = `["a"]${'.map(a, [a, a])'.repeat(60)}`
+      expect(() => evaluate(`${source.replaceAll('LIST', list)} == ""`)).toThrow(
+        'cost limit exceeded',
+      )
+    },
+  )
+
+  test('a comparison of optional values that are there many times over', () => {
+    const list = `["a"]${'.map(a, [optional.of(a), optional.of(a)])'.repeat(40)}`
+    expect(() => evaluate(`${list} == ${list}`)).toThrow('cost limit exceeded')
+  })
+
+  test('a text that is much longer than what it is made of', () => {
+    const long = `"${'x'.repeat(1_000)}"`
+    expect(() => evaluate(`lists.range(2000).map(i, ${long}).join("") == ""`)).toThrow(
+      'cost limit exceeded',
+    )
+    expect(evaluate('["a", "b"].join("-")')).toBe('a-b')
+  })
+
   test('what takes too many steps', () => {
     const loop = 'lists.range(1000).all(a, lists.range(1000).all(b, a + b >= 0))'
     expect(() => evaluate(loop)).toThrow('operation cancelled: actual cost limit exceeded')

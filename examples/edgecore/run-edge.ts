@@ -93,7 +93,6 @@ export async function startEdge(
   teardown.add('status', () => status.close())
   const filled = new Filled(isNew)
   teardown.add('first fill', () => filled.close())
-  await leaveFormerRuntimes(settings, logger)
   const parts = { settings, node, replica, store, logger }
   const pods =
     settings.runtime === 'kubelet'
@@ -114,6 +113,8 @@ export async function startEdge(
     ...{ logger, identity: access, audit, usage: pods.usage },
   })
   teardown.add('Kubernetes API', () => api.close())
+  // Only now: one that cannot begin, such as without its engine, leaves what runs as it is.
+  await leaveFormerRuntimes(settings, logger)
   await pods.start(api, authority.certificate, access)
   status.api = api.url
   const link = new FleetLink({

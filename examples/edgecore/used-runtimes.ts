@@ -1,6 +1,8 @@
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'tideway'
 import { writeSecretFile } from 'tideway/adapters/kubernetes/server'
+import { RuntimeError } from 'tideway/adapters/runtime'
 import { readJsonFile } from '../shared/private-files.ts'
 import { ProgramError } from '../shared/program-error.ts'
 import { engineEndpoint, openRuntime, type RuntimeSettings } from './open-runtime.ts'
@@ -11,8 +13,8 @@ type UsedRuntime = Pick<RuntimeSettings, 'runtime' | 'runtimeEndpoint'>
 
 /**
  * Stops the pods that are left in runtimes that this node was run with before, so that none runs
- * twice, and remembers the one that it is run with now. An engine that does not answer keeps its
- * pods until it does.
+ * twice, and remembers the one that it is run with now. An engine that does not answer, or does not
+ * let go of a pod, is asked again the next time.
  */
 export async function leaveFormerRuntimes(
   settings: RuntimeSettings,
@@ -20,17 +22,17 @@ export async function leaveFormerRuntimes(
 ): Promise<void> {
   const used = await readUsed(settings.data)
   const left: UsedRuntime[] = []
-  for (const former of used.filter((each) => !isSame(each, settings))) {
+  for (const former of await othersOf(used, settings)) {
     const { runtime, runtimeEndpoint } = former
     try {
       const pods = await stopPodsOf({ ...settings, ...former }, logger)
       logger.info('pods of the runtime of before are stopped', { runtime, runtimeEndpoint, pods })
     } catch (error) {
       const isAway = error instanceof ProgramError && error.code === 'RUNTIME_UNREACHABLE'
-      if (!isAway) throw error
+      if (!isAway && !(error instanceof RuntimeError)) throw error
       left.push(former)
       const fields = { runtime, runtimeEndpoint, error }
-      logger.warn('pods of the runtime of before may run on: it does not answer', fields)
+      logger.warn('pods of the runtime of before may run on', fields)
     }
   }
   const now = settings.runtime === 'kubelet' ? left : [...left, usedIn(settings)]
@@ -39,7 +41,7 @@ export async function leaveFormerRuntimes(
 
 /** Stops the pods of a node, in the runtime that is named and in all that it was run with. */
 export async function stopAllPods(settings: RuntimeSettings, logger: Logger): Promise<number> {
-  const others = (await readUsed(settings.data)).filter((each) => !isSame(each, settings))
+  const others = await othersOf(await readUsed(settings.data), settings)
   let pods = 0
   for (const each of [usedIn(settings), ...others]) {
     pods += await stopPodsOf({ ...settings, ...each }, logger)
@@ -61,8 +63,18 @@ function usedIn(settings: UsedRuntime): UsedRuntime {
   return { runtime, runtimeEndpoint: runtime === 'process' ? undefined : engineEndpoint(settings) }
 }
 
-function isSame(former: UsedRuntime, settings: UsedRuntime): boolean {
-  return JSON.stringify(former) === JSON.stringify(usedIn(settings))
+async function othersOf(
+  used: readonly UsedRuntime[],
+  settings: UsedRuntime,
+): Promise<readonly UsedRuntime[]> {
+  const own = await nameOf(usedIn(settings))
+  const names = await Promise.all(used.map(nameOf))
+  return used.filter((_, index) => names[index] !== own)
+}
+
+/** The same for each path that leads to an engine, such as /var/run where that is a link to /run. */
+async function nameOf({ runtime, runtimeEndpoint = '' }: UsedRuntime): Promise<string> {
+  return `${runtime} ${await realpath(runtimeEndpoint).catch(() => runtimeEndpoint)}`
 }
 
 function pathIn(directory: string): string {

@@ -14,6 +14,7 @@ import { runCli, TestFleet, until } from './fleet-programs.ts'
 import { checkStaticPods } from './static-pods-check.ts'
 
 const WAIT_MS = 120_000
+const MISSING = ['--runtime', 'cri', '--runtime-endpoint', '/nowhere/containerd.sock']
 
 let containerd: Containerd | undefined
 let fleet: TestFleet
@@ -54,9 +55,8 @@ function isAlive(pid: number): boolean {
 }
 
 test('an engine that is not there is named', async () => {
-  const missing = ['--runtime', 'cri', '--runtime-endpoint', '/nowhere/containerd.sock']
   const token = ['--token', await fleet.token('lonely')]
-  const result = await runCli('edgecore', fleet.edgeArgs('lonely', [...token, ...missing]))
+  const result = await runCli('edgecore', fleet.edgeArgs('lonely', [...token, ...MISSING]))
   expect(result.code).toBe(6)
   expect(result.stderr).toContain('RUNTIME_UNREACHABLE')
   expect(result.stderr).toContain('/nowhere/containerd.sock: there is no such socket (ENOENT)')
@@ -104,6 +104,7 @@ test('a pod of plain processes becomes a container when the node is run with an 
   await until('the pod being a process', () => runsAs('process'), WAIT_MS)
   const pid = await until('the process being known', () => pidIn(pidFile), WAIT_MS)
   await edge.stop()
+  expect(await runCli('edgecore', fleet.edgeArgs('moving', MISSING))).toMatchObject({ code: 6 })
   expect(isAlive(pid)).toBe(true)
   const again = await fleet.startEdge('moving', engine())
   await again.line('pods of the runtime of before are stopped')

@@ -63,9 +63,9 @@ const CONTAINERS = ['initContainers', 'containers'] as const
 
 /** What of a list in an object was asked for, told by the key of its items; without the list when it was not. */
 function withAsked(object: Json, asked: Json | undefined, list: string, key: string): Json {
-  const given = listAt(asked, list).map((item) => at(item, key))
+  const given = new Set(listAt(asked, list).map((item) => at(item, key)))
   const items = listAt(object, list)
-  const kept = items.filter((item) => given.includes(at(item, key)))
+  const kept = items.filter((item) => given.has(at(item, key)))
   if (!isObject(object) || kept.length === items.length) return object
   const { [list]: _, ...rest } = object
   return kept.length === 0 ? rest : { ...rest, [list]: kept }
@@ -104,8 +104,8 @@ const POD_META = ['spec', 'template', 'metadata'] as const
 
 /** Finalizers that the client did not ask for are put there to protect what is in use. */
 function withoutFinalizers(given: KubeObject, object: KubeObject): KubeObject {
-  const asked = given.metadata.finalizers ?? []
-  const left = (object.metadata.finalizers ?? []).filter((name) => asked.includes(name))
+  const asked = new Set(given.metadata.finalizers)
+  const left = (object.metadata.finalizers ?? []).filter((name) => asked.has(name))
   return withField(
     object,
     ['metadata', 'finalizers'],

@@ -182,7 +182,10 @@ export class ObservedState {
     if (state === 'CONTAINER_CREATED') return undefined
     try {
       const request = { containerId: id, verbose: false }
-      return withOom(id, detailsIn((await this.#client.call('ContainerStatus', request)).status))
+      const details = detailsIn((await this.#client.call('ContainerStatus', request)).status)
+      const hasEnded = this.#containers.get(id)?.details?.state === 'CONTAINER_EXITED'
+      // The kernel tells it before the end: asked once, as reading its whole log takes milliseconds.
+      return hasEnded ? details : withOom(id, details)
     } catch (error) {
       if (isMissing(error)) return 'gone'
       throw error

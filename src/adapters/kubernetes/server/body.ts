@@ -191,7 +191,7 @@ function parseAsJson(text: string): Parsed | undefined {
 function parseAsYaml(text: string): Parsed {
   try {
     const { value, repeated } = readYaml(text)
-    checkDepth(value, 0)
+    checkYaml(value, 0)
     return { value, duplicates: repeated }
   } catch (error) {
     if (error instanceof StatusError) throw error
@@ -199,11 +199,18 @@ function parseAsYaml(text: string): Parsed {
   }
 }
 
-function checkDepth(value: Json | undefined, depth: number): void {
+function checkYaml(value: Json | undefined, depth: number): void {
   if (depth > JSON_DEPTH_MAX) throw badRequest('the body is nested too deeply')
+  // JSON has no number for what YAML writes as `.inf` and `.nan`.
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw badRequest(`error converting YAML to JSON: json: unsupported value: ${goText(value)}`)
   if (typeof value === 'object' && value !== null) {
-    for (const item of Object.values(value)) checkDepth(item, depth + 1)
+    for (const item of Object.values(value)) checkYaml(item, depth + 1)
   }
+}
+
+function goText(value: number): string {
+  return Number.isNaN(value) ? 'NaN' : `${value < 0 ? '-' : '+'}Inf`
 }
 
 function decodeText(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-import { type Document, isScalar, parseDocument, visit, type YAMLMap } from 'yaml'
+import { type Document, isScalar, parseDocument, type ScalarTag, visit, type YAMLMap } from 'yaml'
 import type { Json } from '../objects/types.ts'
 import { badRequest } from './status.ts'
 
@@ -33,13 +33,45 @@ export function readYaml(text: string): ReadYaml {
     version: '1.1',
     // The reader would compare each key with all before it.
     uniqueKeys: false,
-    customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !isTime(tag)),
+    resolveKnownTags: false,
+    customTags: (tags) => [
+      ...tags.filter(
+        (tag) => typeof tag === 'string' || !(isTime(tag) || MADE_BY_TAGS.has(tag.tag)),
+      ),
+      BINARY,
+      OCTAL,
+    ],
   })
   const [problem] = document.errors
   if (problem !== undefined) throw badRequest(`${CONTEXT}${problem.message.split('\n')[0]}`)
   const repeated = look(document)
   const value = document.toJS({ maxAliasCount: ALIAS_GROWTH_MAX }) as Json
   return { value, repeated: repeated.map((at) => repeatedText(text, at)) }
+}
+
+/** Tags that the reader makes more of than JSON has. */
+const MADE_BY_TAGS: ReadonlySet<string> = new Set(
+  ['binary', 'omap', 'pairs', 'set'].map((name) => `tag:yaml.org,2002:${name}`),
+)
+
+/** Bytes in base64: the text that they are. */
+const BINARY: ScalarTag = {
+  tag: 'tag:yaml.org,2002:binary',
+  default: false,
+  resolve: (text, refuse) => {
+    const given = text.replace(/[\r\n]/g, '')
+    if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(given))
+      refuse('!!binary value contains invalid base64 data')
+    return Buffer.from(given, 'base64').toString()
+  },
+}
+
+/** The octal numbers of YAML 1.2, such as `0o644`: Go knows them too. */
+const OCTAL: ScalarTag = {
+  tag: 'tag:yaml.org,2002:int',
+  default: true,
+  test: /^[-+]?0[oO][0-7][0-7_]*$/,
+  resolve: (text) => Number(text.replace(/[-+_]/g, '')) * (text.startsWith('-') ? -1 : 1),
 }
 
 function isTime({ tag, format }: { readonly tag?: string; readonly format?: string }): boolean {

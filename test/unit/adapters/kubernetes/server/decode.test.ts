@@ -275,6 +275,24 @@ describe('texts', () => {
     expect(() => parseYaml(Buffer.from(bomb))).toThrow(/yaml/)
   })
 
+  test('YAML comes to what JSON has: texts for bytes, maps and lists for what is tagged', () => {
+    for (const head of ['', '%YAML 1.2\n---\n']) {
+      const read = (text: string): unknown => parseYaml(Buffer.from(head + text)).value
+      expect(read('a: !!binary aGVs\nb: !!binary |\n  aGVs\n  bG8=\n')).toEqual({
+        a: 'hel',
+        b: 'hello',
+      })
+      expect(() => read('a: !!binary "?"')).toThrow('invalid base64 data')
+      expect(read('a: !!set {x, z}')).toEqual({ a: { x: null, z: null } })
+      expect(read('a: !!omap [x: 1]')).toEqual({ a: [{ x: 1 }] })
+      expect(read('a: !!pairs [x: 1, x: 2]')).toEqual({ a: [{ x: 1 }, { x: 2 }] })
+      expect(read('a: [0o644, -0O1_7, 0o8, "0o7"]')).toEqual({ a: [0o644, -15, '0o8', '0o7'] })
+      expect(() => read('a: .inf')).toThrow('json: unsupported value: +Inf')
+      expect(() => read('a: [-.inf]')).toThrow('json: unsupported value: -Inf')
+      expect(() => read('.nan: .nan')).toThrow('json: unsupported value: NaN')
+    }
+  })
+
   test('JSON that is applied is read as what it is, and not as YAML', () => {
     const texts = [
       '{"a":"\\u00e9\\n","b":1.5,"c":1e3,"d":-0.25,"e":[{}],"f":null,"g":true,"h":"2026-01-01","i":"<<"}',

@@ -238,11 +238,15 @@ function mergeValue(field: Field | undefined, live: Json | undefined, config: Js
     }
     case 'items': {
       const out = isList(live) ? [...live] : []
+      // The first item of a key is the one that is meant.
+      const places = new Map(
+        out.map((item, index) => [itemKey(item, shape), index] as const).reverse(),
+      )
       for (const item of isList(config) ? config : []) {
         const key = itemKey(item, shape)
-        const index = out.findIndex((known) => itemKey(known, shape) === key)
-        const old = out[index]
-        if (index < 0) out.push(item)
+        const index = places.get(key)
+        const old = index === undefined ? undefined : out[index]
+        if (index === undefined) places.set(key, out.push(item) - 1)
         else if (shape.struct.atomic) out[index] = item
         else if (isObject(old) && isObject(item)) out[index] = mergeTyped(shape.struct, old, item)
       }

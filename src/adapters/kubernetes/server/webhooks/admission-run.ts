@@ -38,6 +38,8 @@ export interface AdmissionFacts {
   readonly answers: AuthorizerAnswers | undefined
   /** What `authorizer.requestResource` is about. */
   readonly request: JsonObject
+  /** What all evaluations of these facts have cost since others had their turn, in steps. */
+  readonly turn: { steps: number }
 }
 
 /** A value of JSON as expressions of admission see it, where nothing is known of its type. */
@@ -63,7 +65,7 @@ export function factsOf(
     namespaceObject: null,
     ...(answers === undefined ? {} : { authorizer: authorizerValue((to) => answers.answer(to)) }),
   }
-  return { values, answers, request }
+  return { values, answers, request, turn: { steps: 0 } }
 }
 
 /** An expression that others use by its name. */
@@ -79,7 +81,6 @@ export class AdmissionRun {
   readonly #values: Readonly<Record<string, Value>>
   readonly #found = new Map<string, Value | CelError>()
   #left: number
-  #sinceTurn = 0
 
   /** @param stepsMax what all expressions may cost together. */
   constructor(facts: AdmissionFacts, stepsMax: number, variables: readonly NamedExpression[] = []) {
@@ -102,8 +103,9 @@ export class AdmissionRun {
    */
   async evaluate(program: Program): Promise<Value | CelError> {
     for (;;) {
-      if (this.#sinceTurn > TURN_STEPS) {
-        this.#sinceTurn = 0
+      const { turn } = this.#facts
+      if (turn.steps > TURN_STEPS) {
+        turn.steps = 0
         await setImmediate()
       }
       try {
@@ -120,19 +122,18 @@ export class AdmissionRun {
   #metered(program: Program): Value {
     const most = Math.min(EXPRESSION_STEPS_MAX, this.#left)
     const meter: Meter = { left: most }
-    const before = this.#left
     let isCounted = true
     try {
       return program.run(this.#values, meter, (name) => this.#lookUp(name))
     } catch (error) {
-      // What is evaluated again costs its steps once.
+      // What is evaluated again costs its steps once; variables that are known by then are not.
       isCounted = !(error instanceof UnansweredError)
       if (meter.left < 0 && most < EXPRESSION_STEPS_MAX) throw new BudgetError()
       throw error
     } finally {
       const spent = most - Math.max(0, meter.left)
-      this.#sinceTurn += spent
-      this.#left = isCounted ? Math.max(0, this.#left - spent) : before
+      this.#facts.turn.steps += spent
+      if (isCounted) this.#left = Math.max(0, this.#left - spent)
     }
   }
 

@@ -1,15 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { compile } from '../../../../../../src/adapters/kubernetes/server/cel/program.ts'
+import { DYN, INT } from '../../../../../../src/adapters/kubernetes/server/cel/types.ts'
 import {
   readAnswer,
   reviewRequest,
 } from '../../../../../../src/adapters/kubernetes/server/webhooks/admission-review.ts'
 import {
+  type AdmissionFacts,
   AdmissionRun,
   CONDITIONS_STEPS_MAX,
   factsOf,
 } from '../../../../../../src/adapters/kubernetes/server/webhooks/admission-run.ts'
 import { AuthorizerAnswers } from '../../../../../../src/adapters/kubernetes/server/webhooks/authorizer-answers.ts'
+import { CONDITION_VARIABLES } from '../../../../../../src/adapters/kubernetes/server/webhooks/condition-types.ts'
 import {
   type AskedResource,
   meantVersion,
@@ -111,6 +115,44 @@ describe('who is meant', () => {
     })
     expect(await holds(['object.none.such == 1'], { failurePolicy: 'Ignore' })).toBe(false)
     expect(await holds(["authorizer.requestResource.check('get').allowed()"])).toBe(true)
+  })
+})
+
+describe('what evaluations cost', () => {
+  const MANY = 'lists.range(1000).map(a, a).map(a, a).map(a, a).size()'
+  const factsFor = (): AdmissionFacts =>
+    factsOf({}, new AuthorizerAnswers(undefined, { name: 'me', groups: [] }))
+  const types = { ...CONDITION_VARIABLES, 'variables.much': INT, variables: DYN }
+
+  test('a variable that is known when an answer comes is paid for, and once', async () => {
+    const much = { name: 'much', program: compile(MANY, {}) }
+    const costOf = async (expression: string): Promise<number> => {
+      const run = new AdmissionRun(factsFor(), 2_000_000, [much])
+      expect(await run.evaluate(compile(expression, types))).toBe(true)
+      return 2_000_000 - run.left
+    }
+    const check = "authorizer.requestResource.check('get').allowed()"
+    const alone = await costOf('variables.much > 0')
+    expect(alone).toBeGreaterThan(3_000)
+    const asking = (await costOf(`variables.much > 0 && ${check}`)) - (await costOf(check))
+    expect(asking).toBeGreaterThan(alone * 0.9)
+    expect(asking).toBeLessThan(alone * 1.1)
+  })
+
+  test('others get their turn between many short evaluations of one request', async () => {
+    const facts = factsFor()
+    const program = compile(MANY, types)
+    let turns = 0
+    let isOver = false
+    const count = (): void => {
+      turns += 1
+      if (!isOver) setImmediate(count)
+    }
+    setImmediate(count)
+    for (let index = 0; index < 100; index += 1)
+      await new AdmissionRun({ ...facts }, CONDITIONS_STEPS_MAX).evaluate(program)
+    isOver = true
+    expect(turns).toBeGreaterThan(3)
   })
 })
 

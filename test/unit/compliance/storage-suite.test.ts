@@ -332,7 +332,7 @@ describe('the storage suite', () => {
 
   test.each(FAULTS)('fails a storage that $fault', async ({ alter, fails }) => {
     const failing = await failingChecks((check) =>
-      storageSuite({ test: check, factory: () => place(alter), deadlineMs: 500 }),
+      storageSuite({ test: check, factory: () => place(alter), deadlineMs: 3_000 }),
     )
     expect(failing).toEqual(fails)
   })
@@ -347,14 +347,14 @@ describe('the storage suite', () => {
   test.each(SHARED_FAULTS)('fails a shared storage that $fault', async ({ alter, fails }) => {
     const factory = () => place(alter, { shared: true })
     const failing = await failingChecks((check) =>
-      storageSuite({ test: check, factory, deadlineMs: 500 }),
+      storageSuite({ test: check, factory, deadlineMs: 3_000 }),
     )
     expect(failing).toEqual(fails)
   })
 
   test('fails a storage that lets a second opener in', async () => {
     const failing = await failingChecks((check) =>
-      storageSuite({ test: check, factory: placeWithoutLock, deadlineMs: 500 }),
+      storageSuite({ test: check, factory: placeWithoutLock, deadlineMs: 3_000 }),
     )
     expect(failing).toEqual(['a second opener gets StorageLockedError until the first has closed'])
   })
@@ -364,7 +364,7 @@ describe('the storage suite', () => {
       storageSuite({
         test: check,
         factory: () => place(undefined, { isEager: true }),
-        deadlineMs: 500,
+        deadlineMs: 3_000,
       }),
     )
     expect(failing).toEqual(['a resolved append survives a crash of the process'])

@@ -39,13 +39,23 @@ export async function leaveFormerRuntimes(
   if (JSON.stringify(now) !== JSON.stringify(used)) await writeUsed(settings.data, now)
 }
 
-/** Stops the pods of a node, in the runtime that is named and in all that it was run with. */
+/**
+ * Stops the pods of a node, in the runtime that is named and in all that it was run with.
+ *
+ * @throws what went wrong first, once it was tried in all of them.
+ */
 export async function stopAllPods(settings: RuntimeSettings, logger: Logger): Promise<number> {
   const others = await othersOf(await readUsed(settings.data), settings)
+  const failures: unknown[] = []
   let pods = 0
   for (const each of [usedIn(settings), ...others]) {
-    pods += await stopPodsOf({ ...settings, ...each }, logger)
+    try {
+      pods += await stopPodsOf({ ...settings, ...each }, logger)
+    } catch (error) {
+      failures.push(error)
+    }
   }
+  if (failures.length > 0) throw failures[0]
   return pods
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { RuntimeSettings } from '../../../examples/edgecore/open-runtime.ts'
-import { leaveFormerRuntimes } from '../../../examples/edgecore/used-runtimes.ts'
+import { leaveFormerRuntimes, stopAllPods } from '../../../examples/edgecore/used-runtimes.ts'
 import { consoleLogger } from '../../../src/system.ts'
 
 const SPEC = { namespace: 'shop', name: 'web', uid: 'u-1' }
@@ -95,4 +95,12 @@ test('an engine by another name of its socket is the same', async () => {
   await leaveFormerRuntimes(settings(now), consoleLogger('silent'))
   expect(asked).toEqual([])
   expect(await remembered()).toEqual({ used: [now] })
+})
+
+test('an engine that is gone for good keeps no pod of another one from being stopped', async () => {
+  const gone = { runtime: 'docker', runtimeEndpoint: join(folder, 'gone.sock') }
+  await remember([gone, { runtime: 'docker', runtimeEndpoint: socket }])
+  const stopped = stopAllPods(settings(), consoleLogger('silent'))
+  await expect(stopped).rejects.toMatchObject({ code: 'RUNTIME_UNREACHABLE' })
+  expect(asked).toContain('DELETE /containers/pause-1')
 })

@@ -20,6 +20,8 @@ export function acceptUpgrades(
     response.once('finish', () => {
       response.detachSocket(socket)
       socket.end()
+      // Nobody else tells those who wait for the end of the answer, such as the audit.
+      process.nextTick(() => response.emit('close'))
     })
     void serve({ request, response, socket, head }).finally(() => {
       // It failed after the socket was taken over: nobody else would close it.

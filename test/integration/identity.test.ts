@@ -212,6 +212,56 @@ describe('who may what', () => {
     ).toBe(403)
   })
 
+  test('nobody lets a policy read what they may not', async () => {
+    const group = 'admissionregistration.k8s.io'
+    const rule = { apiGroups: [group], resources: ['*'], verbs: ['*'] }
+    const maps = { apiGroups: [''], resources: ['configmaps'], verbs: ['get'] }
+    const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' }
+    const named = { kind: 'ClusterRole', apiGroup: 'rbac.authorization.k8s.io', name: 'policies' }
+    const subjects = [{ kind: 'User', apiGroup: named.apiGroup, name: 'cat' }]
+    const metadata = { name: 'policies' }
+    for (const [plural, body] of [
+      ['clusterroles', { ...role, metadata, rules: [rule, maps] }],
+      [
+        'clusterrolebindings',
+        { ...role, kind: 'ClusterRoleBinding', metadata, roleRef: named, subjects },
+      ],
+    ] as const)
+      expect((await server.call('POST', `${RBAC}/${plural}`, { ...root, body })).message).toBe('')
+    const cat = { token: 'token-of-root', headers: { 'Impersonate-User': 'cat' } }
+    const write = async (kind: string, spec: object): Promise<Answer> =>
+      await server.call('POST', `/apis/${group}/v1/${kind.toLowerCase().replace(/y$/, 'ie')}s`, {
+        ...cat,
+        body: { apiVersion: `${group}/v1`, kind, metadata: { name: 'reads' }, spec },
+      })
+    const policy = (kind: string): object => ({
+      paramKind: { apiVersion: 'v1', kind },
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['events'] },
+        ],
+      },
+      validations: [{ expression: 'params == null' }],
+    })
+    const user = 'user &{cat  [system:authenticated] map[]}'
+    expect(await write('ValidatingAdmissionPolicy', policy('Secret'))).toMatchObject({
+      code: 422,
+      message: `ValidatingAdmissionPolicy.${group} "reads" is invalid: spec.paramKind: Forbidden: ${user} must have "get" permission on all objects of the referenced paramKind (kind=Secret, apiVersion=v1)`,
+    })
+    const binding = {
+      policyName: 'reads',
+      paramRef: { name: 'some', namespace: 'default', parameterNotFoundAction: 'Allow' },
+      validationActions: ['Deny'],
+    }
+    // Of a policy that is not there yet it may be anything.
+    expect(await write('ValidatingAdmissionPolicyBinding', binding)).toMatchObject({
+      code: 422,
+      message: `ValidatingAdmissionPolicyBinding.${group} "reads" is invalid: spec.paramRef: Forbidden: ${user} does not have "get" permission on the object referenced by paramRef`,
+    })
+    expect((await write('ValidatingAdmissionPolicy', policy('ConfigMap'))).message).toBe('')
+    expect((await write('ValidatingAdmissionPolicyBinding', binding)).message).toBe('')
+  })
+
   test('nobody changes the keys that tokens are checked with', async () => {
     const body = { metadata: { annotations: { 'tideway.dev/service-account-keys': '[]' } } }
     const type = 'application/merge-patch+json'

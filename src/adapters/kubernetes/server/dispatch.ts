@@ -251,7 +251,11 @@ export class Dispatcher {
       served,
       resource,
       clock,
-      mayWrite: guardNodes(kept, user, guardGrants(kept, user, identity?.rbac, mayWrite)),
+      mayWrite: guardNodes(
+        kept,
+        user,
+        guardGrants(kept, user, identity?.rbac, this.#options.catalog, mayWrite),
+      ),
       permit: async (verb) => {
         const attributes = { ...attributesOf(info, request), verb }
         await requireAllowed(this.#options.authorize, user, attributes)

@@ -2,18 +2,22 @@ import { escalationRefusal } from '../identity/escalation.ts'
 import type { Rbac } from '../identity/rbac.ts'
 import { keyChangeRefusal } from '../identity/trusted-keys.ts'
 import type { KubeObject, ObjectStore } from '../objects/types.ts'
+import type { Catalog } from './catalog.ts'
 import type { User, WriteGuard } from './context.ts'
 import { textAt } from './json.ts'
+import { requireParamReads } from './policies/param-reads.ts'
 import { notFound, type StatusError } from './status.ts'
 
 /**
  * Refuses writes by which somebody would get more than they have: roles and bindings beyond what the
- * user holds, and keys that tokens are checked with. Then asks the next guard.
+ * user holds, policies that show what the user may not read, and keys that tokens are checked with.
+ * Then asks the next guard.
  */
 export function guardGrants(
   store: Pick<ObjectStore, 'get'>,
   user: User,
   rbac: Rbac | undefined,
+  catalog: Pick<Catalog, 'all'>,
   next: WriteGuard,
 ): WriteGuard {
   return (key, object) => {
@@ -25,6 +29,7 @@ export function guardGrants(
       const refusal = escalationRefusal(granting, key.resource, object, before)
       if (refusal?.missing === true) throw missingRole(key.resource, object)
       if (refusal !== undefined) return refusal.message
+      requireParamReads({ store, catalog, user, rbac }, key.resource, object, before)
     }
     return next(key, object)
   }

@@ -85,8 +85,10 @@ function setOf(self: boolean, children: ReadonlyMap<string, FieldSet> | undefine
 /** The paths whose fields are in an object: a map goes with the last that was in it. */
 export function existingIn(set: FieldSet, value: Json | undefined): FieldSet {
   let children: Map<string, FieldSet> | undefined
+  const isIn = isList(value) && value.length > COMPARED_MAX ? membership(value) : undefined
   for (const [key, child] of set.children) {
-    const below = elementOf(value, key)
+    const below =
+      isIn !== undefined && key.startsWith('v:') ? memberOf(key, isIn) : elementOf(value, key)
     const left = below === undefined ? undefined : existingIn(child, below)
     if (left === child) continue
     children ??= new Map(set.children)
@@ -94,6 +96,23 @@ export function existingIn(set: FieldSet, value: Json | undefined): FieldSet {
     else children.set(key, left)
   }
   return children === undefined ? set : { self: set.self, children }
+}
+
+/** A list of more items is not looked through again for each path element that names a member of it. */
+const COMPARED_MAX = 16
+
+function memberOf(key: string, isIn: (item: Json) => boolean): Json | undefined {
+  const wanted = namedBy(key) ?? null
+  return isIn(wanted) ? wanted : undefined
+}
+
+/** Tells what is in a list. Nearly always that is of texts, which are not compared one by one. */
+export function membership(list: readonly Json[]): (item: Json) => boolean {
+  const scalars = new Set(list)
+  return (item) =>
+    typeof item === 'object' && item !== null
+      ? list.some((known) => sameJson(known, item))
+      : scalars.has(item)
 }
 
 /** What a path element leads to: a field, or the item of a list that it names. */

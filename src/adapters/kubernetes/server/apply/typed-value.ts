@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../objects/types.ts'
 import { at, type Draft, isList, isObject, sameJson, setOwn } from '../json.ts'
 import { type Field, fieldIn, type StructType, structOf } from '../schema/schema.ts'
-import { difference, type FieldSet, isEmptySet, NO_FIELDS, SELF } from './field-set.ts'
+import { difference, type FieldSet, isEmptySet, membership, NO_FIELDS, SELF } from './field-set.ts'
 
 /** Values that stand for an absent list key (the schema defaults of merge keys). */
 const KEY_DEFAULTS: Readonly<Record<string, Json>> = { protocol: 'TCP' }
@@ -176,10 +176,8 @@ function changedValue(field: Field | undefined, before: Json | undefined, after:
       return { self: false, children: new Map(keys.map((key) => [`f:${key}`, SELF])) }
     }
     case 'set': {
-      const known = isList(before) ? before : []
-      const added = isList(after)
-        ? after.filter((item) => !known.some((old) => sameJson(old, item)))
-        : []
+      const isKnown = membership(isList(before) ? before : [])
+      const added = isList(after) ? after.filter((item) => !isKnown(item)) : []
       return {
         self: false,
         children: new Map(added.map((item) => [`v:${JSON.stringify(item)}`, SELF])),
@@ -229,12 +227,8 @@ function mergeValue(field: Field | undefined, live: Json | undefined, config: Js
       return isObject(live) && isObject(config) ? { ...live, ...config } : config
     case 'set': {
       const known = isList(live) ? live : []
-      return [
-        ...known,
-        ...(isList(config)
-          ? config.filter((item) => !known.some((old) => sameJson(old, item)))
-          : []),
-      ]
+      const isKnown = membership(known)
+      return [...known, ...(isList(config) ? config.filter((item) => !isKnown(item)) : [])]
     }
     case 'items': {
       const out = isList(live) ? [...live] : []

@@ -27,7 +27,6 @@ import {
 } from './edge-settings.ts'
 import { runtimeSettings } from './open-runtime.ts'
 import type { RunningEdge } from './run-edge.ts'
-import { stopAllPods } from './used-runtimes.ts'
 
 const HELP = `
 Try first:
@@ -116,6 +115,7 @@ async function joinOnly(flags: Flags): Promise<void> {
 }
 
 async function stopAll(flags: Flags): Promise<void> {
+  const { stopAllPods } = await import('./used-runtimes.ts')
   const settings = await settingsOf(flags)
   const logger = createLogger('edgecore', 'warn', settings.logFormat)
   // On a full disk this may be what makes room.

@@ -6,7 +6,6 @@ import type {
 import {
   applyConfiguration,
   recordUpdate,
-  type Writer,
 } from '../../../../../src/adapters/kubernetes/server/apply/apply.ts'
 import {
   pathsOf,
@@ -17,18 +16,12 @@ import { readManagers } from '../../../../../src/adapters/kubernetes/server/appl
 import { typedError } from '../../../../../src/adapters/kubernetes/server/apply/typed-errors.ts'
 import { structType } from '../../../../../src/adapters/kubernetes/server/schema/schema.ts'
 import { StatusError } from '../../../../../src/adapters/kubernetes/server/status.ts'
+import { writerOf as by } from '../../../../support/field-writer.ts'
 
 const map = structType('core.ConfigMap')
 const podType = structType('core.Pod')
 if (map === undefined || podType === undefined) throw new Error('the schema lacks its kinds')
 
-const by = (manager: string, more: Partial<Writer> = {}): Writer => ({
-  manager,
-  apiVersion: 'v1',
-  subresource: '',
-  time: '2026-01-01T00:00:00Z',
-  ...more,
-})
 const config = (data: Record<string, string>, labels?: Record<string, string>): KubeObject => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',

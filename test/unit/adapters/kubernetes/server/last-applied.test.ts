@@ -3,25 +3,16 @@ import type {
   JsonObject,
   KubeObject,
 } from '../../../../../src/adapters/kubernetes/objects/types.ts'
-import {
-  recordUpdate,
-  type Writer,
-} from '../../../../../src/adapters/kubernetes/server/apply/apply.ts'
+import { recordUpdate } from '../../../../../src/adapters/kubernetes/server/apply/apply.ts'
 import { applyOverClientSide } from '../../../../../src/adapters/kubernetes/server/apply/last-applied.ts'
 import { structType } from '../../../../../src/adapters/kubernetes/server/schema/schema.ts'
+import { writerOf as by } from '../../../../support/field-writer.ts'
 
 const found = structType('core.ConfigMap')
 if (found === undefined) throw new Error('the schema lacks config maps')
 const type = found
 
 const NOTE = 'kubectl.kubernetes.io/last-applied-configuration'
-const by = (manager: string, more: Partial<Writer> = {}): Writer => ({
-  manager,
-  apiVersion: 'v1',
-  subresource: '',
-  time: '2026-01-01T00:00:00Z',
-  ...more,
-})
 
 function map(data: Record<string, string>, note?: string): KubeObject {
   const annotations = note === undefined ? {} : { annotations: { [NOTE]: note } }
@@ -43,7 +34,7 @@ function applied(data: Record<string, string>, note = JSON.stringify(map(data)))
 function apply(
   live: KubeObject | undefined,
   config: KubeObject,
-  writer: Writer = by('kubectl'),
+  writer = by('kubectl'),
 ): KubeObject {
   return applyOverClientSide(type, live, { given: config as JsonObject, config }, writer, false)
 }

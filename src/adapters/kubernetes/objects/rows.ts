@@ -2,6 +2,7 @@ import { freeze } from '../../../core/index.ts'
 import type { Identity } from './identity.ts'
 import { ObjectText } from './object-text.ts'
 import type { SharedTexts } from './shared-texts.ts'
+import { TwoGenerations } from './two-generations.ts'
 import type { KubeObject, ObjectMeta, ObjectRow } from './types.ts'
 
 /** What the rows of a store have together. */
@@ -71,38 +72,12 @@ export class Shown implements ObjectRow {
 /** How many bytes of text the trees stand for that are kept, twice at most. A tree is several times as large. */
 const TREE_BYTES_MAX = 512 * 1024
 
-/**
- * The trees of the objects that were looked at last. Two generations: when the young one is full, the
- * old one is dropped and the young one becomes the old one; what is looked at meanwhile moves up.
- */
-export class TreeCache {
-  #young = new Map<Shown, KubeObject>()
-  #old = new Map<Shown, KubeObject>()
-  #youngBytes = 0
+/** The trees of the objects that were looked at last. */
+export type TreeCache = TwoGenerations<Shown, KubeObject>
 
-  get(shown: Shown): KubeObject | undefined {
-    const young = this.#young.get(shown)
-    if (young !== undefined) return young
-    const old = this.#old.get(shown)
-    if (old !== undefined) this.put(shown, old)
-    return old
-  }
-
-  put(shown: Shown, tree: KubeObject): void {
-    if (this.#youngBytes + shown.size > TREE_BYTES_MAX) {
-      this.#old = this.#young
-      this.#young = new Map()
-      this.#youngBytes = 0
-    }
-    this.#young.set(shown, tree)
-    this.#youngBytes += shown.size
-  }
-
-  /** Forgets what is shown no more. */
-  drop(shown: Shown): void {
-    if (this.#young.delete(shown)) this.#youngBytes -= shown.size
-    this.#old.delete(shown)
-  }
+/** An empty cache of trees. */
+export function treeCache(): TreeCache {
+  return new TwoGenerations(TREE_BYTES_MAX, ({ size }) => size)
 }
 
 /** An object that is in no store as a row of a list or an event. */

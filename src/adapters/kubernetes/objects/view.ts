@@ -1,7 +1,7 @@
 import type { Identity } from './identity.ts'
 import { nameOf } from './identity.ts'
 import { KindRows } from './kind-rows.ts'
-import { type RowCaches, Shown, TreeCache } from './rows.ts'
+import { type RowCaches, Shown, treeCache } from './rows.ts'
 import { SharedTexts } from './shared-texts.ts'
 import {
   type KubeObject,
@@ -56,7 +56,7 @@ class Change implements ObjectEvent {
 /** The objects of a store in memory: current ones by name, recent changes, and who watches. */
 export class ObjectView {
   readonly #kinds = new Map<string, KindRows>()
-  readonly #caches: RowCaches = { trees: new TreeCache(), texts: new SharedTexts() }
+  readonly #caches: RowCaches = { trees: treeCache(), texts: new SharedTexts() }
   readonly #watchers = new Set<Watcher>()
   #history: Change[] = []
   /** A watch from before this has missed something. */

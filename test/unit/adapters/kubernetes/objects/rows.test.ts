@@ -6,7 +6,7 @@ import {
   type RowCaches,
   rowOf,
   Shown,
-  TreeCache,
+  treeCache,
 } from '../../../../../src/adapters/kubernetes/objects/rows.ts'
 import { SharedTexts } from '../../../../../src/adapters/kubernetes/objects/shared-texts.ts'
 import type { KubeObject, ObjectRow } from '../../../../../src/adapters/kubernetes/objects/types.ts'
@@ -14,7 +14,7 @@ import type { KubeObject, ObjectRow } from '../../../../../src/adapters/kubernet
 const identity = { resource: 'pods', namespace: 'default', name: 'web', incarnation: 1 }
 
 function caches(): RowCaches {
-  return { trees: new TreeCache(), texts: new SharedTexts() }
+  return { trees: treeCache(), texts: new SharedTexts() }
 }
 
 function shown(object: KubeObject, cache: RowCaches = caches()): Shown {
